@@ -1,0 +1,71 @@
+# Attune's targets. `make help` lists them.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ATTUNE := $(BIN)/attune
+ARGS ?=
+PACKAGES := libs/contracts libs/measure libs/service-kit services/customer-360 services/eventing services/insight services/scoring services/campaign gateway cli
+LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet
+OURS := attune-contracts attune-measure attune-service-kit customer-360 eventing insight scoring campaign gateway attune-cli
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up fmt lint typecheck test test-full faults contracts openapi bench lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+setup: $(VENV)/.ready ## make the environment from the hashed locks
+$(VENV)/.ready: requirements-bootstrap.lock requirements.lock $(addsuffix /pyproject.toml,$(PACKAGES))
+	@bash scripts/setup.sh "$(PYTHON)" "$(VENV)" runtime $(PACKAGES)
+	@rm -f $(VENV)/.ready-dev
+	@touch $@
+
+# The environment of the tests and the linters: the same, and requirements-dev.lock on top.
+$(VENV)/.ready-dev: $(VENV)/.ready requirements-dev.lock
+	@bash scripts/setup.sh "$(PYTHON)" "$(VENV)" dev $(PACKAGES)
+	@touch $@
+
+demo: setup ## everything in one command: a bank, its ledger, the next best action, the proof (ARGS=--exit ends it)
+	@$(ATTUNE) demo $(ARGS)
+
+up: setup ## start Attune on this machine and stay in the foreground
+	@$(ATTUNE) up $(ARGS)
+
+fmt: $(VENV)/.ready-dev ## format the code
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix-only --quiet .
+
+lint: $(VENV)/.ready-dev ## style, imports between parts, house rules
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/lint-imports
+
+typecheck: $(VENV)/.ready-dev ## strict types over every package
+	@$(BIN)/mypy
+
+test: $(VENV)/.ready-dev ## every test that must pass before a commit (under 10 minutes on 2 cores)
+	@$(BIN)/pytest -m "not slow" $(ARGS)
+
+test-full: $(VENV)/.ready-dev ## the same and the slow ones (up to 60 minutes)
+	@$(BIN)/pytest $(ARGS)
+
+faults: $(VENV)/.ready-dev ## kill -9 schedules, longer
+	@ATTUNE_FAULT_ROUNDS=20 $(BIN)/pytest -m faults $(ARGS)
+
+contracts: setup ## write the JSON Schemas of the events and datasets anew
+	@$(BIN)/python -m attune_contracts.schemas
+
+openapi: setup ## write every service's openapi.json anew
+	@$(BIN)/python scripts/openapi.py
+
+bench: setup ## the quick form of the benchmarks (ARGS="B3 --full" for one at full size)
+	@$(ATTUNE) bench $(ARGS)
+
+lock: $(VENV)/.ready-dev ## resolve the hashed locks anew; they name no host
+	@$(LOCK) requirements-bootstrap.in -o requirements-bootstrap.lock
+	@$(LOCK) $(addsuffix /pyproject.toml,$(PACKAGES)) --all-extras --group pyproject.toml:build $(addprefix --no-emit-package ,$(OURS)) -o requirements.lock
+	@$(LOCK) $(addsuffix /pyproject.toml,$(PACKAGES)) --all-extras --group pyproject.toml:build --group pyproject.toml:dev $(addprefix --no-emit-package ,$(OURS)) -c requirements.lock -o requirements-dev.lock
+
+clean: ## remove the environment and the default home
+	rm -rf $(VENV) .attune

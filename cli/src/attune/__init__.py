@@ -1,0 +1,1 @@
+"""Attune's one command: up, demo, import, replay, train, token."""

@@ -1,0 +1,1 @@
+"""Attune gateway: who is asking?."""

@@ -1,0 +1,1 @@
+"""Attune's events and datasets: what is said between services."""

@@ -1,0 +1,51 @@
+"""What customer-360 says."""
+
+from datetime import date
+from typing import Annotated, ClassVar, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from attune_contracts.envelope import CustomerData, Data
+from attune_contracts.ledger import AccountKind
+from attune_contracts.pointer import Pointer
+
+
+class OwnedAccount(BaseModel):
+    """An account as its OWNER's profile carries it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    account_id: UUID
+    kind: AccountKind
+    opening_balance_minor: int = 0
+
+
+class ProfileChanged(CustomerData):
+    """The customer's whole non-personal state and its version: a receiver applies what is newer (X7)."""
+
+    TYPE: ClassVar[str] = "customer_360.profile.changed.v1"
+
+    version: Annotated[int, Field(ge=1)]
+    party_kind: Literal["person", "organisation"]
+    branch_id: str | None = None
+    manager_id: str | None = None
+    birth_date: date | None = None
+    risk_rating: str | None = None
+    risk_rated_on: date | None = None
+    personalisation: bool = True
+    accounts: tuple[OwnedAccount, ...] = ()
+    products: tuple[str, ...] = ()
+
+
+class ImportCompleted(Data):
+    """All datasets of one import that customer-360 owns have been written and published."""
+
+    TYPE: ClassVar[str] = "customer_360.import.completed.v1"
+
+    import_id: UUID
+    pointers: tuple[Pointer, ...]
+
+    def subject(self) -> str:
+        """Return the import's id: an import is about no single customer."""
+        return str(self.import_id)

@@ -1,0 +1,239 @@
+"""The datasets of the lake: each has one owner that writes it; its schema is a contract like an event's (X19).
+
+Types are DuckDB's. Money is BIGINT minor units. No name, phone, address or document ever stands here.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Level = Literal["C1", "C2"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its DuckDB type, whether it may be NULL, its data level (JR/T 0171) and what it means."""
+
+    name: str
+    type: str
+    level: Level
+    meaning: str
+    nullable: bool = False
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One dataset: who owns it, how it is cut into partitions, what identifies a row."""
+
+    name: str
+    owner: str
+    partition: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    version: int = 1
+
+    def column(self, name: str) -> Column:
+        """Return a column by name; KeyError if the dataset has none of that name."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(f"{self.name} has no column {name}; it has {', '.join(self.names)}")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns' names, in order."""
+        return tuple(c.name for c in self.columns)
+
+
+def _c(name: str, type_: str, level: Level, meaning: str, nullable: bool = False) -> Column:
+    return Column(name, type_, level, meaning, nullable)
+
+
+PARTIES = Dataset(
+    "parties",
+    "customer_360",
+    "all",
+    ("customer_id",),
+    (
+        _c("customer_id", "VARCHAR", "C1", "Attune's id, lower-case hyphenated text"),
+        _c("source_id", "VARCHAR", "C1", "the bank's own customer id"),
+        _c("party_kind", "VARCHAR", "C1", "person, organisation"),
+        _c("birth_date", "DATE", "C2", "persons only", True),
+        _c("gender", "VARCHAR", "C2", "female, male", True),
+        _c("branch_id", "VARCHAR", "C1", "the customer's home branch", True),
+        _c("manager_id", "VARCHAR", "C1", "employee id of the relationship manager", True),
+        _c("risk_rating", "VARCHAR", "C2", "C1 to C5", True),
+        _c("risk_rated_on", "DATE", "C2", "day of the risk rating", True),
+        _c("opened_on", "DATE", "C1", "customer since", True),
+        _c("has_phone", "BOOLEAN", "C1", "a phone number is known"),
+        _c("has_address", "BOOLEAN", "C1", "an address is known"),
+        _c("personalisation", "BOOLEAN", "C1", "false = the generic list, always"),
+    ),
+)
+ACCOUNTS = Dataset(
+    "accounts",
+    "customer_360",
+    "all",
+    ("account_id",),
+    (
+        _c("account_id", "VARCHAR", "C1", "Attune's id"),
+        _c("source_id", "VARCHAR", "C2", "the bank's own account id"),
+        _c("customer_id", "VARCHAR", "C1", "the OWNER"),
+        _c("branch_id", "VARCHAR", "C1", "the branch that keeps it", True),
+        _c("kind", "VARCHAR", "C1", "demand, time, wealth, loan, card"),
+        _c("currency", "VARCHAR", "C1", "ISO 4217"),
+        _c("opened_on", "DATE", "C1", "day of opening", True),
+        _c("closed_on", "DATE", "C1", "day of closing", True),
+        _c("opening_balance_minor", "BIGINT", "C2", "balance before the first known posting"),
+    ),
+)
+HOLDINGS = Dataset(
+    "holdings",
+    "customer_360",
+    "all",
+    ("holding_id",),
+    (
+        _c("holding_id", "VARCHAR", "C1", "the bank's own id of the holding"),
+        _c("customer_id", "VARCHAR", "C1", "who holds it"),
+        _c("account_id", "VARCHAR", "C1", "the account it is booked on", True),
+        _c("product_id", "VARCHAR", "C1", "what is held"),
+        _c("opened_on", "DATE", "C1", "since when", True),
+        _c("matures_on", "DATE", "C1", "day of maturity", True),
+        _c("amount_minor", "BIGINT", "C2", "amount held", True),
+    ),
+)
+PRODUCTS = Dataset(
+    "products",
+    "customer_360",
+    "all",
+    ("product_id",),
+    (
+        _c("product_id", "VARCHAR", "C1", "the bank's product code"),
+        _c("name_zh", "VARCHAR", "C1", "name in Chinese"),
+        _c("name_en", "VARCHAR", "C1", "name in English"),
+        _c("kind", "VARCHAR", "C1", "demand_deposit, time_deposit, wealth, fund, insurance, loan, card"),
+        _c("risk_level", "VARCHAR", "C1", "R1 to R5", True),
+    ),
+)
+BRANCHES = Dataset(
+    "branches",
+    "customer_360",
+    "all",
+    ("branch_id",),
+    (
+        _c("branch_id", "VARCHAR", "C1", "the bank's branch code"),
+        _c("parent_id", "VARCHAR", "C1", "the branch above, NULL for head office", True),
+        _c("name", "VARCHAR", "C1", "the branch's name"),
+    ),
+)
+EMPLOYEES = Dataset(
+    "employees",
+    "customer_360",
+    "all",
+    ("employee_id",),
+    (
+        _c("employee_id", "VARCHAR", "C1", "the bank's staff number"),
+        _c("branch_id", "VARCHAR", "C1", "where they work"),
+        _c("role", "VARCHAR", "C1", "teller, relationship_manager, call_centre, branch_manager"),
+        _c("daily_capacity", "INTEGER", "C1", "tasks a day", True),
+    ),
+)
+CONSENTS = Dataset(
+    "consents",
+    "customer_360",
+    "all",
+    ("customer_id", "purpose"),
+    (
+        _c("customer_id", "VARCHAR", "C1", "who decided"),
+        _c("purpose", "VARCHAR", "C1", "personalised_decision, marketing_contact, survey, third_party"),
+        _c("granted", "BOOLEAN", "C1", "true = yes; no row = unknown = no (X21)"),
+        _c("evidence", "VARCHAR", "C1", "the notice or agreement behind it"),
+        _c("since", "DATE", "C1", "when it was given or refused"),
+    ),
+)
+TRANSACTIONS = Dataset(
+    "transactions",
+    "eventing",
+    "month=YYYY-MM",
+    ("posting_id",),
+    (
+        _c("posting_id", "VARCHAR", "C2", "the bank's posting id"),
+        _c("account_id", "VARCHAR", "C1", "Attune's id; the owner is joined from accounts"),
+        _c("business_date", "DATE", "C2", "the bank's booking day"),
+        _c("booked_at", "TIMESTAMPTZ", "C2", "moment of booking, UTC", True),
+        _c("direction", "VARCHAR", "C2", "credit, debit"),
+        _c("amount_minor", "BIGINT", "C2", "not negative; the direction gives the sign"),
+        _c("currency", "VARCHAR", "C1", "ISO 4217"),
+        _c("kind", "VARCHAR", "C2", "what was booked, e.g. salary, transfer_in, time_deposit_opened"),
+        _c("channel", "VARCHAR", "C2", "where, e.g. counter, mobile, atm", True),
+        _c("flags", "VARCHAR[]", "C2", "own_transfer, maturity, loan_payout, reversal"),
+        _c("reverses", "VARCHAR", "C2", "posting id that this one undoes", True),
+        _c("balance_minor", "BIGINT", "C2", "the bank's balance after it, for reconciling only", True),
+    ),
+)
+FEATURES = Dataset(
+    "features",
+    "insight",
+    "as_of=YYYY-MM-DD",
+    ("customer_id",),
+    (
+        _c("customer_id", "VARCHAR", "C1", "whom the features describe"),
+        _c("as_of", "DATE", "C1", "postings up to and including this day are seen"),
+        _c("branch_id", "VARCHAR", "C1", "home branch", True),
+        _c("age", "INTEGER", "C2", "whole years", True),
+        _c("tenure_days", "INTEGER", "C1", "days since the customer came", True),
+        _c("demand_balance_minor", "BIGINT", "C2", "closing balance of demand accounts"),
+        _c("time_balance_minor", "BIGINT", "C2", "closing balance of time accounts"),
+        _c("wealth_balance_minor", "BIGINT", "C2", "closing balance of wealth accounts"),
+        _c("aum_90d_minor", "BIGINT", "C2", "mean daily closing assets of 90 days"),
+        _c("inflow_90d_minor", "BIGINT", "C2", "credits of 90 days, own transfers and maturities left out"),
+        _c("outflow_90d_minor", "BIGINT", "C2", "debits of 90 days, own transfers left out"),
+        _c("postings_90d", "INTEGER", "C2", "number of postings in 90 days"),
+        _c("largest_credit_30d_minor", "BIGINT", "C2", "largest credit of 30 days to a demand account, new money only"),
+        _c("salary_months_6m", "INTEGER", "C2", "months with a salary or pension in six months"),
+        _c("digital_share_90d", "DOUBLE", "C2", "share of postings through mobile or web in 90 days", True),
+        _c("products_held", "INTEGER", "C1", "distinct products held"),
+        _c("holds_time_deposit", "BOOLEAN", "C1", "a time deposit is held"),
+        _c("holds_wealth", "BOOLEAN", "C1", "a wealth product is held"),
+        _c("days_since_last_posting", "INTEGER", "C2", "days since the last posting", True),
+        _c("purchases_365d", "INTEGER", "C2", "time deposits and wealth products bought in 365 days"),
+        _c("value_quadrant", "VARCHAR", "C2", "A, B, C, D or private (X27)"),
+    ),
+)
+SCORES = Dataset(
+    "scores",
+    "scoring",
+    "model=NAME",
+    ("customer_id", "model"),
+    (
+        _c("customer_id", "VARCHAR", "C1", "who is scored"),
+        _c("model", "VARCHAR", "C1", "the model's name"),
+        _c("version", "INTEGER", "C1", "the version that answered"),
+        _c("score", "DOUBLE", "C2", "probability in [0, 1]"),
+        _c("scored_at", "TIMESTAMPTZ", "C1", "business time of the scoring, UTC"),
+    ),
+)
+
+DATASETS: dict[str, Dataset] = {
+    d.name: d
+    for d in (
+        PARTIES,
+        ACCOUNTS,
+        HOLDINGS,
+        PRODUCTS,
+        BRANCHES,
+        EMPLOYEES,
+        CONSENTS,
+        TRANSACTIONS,
+        FEATURES,
+        SCORES,
+    )
+}
+
+# Who writes which dataset: the import sends each to its owner (X3), in this order.
+IMPORT_ORDER = ("branches", "employees", "products", "parties", "accounts", "holdings", "consents", "transactions")
+
+# Columns that a bank's extract carries for the import and that never reach the lake: they stay in customer-360.
+IDENTITY_COLUMNS: dict[str, tuple[str, ...]] = {
+    "parties": ("name", "phone", "document", "address"),
+    "employees": ("name",),
+}

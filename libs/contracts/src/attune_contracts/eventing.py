@@ -1,0 +1,69 @@
+"""What eventing says."""
+
+from datetime import date, datetime
+from typing import ClassVar
+from uuid import UUID
+
+from attune_contracts.envelope import CustomerData, Data
+from attune_contracts.ledger import BankId, Code
+from attune_contracts.pointer import Published
+
+
+class DetectionRaised(CustomerData):
+    """A trigger found what it looks for. Amounts travel in the evidence only (X38)."""
+
+    TYPE: ClassVar[str] = "eventing.detection.raised.v1"
+
+    detection_id: UUID
+    trigger: str
+    trigger_version: int
+    event_key: BankId
+    business_date: date
+    late: bool = False
+    expires_at: datetime
+
+
+class DetectionEvidence(CustomerData):
+    """The amounts behind a detection, readable by campaign and scoring only. C2."""
+
+    TYPE: ClassVar[str] = "eventing.detection.evidence.v1"
+
+    detection_id: UUID
+    trigger: str
+    event_key: BankId
+    amount_minor: int
+    compared_with_minor: int
+    metric: Code
+
+
+class DetectionWithdrawn(CustomerData):
+    """A late posting or a reversal has made a raised detection untrue (X8, X37)."""
+
+    TYPE: ClassVar[str] = "eventing.detection.withdrawn.v1"
+
+    detection_id: UUID
+    trigger: str
+    event_key: BankId
+    reason: Code
+
+
+class TransactionsPublished(Published):
+    """Postings of one or more days lie in the lake."""
+
+    TYPE: ClassVar[str] = "eventing.transactions.published.v1"
+
+    import_id: UUID | None = None
+
+
+class ClockAdvanced(Data):
+    """Business time has moved on (X1). Published to all partitions: `partition` says which this one is for."""
+
+    TYPE: ClassVar[str] = "eventing.clock.advanced.v1"
+
+    now: datetime
+    business_date: date
+    partition: int
+
+    def subject(self) -> str:
+        """Return the partition's name: the publisher addresses it, not the hash."""
+        return f"p{self.partition}"

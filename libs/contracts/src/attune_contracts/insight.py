@@ -1,0 +1,11 @@
+"""What insight says."""
+
+from typing import ClassVar
+
+from attune_contracts.pointer import Published
+
+
+class FeaturesPublished(Published):
+    """A snapshot of every customer's features lies in the lake; partition = `as_of=YYYY-MM-DD`."""
+
+    TYPE: ClassVar[str] = "insight.features.published.v1"

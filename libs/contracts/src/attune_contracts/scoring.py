@@ -1,0 +1,59 @@
+"""What scoring says."""
+
+from datetime import datetime
+from typing import Annotated, ClassVar
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from attune_contracts.envelope import Data
+from attune_contracts.pointer import Pointer
+
+
+class Score(BaseModel):
+    """One customer's score from one model: a probability, and the version that gave it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str
+    version: int
+    score: Annotated[float, Field(ge=0, le=1)]
+    scored_at: datetime
+
+
+class ScoresPublished(Data):
+    """Scores are there: the whole base's in the lake (`pointer`), or one customer's after a detection (`merge`, X17).
+
+    A merge carries the scores themselves; the receiver applies those whose `scored_at` is newer than its own.
+    """
+
+    TYPE: ClassVar[str] = "scoring.scores.published.v1"
+
+    merge: bool = False
+    pointer: Pointer | None = None
+    customer_id: UUID | None = None
+    scores: tuple[Score, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> "ScoresPublished":
+        if self.merge != (self.customer_id is not None) or self.merge == (self.pointer is not None):
+            raise ValueError("a merge names its customer, anything else its pointer")
+        return self
+
+    def subject(self) -> str:
+        """Return the customer's id of a merge, else the dataset's name."""
+        return str(self.customer_id) if self.pointer is None else self.pointer.dataset
+
+
+class ModelPromoted(Data):
+    """A model version answers from now on."""
+
+    TYPE: ClassVar[str] = "scoring.model.promoted.v1"
+
+    model: str
+    version: int
+    sha256: str
+
+    def subject(self) -> str:
+        """Return the model's name."""
+        return self.model

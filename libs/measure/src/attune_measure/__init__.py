@@ -1,0 +1,1 @@
+"""Attune's statistics: arms, intervals, sample ratio, power."""

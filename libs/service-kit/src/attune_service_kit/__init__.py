@@ -1,0 +1,1 @@
+"""Attune's service kit: how a service talks, stores, fails and is watched."""

@@ -1,0 +1,1 @@
+"""Attune campaign: what do we do, and may we?."""

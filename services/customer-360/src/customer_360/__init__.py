@@ -1,0 +1,1 @@
+"""Attune customer-360: who is this?."""

@@ -1,0 +1,1 @@
+"""Attune eventing: what has just happened?."""

@@ -1,0 +1,1 @@
+"""Attune insight: what are they worth, what works?."""

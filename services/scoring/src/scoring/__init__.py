@@ -1,0 +1,1 @@
+"""Attune scoring: how likely, and why?."""
