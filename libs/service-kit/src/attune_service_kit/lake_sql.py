@@ -1,0 +1,129 @@
+"""The lake through DuckDB. For job processes and the command line only: it imports duckdb (X29)."""
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Protocol
+
+import duckdb
+
+from attune_contracts.datasets import DATASETS, Dataset
+from attune_contracts.identifiers import new_id
+from attune_contracts.pointer import Pointer
+from attune_service_kit.lake import Lake, SchemaMismatch
+
+
+class HasScratch(Protocol):
+    """Settings that name a directory for temporary files."""
+
+    @property
+    def scratch(self) -> Path:
+        """The directory."""
+
+
+def connect(
+    lake: Lake, settings: HasScratch | None = None, *, threads: int = 2, memory_limit: str = "1GB"
+) -> duckdb.DuckDBPyConnection:
+    """Open an in-memory DuckDB that fetches nothing, spills to scratch and counts time in UTC (X20).
+
+    A TIMESTAMPTZ reaches Python through `epoch_us(…)` or Arrow: fetching one as a value needs a package we do not ship.
+    """
+    # Two processes must not share a spill directory: their temporary files have the same names.
+    spill = (settings or lake).scratch / f"duckdb-{new_id()}"
+    spill.parent.mkdir(parents=True, exist_ok=True)
+    con = duckdb.connect(
+        ":memory:",
+        config={
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "allow_community_extensions": False,
+            "threads": threads,
+            "memory_limit": memory_limit,
+            "temp_directory": str(spill),
+        },
+    )
+    con.execute("SET TimeZone = 'UTC'")
+    return con
+
+
+def quote(text: str) -> str:
+    """Return the text as an SQL string literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def scan(dataset: Dataset, files: Sequence[Path]) -> str:
+    """Return a SELECT over the files, or over nothing, with the dataset's columns and types."""
+    if not files:
+        columns = ", ".join(f"NULL::{c.type} AS {c.name}" for c in dataset.columns)
+        return f"SELECT {columns} WHERE false"
+    paths = ", ".join(quote(str(path)) for path in files)
+    return f"SELECT {', '.join(dataset.names)} FROM read_parquet([{paths}])"  # noqa: S608
+
+
+def register(con: duckdb.DuckDBPyConnection, lake: Lake, *names: str, partition: str | None = None) -> None:
+    """Make a view of the newest content of each dataset, under its name; typed and empty if it has none yet."""
+    for name in names:
+        con.execute(f"CREATE OR REPLACE VIEW {name} AS {scan(DATASETS[name], lake.files(name, partition))}")
+
+
+def write_query(
+    con: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    dataset: Dataset,
+    partition: str,
+    sql: str,
+    *,
+    as_of: date,
+    append: bool = False,
+) -> Pointer:
+    """Publish a query's result as the partition's content.
+
+    The query gives exactly the dataset's columns, in any order; types are cast where DuckDB can do it without loss of
+    rows. Raises SchemaMismatch naming the column.
+    """
+    lake.scratch.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=lake.scratch, prefix="query-") as temporary:
+        file = Path(temporary) / "query.parquet"
+        con.execute(f"COPY ({_typed(con, dataset, sql)}) TO {quote(str(file))} (FORMAT parquet, COMPRESSION zstd)")
+        return lake.write(dataset, partition, [file], as_of=as_of, append=append)
+
+
+def write_partitions(
+    con: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    dataset: Dataset,
+    sql: str,
+    *,
+    key: str,
+    value: str,
+    as_of: date,
+    append: bool = False,
+) -> list[Pointer]:
+    """Publish a query's result in one pass as the partitions `<key>=<value>`; `value` is an SQL expression over it.
+
+    Transactions: `key="month", value="strftime(business_date, '%Y-%m')"`. Pointers come in the partitions' order.
+    """
+    lake.scratch.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=lake.scratch, prefix="query-") as temporary:
+        typed = _typed(con, dataset, sql)
+        con.execute(
+            f"COPY (SELECT *, {value} AS {key} FROM ({typed})) TO {quote(temporary)}"  # noqa: S608
+            f" (FORMAT parquet, COMPRESSION zstd, PARTITION_BY ({key}), OVERWRITE_OR_IGNORE)"
+        )
+        return [
+            lake.write(dataset, folder.name, sorted(folder.glob("*.parquet")), as_of=as_of, append=append)
+            for folder in sorted(Path(temporary).iterdir())
+        ]
+
+
+def _typed(con: duckdb.DuckDBPyConnection, dataset: Dataset, sql: str) -> str:
+    found = [row[0] for row in con.execute(f"DESCRIBE ({sql})").fetchall()]
+    for name in dataset.names:
+        if name not in found:
+            raise SchemaMismatch(f"the query for {dataset.name} lacks {name}")
+    for name in found:
+        if name not in dataset.names:
+            raise SchemaMismatch(f"{dataset.name} has no column {name}")
+    columns = ", ".join(f"CAST({c.name} AS {c.type}) AS {c.name}" for c in dataset.columns)
+    return f"SELECT {columns} FROM ({sql})"  # noqa: S608
