@@ -1,0 +1,55 @@
+"""`attune train`: a model from a specification, live when it is ready."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+
+from attune.client import Client
+from attune.commands.options import HomeOption, JsonOption
+from attune.home import Home
+from attune.output import Failure, console, print_result
+from attune.progress import job_progress
+from attune.session import running
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("train")(train)
+
+
+def train(
+    spec: Annotated[Path, typer.Argument(help="The model's specification, e.g. specs/propensity-purchase.yaml.")],
+    as_of: Annotated[str | None, typer.Option(help="Train on what was known on this day (overrides the file).")] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a model as its specification says, export it to ONNX and register the version."""
+    with running(Home.at(home)) as place:
+        result = run_training(place, spec, as_of)
+    metrics = ", ".join(f"{name} {value:.4f}" for name, value in result["metrics"].items() if isinstance(value, float))
+    print_result(result, as_json, f"{result['model']} v{result['version']}: {metrics}")
+
+
+def run_training(home: Home, spec_file: Path, as_of: str | None = None, quiet: bool = False) -> dict[str, Any]:
+    """Make the feature snapshot that the specification needs, then train; return metrics, model, version."""
+    try:
+        spec = yaml.safe_load(spec_file.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise Failure(f"{spec_file}: {error}") from error
+    if not isinstance(spec, dict):
+        raise Failure(f"{spec_file}: a specification is a mapping of keys, see specs/")
+    if as_of:
+        spec["as_of"] = as_of
+    spec = {key: str(value) if key == "as_of" else value for key, value in spec.items()}
+    with Client(home) as client, Client(home, "model_admin") as admin, job_progress(console, quiet=quiet) as progress:
+        if spec.get("as_of"):
+            known = {str(s["as_of"]) for s in admin.get("/v1/feature-snapshots")["items"]}
+            if spec["as_of"] not in known:
+                body = {"as_of": spec["as_of"]}
+                client.run_job("insight", "/v1/feature-snapshots", body, progress(f"features as of {spec['as_of']}"))
+        job = admin.post("/v1/trainings", spec)
+        result = client.wait_job("scoring", job["id"], progress(f"train {spec.get('model', spec_file.stem)}"))
+        client.settle(timeout=600)
+    return result

@@ -1,0 +1,126 @@
+"""One home: a directory that holds everything of one embedded Attune, so that two of them live side by side."""
+
+import json
+import os
+import secrets
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from attune.output import Failure
+
+Clock = Literal["wall", "events"]
+
+DEFAULT_HOME = Path(".attune")
+FIRST_GATEWAY_PORT = 8080
+
+
+@dataclass(frozen=True)
+class Home:
+    """Paths and lasting choices of one home. Nothing here starts a process."""
+
+    root: Path
+
+    @classmethod
+    def at(cls, given: Path | None) -> "Home":
+        """Return the home of `--home`, else of ATTUNE_HOME, else `.attune/` below the current folder."""
+        chosen = given or Path(os.environ.get("ATTUNE_HOME") or DEFAULT_HOME)
+        return cls(chosen.expanduser().resolve())
+
+    @property
+    def keys(self) -> Path:
+        """Signing keys and passwords: never in a backup unless asked for (X25)."""
+        return self.root / "keys"
+
+    @property
+    def data(self) -> Path:
+        """PostgreSQL's and NATS's files."""
+        return self.root / "data"
+
+    @property
+    def lake(self) -> Path:
+        """The root of the Parquet lake."""
+        return self.root / "lake"
+
+    @property
+    def logs(self) -> Path:
+        """One log file a process."""
+        return self.root / "logs"
+
+    @property
+    def scratch(self) -> Path:
+        """Temporary files; may be deleted while nothing runs."""
+        return self.root / "scratch"
+
+    @property
+    def state_file(self) -> Path:
+        """Who runs here: written by the supervisor, removed when it has stopped."""
+        return self.root / "run" / "state.json"
+
+    def create(self, clock: Clock | None = None) -> None:
+        """Make the folders, the passwords and the configuration of a new home; keep those of an old one."""
+        for folder in (self.root, self.data, self.lake, self.logs, self.scratch, self.state_file.parent):
+            folder.mkdir(parents=True, exist_ok=True)
+        self.keys.mkdir(mode=0o700, exist_ok=True)
+        config = self.config()
+        if not config:
+            config = {"clock": clock or "events", "zone": "Asia/Shanghai"}
+            self._write(self.root / "config.json", config)
+        elif clock and config["clock"] != clock:
+            raise Failure(
+                f"{self.root} was made with the clock '{config['clock']}' and a home keeps its clock: "
+                f"choose another --home for '{clock}'"
+            )
+
+    def config(self) -> dict[str, Any]:
+        """Return the lasting choices of this home, {} before the first start."""
+        return self._read(self.root / "config.json")
+
+    def password(self, name: str) -> str:
+        """Return the password of that name; the first call makes it."""
+        path = self.keys / "passwords.json"
+        known = self._read(path)
+        if name not in known:
+            known[name] = secrets.token_urlsafe(24)
+            self._write(path, known, mode=0o600)
+        return str(known[name])
+
+    def state(self) -> dict[str, Any]:
+        """Return what the running supervisor wrote, {} if none has."""
+        return self._read(self.state_file)
+
+    def write_state(self, state: dict[str, Any]) -> None:
+        """Record who runs here."""
+        self._write(self.state_file, state, mode=0o600)
+
+    @staticmethod
+    def _read(path: Path) -> dict[str, Any]:
+        try:
+            return dict(json.loads(path.read_text()))
+        except FileNotFoundError:
+            return {}
+        except ValueError as error:
+            raise Failure(f"{path} is damaged ({error}): remove it and start again") from error
+
+    @staticmethod
+    def _write(path: Path, value: dict[str, Any], mode: int = 0o644) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(path.name + ".new")
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w") as file:
+            json.dump(value, file, indent=1)
+        draft.replace(path)
+
+
+def free_port(preferred: int | None = None) -> int:
+    """Return a free loopback port: the preferred one or one of the next fifty, else any."""
+    candidates = range(preferred, preferred + 50) if preferred else ()
+    for port in (*candidates, 0):
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise Failure("no free port on 127.0.0.1")

