@@ -1,0 +1,31 @@
+"""Which hits stand when all of them are known: the rule of `judging`, applied to the lake's hits in order (X9, X37)."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+
+class Hit(NamedTuple):
+    """A credit above the customer's own mean."""
+
+    day: int
+    key: str
+    amount: int
+    compared_with: int
+
+
+def raised(hits: Iterable[Hit], reversals: Mapping[str, Sequence[int]], cooldown_days: int) -> list[Hit]:
+    """The hits of one customer that are raised, in (day, key) order; `reversals` gives each key's reversal days.
+
+    A raised credit holds others back for the cool-down, unless it has been reversed by their day.
+    """
+    chosen: list[Hit] = []
+    for hit in sorted(hits):
+        last = chosen[-1] if chosen else None
+        if last is None or hit.day - last.day >= cooldown_days or is_reversed(last, reversals, hit.day):
+            chosen.append(hit)
+    return chosen
+
+
+def is_reversed(hit: Hit, reversals: Mapping[str, Sequence[int]], by: int | None = None) -> bool:
+    """Whether a reversal of this credit was booked on or after its day (and not after the day `by`)."""
+    return any(hit.day <= day and (by is None or day <= by) for day in reversals.get(hit.key, ()))

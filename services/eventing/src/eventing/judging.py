@@ -1,0 +1,210 @@
+"""Judging credits against the customer's own history, under any disorder within the allowed lateness (X8, X9, X37).
+
+A credit is judged on arrival. Until no posting within the lateness can come before it, it stays here, so that a late
+posting re-judges the later credits: the set that stands in the end is the one that the same postings give in order.
+
+Cool-down replays raise and suppress in (day, posting id) order from the last raised credit. A reversed credit stands no
+longer, and from the reversal's day on it holds no other back. `Subject` is a function of the set of postings seen, not
+of their order, so its packed bytes are, too.
+"""
+
+from bisect import insort
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+import msgpack
+
+from eventing.own_history import OwnHistory, months_before
+
+Place = tuple[int, str]
+NOBODY: Place = (0, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """The parameters of a trigger of the kind own_history, in one version."""
+
+    name: str
+    version: int = 1
+    months: int = 6
+    minimum_minor: int = 0
+    cooldown_days: int = 30
+    lateness_days: int = 3
+    expires_hours: int = 48
+    enabled: bool = True
+
+
+class Movement(NamedTuple):
+    """A posting as the rule sees it: `net` is signed, `candidate` = a credit that may fire, of the amount `net`."""
+
+    day: int
+    key: str
+    net: int
+    candidate: bool = False
+    reverses: str | None = None
+
+
+@dataclass(slots=True, order=True)
+class Credit:
+    """A judged credit that a late posting may still change."""
+
+    day: int
+    key: str
+    amount: int
+    raised: bool = False
+
+    @property
+    def place(self) -> Place:
+        """Where it stands in order."""
+        return self.day, self.key
+
+
+class Raised(NamedTuple):
+    """This credit is a detection from now on."""
+
+    key: str
+    day: int
+    amount: int
+    compared_with: int
+    late: bool
+
+
+class Withdrawn(NamedTuple):
+    """If this posting's detection stands and its day is not after `day`, it stands no longer."""
+
+    key: str
+    day: int
+    reason: Literal["late_posting", "reversed"]
+
+
+Verdict = Raised | Withdrawn
+
+
+@dataclass(slots=True)
+class Subject:
+    """One customer under one rule: the history, the credits and reversals still open, the last raised credit before."""
+
+    history: OwnHistory = field(default_factory=OwnHistory)
+    credits: list[Credit] = field(default_factory=list)
+    reversals: list[tuple[int, str]] = field(default_factory=list)
+    anchor: Place = NOBODY
+
+    def pack(self) -> bytes:
+        """The subject as bytes: equal for equal sets of postings."""
+        history = self.history
+        kept = [(day, net) for day, net in zip(history.days, history.nets, strict=True) if net]
+        deltas, previous = [], history.upto
+        for day, _ in kept:
+            deltas.append(day - previous)
+            previous = day
+        packed: bytes = msgpack.packb(
+            (
+                history.first,
+                history.last,
+                history.upto,
+                history.base,
+                deltas,
+                [net for _, net in kept],
+                self.anchor,
+                [(history.last - c.day, c.key, c.amount, c.raised) for c in self.credits],
+                [(history.last - day, key) for day, key in self.reversals],
+            )
+        )
+        return packed
+
+    @staticmethod
+    def unpack(packed: bytes) -> "Subject":
+        """The subject behind its bytes."""
+        first, last, upto, base, deltas, nets, anchor, credits, reversals = msgpack.unpackb(packed)
+        days, day = [], upto
+        for delta in deltas:
+            day += delta
+            days.append(day)
+        return Subject(
+            OwnHistory(first, last, upto, base, days, nets),
+            [Credit(last - back, key, amount, raised) for back, key, amount, raised in credits],
+            [(last - back, key) for back, key in reversals],
+            (anchor[0], anchor[1]),
+        )
+
+    def apply(self, movement: Movement, rule: Rule, opening: int, newest: int) -> list[Verdict]:
+        """Book a posting and judge what it touches.
+
+        `opening` is the sum of the accounts' opening balances, `newest` the largest business day of the partition,
+        this posting included. A posting more than the lateness behind it moves the balance and judges nothing.
+        """
+        history = self.history
+        day = movement.day
+        before = history.last
+        history.move(day, movement.net)
+        if history.last != before:
+            self.settle(rule)
+        verdicts: list[Verdict] = []
+        if movement.reverses is not None:
+            verdicts.append(Withdrawn(movement.reverses, day, "reversed"))
+            self._reverse(day, movement.reverses, rule)
+        if is_beyond(day, newest, rule):
+            return verdicts
+        start = (day + 1, "") if movement.reverses is None else (day, "")
+        new = None
+        if movement.candidate:
+            new = Credit(day, movement.key, movement.net)
+            insort(self.credits, new)
+            start = (day, movement.key)
+        if self.credits and self.credits[-1].place >= start:
+            verdicts += self._judge_from(start, new, rule, opening, late=day < newest)
+        return verdicts
+
+    def settle(self, rule: Rule) -> None:
+        """Let go of what no posting within the lateness can change any more."""
+        cut = self.history.last - rule.lateness_days
+        self.history.fold(months_before(cut, rule.months))
+        gone = 0
+        while gone < len(self.credits) and self.credits[gone].day < cut:
+            credit = self.credits[gone]
+            if credit.raised:
+                self.anchor = (credit.day, credit.key)
+            gone += 1
+        del self.credits[:gone]
+        if self.reversals and self.reversals[0][0] < cut:
+            for day, key in self.reversals:
+                if day < cut and key == self.anchor[1] and day >= self.anchor[0]:
+                    self.anchor = NOBODY
+            self.reversals = [r for r in self.reversals if r[0] >= cut]
+
+    def _reverse(self, day: int, key: str, rule: Rule) -> None:
+        if day >= self.history.last - rule.lateness_days:
+            insort(self.reversals, (day, key))
+        elif key == self.anchor[1] and day >= self.anchor[0]:
+            self.anchor = NOBODY
+
+    def _reversed(self, credit: Place, by: int | None = None) -> bool:
+        return any(key == credit[1] and credit[0] <= day and (by is None or day <= by) for day, key in self.reversals)
+
+    def _judge_from(
+        self, start: Place, new: Credit | None, rule: Rule, opening: int, *, late: bool
+    ) -> list[Verdict]:
+        verdicts: list[Verdict] = []
+        last = self.anchor
+        for credit in self.credits:
+            if credit.place >= start:
+                mean = self.history.exceeded(credit.amount, credit.day, rule.months, opening)
+                raised = mean is not None and self._free(credit.day, last, rule)
+                if raised != credit.raised:
+                    credit.raised = raised
+                    if mean is None or not raised:
+                        verdicts.append(Withdrawn(credit.key, credit.day, "late_posting"))
+                    elif not self._reversed(credit.place):
+                        verdicts.append(Raised(credit.key, credit.day, credit.amount, mean, late or credit is not new))
+            if credit.raised:
+                last = credit.place
+        return verdicts
+
+    def _free(self, day: int, last: Place, rule: Rule) -> bool:
+        """Whether the cool-down since the last raised credit is over, or that credit has been reversed by then."""
+        return last == NOBODY or day - last[0] >= rule.cooldown_days or self._reversed(last, day)
+
+
+def is_beyond(day: int, newest: int, rule: Rule) -> bool:
+    """Whether a posting comes later than the watermark (largest business day - lateness - 1)."""
+    return day <= newest - rule.lateness_days - 1

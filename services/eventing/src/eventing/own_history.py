@@ -1,0 +1,94 @@
+"""A customer's own deposit history, exact and all integers (X34).
+
+Kept: the first posting day, `base` (every movement on or before `upto`), one net movement a day after it. The
+closing-balance integral over [a, b) is `base * (b - a) + sum(net * (b - max(day, a)))`: today is never in it, so the
+order of postings inside a day cannot matter. Days are ordinals (`date.toordinal`), money is minor units.
+"""
+
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass, field
+from datetime import date
+from functools import lru_cache
+from operator import mul
+
+
+@lru_cache(maxsize=4096)
+def months_before(day: int, months: int) -> int:
+    """The ordinal of the day `months` calendar months earlier, clamped to that month's last day (X37)."""
+    then = date.fromordinal(day)
+    year, month = divmod(then.year * 12 + then.month - 1 - months, 12)
+    first_of_next = date(year + (month == 11), 1 if month == 11 else month + 2, 1)
+    last_day = (first_of_next - date(year, month + 1, 1)).days
+    return date(year, month + 1, min(then.day, last_day)).toordinal()
+
+
+@dataclass(slots=True)
+class OwnHistory:
+    """Movements of one customer's deposit accounts; `last` is the largest day seen, 0 before the first posting."""
+
+    first: int = 0
+    last: int = 0
+    upto: int = 0
+    base: int = 0
+    days: list[int] = field(default_factory=list)
+    nets: list[int] = field(default_factory=list)
+
+    def move(self, day: int, net: int) -> None:
+        """Book a signed amount on a day, late or not."""
+        if not self.first or day < self.first:
+            self.first = day
+        if day > self.last:
+            self.last = day
+        if day <= self.upto:
+            self.base += net
+        elif not self.days or day > self.days[-1]:
+            self.days.append(day)
+            self.nets.append(net)
+        elif day == self.days[-1]:
+            self.nets[-1] += net
+        else:
+            self._insert(day, net)
+
+    def _insert(self, day: int, net: int) -> None:
+        at = bisect_left(self.days, day)
+        if self.days[at] == day:
+            self.nets[at] += net
+        else:
+            self.days.insert(at, day)
+            self.nets.insert(at, net)
+
+    def fold(self, upto: int) -> None:
+        """Add the days up to and including `upto` to the base: no window will begin before it again."""
+        if upto <= self.upto:
+            return
+        self.upto = upto
+        count = bisect_right(self.days, upto)
+        if count:
+            self.base += sum(self.nets[:count])
+            del self.days[:count]
+            del self.nets[:count]
+
+    def integral(self, start: int, end: int, opening: int) -> int:
+        """The sum of the closing balances of the days start <= x < end; `start` may not lie before `upto`."""
+        before = bisect_right(self.days, start)
+        after = bisect_left(self.days, end)
+        nets = self.nets[before:after]
+        level = opening + self.base + sum(self.nets[:before])
+        return level * (end - start) + end * sum(nets) - sum(map(mul, nets, self.days[before:after]))
+
+    def exceeded(self, amount: int, day: int, months: int, opening: int) -> int | None:
+        """Mean closing balance (minor units, rounded half up) of the months before `day` if `amount` is above it.
+
+        None if it is not, or if the customer's history is shorter than that (X37).
+        """
+        start = months_before(day, months)
+        if not self.first or self.first > start or start < self.upto:
+            return None
+        total = self.integral(start, day, opening)
+        length = day - start
+        return mean(total, length) if amount * length > total else None
+
+
+def mean(total: int, days: int) -> int:
+    """An integral over so many days as a mean, rounded half up, without a float."""
+    return (2 * total + days) // (2 * days)
