@@ -4,14 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from attune_contracts.datasets import DATASETS, IMPORT_ORDER
-from attune_contracts.identifiers import new_id
-from attune_service_kit.files.mapping import load_mapping
 
 from attune.client import Client
 from attune.home import Home
 from attune.output import Failure, console
 from attune.progress import job_progress
+from attune_contracts.datasets import DATASETS, IMPORT_ORDER
+from attune_contracts.identifiers import new_id
+from attune_service_kit.files.mapping import load_mapping
 
 OWNERS = {"customer_360": "/v1/imports", "eventing": "/v1/ledger/imports"}
 

@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from typing import Any, Self
 
 import httpx
-from attune_service_kit.auth import DevelopmentIssuer
 
 from attune.home import Home
 from attune.output import Failure
-from attune.processes import ISSUER, SERVICES
+from attune.processes import SERVICES
+from attune_service_kit.auth import DevelopmentIssuer
+from attune_service_kit.settings import DEVELOPMENT_ISSUER
 
 POLL_SECONDS = 0.1
 Progress = Callable[[dict[str, Any]], None]
@@ -19,7 +20,7 @@ Progress = Callable[[dict[str, Any]], None]
 
 def issue_token(home: Home, role: str, branch: str | None = None, subject: str | None = None) -> tuple[str, str]:
     """Return a development token of this home and the moment it expires (ISO 8601)."""
-    issuer = DevelopmentIssuer(home.keys, issuer=ISSUER, environment="development")
+    issuer = DevelopmentIssuer(home.keys, issuer=DEVELOPMENT_ISSUER, environment="development")
     token, expires_at = issuer.issue(role, branch=branch, subject=subject or f"{role}@attune")
     return token, expires_at.isoformat()
 
@@ -64,7 +65,9 @@ class Client:
             if not cursor:
                 return
 
-    def run_job(self, service: str, path: str, body: dict[str, Any], progress: Progress | None = None) -> dict[str, Any]:
+    def run_job(
+        self, service: str, path: str, body: dict[str, Any], progress: Progress | None = None
+    ) -> dict[str, Any]:
         """Start a job and wait for its end; return its result. A failed job becomes a Failure with its own words."""
         return self.wait_job(service, str(self.post(path, body)["id"]), progress)
 
@@ -78,7 +81,9 @@ class Client:
                 return dict(state["result"] or {})
             if state["state"] in ("failed", "cancelled"):
                 error = state.get("error") or {}
-                raise Failure(f"{service} job {state['kind']} {state['state']}: {error.get('en') or error or 'no reason given'}")
+                raise Failure(
+                    f"{service} job {state['kind']} {state['state']}: {error.get('en') or error or 'no reason given'}"
+                )
             time.sleep(POLL_SECONDS)
 
     def job(self, service: str, job: str) -> dict[str, Any]:
@@ -100,7 +105,9 @@ class Client:
             pending = [name for name in services or SERVICES if not _settled(self.status(name))]
             calm = 0 if pending else calm + 1
             if time.monotonic() > deadline:
-                raise Failure(f"{', '.join(pending)} did not catch up within {timeout:.0f} s: see `attune status` and the logs")
+                raise Failure(
+                    f"{', '.join(pending)} did not catch up within {timeout:.0f} s: see `attune status` and the logs"
+                )
             if pending:
                 time.sleep(0.03)
 
@@ -132,8 +139,12 @@ def _body(method: str, path: str, response: httpx.Response) -> Any:
         problem = {}
     detail = problem.get("detail") or problem.get("title") or response.reason_phrase
     words = detail.get("en", detail) if isinstance(detail, dict) else detail
-    fields = "; ".join(f"{e.get('field', '')}: {e.get('message', e)}" for e in problem.get("errors", []) if isinstance(e, dict))
-    raise Failure(f"{method} {path}: {response.status_code} {problem.get('code', '')} {words}{f' ({fields})' if fields else ''}")
+    fields = "; ".join(
+        f"{e.get('field', '')}: {e.get('message', e)}" for e in problem.get("errors", []) if isinstance(e, dict)
+    )
+    raise Failure(
+        f"{method} {path}: {response.status_code} {problem.get('code', '')} {words}{f' ({fields})' if fields else ''}"
+    )
 
 
 @contextmanager

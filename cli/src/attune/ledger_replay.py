@@ -14,7 +14,13 @@ FLOW = ("eventing", "scoring", "campaign")
 
 
 def run_replay(
-    home: Home, first: date, last: date, *, speed: str | float = "max", cooldown_days: int | None = None, quiet: bool = False
+    home: Home,
+    first: date,
+    last: date,
+    *,
+    speed: str | float = "max",
+    cooldown_days: int | None = None,
+    quiet: bool = False,
 ) -> dict[str, Any]:
     """Replay [first, last] and wait until every service has followed; return the counts that stand."""
     body = {"from": first.isoformat(), "to": last.isoformat(), "speed": speed}

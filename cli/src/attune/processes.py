@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 from attune.home import Home
+from attune_service_kit.settings import DEVELOPMENT_ISSUER
 
 SERVICES = ("customer_360", "eventing", "insight", "scoring", "campaign")
-ISSUER = "attune-development"
 
 
 @dataclass(frozen=True)
@@ -40,14 +40,16 @@ def database_url(home: Home, ports: Ports, service: str, role: str) -> str:
 
 def environment(home: Home, ports: Ports, process: str) -> dict[str, str]:
     """Return the whole environment of one process: inherited, less other Attune settings, plus its own."""
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith(tuple(f"{s.upper()}_" for s in (*SERVICES, "gateway")))}
+    inherited = {
+        k: v for k, v in os.environ.items() if not k.startswith(tuple(f"{s.upper()}_" for s in (*SERVICES, "gateway")))
+    }
     prefix = process.upper() + "_"
-    own = _gateway(home, ports) if process == "gateway" else _service(home, ports, process)
+    own = _gateway(ports) if process == "gateway" else _service(home, ports, process)
     common = {
         "ENVIRONMENT": "development",
         "HOST": "127.0.0.1",
         "PORT": str(ports.gateway if process == "gateway" else ports.services[process]),
-        "TOKEN_ISSUER": ISSUER,
+        "TOKEN_ISSUER": DEVELOPMENT_ISSUER,
         "TOKEN_JWKS": str(home.keys / "jwks.json"),
         "SCRATCH": str(home.scratch),
     }
@@ -74,7 +76,7 @@ def _service(home: Home, ports: Ports, service: str) -> dict[str, str]:
     return settings
 
 
-def _gateway(home: Home, ports: Ports) -> dict[str, str]:
+def _gateway(ports: Ports) -> dict[str, str]:
     return {"UPSTREAMS": json.dumps({service: ports.url(service) for service in SERVICES})}
 
 

@@ -13,7 +13,13 @@ Report = Callable[[dict[str, Any]], None]
 @contextmanager
 def job_progress(console: Console, quiet: bool = False) -> Iterator[Callable[[str], Report]]:
     """Yield a function that makes one bar and returns what moves it: call that with the job as the API shows it."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, TextColumn("[dim]{task.fields[message]}"), console=console, disable=quiet) as bars:
 
         def bar(title: str) -> Report:

@@ -42,13 +42,18 @@ def supervised(home: Home, clock: Clock | None = None, port: int | None = None) 
         wait_up(home, process)
         yield process
     finally:
-        assert process.stdin is not None
-        process.stdin.close()
+        if process.stdin:
+            process.stdin.close()
         process.wait(60)
 
 
 def spawn(
-    home: Home, clock: Clock | None, port: int | None, *, stdin: int | IO[bytes] = subprocess.DEVNULL, until_eof: bool = False
+    home: Home,
+    clock: Clock | None,
+    port: int | None,
+    *,
+    stdin: int | IO[bytes] = subprocess.DEVNULL,
+    until_eof: bool = False,
 ) -> subprocess.Popen[bytes]:
     """Start `attune up` in a session of its own, with its output in the home's log."""
     home.create(clock)

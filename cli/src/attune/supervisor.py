@@ -27,6 +27,7 @@ class Child:
     ready: Callable[[], Awaitable[bool]]
     stop_signal: signal.Signals = signal.SIGTERM
     user: int | None = None
+    group: int | None = None
     process: asyncio.subprocess.Process | None = None
     started: float = 0.0
     failures: int = field(default=0)
@@ -46,9 +47,10 @@ class Child:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                cwd="/" if self.user is not None else None,
                 user=self.user,
-                group=None,
-                extra_groups=[] if self.user is not None else None,
+                group=self.group,
+                extra_groups=() if self.user is not None else None,
             )
         self.started = time.monotonic()
 
@@ -116,8 +118,7 @@ class Supervisor:
             await child.stop()
 
     async def _watch(self, child: Child) -> None:
-        while not self._stopping:
-            assert child.process is not None
+        while not self._stopping and child.process is not None:
             await child.process.wait()
             # What it had started dies with it: a job goes on in the next process, from its cursor.
             kill_group(child.process.pid)

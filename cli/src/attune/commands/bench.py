@@ -23,7 +23,10 @@ def bench(
     as_json: JsonOption = False,
 ) -> None:
     """Run a benchmark side by side with the raw limit and print one closing figure."""
-    folder = next((p for p in (Path.cwd(), *Path(__file__).parents) if (p / "benchmarks" / f"{workload.lower()}.py").is_file()), None)
+    folder = next(
+        (p for p in (Path.cwd(), *Path(__file__).parents) if (p / "benchmarks" / f"{workload.lower()}.py").is_file()),
+        None,
+    )
     if folder is None:
         raise Failure(f"no workload {workload} in a folder benchmarks/ above here: run it from Attune's source tree")
     argv = [sys.executable, "-m", f"benchmarks.{workload.lower()}"]

@@ -18,7 +18,9 @@ from attune.processes import SERVICES
 from attune.session import spawn, supervisor_pid, wait_up
 from attune.supervisor import is_running
 
-ClockOption = Annotated[Clock | None, typer.Option(help="Business time: the stream's ('events') or the wall's. Kept for ever.")]
+ClockOption = Annotated[
+    Clock | None, typer.Option(help="Business time: the stream's ('events') or the wall's. Kept for ever.")
+]
 PortOption = Annotated[int | None, typer.Option(help="The gateway's port (default: the first free one from 8080).")]
 
 
@@ -30,7 +32,9 @@ def register(app: typer.Typer) -> None:
 
 
 def up(
-    detach: Annotated[bool, typer.Option("--detach", help="Return when everything serves; `attune down` ends it.")] = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Return when everything serves; `attune down` ends it.")
+    ] = False,
     clock: ClockOption = None,
     port: PortOption = None,
     until_eof: Annotated[bool, typer.Option("--until-eof", hidden=True)] = False,
@@ -88,7 +92,9 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
         lag: dict[str, Any] = report["services"].get(name, {})
         pending = sum(c["pending"] for c in lag.get("consumers", []))
         cells = (lag.get("business_time") or "-", lag.get("outbox_pending"), pending, lag.get("jobs_active"))
-        table.add_row(name, str(process["pid"]), report["urls"].get(name, "-"), *(str(c) if lag else "-" for c in cells))
+        table.add_row(
+            name, str(process["pid"]), report["urls"].get(name, "-"), *(str(c) if lag else "-" for c in cells)
+        )
     console.print(table)
 
 

@@ -3,12 +3,12 @@
 from typing import Annotated
 
 import typer
-from attune_contracts.access import ROLE_SCOPES, WHOLE_BANK_ROLES
 
 from attune.client import issue_token
 from attune.commands.options import HomeOption, JsonOption
 from attune.home import Home
 from attune.output import Failure, print_result
+from attune_contracts.access import ROLE_SCOPES, WHOLE_BANK_ROLES
 
 
 def register(app: typer.Typer) -> None:

@@ -1,0 +1,200 @@
+"""`attune up`: what is started in which order, and how the home records it."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import urllib.request
+from collections.abc import Callable
+from typing import Any
+
+import nats
+import psutil
+
+from attune.home import FIRST_GATEWAY_PORT, Clock, Home, free_port
+from attune.output import Failure, console
+from attune.processes import SERVICES, Ports, environment, service_command, versions
+from attune.supervisor import Child, StartFailed, Supervisor, end_orphans
+from attune_service_kit.auth import DevelopmentIssuer
+from attune_service_kit.embedded import EmbeddedNats, EmbeddedPostgres
+from attune_service_kit.embedded.nats import PROVISION_USER, inbox_prefix
+from attune_service_kit.messaging import provision
+from attune_service_kit.settings import DEVELOPMENT_ISSUER
+
+MIGRATIONS_AT_ONCE = 2
+
+
+def run_home(
+    home: Home, *, clock: Clock | None, port: int | None, until_eof: bool, announce: Callable[[], None]
+) -> None:
+    """Run a home in the foreground until SIGINT, SIGTERM or, with `until_eof`, the end of stdin."""
+    home.create(clock)
+    left = end_orphans(home.state().get("processes", {}))
+    if left:
+        console.print(f"[yellow]ended what a killed supervisor had left behind: {', '.join(left)}[/yellow]")
+    try:
+        asyncio.run(_run(home, port, until_eof, announce))
+    except StartFailed as failure:
+        raise Failure(str(failure)) from failure
+    finally:
+        home.state_file.unlink(missing_ok=True)
+
+
+async def _run(home: Home, port: int | None, until_eof: bool, announce: Callable[[], None]) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    if until_eof:
+        loop.add_reader(sys.stdin, lambda: stop.set() if not os.read(sys.stdin.fileno(), 64) else None)
+    run = HomeRun(home, port)
+    try:
+        starting = asyncio.create_task(run.start())
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            starting.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await starting
+            return
+        await starting
+        announce()
+        await stopping
+    finally:
+        await run.supervisor.stop()
+
+
+class HomeRun:
+    """The processes of one home: the two servers, then the migrations, then the services and the gateway."""
+
+    def __init__(self, home: Home, port: int | None) -> None:
+        self.home = home
+        self.supervisor = Supervisor(self.record)
+        self.ready = False
+        self.postgres = EmbeddedPostgres(home.data / "postgres", passwords=lambda user: home.password(f"pg.{user}"))
+        self.nats = EmbeddedNats(
+            home.data / "nats", services=SERVICES, passwords=lambda user: home.password(f"nats.{user}")
+        )
+        self.ports = Ports(
+            postgres=self.postgres.port,
+            nats=self.nats.port,
+            gateway=free_port(port or FIRST_GATEWAY_PORT),
+            services={service: free_port() for service in SERVICES},
+        )
+
+    async def start(self) -> None:
+        """Start everything in order; raise StartFailed with the process's last words if one does not come up."""
+        if self.postgres.notice:
+            console.print(f"[dim]{self.postgres.notice}[/dim]")
+        DevelopmentIssuer(self.home.keys, issuer=DEVELOPMENT_ISSUER, environment="development")
+        await asyncio.to_thread(self.postgres.prepare)
+        self.nats.prepare()
+        self.record()
+        await self.supervisor.launch(self._postgres(), self._nats())
+        await asyncio.gather(self.postgres.provision(SERVICES), self._provision_streams())
+        await self._migrate()
+        await self.supervisor.launch(*(self._service(name) for name in (*SERVICES, "gateway")))
+        self.ready = True
+        self.record()
+
+    def record(self) -> None:
+        """Write who runs here: what `status`, `down` and the next `up` read."""
+        urls = {name: self.ports.url(name) for name in (*SERVICES, "gateway")}
+        own = psutil.Process()
+        self.home.write_state(
+            {
+                "supervisor": {"pid": own.pid, "started": own.create_time()},
+                "ready": self.ready,
+                "processes": {c.name: _identity(c.pid) for c in self.supervisor.children if c.pid},
+                "urls": urls | {"docs": urls["gateway"] + "/docs"},
+                "ports": {"postgres": self.ports.postgres, "nats": self.ports.nats, "gateway": self.ports.gateway}
+                | dict(self.ports.services),
+                "versions": versions(),
+            }
+        )
+
+    def _postgres(self) -> Child:
+        options = self.postgres.popen_options()
+        return Child(
+            "postgres",
+            self.postgres.argv(),
+            options["env"],
+            self.home.logs / "postgres.log",
+            lambda: _answers(self.postgres.wait_ready),
+            stop_signal=signal.SIGINT,
+            user=options.get("user"),
+            group=options.get("group"),
+        )
+
+    def _nats(self) -> Child:
+        return Child(
+            "nats",
+            self.nats.argv(),
+            dict(os.environ),
+            self.home.logs / "nats.log",
+            lambda: _answers(self.nats.wait_ready),
+        )
+
+    def _service(self, name: str) -> Child:
+        argv = service_command(name, "app" if name == "gateway" else "all")
+        url = self.ports.url(name) + "/readyz"
+        return Child(
+            name, argv, environment(self.home, self.ports, name), self.home.logs / f"{name}.log", lambda: _serves(url)
+        )
+
+    async def _provision_streams(self) -> None:
+        client = await nats.connect(
+            self.nats.url,
+            user=PROVISION_USER,
+            password=self.nats.password(PROVISION_USER),
+            inbox_prefix=inbox_prefix(PROVISION_USER).encode(),
+        )
+        try:
+            await provision(client.jetstream())
+        finally:
+            await client.close()
+
+    async def _migrate(self) -> None:
+        turn = asyncio.Semaphore(MIGRATIONS_AT_ONCE)
+
+        async def migrate(service: str) -> None:
+            log = self.home.logs / f"{service}.migrate.log"
+            async with turn:
+                with log.open("wb") as file:
+                    process = await asyncio.create_subprocess_exec(
+                        *service_command(service, "migrate"),
+                        env=environment(self.home, self.ports, service),
+                        stdout=file,
+                        stderr=file,
+                    )
+                    if await process.wait():
+                        raise StartFailed(f"the tables of {service} could not be brought up to date: see {log}")
+
+        await asyncio.gather(*(migrate(service) for service in SERVICES))
+
+
+def _identity(pid: int) -> dict[str, Any]:
+    try:
+        return {"pid": pid, "started": psutil.Process(pid).create_time()}
+    except psutil.NoSuchProcess:
+        return {"pid": pid, "started": 0.0}
+
+
+async def _answers(wait_ready: Callable[[float], Any]) -> bool:
+    try:
+        await wait_ready(0.2)
+    except Exception:
+        return False
+    return True
+
+
+async def _serves(url: str) -> bool:
+    def ask() -> bool:
+        try:
+            with urllib.request.urlopen(url, timeout=1) as answer:  # noqa: S310 - a loopback address of our own
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    return await asyncio.to_thread(ask)
