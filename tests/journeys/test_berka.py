@@ -1,0 +1,83 @@
+"""A real bank's ledger through every process: 140 large deposits, whatever is killed on the way."""
+
+import json
+import os
+import random
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+pytestmark = [pytest.mark.real_data, pytest.mark.timeout(900)]
+
+MAPPING = "mappings/berka.yaml"
+RANGE = ("--from", "1993-01-01", "--to", "1994-03-30")
+FIRST = {
+    "posting_id": "1002969",
+    "account_id": "3424",
+    "date": "1993-08-19",
+    "amount": "35784.00",
+    "compared_with": "35615.14",
+}
+KILLS = int(os.environ.get("ATTUNE_FAULT_ROUNDS", "5"))
+
+
+def check_140(result: dict[str, Any]) -> None:
+    found = result["detections"]["large-deposit"]
+    assert result["postings"] == 46_997
+    assert (found["count"], found["subjects"]) == (140, 85)
+    assert found["first"] == FIRST
+    assert result["opportunities"] == 140
+
+
+def test_every_row_is_accepted(attune: Any, home: Path, berka: Path) -> None:
+    result = attune("import", "--home", home, "--mapping", MAPPING, berka)
+    counts = result["datasets"]
+    assert counts["transactions"] | {"unchanged": 0} == {
+        "read": 46_997,
+        "accepted": 46_997,
+        "rejected": 0,
+        "unchanged": 0,
+    }
+    assert counts["accounts"]["accepted"] == 4_500
+    assert all(c["accepted"] + c["rejected"] == c["read"] for c in counts.values())
+
+
+def test_the_same_files_twice_change_nothing(attune: Any, home: Path, berka: Path) -> None:
+    result = attune("import", "--home", home, "--mapping", MAPPING, berka)
+    assert all(c["unchanged"] == c["accepted"] for c in result["datasets"].values())
+
+
+def test_replay_finds_exactly_140_on_85_accounts(attune: Any, home: Path) -> None:
+    check_140(attune("replay", "--home", home, *RANGE, "--cooldown-days", 0))
+
+
+def test_a_second_replay_prints_the_same(attune: Any, home: Path) -> None:
+    check_140(attune("replay", "--home", home, *RANGE))
+
+
+@pytest.mark.faults
+def test_killing_any_process_changes_none_of_it(attune: Any, home: Path) -> None:
+    """`kill -9` of seeded processes while the ledger is replayed: servers, services, the gateway."""
+    chance = random.Random(1993)
+    replay = attune.start("replay", "--home", home, *RANGE, "--speed", 2500)
+    killed = []
+    while len(killed) < KILLS and replay.poll() is None:
+        time.sleep(chance.uniform(1.0, 3.0))
+        processes = json.loads((home / "run" / "state.json").read_text())["processes"]
+        name = chance.choice(sorted(processes))
+        if psutil.pid_exists(processes[name]["pid"]):
+            psutil.Process(processes[name]["pid"]).kill()
+            killed.append(name)
+    stdout, stderr = replay.communicate(timeout=600)
+    assert replay.returncode == 0, f"killed {killed}: {stderr[-2000:]}"
+    assert killed, "nothing was killed: the replay was over before"
+    check_140(json.loads(stdout))
+
+
+def test_with_a_cool_down_of_30_days_it_is_106(attune: Any, home: Path) -> None:
+    result = attune("replay", "--home", home, *RANGE, "--cooldown-days", 30)
+    assert result["detections"]["large-deposit"]["count"] == 106
+    assert result["opportunities"] == 106

@@ -1,0 +1,45 @@
+"""The command line: one clear line for what cannot be done, one JSON object for what can."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("token", "--role", "king"), "no role 'king'"),
+        (("token", "--role", "teller"), "add --branch"),
+        (("replay", "--from", "2026-02-30", "--to", "2026-03-01"), "--from '2026-02-30' is no day"),
+        (("replay", "--from", "2026-03-02", "--to", "2026-03-01"), "lies after"),
+        (("replay", "--from", "2026-03-01", "--to", "2026-03-02", "--speed", "fast"), "neither 'max' nor a number"),
+        (("bench", "B99"), "no workload B99"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(
+    attune: Any, tmp_path: Path, arguments: tuple[str, ...], words: str
+) -> None:
+    home = () if arguments[0] == "bench" else ("--home", tmp_path)
+    assert words in attune.refused(*arguments, *home)
+
+
+def test_status_of_a_home_that_is_down(attune: Any, tmp_path: Path) -> None:
+    report = attune("status", "--home", tmp_path)
+    assert report["running"] is False
+    assert attune("down", "--home", tmp_path) == {"stopped": False}
+
+
+def test_a_running_home_names_its_processes_and_refuses_a_second_start(attune: Any, home: Path) -> None:
+    report = attune("status", "--home", home)
+    expected = {"postgres", "nats", "customer_360", "eventing", "insight", "scoring", "campaign", "gateway"}
+    assert set(report["processes"]) == expected
+    assert set(report["services"]) == expected - {"postgres", "nats", "gateway"}
+    assert report["urls"]["gateway"].startswith("http://127.0.0.1:")
+    assert report["versions"]["fastapi"]
+    assert "is up already" in attune.refused("up", "--home", home)
+
+
+def test_a_missing_mapping_is_named(attune: Any, home: Path, tmp_path: Path) -> None:
+    words = attune.refused("import", "--home", home, "--mapping", tmp_path / "none.yaml", tmp_path)
+    assert "no such mapping file" in words
