@@ -1,0 +1,102 @@
+"""What other services know, as campaign reads it: one compact row per customer (X17), and who works where."""
+
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlmodel import Field
+
+from campaign import columns as c
+
+
+class Party(c.Table, table=True):
+    """A customer's non-personal state. `version` is that of the last live change; an import leaves it."""
+
+    __tablename__ = "proj_party"
+
+    customer_id: UUID = Field(primary_key=True)
+    version: int = c.minor(default=0, sa_column_kwargs={"server_default": "0"})
+    party_kind: str = c.text()
+    branch_id: str | None = c.text(default=None)
+    manager_id: str | None = c.text(default=None)
+    household_id: str | None = c.text(default=None)
+    birth_date: date | None = None
+    risk_rating: str | None = c.text(default=None)
+    risk_rated_on: date | None = None
+    personalisation: bool
+    products: list[str] = c.texts()
+    product_kinds: list[str] = c.texts()
+
+
+class Consent(c.Table, table=True):
+    """A purpose granted or refused; no row = unknown = no (X21)."""
+
+    __tablename__ = "proj_consent"
+
+    customer_id: UUID = Field(primary_key=True)
+    purpose: str = c.text(primary_key=True)
+    granted: bool
+    since: date
+
+
+class Features(c.Table, table=True):
+    """The newest snapshot's features that decisions read. Swapped whole (X17)."""
+
+    __tablename__ = "proj_features"
+
+    customer_id: UUID = Field(primary_key=True)
+    as_of: date
+    demand_balance_minor: int = c.minor()
+    digital_share: float | None = c.real(default=None)
+    value_quadrant: str | None = c.text(default=None)
+
+
+class Score(c.Table, table=True):
+    """A customer's score from one model. Swapped whole; single customers' newer scores are merged in (X17)."""
+
+    __tablename__ = "proj_scores"
+
+    customer_id: UUID = Field(primary_key=True)
+    model: str = c.text(primary_key=True)
+    version: int
+    score: float = c.real()
+    scored_at: datetime = c.moment()
+
+
+class Product(c.Table, table=True):
+    """What kind of product the bank's product code stands for."""
+
+    __tablename__ = "proj_product"
+
+    product_id: str = c.text(primary_key=True)
+    kind: str = c.text()
+
+
+class BranchScope(c.Table, table=True):
+    """Every branch below every branch, itself included (X23)."""
+
+    __tablename__ = "branch_scope"
+
+    ancestor: str = c.text(primary_key=True)
+    branch: str = c.text(primary_key=True)
+
+
+class Employee(c.Table, table=True):
+    """Who works where, and how many tasks a day they take."""
+
+    employee_id: str = c.text(primary_key=True)
+    branch_id: str = c.text()
+    role: str = c.text()
+    daily_capacity: int | None = None
+
+
+class Projection(c.Table, table=True):
+    """How far each projection has come: an older pointer is left alone."""
+
+    name: str = c.text(primary_key=True)
+    as_of: date
+    manifest: str = c.text()
+    rows: int = c.minor()
+    loaded_at: datetime | None = c.wall_now()
+
+
+TABLES = (Party, Consent, Features, Score, Product, BranchScope, Employee, Projection)

@@ -1,0 +1,19 @@
+"""Settings of campaign, from environment variables that start with CAMPAIGN_."""
+
+from pydantic import Field, SecretStr
+
+from attune_service_kit.settings import ServiceSettings, settings_config
+
+
+class CampaignSettings(ServiceSettings):
+    """What campaign needs beyond every service's settings."""
+
+    model_config = settings_config("CAMPAIGN_")
+
+    arm_secret: SecretStr | None = Field(
+        default=None,
+        min_length=16,
+        description="Arms' salts are derived from it at the first start, so that the same secret gives the same arms; "
+        "without it they are drawn at random",
+    )
+    currency: str = Field(default="CNY", pattern=r"^[A-Z]{3}$", description="The bank's base currency")
