@@ -1,0 +1,77 @@
+"""The job `features`: a snapshot of every customer's features as of a day, and the segments' sizes with it."""
+
+import asyncio
+from datetime import date
+from typing import Any
+
+import duckdb
+
+from attune_contracts.datasets import FEATURES
+from attune_contracts.insight import FeaturesPublished
+from attune_contracts.pointer import Pointer
+from attune_service_kit import lake_sql
+from attune_service_kit.database import Transaction
+from attune_service_kit.errors import Invalid
+from attune_service_kit.jobs import JobContext
+from insight import models
+from insight.settings import InsightSettings
+from insight.snapshot import QuadrantSize, build_features, last_business_date, quadrant_sizes
+from insight.value_quadrant import quadrant_parameters
+
+SEGMENT = "value_quadrant"
+
+
+async def run(job: JobContext) -> dict[str, Any]:
+    """Params: `as_of`, an ISO date or null for the ledger's last day. Publishes `features`, partition `as_of=…`."""
+    settings = job.runtime.settings
+    assert isinstance(settings, InsightSettings)  # noqa: S101 - the service declares it
+    with lake_sql.connect(job.runtime.lake, settings, memory_limit=settings.memory_limit) as con:
+        lake_sql.register(con, job.runtime.lake, *models.DATASETS)
+        as_of = _as_of(con, job.params.get("as_of"))
+        parameters = quadrant_parameters()
+        total = len(models.ORDER) + 1
+        steps = build_features(con, as_of, parameters)
+        done = 0
+        while (name := await asyncio.to_thread(next, steps, None)) is not None:
+            done += 1
+            await job.progress(done, total, name)
+        pointer = await asyncio.to_thread(
+            lake_sql.write_query,
+            con, job.runtime.lake, FEATURES, f"as_of={as_of}", "FROM features", as_of=as_of,
+        )  # fmt: skip
+        sizes = quadrant_sizes(con)
+    async with job.transaction() as tx:
+        await _store(tx, pointer, parameters.version, sizes)
+        tx.emit(FeaturesPublished(pointer=pointer))
+    await job.progress(total, total, "published")
+    return {"as_of": as_of.isoformat(), "rows": pointer.rows, "manifest": pointer.manifest}
+
+
+def _as_of(con: duckdb.DuckDBPyConnection, wanted: str | None) -> date:
+    last = last_business_date(con)
+    if last is None:
+        raise Invalid("the lake holds no transactions yet: import a ledger first", "数据湖中尚无交易，请先导入账务数据")
+    as_of = date.fromisoformat(wanted) if wanted else last
+    if as_of > last:
+        raise Invalid(
+            f"the ledger ends on {last}: there is nothing to see on {as_of}", f"账务数据截至 {last}，没有 {as_of} 的数据"
+        )
+    return as_of
+
+
+async def _store(tx: Transaction, pointer: Pointer, version: int, sizes: list[QuadrantSize]) -> None:
+    """Put the snapshot and its sizes in place of those that stood for the day."""
+    await tx.conn.execute(
+        """
+        INSERT INTO feature_snapshot (as_of, manifest, rows, checksum, quadrant_version, published_at)
+        VALUES ($1, $2, $3, $4, $5, now())
+        ON CONFLICT (as_of) DO UPDATE SET (manifest, rows, checksum, quadrant_version, published_at) =
+            (excluded.manifest, excluded.rows, excluded.checksum, excluded.quadrant_version, excluded.published_at)
+        """,
+        pointer.as_of, pointer.manifest, pointer.rows, pointer.checksum, version,
+    )  # fmt: skip
+    await tx.conn.execute("DELETE FROM segment_size WHERE as_of = $1 AND segment = $2", pointer.as_of, SEGMENT)
+    await tx.conn.executemany(
+        "INSERT INTO segment_size (as_of, segment, branch_id, value, customers) VALUES ($1, $2, $3, $4, $5)",
+        [(pointer.as_of, SEGMENT, size.branch_id or "", size.quadrant, size.customers) for size in sizes],
+    )

@@ -1,0 +1,14 @@
+"""Settings of insight."""
+
+from pydantic import Field
+
+from attune_service_kit.settings import ServiceSettings, settings_config
+
+
+class InsightSettings(ServiceSettings):
+    """What insight must know beside the kit's settings."""
+
+    model_config = settings_config("INSIGHT_")
+
+    stale_after_days: int = Field(default=2, ge=0, description="A snapshot older than this is reported as stale")
+    memory_limit: str = Field(default="1GB", pattern=r"^[1-9][0-9]*(MB|GB)$", description="DuckDB's, of one job")
