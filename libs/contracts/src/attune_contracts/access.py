@@ -1,20 +1,20 @@
 """Who may do what: scopes of each role. A token carries its role's scopes; every service checks them itself."""
 
 READ = frozenset({"customers:read", "decisions:read", "opportunities:read", "tasks:read"})
-STAFF = READ | {"decisions:write", "responses:write", "tasks:write"}
+STAFF = READ | {"customers:write", "decisions:write", "responses:write", "tasks:write"}
 
 ROLE_SCOPES: dict[str, frozenset[str]] = {
     "teller": frozenset(STAFF),
     "relationship_manager": frozenset(STAFF),
     "call_centre": frozenset(STAFF),
-    "branch_manager": frozenset(STAFF | {"results:read"}),
+    "branch_manager": frozenset(STAFF | {"books:write", "results:read"}),
     "marketer": frozenset(
         READ | {"campaigns:read", "campaigns:write", "results:read", "triggers:read", "detections:read"}
     ),
     "head_office": frozenset(READ | {"campaigns:read", "results:read", "detections:read", "segments:read"}),
     "model_admin": frozenset({"models:read", "models:write", "scores:read", "features:write", "segments:read"}),
     "partner": frozenset({"ledger:write"}),
-    "mobile": frozenset({"customers:read", "decisions:read", "decisions:write", "responses:write"}),
+    "mobile": frozenset({"customers:read", "customers:write", "decisions:read", "decisions:write", "responses:write"}),
     "auditor": frozenset({"decisions:read", "detections:read", "opportunities:read", "results:read", "audit:read"}),
     "operator": frozenset(
         {
@@ -38,4 +38,6 @@ ROLE_SCOPES: dict[str, frozenset[str]] = {
 }
 
 # Roles that see the whole bank; every other staff role needs a branch in its token, `mobile` a customer.
-WHOLE_BANK_ROLES = frozenset({"marketer", "head_office", "call_centre", "model_admin", "partner", "auditor", "operator"})
+WHOLE_BANK_ROLES = frozenset(
+    {"marketer", "head_office", "call_centre", "model_admin", "partner", "auditor", "operator"}
+)
