@@ -1,0 +1,177 @@
+"""The database of a service: transactions that commit once, at the edge, with their events and audit rows (P-01, X24)."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+from uuid import UUID
+
+import asyncpg
+import orjson
+import structlog
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from attune_contracts.envelope import Data, envelope
+from attune_contracts.identifiers import PARTITIONS, partition
+from attune_service_kit import outbox
+from attune_service_kit.telemetry import request_id
+
+log = structlog.get_logger(__name__)
+
+# P-15: a request never waits long for a lock, a statement or a forgotten transaction; a worker's statements may be long.
+APP_LIMITS: Mapping[str, str] = {
+    "statement_timeout": "5s",
+    "lock_timeout": "2s",
+    "idle_in_transaction_session_timeout": "10s",
+}
+WORKER_LIMITS: Mapping[str, str] = {"statement_timeout": "0", "lock_timeout": "0"}
+
+_BEGIN = text(
+    "SELECT set_config('app.scope', :kind, true), set_config('app.branch', :branch, true),"
+    " set_config('app.customer', :customer, true)"
+)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Whose data a transaction may see: the whole bank, one branch with its sub-branches, or one customer."""
+
+    kind: Literal["all", "branch", "customer"]
+    branch: str | None = None
+    customer: UUID | None = None
+
+    def parameters(self) -> dict[str, str]:
+        """The settings that row security reads (X23)."""
+        return {"kind": self.kind, "branch": self.branch or "", "customer": str(self.customer or "")}
+
+
+WHOLE_BANK = Scope("all")
+
+
+class Transaction:
+    """One transaction: `session` for CRUD, `conn` for bulk and hot paths, both on the same connection."""
+
+    def __init__(self, session: AsyncSession, conn: asyncpg.Connection, scope: Scope, now: datetime) -> None:
+        self.session = session
+        self.conn = conn
+        self.scope = scope
+        self.now = now  # business time at the beginning (X1)
+        self.who = "service"  # whom audit rows name: the caller's subject in a request
+        self._events: list[outbox.OutboxRow] = []
+        self._after_commit: list[Callable[[], None]] = []
+
+    def emit(self, *data: Data, time: datetime | None = None) -> None:
+        """Publish events with this transaction's commit; `time` is business time, by default `now`."""
+        for item in data:
+            event = envelope(item, time=time or self.now)
+            self._events.append(outbox.row(event, partition(event.subject)))
+
+    def emit_to(self, data: Data, partition: int, time: datetime | None = None) -> None:
+        """Publish an event in a given partition: for the few that concern every partition."""
+        if not 0 <= partition < PARTITIONS:
+            raise ValueError(f"there is no partition {partition}")
+        self._events.append(outbox.row(envelope(data, time=time or self.now), partition))
+
+    async def audit(
+        self,
+        what: str,
+        entity: str,
+        entity_id: object,
+        *,
+        version: object = None,
+        detail: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write who did what to which entity, in this very transaction (X24). `detail` carries no personal data."""
+        await self.conn.execute(
+            "INSERT INTO audit (who, what, entity, entity_id, version, request_id, detail)"
+            " VALUES ($1, $2, $3, $4, $5, $6, $7::jsonb)",
+            self.who,
+            what,
+            entity,
+            str(entity_id),
+            None if version is None else str(version),
+            request_id() or None,
+            None if detail is None else orjson.dumps(dict(detail), default=str).decode(),
+        )
+
+    def after_commit(self, callback: Callable[[], None]) -> None:
+        """Run a plain function once the transaction is committed; it cannot undo anything any more."""
+        self._after_commit.append(callback)
+
+    async def finish(self) -> None:
+        """Write what is pending, then the events in one statement, and commit. Only `Database.transaction` calls it."""
+        await self.session.flush()
+        if self._events:
+            await outbox.write(self.conn, self._events)
+        await self.session.commit()
+        for callback in self._after_commit:
+            try:
+                callback()
+            except Exception:
+                log.exception("after_commit_failed")
+
+
+class Database:
+    """A service's database as one role. `open()` before use; it connects when first needed."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        limits: Mapping[str, str] = APP_LIMITS,
+        size: int = 5,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        application: str = "attune",
+    ) -> None:
+        self.url = url
+        self.now = now
+        self._size = size
+        self._settings = {"application_name": application, "timezone": "UTC", **limits}
+        self._engine: AsyncEngine | None = None
+        self._pool: asyncpg.Pool | None = None
+
+    async def connect(self) -> asyncpg.Connection:
+        """A connection of its own, outside the pools: for LISTEN and long-held locks. The caller closes it."""
+        return await asyncpg.connect(self.url, timeout=5, server_settings=self._settings)
+
+    async def open(self) -> None:
+        """Make the pools; no connection yet, so a service starts while its database restarts."""
+        self._engine = create_async_engine(
+            "postgresql+asyncpg://", async_creator=self.connect, pool_size=self._size, max_overflow=5, pool_timeout=5
+        )
+        self._pool = await asyncpg.create_pool(
+            self.url, min_size=0, max_size=self._size, timeout=5, command_timeout=30, server_settings=self._settings
+        )
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._pool is not None:
+            self._pool.terminate()
+        if self._engine is not None:
+            await self._engine.dispose()
+
+    @property
+    def pool(self) -> asyncpg.Pool:
+        """The pool of hot reads: prepared statements, no transaction, no scope. jsonb is text on it, as on `conn`."""
+        if self._pool is None:
+            raise RuntimeError("the database is not open")
+        return self._pool
+
+    @asynccontextmanager
+    async def transaction(self, scope: Scope | None = None) -> AsyncIterator[Transaction]:
+        """One transaction, committed at the end of the block and rolled back by any exception, a Refusal too."""
+        if self._engine is None:
+            raise RuntimeError("the database is not open")
+        seen = scope or WHOLE_BANK
+        async with AsyncSession(self._engine, expire_on_commit=False) as session:
+            connection = await session.connection()
+            # The adapter begins the transaction with the first statement: only then does `conn` share it.
+            await connection.execute(_BEGIN, seen.parameters())
+            raw = (await connection.get_raw_connection()).driver_connection
+            assert raw is not None  # noqa: S101 - the adapter always has one
+            transaction = Transaction(session, raw, seen, self.now())
+            yield transaction
+            await transaction.finish()

@@ -1,0 +1,179 @@
+"""The outermost layer of a service's HTTP: ids, bounded and strictly parsed bodies, the access line, no stack traces."""
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import orjson
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from attune_service_kit import telemetry
+from attune_service_kit.errors import (
+    BadRequest,
+    Refusal,
+    TooLarge,
+    UnsupportedMedia,
+    database_refusal,
+    problem,
+    unexpected,
+)
+
+log = structlog.get_logger("access")
+
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+_QUIET = frozenset({"/livez", "/readyz"})
+DEEPEST = 64  # levels of a JSON document; no contract needs ten
+
+
+class Malformed(BadRequest):
+    """The body is not JSON as RFC 8259 and 7493 have it."""
+
+    code = "malformed_json"
+
+
+class Edge:
+    """ASGI middleware around a whole service."""
+
+    def __init__(self, app: ASGIApp, max_body_bytes: int, tracing: telemetry.Tracing) -> None:
+        self._app, self._max, self._tracing = app, max_body_bytes, tracing
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request; other kinds of connection pass through."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        ids = telemetry.begin(headers.get("x-request-id"), headers.get("x-correlation-id"))
+        self._tracing.activate()
+        await _Exchange(scope, receive, send, ids).run(self._app, self._max)
+
+
+class _Exchange:
+    """One request and its answer."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, ids: tuple[str, str]) -> None:
+        self._scope, self._receive, self._send, self._ids = scope, receive, send, ids
+        self._status = 0
+        self._bytes = 0
+
+    async def run(self, app: ASGIApp, max_body: int) -> None:
+        started = time.perf_counter()
+        try:
+            receive = self._receive
+            if self._scope["method"] in _WITH_BODY:
+                receive = await self._read(max_body)
+            await app(self._scope, receive, self._sending)
+        except Exception as error:
+            await self._fail(error)
+        finally:
+            self._access_line(time.perf_counter() - started)
+
+    async def _read(self, max_body: int) -> Receive:
+        """Read the body within its limit, check it, and hand it on as one message."""
+        headers = Headers(scope=self._scope)
+        if (length := headers.get("content-length", "0")).isdigit() and int(length) > max_body:
+            raise _too_large(max_body)
+        body = bytearray()
+        more = True
+        while more:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                return _replay(message)
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+            if len(body) > max_body:
+                raise _too_large(max_body)
+        state = self._scope.setdefault("state", {})
+        state["json"] = _checked(bytes(body), headers.get("content-type", "")) if body else None
+        return _replay({"type": "http.request", "body": bytes(body), "more_body": False}, then=self._receive)
+
+    async def _sending(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._status = message["status"]
+            headers = MutableHeaders(scope=message)
+            headers["X-Request-Id"], headers["X-Correlation-Id"] = self._ids
+            headers.setdefault("Cache-Control", "no-store")
+        elif message["type"] == "http.response.body":
+            self._bytes += len(message.get("body", b""))
+        await self._send(message)
+
+    async def _fail(self, error: Exception) -> None:
+        refusal = error if isinstance(error, Refusal) else database_refusal(error)
+        if not isinstance(error, Refusal):
+            log.error("request_failed", exc_info=error, error=type(error).__name__)
+        if self._status:  # the answer has begun: cutting the connection is all that is left
+            raise error
+        response = problem(refusal) if refusal else unexpected()
+        await response(self._scope, self._receive, self._sending)
+
+    def _access_line(self, seconds: float) -> None:
+        if self._scope["path"] in _QUIET:
+            return
+        route = getattr(self._scope.get("route"), "path", None)
+        log.info(
+            "request",
+            method=self._scope["method"],
+            route=route or "unknown",
+            status=self._status or 499,
+            duration_ms=round(seconds * 1000, 2),
+            bytes=self._bytes,
+            client_id=self._scope.get("state", {}).get("client_id"),
+        )
+
+
+def _replay(message: Message, then: Receive | None = None) -> Receive:
+    """A receive that gives one message first, and after it what the connection gives."""
+    waiting = [message]
+
+    async def receive() -> Message:
+        if waiting:
+            return waiting.pop()
+        return await then() if then else {"type": "http.disconnect"}
+
+    return receive
+
+
+def _checked(body: bytes, content_type: str) -> Any:
+    """The parsed body. Refused: other types, NaN, overflow, lone surrogates, duplicate keys, depth."""
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
+        raise UnsupportedMedia("send application/json", "请求体须为 application/json")
+    try:
+        parsed = orjson.loads(body)
+        json.loads(body, object_pairs_hook=_unique)
+    except (ValueError, RecursionError) as error:
+        raise _malformed() from error
+    if _too_deep(parsed):
+        raise _malformed()
+    return parsed
+
+
+def _unique(pairs: Sequence[tuple[str, Any]]) -> None:
+    """Refuse a key that comes twice: two readers would read two different documents."""
+    if len({key for key, _ in pairs}) != len(pairs):
+        raise ValueError("duplicate key")
+
+
+def _too_deep(document: Any) -> bool:
+    level = [document]
+    for _ in range(DEEPEST):
+        level = [child for node in level for child in _children(node)]
+        if not level:
+            return False
+    return True
+
+
+def _children(node: Any) -> "Iterator[Any]":
+    values = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    return (value for value in values if isinstance(value, dict | list))
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge("the body is too large", "请求体过大", max_bytes=limit)
+
+
+def _malformed() -> Malformed:
+    return Malformed("the body is not well-formed JSON", "请求体不是合法的 JSON")

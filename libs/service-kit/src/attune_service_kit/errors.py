@@ -1,0 +1,249 @@
+"""Refusals: what the platform answers when it will not do what was asked, as problem+json with stable codes.
+
+Refusal
+├── BadRequest        400  the request cannot be read
+├── Unauthenticated   401  no valid token
+├── Forbidden         403  a valid token without the right
+├── NotFound          404  unknown, or outside the caller's scope: the same answer
+├── Conflict          409  the state forbids it
+├── TooLarge          413  the body is over its limit
+├── UnsupportedMedia  415  the body is not JSON
+├── Invalid           422  readable, but against the contract
+└── Unavailable       503  cannot now; comes with Retry-After
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import asyncpg
+import orjson
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
+
+from attune_service_kit.telemetry import request_id
+
+PROBLEM_JSON = "application/problem+json"
+
+log = structlog.get_logger(__name__)
+
+
+class Refusal(Exception):
+    """A refusal in both languages. `extras` become fields of the problem; they never repeat the caller's input."""
+
+    status: ClassVar[int] = 400
+    code: ClassVar[str] = "refused"
+    title: ClassVar[str] = "Refused"
+
+    def __init__(self, en: str, zh: str, **extras: Any) -> None:
+        super().__init__(en)
+        self.en, self.zh, self.extras = en, zh, extras
+
+    def headers(self) -> dict[str, str]:
+        """Headers that the answer carries beside the problem."""
+        return {}
+
+
+class BadRequest(Refusal):
+    """The request cannot be read."""
+
+    status, code, title = 400, "bad_request", "Bad request"
+
+
+class Unauthenticated(Refusal):
+    """No valid token."""
+
+    status, code, title = 401, "unauthenticated", "Unauthenticated"
+
+    def headers(self) -> dict[str, str]:
+        """RFC 6750: the scheme to use."""
+        return {"WWW-Authenticate": "Bearer"}
+
+
+class Forbidden(Refusal):
+    """A valid token without the right."""
+
+    status, code, title = 403, "forbidden", "Forbidden"
+
+
+class NotFound(Refusal):
+    """Unknown, or outside the caller's scope: the same answer for both."""
+
+    status, code, title = 404, "not_found", "Not found"
+
+
+class Conflict(Refusal):
+    """The state forbids it."""
+
+    status, code, title = 409, "conflict", "Conflict"
+
+    def headers(self) -> dict[str, str]:
+        """`Retry-After`, where waiting helps (extra `retry_after`, seconds)."""
+        return _retry(self.extras.get("retry_after"))
+
+
+class TooLarge(Refusal):
+    """The body is over its limit."""
+
+    status, code, title = 413, "too_large", "Body too large"
+
+
+class UnsupportedMedia(Refusal):
+    """The body is not JSON."""
+
+    status, code, title = 415, "unsupported_media_type", "Unsupported media type"
+
+
+class Invalid(Refusal):
+    """Readable, but against the contract."""
+
+    status, code, title = 422, "invalid", "Invalid"
+
+
+class Unavailable(Refusal):
+    """Cannot now; `retry_after` in seconds."""
+
+    status, code, title = 503, "unavailable", "Unavailable"
+
+    def __init__(self, en: str, zh: str, *, retry_after: int = 1, **extras: Any) -> None:
+        super().__init__(en, zh, **extras)
+        self.retry_after = retry_after
+
+    def headers(self) -> dict[str, str]:
+        """When to come back."""
+        return _retry(self.retry_after)
+
+
+class Detail(BaseModel):
+    """One text in both languages."""
+
+    en: str
+    zh: str
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details; a refusal's extras stand beside these fields."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: Detail
+    request_id: str
+
+
+def refusals(*classes: type[Refusal]) -> dict[int | str, dict[str, Any]]:
+    """The `responses=` of a route that can give these refusals."""
+    described: dict[int | str, dict[str, Any]] = {}
+    for refusal in classes:
+        codes = [*described.get(refusal.status, {}).get("x-codes", []), refusal.code]
+        described[refusal.status] = {
+            "description": f"{refusal.title}: {', '.join(codes)}",
+            "content": {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+            "x-codes": codes,
+        }
+    return described
+
+
+def problem(refusal: Refusal) -> Response:
+    """Render a refusal."""
+    body = {
+        "type": f"urn:attune:problem:{refusal.code}",
+        "title": refusal.title,
+        "status": refusal.status,
+        "code": refusal.code,
+        "detail": {"en": refusal.en, "zh": refusal.zh},
+        "request_id": request_id(),
+    }
+    return Response(orjson.dumps(refusal.extras | body, default=str), refusal.status, refusal.headers(), PROBLEM_JSON)
+
+
+def unexpected() -> Response:
+    """The answer to a defect: no word about its cause."""
+    refusal = Refusal("something went wrong on our side", "系统内部错误")
+    body = {
+        "type": "urn:attune:problem:internal",
+        "title": "Internal error",
+        "status": 500,
+        "code": "internal",
+        "detail": {"en": refusal.en, "zh": refusal.zh},
+        "request_id": request_id(),
+    }
+    return Response(orjson.dumps(body), 500, media_type=PROBLEM_JSON)
+
+
+def _retry(seconds: int | None) -> dict[str, str]:
+    return {} if seconds is None else {"Retry-After": str(seconds)}
+
+
+# SQLSTATE → what a client may do about it. Classes 53 (resources), 57 (shutdown, cancel), 08 (connection), 55P03 (lock),
+# 40 (serialization, deadlock): nothing was written, coming back helps (P-15).
+_PASSING_CLASSES = ("08", "40", "53", "57")
+_PASSING_STATES = frozenset({"55P03", "25P03"})
+
+
+def database_refusal(error: BaseException) -> Unavailable | None:
+    """The refusal behind a database error that passes by itself, or None for a defect of ours."""
+    state = _sqlstate(error)
+    if state is None or not (state.startswith(_PASSING_CLASSES) or state in _PASSING_STATES):
+        return None
+    return Unavailable("the database cannot take this now", "数据库暂时无法处理此请求")
+
+
+def _sqlstate(error: BaseException) -> str | None:
+    """The SQLSTATE of an error of asyncpg, alone or inside SQLAlchemy's; `08006` for a lost or refused connection."""
+    original = getattr(error, "orig", error)
+    state = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
+    if isinstance(state, str):
+        return state
+    lost = (asyncpg.InterfaceError, PoolTimeout, ConnectionError, TimeoutError)
+    disconnected = isinstance(error, DBAPIError) and error.connection_invalidated
+    return "08006" if disconnected or isinstance(error, lost) else None
+
+
+def register(app: FastAPI) -> None:
+    """Render every refusal, validation error and framework error of this app as problem+json."""
+    app.add_exception_handler(Refusal, _on_refusal)
+    app.add_exception_handler(RequestValidationError, _on_validation)
+    app.add_exception_handler(HTTPException, _on_http)
+
+
+async def _on_refusal(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refusal)  # noqa: S101 - registered for this class only
+    return problem(error)
+
+
+async def _on_validation(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class only
+    # `input`, `ctx` and `msg` may repeat what the caller sent: only the place and the kind of the fault are told.
+    faults = [{"at": _place(fault["loc"]), "fault": fault["type"]} for fault in error.errors()[:20]]
+    return problem(Invalid("the request does not meet its contract", "请求不符合接口约定", errors=faults))
+
+
+def _place(location: "tuple[int | str, ...]") -> str:
+    """Where the fault is; names that the caller made up are cut and cleaned."""
+    return ".".join("".join(c for c in str(part)[:40] if c.isalnum() or c in "_-") or "?" for part in location)
+
+
+_HTTP_TEXTS: Mapping[int, tuple[str, str, str]] = {
+    404: ("not_found", "no such resource", "资源不存在"),
+    405: ("method_not_allowed", "this resource does not know the method", "不支持该方法"),
+    413: ("too_large", "the body is too large", "请求体过大"),
+}
+
+
+async def _on_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class only
+    code, en, zh = _HTTP_TEXTS.get(error.status_code, ("refused", "the request was refused", "请求被拒绝"))
+    kind = type(
+        "HttpRefusal", (Refusal,), {"status": error.status_code, "code": code, "title": code.replace("_", " ").title()}
+    )
+    response = problem(kind(en, zh))
+    response.headers.update(error.headers or {})
+    return response

@@ -1,0 +1,113 @@
+"""Repeating an HTTP write is safe: the first result is stored in the write's own transaction and told again (P-10)."""
+
+import hashlib
+import re
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+import asyncpg
+import orjson
+from fastapi import Depends, Request, Response
+from pydantic import BaseModel
+
+from attune_service_kit.auth import Caller, authenticated
+from attune_service_kit.database import Database, Scope, Transaction
+from attune_service_kit.errors import BadRequest, Conflict, Invalid
+
+KEY = re.compile(r"[\x21-\x7e]{16,64}")
+
+_CLAIM = """
+INSERT INTO idempotency_key (client_id, method, route, key, body_hash, state) VALUES ($1, $2, $3, $4, $5, 'running')
+ON CONFLICT DO NOTHING RETURNING true"""
+_STORED = """
+SELECT body_hash, status, response FROM idempotency_key
+WHERE client_id = $1 AND method = $2 AND route = $3 AND key = $4"""
+_STORE = """
+UPDATE idempotency_key SET state = 'done', status = $5, response = $6
+WHERE client_id = $1 AND method = $2 AND route = $3 AND key = $4"""
+
+
+class InFlight(Conflict):
+    """The same key is being worked on."""
+
+    code = "idempotency_key_in_flight"
+
+
+class OtherPayload(Invalid):
+    """The key was used for another request."""
+
+    code = "idempotency_key_reused"
+
+
+class KeyMissing(BadRequest):
+    """A write came without a usable key."""
+
+    code = "idempotency_key_missing"
+
+
+class Write:
+    """One idempotent write: `return await write(run, status=201)`.
+
+    `run` gets the transaction and returns the body of the answer; the answer is stored in that transaction, and a
+    repetition gets the same bytes with the header `Idempotent-Replayed: true`. A Refusal rolls back and is not stored.
+    """
+
+    def __init__(self, database: Database, caller: Caller, route: tuple[str, str], key: str, digest: bytes) -> None:
+        self.caller = caller
+        self._database = database
+        self._identity = (caller.client_id, *route, key)
+        self._digest = digest
+
+    @property
+    def scope(self) -> Scope:
+        """Whose data the caller may see."""
+        return self.caller.scope
+
+    async def __call__(self, run: Callable[[Transaction], Awaitable[BaseModel]], *, status: int = 200) -> Response:
+        """Run the write, or tell its stored result."""
+        async with self._database.transaction(self.scope) as tx:
+            tx.who = self.caller.subject
+            if not await self._claim(tx.conn):
+                return await self._replay(tx.conn)
+            body = (await run(tx)).model_dump_json(by_alias=True).encode()
+            await tx.session.flush()
+            await tx.conn.execute(_STORE, *self._identity, status, body)
+        return _answer(status, body)
+
+    async def _claim(self, conn: asyncpg.Connection) -> bool:
+        """Take the key. The advisory lock answers at once whether another transaction holds it, without waiting."""
+        name = hashlib.sha256("\x00".join(self._identity).encode()).digest()[:8]
+        number = int.from_bytes(name, "big", signed=True)
+        if not await conn.fetchval("SELECT pg_try_advisory_xact_lock($1)", number):
+            raise InFlight("a request with this key is in flight", "相同幂等键的请求正在处理", retry_after=1)
+        return await conn.fetchval(_CLAIM, *self._identity, self._digest) is True
+
+    async def _replay(self, conn: asyncpg.Connection) -> Response:
+        stored = await conn.fetchrow(_STORED, *self._identity)
+        if stored is None or stored["body_hash"] != self._digest:
+            raise OtherPayload("this key was used for another request", "该幂等键已用于其他请求")
+        return _answer(stored["status"], stored["response"], replayed=True)
+
+
+def _answer(status: int, body: bytes, *, replayed: bool = False) -> Response:
+    headers = {"Idempotent-Replayed": "true"} if replayed else {}
+    return Response(body, status, headers, "application/json")
+
+
+async def idempotent(request: Request, caller: Annotated[Caller, Depends(authenticated)]) -> Write:
+    """Dependency of every POST, PUT and PATCH that writes: `write: Annotated[Write, Depends(idempotent)]`."""
+    key = request.headers.get("idempotency-key", "")
+    if not KEY.fullmatch(key):
+        raise KeyMissing(
+            "a write needs the header Idempotency-Key of 16 to 64 visible characters",
+            "写操作需要 16 至 64 个可见字符的 Idempotency-Key 请求头",
+        )
+    route = request.method, request.scope["path"]
+    return Write(request.app.state.runtime.database, caller, route, key, _digest(request))
+
+
+def _digest(request: Request) -> bytes:
+    """SHA-256 of the canonical body and the query: key order and white space do not make another request."""
+    body: Any = request.scope["state"].get("json")
+    canonical = orjson.dumps([body, request.url.query], option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(canonical).digest()

@@ -1,0 +1,77 @@
+"""Migrations: Alembic, run by the role <service>_owner, with the rights of the other two roles.
+
+A service's package holds `migrations/versions/*.py` only; the environment is the kit's (`alembic_environment/env.py`).
+"""
+
+from importlib.resources import files
+from pathlib import Path
+
+import asyncpg
+from alembic import command
+from alembic.config import Config
+from alembic.operations import Operations
+from sqlalchemy import Connection, MetaData
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from attune_service_kit.runtime import Service
+from attune_service_kit.tables import kit_tables
+
+ENVIRONMENT = Path(__file__).parent / "alembic_environment"
+
+
+def create_kit_tables(op: Operations) -> None:
+    """Create the kit's tables; the first migration of every service calls it."""
+    metadata = MetaData()
+    kit_tables(metadata)
+    metadata.create_all(op.get_bind(), checkfirst=False)
+    _, worker = _roles(op.get_bind())
+    app, worker = _roles(op.get_bind())
+    op.execute(f'REVOKE UPDATE, DELETE, TRUNCATE ON audit FROM "{app}", "{worker}"')
+
+
+def drop_kit_tables(op: Operations) -> None:
+    """Drop the kit's tables; the first migration's `downgrade` calls it."""
+    metadata = MetaData()
+    kit_tables(metadata)
+    metadata.drop_all(op.get_bind(), checkfirst=False)
+
+
+async def run(service: Service, owner_url: str, revision: str = "head") -> None:
+    """Bring the service's database to a revision: `head`, or an earlier one, or `base`."""
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(owner_url, timeout=10))
+    try:
+        async with engine.begin() as connection:
+            await connection.run_sync(_grant, service.name)
+            await connection.run_sync(_move, service, revision)
+    finally:
+        await engine.dispose()
+
+
+def _move(connection: Connection, service: Service, revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(ENVIRONMENT))
+    config.set_main_option("version_locations", str(folder(service) / "versions"))
+    config.set_main_option("path_separator", "newline")
+    config.attributes["connection"] = connection
+    (command.downgrade if revision == "base" else command.upgrade)(config, revision)
+
+
+def folder(service: Service) -> Path:
+    """Where the service's migrations are."""
+    return service.migrations or Path(str(files(service.name))) / "migrations"
+
+
+def _grant(connection: Connection, name: str) -> None:
+    """Rights on whatever the owner makes from now on. A worker may also make tables: bulk loads swap them in (X17)."""
+    app, worker = f'"{name}_app"', f'"{name}_worker"'
+    for statement in (
+        f"GRANT USAGE ON SCHEMA public TO {app}, {worker}",
+        f"GRANT CREATE ON SCHEMA public TO {worker}",
+        f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {app}",
+        f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON TABLES TO {worker}",
+        f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO {app}, {worker}",
+        f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT EXECUTE ON FUNCTIONS TO {app}, {worker}",
+    ):
+        connection.exec_driver_sql(statement)
+    # Two processes that migrate at once take turns.
+    connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('attune.migrations'))")

@@ -1,0 +1,102 @@
+"""The OpenAPI document of a service: the scope of every operation, and one shape for every refusal."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import RouteContext, iter_route_contexts
+
+from attune_service_kit.auth import Requires
+from attune_service_kit.errors import PROBLEM_JSON, Problem
+from attune_service_kit.idempotency import idempotent
+
+_METHODS = ("get", "put", "post", "patch", "delete")
+_PROBLEM = {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+_COMMON = {
+    "401": "Unauthenticated: no valid token",
+    "403": "Forbidden: the token lacks the scope",
+    "503": "Unavailable: come back after Retry-After",
+}
+_KEY_PARAMETER = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": True,
+    "description": "Chosen by the client for this write; repeating it repeats the first answer",
+    "schema": {"type": "string", "minLength": 16, "maxLength": 64, "pattern": "^[\\x21-\\x7e]{16,64}$"},
+}
+
+
+class RouteWithoutScope(RuntimeError):
+    """A route asks for no scope: the service does not start."""
+
+
+def operations(app: FastAPI) -> Iterator[RouteContext]:
+    """The app's documented routes."""
+    for route in iter_route_contexts(app.routes):
+        if getattr(route, "dependant", None) is not None and getattr(route, "include_in_schema", False):
+            yield route
+
+
+def required_scope(dependant: Dependant) -> str | None:
+    """The scope that a route's dependencies demand, or None."""
+    return next((call.scope for call in _calls(dependant) if isinstance(call, Requires)), None)
+
+
+def _calls(dependant: Dependant) -> Iterator[Any]:
+    yield dependant.call
+    for inner in dependant.dependencies:
+        yield from _calls(inner)
+
+
+def check_scopes(app: FastAPI) -> None:
+    """Refuse an app with a route that anybody may call."""
+    open_routes = [str(route.path) for route in operations(app) if required_scope(route.dependant) is None]
+    if open_routes:
+        raise RouteWithoutScope(f"no requires(...) on {', '.join(open_routes)}")
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """The document; made once and kept."""
+    if app.openapi_schema is None:
+        document = get_openapi(title=app.title, version=app.version, routes=app.routes)
+        _add_components(document)
+        for route in operations(app):
+            for method in _METHODS:
+                operation = document["paths"].get(route.path_format, {}).get(method)
+                if operation is not None and method.upper() in (route.methods or ()):
+                    _complete(operation, route.dependant)
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+def _add_components(document: dict[str, Any]) -> None:
+    components = document.setdefault("components", {})
+    schemas = components.setdefault("schemas", {})
+    for replaced in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(replaced, None)
+    problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas |= problem.pop("$defs", {})
+    schemas["Problem"] = problem
+    components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "at+jwt"}}
+
+
+def _complete(operation: dict[str, Any], dependant: Dependant) -> None:
+    operation["x-scope"] = required_scope(dependant)
+    operation["security"] = [{"bearer": []}]
+    responses = operation["responses"]
+    for status, description in _COMMON.items():
+        responses.setdefault(status, {"description": description, "content": _PROBLEM})
+    if "422" in responses:
+        described = responses["422"]
+        responses["422"] = {
+            "description": described["description"]
+            if "x-codes" in described
+            else "Invalid: the request does not meet its contract",
+            "content": _PROBLEM,
+        }
+    if any(call is idempotent for call in _calls(dependant)):
+        operation.setdefault("parameters", []).append(_KEY_PARAMETER)
+        for status, text in (("400", "Bad request: no usable Idempotency-Key"), ("409", "Conflict")):
+            responses.setdefault(status, {"description": text, "content": _PROBLEM})

@@ -1,0 +1,55 @@
+"""What a service is made of, and what a running one holds."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter
+from sqlalchemy import MetaData
+
+from attune_service_kit.auth import TokenVerifier
+from attune_service_kit.database import Database
+from attune_service_kit.settings import ServiceSettings
+from attune_service_kit.telemetry import Tracing
+
+if TYPE_CHECKING:  # those modules name Runtime in their own signatures
+    from attune_service_kit.clock import BusinessClock
+    from attune_service_kit.consumer import Subscription
+    from attune_service_kit.jobs import Jobs
+    from attune_service_kit.lake import Lake
+    from attune_service_kit.messaging import Broker
+
+
+@dataclass(frozen=True)
+class Service:
+    """One service, declared once in its `app.py`."""
+
+    name: str  # the import name; also the database's name and the prefix of its roles
+    title: str
+    settings: type[ServiceSettings]
+    metadata: MetaData
+    routers: Sequence[APIRouter] = ()
+    subscriptions: "Sequence[Subscription]" = ()
+    tasks: "Sequence[Callable[[Runtime], Awaitable[None]]]" = ()
+    jobs: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  # kind → "module:function"
+    setup: "Sequence[Callable[[Runtime], Awaitable[None]]]" = ()
+    migrations: Path | None = None  # default: `migrations/` in the service's package
+
+
+@dataclass
+class Runtime:
+    """What a running service holds: `app.state.runtime`, and the first argument of handlers and tasks."""
+
+    service: Service
+    settings: ServiceSettings
+    tracing: Tracing
+    verifier: TokenVerifier
+    clock: "BusinessClock"
+    database: Database  # role app; in a job's process: role worker
+    worker_database: Database  # role worker in a worker, else the same as `database`
+    jobs: "Jobs"
+    lake: "Lake"
+    broker: "Broker | None" = None
+    stopping: bool = False  # set at SIGTERM: /readyz turns 503

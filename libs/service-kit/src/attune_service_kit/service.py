@@ -1,0 +1,100 @@
+"""How a service starts: `python -m <service> app | worker | all | migrate | openapi`."""
+
+import argparse
+import asyncio
+import sys
+
+import orjson
+import uvicorn
+
+from attune_service_kit import migrations, openapi, telemetry
+from attune_service_kit.app import create_app
+from attune_service_kit.runtime import Runtime, Service
+from attune_service_kit.settings import ServiceSettings
+
+__all__ = ["Runtime", "Service", "create_app", "main"]
+
+COMMANDS = {
+    "app": "answer HTTP",
+    "worker": "run consumers, relay and jobs; answers probes only",
+    "all": "both in one event loop",
+    "migrate": "bring the database to the newest revision, as its owner",
+    "openapi": "print the OpenAPI document",
+}
+
+GRACEFUL_SECONDS = 20
+
+
+def main(service: Service) -> None:
+    """The command line of a service's package; its `__main__.py` calls it."""
+    parser = argparse.ArgumentParser(prog=f"python -m {service.name}", description=service.title)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, help_text in COMMANDS.items():
+        commands.add_parser(name, help=help_text)
+    command = parser.parse_args().command
+    if command == "openapi":
+        document = openapi.describe(create_app(service, documentation_settings(service)))
+        sys.stdout.buffer.write(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS) + b"\n")
+        return
+    settings = service.settings()
+    telemetry.configure_logging(service.name, environment=settings.environment)
+    if command == "migrate":
+        migrate(service, settings)
+    else:
+        serve(service, settings, command)
+
+
+def documentation_settings(service: Service) -> ServiceSettings:
+    """Settings that open nothing: the OpenAPI document needs no database, no broker and no environment."""
+    return service.settings.model_construct(
+        database_url="postgresql://",
+        worker_database_url="postgresql://",
+        nats_url="nats://",
+        lake_url=".",
+        scratch=".",
+        token_issuer="",
+        token_jwks="",
+    )
+
+
+def migrate(service: Service, settings: ServiceSettings) -> None:
+    """Bring the database to the newest revision."""
+    if settings.owner_database_url is None:
+        sys.exit("migrate needs owner_database_url: the role of the service's owner")
+    asyncio.run(migrations.run(service, settings.owner_database_url))
+
+
+class _Server(uvicorn.Server):
+    """uvicorn that says "not ready" for a while before it stops: the balancer turns away first (P-18)."""
+
+    def __init__(self, config: uvicorn.Config, runtime: Runtime) -> None:
+        super().__init__(config)
+        self._runtime = runtime
+
+    def handle_exit(self, sig: int, frame: object) -> None:
+        """The first signal starts the draining, a second one ends it."""
+        if self._runtime.stopping or not (pause := self._runtime.settings.drain_seconds):
+            self._runtime.stopping = True
+            super().handle_exit(sig, None)
+            return
+        self._runtime.stopping = True
+        asyncio.get_running_loop().call_later(pause, super().handle_exit, sig, None)
+
+
+def serve(service: Service, settings: ServiceSettings, command: str) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    app = create_app(service, settings, worker=command != "app", routes=command != "worker")
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        lifespan="on",
+        timeout_graceful_shutdown=GRACEFUL_SECONDS,
+        h11_max_incomplete_event_size=64 * 1024,
+    )
+    _Server(config, app.state.runtime).run()

@@ -1,0 +1,110 @@
+"""Settings of a service: read once from the environment, frozen, and unsafe values refused outside development."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import parse_qs, urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+Environment = Literal["development", "test", "production"]
+
+# The issuer of `attune token` and of the tests: its private key lies beside its public one, so production refuses it.
+DEVELOPMENT_ISSUER = "attune-development"
+
+# A key signs what clients hand back: 32 characters of base64 are 192 bits.
+SHORTEST_KEY = 32
+
+_ENCRYPTED = {"require", "verify-ca", "verify-full"}
+
+
+def settings_config(prefix: str) -> SettingsConfigDict:
+    """The model_config of a service's settings; `prefix` starts its environment variables, e.g. `EVENTING_`."""
+    return SettingsConfigDict(env_prefix=prefix, frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class ServiceSettings(BaseSettings):
+    """What every service must know. Each service subclasses it with its own prefix."""
+
+    model_config = settings_config("ATTUNE_")
+
+    environment: Environment = "production"
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    drain_seconds: float = Field(default=0.0, ge=0, le=60, description="After SIGTERM: not ready, still answering")
+    max_body_bytes: int = Field(default=1 << 20, ge=1024)
+
+    database_url: str = Field(repr=False, description="As role <service>_app")
+    worker_database_url: str = Field(repr=False, description="As role <service>_worker")
+    owner_database_url: str | None = Field(default=None, repr=False, description="As role <service>_owner: migrations")
+    pool_size: int = Field(default=5, ge=1, le=50)
+
+    nats_url: str
+    nats_user: str | None = None
+    nats_password: SecretStr | None = None
+
+    lake_url: str
+    scratch: Path
+
+    clock: Literal["wall", "events"] = "wall"
+    zone: str = "Asia/Shanghai"
+
+    token_issuer: str
+    token_audience: str = "attune"
+    token_jwks: str = Field(description="An https URL; outside production a path will do")
+    cursor_key: SecretStr = Field(description="Signs list cursors")
+
+    trace_file: Path | None = None
+    otlp_endpoint: str | None = None
+    sample_ratio: float = Field(default=0.05, ge=0, le=1)
+
+    import_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
+        default=(), description="Folders an import may read, separated as in PATH; none means any, in development only"
+    )
+
+    @field_validator("import_roots", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part for part in value.split(os.pathsep) if part) if isinstance(value, str) else value
+
+    @field_validator("zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        ZoneInfo(value)
+        return value
+
+    @property
+    def safe(self) -> bool:
+        """Whether unsafe values are refused: everywhere but on a developer's machine and in tests."""
+        return self.environment == "production"
+
+    @model_validator(mode="after")
+    def _refuse_unsafe(self) -> Self:
+        if self.safe and (reasons := list(self._unsafe())):
+            raise ValueError("; ".join(reasons))
+        return self
+
+    def _unsafe(self) -> "list[str]":
+        """What must not be outside development, in words that never repeat a value."""
+        rules = {
+            "cursor_key has fewer than 32 characters or repeats itself": _weak(self.cursor_key),
+            "nats_url is not tls://": not self.nats_url.startswith("tls://"),
+            "database_url does not ask for TLS by sslmode": not _encrypted(self.database_url),
+            "worker_database_url does not ask for TLS by sslmode": not _encrypted(self.worker_database_url),
+            "token_jwks is not an https URL": not self.token_jwks.startswith("https://"),
+            "token_issuer is the development issuer": self.token_issuer == DEVELOPMENT_ISSUER,
+        }
+        if self.owner_database_url is not None:
+            rules["owner_database_url does not ask for TLS by sslmode"] = not _encrypted(self.owner_database_url)
+        return [reason for reason, broken in rules.items() if broken]
+
+
+def _weak(key: SecretStr) -> bool:
+    text = key.get_secret_value()
+    return len(text) < SHORTEST_KEY or len(set(text)) < 10
+
+
+def _encrypted(url: str) -> bool:
+    return parse_qs(urlsplit(url).query).get("sslmode", [""])[-1] in _ENCRYPTED
