@@ -35,13 +35,17 @@ class Rule:
 
 
 class Movement(NamedTuple):
-    """A posting as the rule sees it: `net` is signed, `candidate` = a credit that may fire, of the amount `net`."""
+    """A posting as the rule sees it: `net` is signed, `candidate` = a credit of `net` that may fire.
+
+    A candidate reverses nothing. `account` is the account's id, 16 bytes.
+    """
 
     day: int
     key: str
     net: int
     candidate: bool = False
     reverses: str | None = None
+    account: bytes = b""
 
 
 @dataclass(slots=True, order=True)
@@ -51,6 +55,7 @@ class Credit:
     day: int
     key: str
     amount: int
+    account: bytes = b""
     raised: bool = False
 
     @property
@@ -65,6 +70,7 @@ class Raised(NamedTuple):
     key: str
     day: int
     amount: int
+    account: bytes
     compared_with: int
     late: bool
 
@@ -106,7 +112,7 @@ class Subject:
                 deltas,
                 [net for _, net in kept],
                 self.anchor,
-                [(history.last - c.day, c.key, c.amount, c.raised) for c in self.credits],
+                [(history.last - c.day, c.key, c.amount, c.account, c.raised) for c in self.credits],
                 [(history.last - day, key) for day, key in self.reversals],
             )
         )
@@ -122,7 +128,7 @@ class Subject:
             days.append(day)
         return Subject(
             OwnHistory(first, last, upto, base, days, nets),
-            [Credit(last - back, key, amount, raised) for back, key, amount, raised in credits],
+            [Credit(last - back, *rest) for back, *rest in credits],
             [(last - back, key) for back, key in reversals],
             (anchor[0], anchor[1]),
         )
@@ -148,7 +154,7 @@ class Subject:
         start = (day + 1, "") if movement.reverses is None else (day, "")
         new = None
         if movement.candidate:
-            new = Credit(day, movement.key, movement.net)
+            new = Credit(day, movement.key, movement.net, movement.account)
             insort(self.credits, new)
             start = (day, movement.key)
         if self.credits and self.credits[-1].place >= start:
@@ -195,7 +201,10 @@ class Subject:
                     if mean is None or not raised:
                         verdicts.append(Withdrawn(credit.key, credit.day, "late_posting"))
                     elif not self._reversed(credit.place):
-                        verdicts.append(Raised(credit.key, credit.day, credit.amount, mean, late or credit is not new))
+                        known_late = late or credit is not new
+                        verdicts.append(
+                            Raised(credit.key, credit.day, credit.amount, credit.account, mean, known_late)
+                        )
             if credit.raised:
                 last = credit.place
         return verdicts

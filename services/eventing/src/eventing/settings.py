@@ -1,0 +1,18 @@
+"""What eventing must know to run."""
+
+from pydantic import Field, SecretStr
+
+from attune_service_kit.settings import ServiceSettings, settings_config
+
+
+class EventingSettings(ServiceSettings):
+    """Settings from `EVENTING_…` environment variables."""
+
+    model_config = settings_config("EVENTING_")
+
+    ledger_nats_user: str | None = Field(default=None, description="The producer of the ledger's events")
+    ledger_nats_password: SecretStr | None = None
+    subjects_in_memory: int = Field(default=20_000, ge=1, description="Decoded histories each worker keeps")
+    base_currency: str | None = Field(
+        default=None, pattern=r"^[A-Z]{3}$", description="Unset: the currency of most deposit accounts"
+    )

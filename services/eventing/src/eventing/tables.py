@@ -1,0 +1,198 @@
+"""All tables of eventing: triggers, keyed state, account owners, intake, posting buffer, detections."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from attune_service_kit.tables import kit_tables
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, Index, LargeBinary, SmallInteger, Text, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.orm import registry
+from sqlmodel import Field, SQLModel
+
+
+class Table(SQLModel, registry=registry()):
+    """The base of this service's tables: its own registry and metadata."""
+
+
+def _moment(*, nullable: bool = False, default: bool = False) -> Any:
+    return Column(DateTime(timezone=True), nullable=nullable, server_default=text("now()") if default else None)
+
+
+def _text(*, nullable: bool = False, primary_key: bool = False) -> Any:
+    return Column(Text, nullable=nullable, primary_key=primary_key)
+
+
+def _big() -> Any:
+    return Column(BigInteger, nullable=False)
+
+
+def _small(*, primary_key: bool = False) -> Any:
+    return Column(SmallInteger, nullable=False, primary_key=primary_key, autoincrement=False)
+
+
+def _yes_no(default: str) -> Any:
+    return Column(Boolean, nullable=False, server_default=text(default))
+
+
+class Trigger(Table, table=True):
+    """One version of a trigger's parameters; the largest version counts. Never changed, only followed."""
+
+    __tablename__ = "trigger"
+
+    name: str = Field(sa_column=_text(primary_key=True))
+    version: int = Field(primary_key=True)
+    kind: str = Field(sa_column=_text())
+    event_type: str = Field(sa_column=_text())
+    months: int
+    minimum_minor: int = Field(sa_column=_big())
+    cooldown_days: int
+    lateness_days: int
+    expires_hours: int
+    enabled: bool
+    created_at: datetime = Field(sa_column=_moment(default=True))
+    created_by: str = Field(sa_column=_text())
+
+
+class LedgerPartition(Table, table=True):
+    """One partition of the ledger's stream: the epoch of its states, the largest business day seen."""
+
+    __tablename__ = "ledger_partition"
+
+    partition: int = Field(sa_column=_small(primary_key=True))
+    epoch: int = Field(default=0, sa_column=_big())
+    business_date: date | None = None
+    beyond_watermark: int = Field(default=0, sa_column=_big())
+
+
+class KeyedState(Table, table=True):
+    """One customer's history under one trigger, packed (X34). C2."""
+
+    __tablename__ = "keyed_state"
+
+    customer_id: UUID = Field(primary_key=True)
+    trigger: str = Field(sa_column=_text(primary_key=True))
+    partition: int = Field(sa_column=_small())
+    packed: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class BaseCurrency(Table, table=True):
+    """The one currency whose amounts are summed; a single row."""
+
+    __tablename__ = "base_currency"
+
+    id: int = Field(default=1, sa_column=_small(primary_key=True))
+    currency: str = Field(sa_column=_text())
+
+
+class AccountOwner(Table, table=True):
+    """Whose an account is: the OWNER's customer id, partition and branch (X6)."""
+
+    __tablename__ = "account_owner"
+    __table_args__ = (Index("account_owner_customer", "customer_id"),)
+
+    account_id: UUID = Field(primary_key=True)
+    source_id: str | None = Field(default=None, sa_column=_text(nullable=True))
+    customer_id: UUID
+    partition: int = Field(sa_column=_small())
+    kind: str = Field(sa_column=_text())
+    branch_id: str | None = Field(default=None, sa_column=_text(nullable=True))
+    opening_balance_minor: int = Field(default=0, sa_column=_big())
+
+
+class BranchScope(Table, table=True):
+    """Every branch under every branch, itself included (X23)."""
+
+    __tablename__ = "branch_scope"
+
+    ancestor: str = Field(sa_column=_text(primary_key=True))
+    branch: str = Field(sa_column=_text(primary_key=True))
+
+
+class Intake(Table, table=True):
+    """Every posting that came in by the API, once: source and posting id (X4)."""
+
+    __tablename__ = "intake"
+
+    source: str = Field(sa_column=_text(primary_key=True))
+    posting_id: str = Field(sa_column=_text(primary_key=True))
+    received_at: datetime = Field(sa_column=_moment(default=True))
+
+
+class IntakePending(Table, table=True):
+    """A posting whose account is not known yet: it goes on when the account arrives (X6). C2."""
+
+    __tablename__ = "intake_pending"
+    __table_args__ = (Index("intake_pending_account", "account_id"),)
+
+    source: str = Field(sa_column=_text(primary_key=True))
+    posting_id: str = Field(sa_column=_text(primary_key=True))
+    account_id: UUID
+    posting: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    received_at: datetime = Field(sa_column=_moment(default=True))
+
+
+class Posting(Table, table=True):
+    """A streamed posting until its day goes into the lake, and its key for a while after. C2."""
+
+    __tablename__ = "posting"
+    __table_args__ = (Index("posting_unpublished", "business_date", postgresql_where=text("NOT in_lake")),)
+
+    account_id: UUID = Field(primary_key=True)
+    posting_id: str = Field(sa_column=_text(primary_key=True))
+    business_date: date
+    booked_at: datetime | None = Field(default=None, sa_column=_moment(nullable=True))
+    direction: str = Field(sa_column=_text())
+    amount_minor: int = Field(sa_column=_big())
+    currency: str = Field(sa_column=_text())
+    kind: str = Field(sa_column=_text())
+    channel: str | None = Field(default=None, sa_column=_text(nullable=True))
+    flags: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False, server_default="{}"))
+    reverses: str | None = Field(default=None, sa_column=_text(nullable=True))
+    in_lake: bool = Field(default=False, sa_column=_yes_no("false"))
+    received_at: datetime = Field(sa_column=_moment(default=True))
+
+
+class Detection(Table, table=True):
+    """What a trigger found. `unconfirmed`: a running replay has not found it again yet. C2."""
+
+    __tablename__ = "detection"
+    __table_args__ = (
+        Index("detection_key", "trigger", "customer_id", "event_key", unique=True),
+        Index("detection_feed", "business_date", "detection_id"),
+        Index("detection_branch_feed", "branch_id", "business_date", "detection_id"),
+    )
+
+    detection_id: UUID = Field(primary_key=True)
+    trigger: str = Field(sa_column=_text())
+    trigger_version: int
+    customer_id: UUID
+    event_key: str = Field(sa_column=_text())
+    account_id: UUID
+    business_date: date
+    state: str = Field(sa_column=_text())
+    reason: str | None = Field(default=None, sa_column=_text(nullable=True))
+    late: bool
+    amount_minor: int = Field(sa_column=_big())
+    compared_with_minor: int = Field(sa_column=_big())
+    currency: str = Field(sa_column=_text())
+    metric: str = Field(sa_column=_text())
+    branch_id: str | None = Field(default=None, sa_column=_text(nullable=True))
+    event_time: datetime = Field(sa_column=_moment())
+    expires_at: datetime = Field(sa_column=_moment())
+    raised_at: datetime = Field(sa_column=_moment())
+    withdrawn_at: datetime | None = Field(default=None, sa_column=_moment(nullable=True))
+    unconfirmed: bool = Field(default=False, sa_column=_yes_no("false"))
+
+
+class ReplayGate(Table, table=True):
+    """The last day that a replay may publish for now; NULL = all."""
+
+    __tablename__ = "replay_gate"
+
+    job_id: UUID = Field(primary_key=True)
+    through: date | None = None
+
+
+METADATA = Table.metadata
+kit_tables(METADATA)
