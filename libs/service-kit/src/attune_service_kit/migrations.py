@@ -10,7 +10,7 @@ import asyncpg
 from alembic import command
 from alembic.config import Config
 from alembic.operations import Operations
-from sqlalchemy import Connection, MetaData
+from sqlalchemy import Connection, MetaData, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from attune_service_kit.runtime import Service
@@ -24,9 +24,15 @@ def create_kit_tables(op: Operations) -> None:
     metadata = MetaData()
     kit_tables(metadata)
     metadata.create_all(op.get_bind(), checkfirst=False)
-    _, worker = _roles(op.get_bind())
     app, worker = _roles(op.get_bind())
-    op.execute(f'REVOKE UPDATE, DELETE, TRUNCATE ON audit FROM "{app}", "{worker}"')
+    op.execute(f"REVOKE UPDATE, DELETE ON audit FROM {app}, {worker}")
+    op.execute(f"REVOKE TRUNCATE ON audit FROM {worker}")
+
+
+def _roles(connection: Connection) -> tuple[str, str]:
+    """The quoted names of the app and the worker role beside the migrating role <service>_owner."""
+    name = str(connection.scalar(text("SELECT current_user"))).removesuffix("_owner")
+    return f'"{name}_app"', f'"{name}_worker"'
 
 
 def drop_kit_tables(op: Operations) -> None:
@@ -41,7 +47,7 @@ async def run(service: Service, owner_url: str, revision: str = "head") -> None:
     engine = create_async_engine("postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(owner_url, timeout=10))
     try:
         async with engine.begin() as connection:
-            await connection.run_sync(_grant, service.name)
+            await connection.run_sync(_grant)
             await connection.run_sync(_move, service, revision)
     finally:
         await engine.dispose()
@@ -61,9 +67,9 @@ def folder(service: Service) -> Path:
     return service.migrations or Path(str(files(service.name))) / "migrations"
 
 
-def _grant(connection: Connection, name: str) -> None:
+def _grant(connection: Connection) -> None:
     """Rights on whatever the owner makes from now on. A worker may also make tables: bulk loads swap them in (X17)."""
-    app, worker = f'"{name}_app"', f'"{name}_worker"'
+    app, worker = _roles(connection)
     for statement in (
         f"GRANT USAGE ON SCHEMA public TO {app}, {worker}",
         f"GRANT CREATE ON SCHEMA public TO {worker}",
