@@ -24,9 +24,7 @@ def last_business_date(con: duckdb.DuckDBPyConnection) -> date | None:
     return row[0] if row else None
 
 
-def build_features(
-    con: duckdb.DuckDBPyConnection, as_of: date, parameters: QuadrantParameters
-) -> Iterator[str]:
+def build_features(con: duckdb.DuckDBPyConnection, as_of: date, parameters: QuadrantParameters) -> Iterator[str]:
     """Make every model's temporary table, `features` last; yields each model's name when its table is made."""
     bound: models.Parameters = {"as_of": as_of, **parameters.model_dump()}
     for name in models.ORDER:

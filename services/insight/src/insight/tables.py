@@ -20,8 +20,8 @@ class ImportArrival(Table, table=True):
     __tablename__ = "import_arrival"
 
     import_id: UUID = Field(primary_key=True)
-    profiles_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))  # type: ignore[call-overload]
-    transactions_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))  # type: ignore[call-overload]
+    profiles_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    transactions_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
 
 
 class FeatureSnapshot(Table, table=True):
@@ -34,7 +34,7 @@ class FeatureSnapshot(Table, table=True):
     rows: int = Field(sa_type=BigInteger)
     checksum: str = Field(sa_type=Text)
     quadrant_version: int
-    published_at: datetime = Field(sa_type=DateTime(timezone=True))  # type: ignore[call-overload]
+    published_at: datetime = Field(sa_type=DateTime(timezone=True))
 
 
 class SegmentSize(Table, table=True):

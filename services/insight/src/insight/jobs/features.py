@@ -54,7 +54,7 @@ def _as_of(con: duckdb.DuckDBPyConnection, wanted: str | None) -> date:
     as_of = date.fromisoformat(wanted) if wanted else last
     if as_of > last:
         raise Invalid(
-            f"the ledger ends on {last}: there is nothing to see on {as_of}", f"账务数据截至 {last}，没有 {as_of} 的数据"
+            f"the ledger ends on {last}: nothing is known of {as_of}", f"账务数据截至 {last}，没有 {as_of} 的数据"
         )
     return as_of
 

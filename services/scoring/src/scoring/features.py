@@ -1,0 +1,36 @@
+"""What a model may see: the numeric and boolean features of the contract, and how a detection's evidence moves them."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from attune_contracts.datasets import FEATURES
+
+_NUMERIC = frozenset({"INTEGER", "BIGINT", "DOUBLE", "BOOLEAN"})
+
+# Every usable feature, in the contract's order; false and true are 0 and 1, NULL is not a number.
+NUMERIC: tuple[str, ...] = tuple(c.name for c in FEATURES.columns if c.type in _NUMERIC)
+
+# What a credit of so many minor units, newer than the feature row, makes of a feature (X17). The rest stays.
+OVERRIDES: Mapping[str, Callable[[float, int], float]] = {
+    "demand_balance_minor": lambda value, amount: value + amount,
+    "inflow_90d_minor": lambda value, amount: value + amount,
+    "largest_credit_30d_minor": lambda value, amount: max(value, amount),
+    "postings_90d": lambda value, _: value + 1,
+    "days_since_last_posting": lambda *_: 0.0,
+}
+
+
+def unusable(names: Sequence[str]) -> list[str]:
+    """Return the names that no model may use: ids, texts, dates and what the contract does not know."""
+    return [name for name in names if name not in NUMERIC]
+
+
+def with_evidence(names: Sequence[str], values: Sequence[float | None], amounts: Sequence[int]) -> list[float | None]:
+    """Return a feature row as it stands after new credits of these amounts, in their order."""
+    row = list(values)
+    for index, name in enumerate(names):
+        if (override := OVERRIDES.get(name)) is not None:
+            value = row[index]
+            for amount in amounts:
+                value = override(0.0 if value is None else value, amount)
+            row[index] = value
+    return row

@@ -1,0 +1,79 @@
+"""The training spec: what it admits, and the guard against a label that the features have seen."""
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from scoring.features import NUMERIC
+from scoring.spec import SpecRefused, TrainingSpec, choose_snapshot, label_window
+
+SHIPPED = Path(__file__).parents[2] / "specs" / "propensity-purchase.yaml"
+AS_OF = date(2026, 1, 31)
+BASE: dict[str, Any] = {"model": "propensity-x", "label": {"kinds": ["wealth_purchase"], "within_days": 30}}
+
+
+def spec(**changes: Any) -> TrainingSpec:
+    return TrainingSpec.model_validate(BASE | changes)
+
+
+def test_the_shipped_spec_is_valid_and_takes_every_numeric_feature() -> None:
+    shipped = TrainingSpec.model_validate(yaml.safe_load(SHIPPED.read_text(encoding="utf-8")))
+
+    assert shipped.model == "propensity-purchase"
+    assert shipped.target == "time_deposit_opened_or_wealth_purchase_within_30_days"
+    assert shipped.features == NUMERIC
+    assert not {"customer_id", "as_of", "branch_id", "value_quadrant"} & set(NUMERIC)
+
+
+@pytest.mark.parametrize(
+    ("changes", "place"),
+    [
+        ({"model": "Propensity X"}, ("model",)),
+        ({"features": ["age", "customer_id"]}, ("features",)),
+        ({"features": ["age", "age"]}, ("features",)),
+        ({"features": []}, ("features",)),
+        ({"label": {"kinds": [], "within_days": 30}}, ("label", "kinds")),
+        ({"label": {"kinds": ["x"], "within_days": 0}}, ("label", "within_days")),
+        ({"split": {"by": "row"}}, ("split", "by")),
+        ({"params": {"objective": "regression"}}, ("params", "objective")),
+        ({"lable": {}}, ("lable",)),
+    ],
+)
+def test_a_wrong_spec_is_refused_at_its_place(changes: dict[str, Any], place: tuple[str, ...]) -> None:
+    with pytest.raises(ValidationError) as refused:
+        spec(**changes)
+
+    assert refused.value.errors()[0]["loc"] == place
+
+
+def test_the_label_begins_the_day_after_the_snapshot_and_ends_inside_the_ledger() -> None:
+    label = spec().label
+
+    assert label_window(label, AS_OF, date(2026, 3, 2)) == (date(2026, 2, 1), date(2026, 3, 2))
+    with pytest.raises(SpecRefused, match="not inside the ledger, which ends on 2026-03-01"):
+        label_window(label, AS_OF, date(2026, 3, 1))
+    with pytest.raises(SpecRefused, match="ends on no day"):
+        label_window(label, AS_OF, None)
+
+
+@pytest.mark.parametrize("starts_on", [AS_OF, date(2025, 12, 1)])
+def test_a_window_that_the_features_have_seen_is_refused(starts_on: date) -> None:
+    label = spec(label={"kinds": ["wealth_purchase"], "within_days": 30, "starts_on": starts_on}).label
+
+    with pytest.raises(SpecRefused, match="the label would leak"):
+        label_window(label, AS_OF, date(2027, 1, 1))
+
+
+def test_the_snapshot_is_the_named_one_or_the_newest_with_room() -> None:
+    days = [date(2025, 12, 31), AS_OF, date(2026, 2, 28)]
+
+    assert choose_snapshot(spec(), days, date(2026, 3, 2)) == AS_OF
+    assert choose_snapshot(spec(as_of=date(2025, 12, 31)), days, date(2026, 3, 2)) == date(2025, 12, 31)
+    with pytest.raises(SpecRefused, match="no feature snapshot of 2026-01-30"):
+        choose_snapshot(spec(as_of=date(2026, 1, 30)), days, None)
+    with pytest.raises(SpecRefused, match="no feature snapshot leaves 30 days"):
+        choose_snapshot(spec(), days, date(2026, 1, 15))
