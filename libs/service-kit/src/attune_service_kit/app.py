@@ -111,7 +111,7 @@ async def _cancel(tasks: Sequence["asyncio.Task[None]"]) -> None:
 
 def _lifespan(state: Runtime, *, worker: bool) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
     @contextlib.asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with running(state, state.service.tasks if worker else ()):
             yield
 

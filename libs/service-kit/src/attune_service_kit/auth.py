@@ -18,6 +18,7 @@ from fastapi import Depends, Request
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, KeySet, OKPKey, RSAKey
+from joserfc.util import urlsafe_b64decode
 
 from attune_contracts.access import ROLE_SCOPES, WHOLE_BANK_ROLES
 from attune_service_kit.database import Scope
@@ -25,6 +26,8 @@ from attune_service_kit.errors import Forbidden, Unauthenticated, Unavailable
 from attune_service_kit.settings import DEVELOPMENT_ISSUER, Environment, ServiceSettings
 
 log = structlog.get_logger(__name__)
+
+PublicKey = ECKey | RSAKey | OKPKey
 
 ALGORITHMS = ("ES256", "PS256", "EdDSA", "Ed25519")
 WHOLE_BANK_BRANCH = "*"
@@ -64,7 +67,7 @@ class TokenVerifier:
 
     def __init__(self, issuer: str, audience: str, jwks: str) -> None:
         self._issuer, self._audience, self._jwks = issuer, audience, jwks
-        self._keys: dict[str, ECKey | RSAKey | OKPKey] = {}
+        self._keys: dict[str, PublicKey] = {}
         self._fetched = float("-inf")
         self._tried = float("-inf")
         self._lock = asyncio.Lock()
@@ -84,30 +87,21 @@ class TokenVerifier:
         return caller
 
     async def _check(self, token: str, now: float) -> tuple[Caller, float]:
-        if len(token) > _LONGEST_TOKEN:
-            raise _invalid_token()
-        header = _header(token)
-        if header.get("alg") not in ALGORITHMS or header.get("typ") not in ("at+jwt", "application/at+jwt"):
-            raise _invalid_token()
-        if "crit" in header:
-            raise _invalid_token()
-        key = await self._key(header.get("kid"))
         try:
+            key = await self._key(_checked_header(token))
             claims = jwt.decode(token, key, algorithms=list(ALGORITHMS)).claims
             return _caller(claims, self._issuer, self._audience, now)
-        except (JoseError, ValueError, TypeError, KeyError) as error:
+        except (JoseError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise _invalid_token() from error
 
-    async def _key(self, kid: object) -> ECKey | RSAKey | OKPKey:
-        if not isinstance(kid, str) or len(kid) > 128:
-            raise _invalid_token()
+    async def _key(self, header: dict[str, Any]) -> PublicKey:
+        """The key that the header names; raises KeyError."""
+        kid = str(header["kid"])
         if kid not in self._keys or time.monotonic() - self._fetched > _JWKS_AGE:
-            await self._refresh(kid)
-        if kid not in self._keys:
-            raise _invalid_token()
+            await self._refresh()
         return self._keys[kid]
 
-    async def _refresh(self, kid: str) -> None:
+    async def _refresh(self) -> None:
         async with self._lock:
             now = time.monotonic()
             if now - self._tried < _REFETCH:
@@ -132,34 +126,27 @@ class TokenVerifier:
             return dict(response.json())
 
 
-def _header(token: str) -> dict[str, Any]:
-    try:
-        return dict(jwt_header(token))
-    except (JoseError, ValueError, TypeError) as error:
-        raise _invalid_token() from error
-
-
-def jwt_header(token: str) -> dict[str, Any]:
-    """The unverified header of a compact JWS; raises ValueError."""
-    from joserfc.util import urlsafe_b64decode
-
+def _checked_header(token: str) -> dict[str, Any]:
+    """The header of a compact JWS that may be an access token; raises ValueError. Nothing is verified yet."""
     head, _, rest = token.partition(".")
-    if rest.count(".") != 1 or not head.isascii():
+    if len(token) > _LONGEST_TOKEN or rest.count(".") != 1 or not token.isascii():
         raise ValueError("not a compact JWS")
     header = json.loads(urlsafe_b64decode(head.encode()))
-    if not isinstance(header, dict):
-        raise ValueError("the header is no object")
+    if not isinstance(header, dict) or not {"alg", "typ", "kid"} <= header.keys() <= {"alg", "typ", "kid"}:
+        raise ValueError("not the header of an access token")
+    if header["alg"] not in ALGORITHMS or header["typ"] not in ("at+jwt", "application/at+jwt"):
+        raise ValueError("another algorithm or type")
     return header
 
 
-def _strong_keys(document: dict[str, Any]) -> dict[str, ECKey | RSAKey | OKPKey]:
+def _strong_keys(document: dict[str, Any]) -> dict[str, PublicKey]:
     """The usable public keys of a key set by id; weak and foreign ones are left out with a warning."""
-    keys: dict[str, ECKey | RSAKey | OKPKey] = {}
+    keys: dict[str, PublicKey] = {}
     for entry in document.get("keys", []):
         try:
             for key in KeySet.import_key_set({"keys": [entry]}).keys:
-                if isinstance(entry.get("kid"), str) and _strong(key):
-                    keys[entry["kid"]] = key  # type: ignore[assignment]
+                if isinstance(key, PublicKey) and isinstance(entry.get("kid"), str) and _strong(key):
+                    keys[entry["kid"]] = key
                 else:
                     log.warning("jwks_key_ignored", reason="weak or unnamed")
         except (JoseError, ValueError, TypeError, KeyError, AttributeError):
@@ -167,7 +154,7 @@ def _strong_keys(document: dict[str, Any]) -> dict[str, ECKey | RSAKey | OKPKey]
     return keys
 
 
-def _strong(key: object) -> bool:
+def _strong(key: PublicKey) -> bool:
     match key:
         case ECKey():
             return key.curve_name == "P-256"
@@ -175,8 +162,6 @@ def _strong(key: object) -> bool:
             return key.curve_name == "Ed25519"
         case RSAKey():
             return key.public_key.key_size >= 2048
-        case _:
-            return False
 
 
 def _caller(claims: dict[str, Any], issuer: str, audience: str, now: float) -> tuple[Caller, float]:
@@ -226,6 +211,7 @@ async def authenticated(request: Request) -> Caller:
     if scheme.lower() != "bearer" or not token or len(request.headers.getlist("authorization")) != 1:
         raise _invalid_token()
     caller: Caller = await request.app.state.verifier.verify(token.strip())
+    request.state.client_id = caller.client_id
     return caller
 
 
@@ -278,7 +264,7 @@ class DevelopmentIssuer:
         customer: UUID | None = None,
         hours: float = 12,
     ) -> tuple[str, datetime]:
-        """A token of a role and its end. Staff of a branch need `branch`, `mobile` needs `customer`; else ValueError."""
+        """A token of a role, and its end. Staff of a branch need `branch`, `mobile` a `customer`; else ValueError."""
         if role not in ROLE_SCOPES:
             raise ValueError(f"there is no role {role}; roles: {', '.join(sorted(ROLE_SCOPES))}")
         if role == "mobile" and customer is None:

@@ -1,4 +1,4 @@
-"""The database of a service: transactions that commit once, at the edge, with their events and audit rows (P-01, X24)."""
+"""The database of a service: transactions that commit once, at the edge, with their events and audit rows (X24)."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -21,7 +21,7 @@ from attune_service_kit.telemetry import request_id
 
 log = structlog.get_logger(__name__)
 
-# P-15: a request never waits long for a lock, a statement or a forgotten transaction; a worker's statements may be long.
+# P-15: a request never waits long for a lock or a statement; a worker's statements may be long.
 APP_LIMITS: Mapping[str, str] = {
     "statement_timeout": "5s",
     "lock_timeout": "2s",

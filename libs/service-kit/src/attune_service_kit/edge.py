@@ -1,4 +1,4 @@
-"""The outermost layer of a service's HTTP: ids, bounded and strictly parsed bodies, the access line, no stack traces."""
+"""The outermost layer of a service's HTTP: ids, bounded and strictly parsed bodies, the access line."""
 
 import json
 import time

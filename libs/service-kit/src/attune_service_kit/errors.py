@@ -182,7 +182,7 @@ def _retry(seconds: int | None) -> dict[str, str]:
     return {} if seconds is None else {"Retry-After": str(seconds)}
 
 
-# SQLSTATE → what a client may do about it. Classes 53 (resources), 57 (shutdown, cancel), 08 (connection), 55P03 (lock),
+# What passes by itself, by SQLSTATE. Classes 53 (resources), 57 (shutdown, cancel), 08 (connection), 55P03 (lock),
 # 40 (serialization, deadlock): nothing was written, coming back helps (P-15).
 _PASSING_CLASSES = ("08", "40", "53", "57")
 _PASSING_STATES = frozenset({"55P03", "25P03"})
@@ -214,12 +214,12 @@ def register(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _on_http)
 
 
-async def _on_refusal(request: Request, error: Exception) -> Response:
+async def _on_refusal(_request: Request, error: Exception) -> Response:
     assert isinstance(error, Refusal)  # noqa: S101 - registered for this class only
     return problem(error)
 
 
-async def _on_validation(request: Request, error: Exception) -> Response:
+async def _on_validation(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class only
     # `input`, `ctx` and `msg` may repeat what the caller sent: only the place and the kind of the fault are told.
     faults = [{"at": _place(fault["loc"]), "fault": fault["type"]} for fault in error.errors()[:20]]
@@ -238,7 +238,7 @@ _HTTP_TEXTS: Mapping[int, tuple[str, str, str]] = {
 }
 
 
-async def _on_http(request: Request, error: Exception) -> Response:
+async def _on_http(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class only
     code, en, zh = _HTTP_TEXTS.get(error.status_code, ("refused", "the request was refused", "请求被拒绝"))
     kind = type(

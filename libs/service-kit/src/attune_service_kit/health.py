@@ -1,13 +1,13 @@
 """Is it alive, is it ready, and has it caught up."""
 
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Any
 
 import asyncpg
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
 
-from attune_service_kit.auth import Caller, requires
+from attune_service_kit.auth import requires
 from attune_service_kit.errors import Unavailable, database_refusal
 from attune_service_kit.runtime import Runtime
 
@@ -63,7 +63,7 @@ def status_router(name: str) -> APIRouter:
     """The route `GET /v1/status/<service>`."""
     router = APIRouter(tags=["status"])
 
-    async def read(request: Request, caller: Annotated[Caller, Depends(requires("status:read"))]) -> Status:
+    async def read(request: Request) -> Status:
         """Tell how far the service has come: what it has yet to publish, to apply, to finish."""
         runtime: Runtime = request.app.state.runtime
         counts: Any = await runtime.database.pool.fetchrow(_COUNTS)
@@ -80,6 +80,7 @@ def status_router(name: str) -> APIRouter:
     router.add_api_route(
         f"/v1/status/{name}",
         read,
+        dependencies=[Depends(requires("status:read"))],
         methods=["GET"],
         operation_id=f"read_{name}_status",
         summary="How far the service has come",

@@ -70,13 +70,14 @@ def folder(service: Service) -> Path:
 def _grant(connection: Connection) -> None:
     """Rights on whatever the owner makes from now on. A worker may also make tables: bulk loads swap them in (X17)."""
     app, worker = _roles(connection)
+    defaults = "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT"
     for statement in (
         f"GRANT USAGE ON SCHEMA public TO {app}, {worker}",
         f"GRANT CREATE ON SCHEMA public TO {worker}",
-        f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {app}",
-        f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON TABLES TO {worker}",
-        f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO {app}, {worker}",
-        f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT EXECUTE ON FUNCTIONS TO {app}, {worker}",
+        f"{defaults} SELECT, INSERT, UPDATE, DELETE ON TABLES TO {app}, {worker}",
+        f"{defaults} TRUNCATE ON TABLES TO {worker}",
+        f"{defaults} USAGE, SELECT ON SEQUENCES TO {app}, {worker}",
+        f"{defaults} EXECUTE ON FUNCTIONS TO {app}, {worker}",
     ):
         connection.exec_driver_sql(statement)
     # Two processes that migrate at once take turns.

@@ -4,7 +4,7 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
@@ -70,6 +70,13 @@ def _sign(key: SecretStr, payload: bytes, bound_to: Sequence[Any]) -> bytes:
     return hmac.digest(key.get_secret_value().encode(), b"attune.cursor\x00" + message, hashlib.sha256)[:_SIGNATURE]
 
 
+_READERS: Mapping[str, Callable[[str], Any]] = {
+    "u": UUID,
+    "t": datetime.fromisoformat,
+    "d": date.fromisoformat,
+}
+
+
 def _tagged(value: Any) -> Any:
     match value:
         case UUID():
@@ -88,7 +95,7 @@ def _untagged(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     (tag, text), *_ = value.items()
-    return {"u": UUID, "t": datetime.fromisoformat, "d": date.fromisoformat}[tag](text)
+    return _READERS[tag](text)
 
 
 def _invalid() -> InvalidCursor:

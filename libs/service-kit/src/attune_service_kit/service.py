@@ -3,6 +3,8 @@
 import argparse
 import asyncio
 import sys
+from pathlib import Path
+from types import FrameType
 
 import orjson
 import uvicorn
@@ -51,7 +53,7 @@ def documentation_settings(service: Service) -> ServiceSettings:
         worker_database_url="postgresql://",
         nats_url="nats://",
         lake_url=".",
-        scratch=".",
+        scratch=Path(),
         token_issuer="",
         token_jwks="",
     )
@@ -71,14 +73,14 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._runtime = runtime
 
-    def handle_exit(self, sig: int, frame: object) -> None:
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """The first signal starts the draining, a second one ends it."""
         if self._runtime.stopping or not (pause := self._runtime.settings.drain_seconds):
             self._runtime.stopping = True
-            super().handle_exit(sig, None)
+            super().handle_exit(sig, frame)
             return
         self._runtime.stopping = True
-        asyncio.get_running_loop().call_later(pause, super().handle_exit, sig, None)
+        asyncio.get_running_loop().call_later(pause, super().handle_exit, sig, frame)
 
 
 def serve(service: Service, settings: ServiceSettings, command: str) -> None:

@@ -52,7 +52,7 @@ class ServiceSettings(BaseSettings):
     zone: str = "Asia/Shanghai"
 
     token_issuer: str
-    token_audience: str = "attune"
+    token_audience: str = "attune"  # noqa: S105 - no secret
     token_jwks: str = Field(description="An https URL; outside production a path will do")
     cursor_key: SecretStr = Field(description="Signs list cursors")
 

@@ -1,5 +1,7 @@
 """The tables every service has beside its own: delivery, idempotency, jobs, business clock, audit."""
 
+from datetime import datetime
+
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -24,7 +26,7 @@ KIT_TABLES = (
 _NOW = text("now()")
 
 
-def _moment(name: str, *, nullable: bool = False, default: bool = False) -> "Column[object]":
+def _moment(name: str, *, nullable: bool = False, default: bool = False) -> "Column[datetime]":
     return Column(name, DateTime(timezone=True), nullable=nullable, server_default=_NOW if default else None)
 
 

@@ -80,7 +80,7 @@ class FileExporter(SpanExporter):
 
 
 def _span_record(span: ReadableSpan) -> dict[str, Any]:
-    context = span.get_span_context()
+    context = span.get_span_context() or trace.INVALID_SPAN_CONTEXT
     attributes = dict(span.attributes or {})
     attributes.pop("url.query", None)  # a query string may name a customer
     return {
@@ -162,11 +162,59 @@ def link_to(traceparent: str | None) -> None:
 
 # Only these fields reach a log line: a name or an account number cannot slip in under a new key.
 LOG_FIELDS = frozenset(
-    ["event", "level", "timestamp", "logger", "service", "environment", "request_id", "correlation_id", "trace_id", "method", "route", "status", "duration_ms", "bytes", "client_id", "consumer", "stream", "partition", "seq", "first_seq", "last_seq", "event_id", "event_type", "job_id", "kind", "attempt", "attempts", "error", "exception", "code", "count", "rows", "pending", "seconds", "state", "reason", "dataset", "version", "host", "port", "command", "signal", "model", "offset", "lag", "url_host", "dropped"]
+    [
+        "event",
+        "level",
+        "timestamp",
+        "logger",
+        "service",
+        "environment",
+        "request_id",
+        "correlation_id",
+        "trace_id",
+        "method",
+        "route",
+        "status",
+        "duration_ms",
+        "bytes",
+        "client_id",
+        "consumer",
+        "stream",
+        "partition",
+        "seq",
+        "first_seq",
+        "last_seq",
+        "event_id",
+        "event_type",
+        "job_id",
+        "kind",
+        "attempt",
+        "attempts",
+        "error",
+        "exception",
+        "code",
+        "count",
+        "rows",
+        "pending",
+        "seconds",
+        "state",
+        "reason",
+        "dataset",
+        "version",
+        "host",
+        "port",
+        "command",
+        "signal",
+        "model",
+        "offset",
+        "lag",
+        "url_host",
+        "dropped",
+    ]
 )
 
 
-def _allow_listed(logger: Any, name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def _allow_listed(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     dropped = [key for key in event if key not in LOG_FIELDS and not key.startswith("_")]
     for key in dropped:
         del event[key]
@@ -175,7 +223,7 @@ def _allow_listed(logger: Any, name: str, event: MutableMapping[str, Any]) -> Mu
     return event
 
 
-def _identified(logger: Any, name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def _identified(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     if request := _request_id.get():
         event.setdefault("request_id", request)
         event.setdefault("correlation_id", _correlation_id.get())
@@ -191,7 +239,7 @@ class _Exceptions:
     def __init__(self, with_messages: bool) -> None:
         self._with_messages = with_messages
 
-    def __call__(self, logger: Any, name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    def __call__(self, _logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         info = event.pop("exc_info", None)
         error = info if isinstance(info, BaseException) else sys.exc_info()[1] if info is True else None
         if isinstance(info, tuple):
@@ -225,7 +273,7 @@ def configure_logging(service: str, *, environment: str, level: int = logging.IN
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _identified,
         _Exceptions(with_messages=environment != "production"),
-        lambda logger, name, event: event | {"service": service},
+        lambda _logger, _name, event: event | {"service": service},
         _allow_listed,
     ]
     render = structlog.processors.JSONRenderer(serializer=lambda value, **_: orjson.dumps(value, default=str).decode())
