@@ -145,6 +145,6 @@ def _jobs(metadata: MetaData) -> None:
     Table(
         "business_clock",
         metadata,
-        Column("id", SmallInteger, primary_key=True, server_default="1"),
+        Column("partition", SmallInteger, primary_key=True),
         _moment("now"),
     )
