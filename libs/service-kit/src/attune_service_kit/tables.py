@@ -61,6 +61,7 @@ def _delivery(metadata: MetaData) -> None:
         Column("consumer", Text, primary_key=True),
         Column("event_id", UUID, primary_key=True),
         _moment("received_at", default=True),
+        Index("inbox_received", "received_at", postgresql_using="brin"),  # rows come in order of time: for the purge
     )
     Table(
         "position",
