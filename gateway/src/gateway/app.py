@@ -1,0 +1,211 @@
+"""The gateway's application: request id, limits, token, route, access line; the API page beside it. No database."""
+
+import asyncio
+import json
+import time
+from importlib.resources import files
+from typing import Any
+
+import structlog
+from starlette.applications import Starlette
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Mount, Route
+from starlette.types import Message, Receive, Scope, Send
+
+from attune_service_kit import telemetry
+from attune_service_kit.auth import TokenVerifier
+from attune_service_kit.errors import NotFound, Refusal, Unauthenticated, Unavailable, problem, unexpected
+from gateway import page
+from gateway.proxy import ClientGone, Upstreams
+from gateway.refusals import HeadersTooLarge, MethodNotAllowed, UriTooLong
+from gateway.routing import Routes, Unknown, WrongMethod
+from gateway.settings import GatewaySettings
+
+log = structlog.get_logger("access")
+
+LONGEST_URI = 8 << 10
+LARGEST_HEADERS = 32 << 10
+MOST_HEADERS = 100
+
+_QUIET = frozenset({"/livez", "/readyz"})
+
+
+class Gateway:
+    """The ASGI application. `table` and `document` are the route table and the merged OpenAPI document."""
+
+    def __init__(self, settings: GatewaySettings, table: list[dict[str, str]], document: dict[str, Any]) -> None:
+        self.settings = settings
+        self.stopping = False
+        self.routes = Routes(table)
+        missing = [service for service in self.routes.services if service not in settings.upstreams]
+        if missing:
+            raise ValueError(f"upstreams names no address for {', '.join(missing)}")
+        self._upstreams = Upstreams(settings)
+        self._verifier = TokenVerifier(settings.token_issuer, settings.token_audience, settings.token_jwks)
+        self._pages = _pages(self, document)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or open and close with the server."""
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["type"] == "http":
+            headers = Headers(scope=scope)
+            ids = telemetry.begin(headers.get("x-request-id"), headers.get("x-correlation-id"))
+            await _Exchange(self, scope, send, ids).run(receive)
+        else:
+            await send({"type": "websocket.close", "code": 1008})
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        await self._upstreams.open()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._upstreams.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def answer(self, exchange: "_Exchange", receive: Receive) -> None:
+        """Answer from the own pages, or find the service, check the token and hand the request on."""
+        scope = exchange.scope
+        _check_limits(scope)
+        path = scope["path"]
+        if path in ("/", "/livez", "/readyz", "/openapi.json", "/docs") or path.startswith("/docs/"):
+            exchange.route = path if "/static/" not in path else "/docs/static"
+            await self._pages(scope, receive, exchange.sending)
+            return
+        match self.routes.match(scope["method"], bytes(scope["raw_path"]).decode("latin-1")):
+            case Unknown():
+                raise NotFound("no such resource", "资源不存在")
+            case WrongMethod(allowed):
+                raise MethodNotAllowed(allowed)
+            case found:
+                exchange.route = found.template
+                exchange.client_id = (await self._verifier.verify(_token(scope))).client_id
+                await self._upstreams.forward(found.service, scope, receive, exchange.sending, exchange.ids)
+
+    async def readiness(self) -> dict[str, bool]:
+        """Which services answer."""
+        names = self.routes.services
+        return dict(zip(names, await asyncio.gather(*map(self._upstreams.alive, names)), strict=True))
+
+
+class _Exchange:
+    """One request and its answer."""
+
+    def __init__(self, gateway: Gateway, scope: Scope, send: Send, ids: tuple[str, str]) -> None:
+        self.scope, self.ids = scope, ids
+        self.route = "unknown"
+        self.client_id: str | None = None
+        self._gateway, self._send = gateway, send
+        self._status = 0
+        self._bytes = 0
+
+    async def run(self, receive: Receive) -> None:
+        started = time.perf_counter()
+        try:
+            await self._gateway.answer(self, receive)
+        except ClientGone:
+            pass
+        except Exception as error:
+            await self._fail(error, receive)
+        finally:
+            self._access_line(time.perf_counter() - started)
+
+    async def sending(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._status = message["status"]
+            headers = MutableHeaders(scope=message)
+            headers["X-Request-Id"], headers["X-Correlation-Id"] = self.ids
+        elif message["type"] == "http.response.body":
+            self._bytes += len(message.get("body", b""))
+        await self._send(message)
+
+    async def _fail(self, error: Exception, receive: Receive) -> None:
+        if not isinstance(error, Refusal):
+            log.error("request_failed", exc_info=error, error=type(error).__name__)
+        if self._status:  # the answer has begun: cutting the connection is all that is left
+            raise error
+        response = problem(error) if isinstance(error, Refusal) else unexpected()
+        await response(self.scope, receive, self.sending)
+
+    def _access_line(self, seconds: float) -> None:
+        if self.scope["path"] in _QUIET:
+            return
+        log.info(
+            "request",
+            method=self.scope["method"],
+            route=self.route,
+            status=self._status or 499,
+            duration_ms=round(seconds * 1000, 2),
+            bytes=self._bytes,
+            client_id=self.client_id,
+        )
+
+
+def create_app(settings: GatewaySettings | None = None) -> Gateway:
+    """The gateway over the committed route table and API document."""
+    package = files("gateway")
+    table = json.loads((package / "routes.json").read_text())
+    document = json.loads((package / "openapi.json").read_text())
+    return Gateway(settings or GatewaySettings(), table, document)
+
+
+def _check_limits(scope: Scope) -> None:
+    if len(scope["raw_path"]) + len(scope["query_string"]) > LONGEST_URI:
+        raise UriTooLong("path and query are too long", "请求地址过长", max_bytes=LONGEST_URI)
+    size = sum(len(name) + len(value) for name, value in scope["headers"])
+    if size > LARGEST_HEADERS or len(scope["headers"]) > MOST_HEADERS:
+        raise HeadersTooLarge("the headers are too large", "请求头过大", max_bytes=LARGEST_HEADERS)
+
+
+def _token(scope: Scope) -> str:
+    given = [value for name, value in scope["headers"] if name == b"authorization"]
+    scheme, _, token = given[0].decode("latin-1").partition(" ") if len(given) == 1 else ("", "", "")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Unauthenticated("a valid access token is needed", "需要有效的访问令牌")
+    return token.strip()
+
+
+def _pages(gateway: Gateway, document: dict[str, Any]) -> Starlette:
+    merged = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+    for_page = page.for_page(document)
+
+    async def root(_request: Request) -> Response:
+        return RedirectResponse("/docs", 307)
+
+    async def livez(_request: Request) -> Response:
+        return Response("ok", media_type="text/plain")
+
+    async def readyz(_request: Request) -> Response:
+        upstreams = await gateway.readiness()
+        if gateway.stopping or not all(upstreams.values()):
+            raise Unavailable("not every service answers", "部分服务不可用", retry_after=5, upstreams=upstreams)
+        return JSONResponse({"upstreams": upstreams})
+
+    async def openapi(_request: Request) -> Response:
+        return Response(merged, media_type="application/json", headers={"Cache-Control": "no-cache"})
+
+    async def openapi_of_page(_request: Request) -> Response:
+        return Response(for_page, media_type="application/json", headers=page.HEADERS)
+
+    async def refuse(_request: Request, error: Exception) -> Response:
+        if isinstance(error, Refusal):
+            return problem(error)
+        status = getattr(error, "status_code", 404)
+        refusal = MethodNotAllowed(("GET", "HEAD")) if status == 405 else NotFound("no such resource", "资源不存在")
+        return problem(refusal)
+
+    return Starlette(
+        routes=[
+            Route("/", root),
+            Route("/livez", livez),
+            Route("/readyz", readyz),
+            Route("/openapi.json", openapi),
+            Route("/docs", page.page),
+            Route("/docs/start.js", page.start),
+            Route("/docs/openapi.json", openapi_of_page),
+            Mount("/docs/static", page.static()),
+        ],
+        exception_handlers={Refusal: refuse, 404: refuse, 405: refuse},
+    )

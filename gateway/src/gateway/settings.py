@@ -1,0 +1,50 @@
+"""The gateway's settings: read once from the environment, frozen, unsafe values refused in production."""
+
+import re
+from typing import Annotated, Self
+
+from pydantic import Field, StringConstraints, model_validator
+from pydantic_settings import BaseSettings
+
+from attune_service_kit.settings import DEVELOPMENT_ISSUER, Environment, settings_config
+
+Origin = Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.\-\[\]:]+$")]
+
+
+class GatewaySettings(BaseSettings):
+    """What the gateway must know; `upstreams` is a JSON object from service to origin, without a path."""
+
+    model_config = settings_config("GATEWAY_")
+
+    environment: Environment = "production"
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    drain_seconds: float = Field(default=0.0, ge=0, le=60, description="After SIGTERM: not ready, still answering")
+
+    upstreams: dict[str, Origin]
+    max_body_bytes: int = Field(default=8 << 20, ge=1024)
+    connect_seconds: float = Field(default=1.0, gt=0)
+    total_seconds: float = Field(default=30.0, gt=0)
+    connections: int = Field(default=100, ge=1, description="At most so many to each service")
+
+    token_issuer: str
+    token_audience: str = "attune"  # noqa: S105 - a name, no secret
+    token_jwks: str = Field(description="An https URL; outside production a path will do")
+
+    @model_validator(mode="after")
+    def _refuse_unsafe(self) -> Self:
+        if self.environment == "production":
+            plain = [name for name, url in self.upstreams.items() if not _private(url)]
+            rules = {
+                "token_jwks is not an https URL": not self.token_jwks.startswith("https://"),
+                "token_issuer is the development issuer": self.token_issuer == DEVELOPMENT_ISSUER,
+                f"upstreams {', '.join(plain)}: http:// beyond this machine; use https://": bool(plain),
+            }
+            if reasons := [reason for reason, broken in rules.items() if broken]:
+                raise ValueError("; ".join(reasons))
+        return self
+
+
+def _private(url: str) -> bool:
+    """Whether nobody else can read along: TLS, or this machine itself."""
+    return url.startswith("https://") or re.match(r"^http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$", url) is not None

@@ -1,0 +1,15 @@
+"""The service, put together: who is this?"""
+
+from attune_service_kit.service import Service
+from customer_360.api import branches, customers, imports
+from customer_360.settings import Customer360Settings
+from customer_360.tables import METADATA
+
+SERVICE = Service(
+    name="customer_360",
+    title="Attune customer-360: who is this?",
+    settings=Customer360Settings,
+    metadata=METADATA,
+    routers=(customers.router, branches.router, imports.router),
+    jobs={"import": "customer_360.importing:run"},
+)

@@ -1,0 +1,170 @@
+"""How each dataset of an import enters its table: the SQL of staging, of reference checks, of the upsert. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from attune_contracts.datasets import (
+    ACCOUNTS,
+    BRANCHES,
+    CONSENTS,
+    EMPLOYEES,
+    HOLDINGS,
+    IDENTITY_COLUMNS,
+    IMPORT_ORDER,
+    PARTIES,
+    PRODUCTS,
+    Dataset,
+)
+
+STAGE = "incoming"
+
+_POSTGRES = {"VARCHAR": "text", "DATE": "date", "BOOLEAN": "boolean", "BIGINT": "bigint", "INTEGER": "integer"}
+_UUIDS = frozenset({"customer_id", "account_id"})
+
+# Columns that only the lake has: they follow from the identity columns.
+_DERIVED = frozenset({"has_phone", "has_address"})
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A column that must name a row of another table; `reason` stands in the reject report."""
+
+    column: str
+    table: str
+    key: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Load:
+    """One dataset's way into its table."""
+
+    dataset: Dataset
+    table: str
+    references: tuple[Reference, ...] = ()
+    with_source: bool = False
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that are staged: the dataset's and its identity columns."""
+        identity = IDENTITY_COLUMNS.get(self.dataset.name, ())
+        return tuple(name for name in (*self.dataset.names, *identity) if name not in _DERIVED)
+
+    def stage(self, bookkeeping: Sequence[tuple[str, str]]) -> str:
+        """A temporary table (unlogged, gone with the transaction), with the engine's columns about the row's origin."""
+        columns = [f"{name} {self._type(name)}" for name in self.columns]
+        columns += [f"{name} {type_}" for name, type_ in bookkeeping]
+        return f"CREATE TEMPORARY TABLE {STAGE} ({', '.join(columns)}) ON COMMIT DROP"
+
+    def _type(self, name: str) -> str:
+        if name in _UUIDS:
+            return "uuid"
+        known = {column.name: column.type for column in self.dataset.columns}
+        return _POSTGRES[known.get(name, "VARCHAR")]
+
+    def dangling(self, reference: Reference) -> str:
+        """The condition of staged rows (alias `s`) whose reference leads nowhere."""
+        known = f"SELECT 1 FROM {reference.table} r WHERE r.{reference.key} = s.{reference.column}"  # noqa: S608
+        return f"s.{reference.column} IS NOT NULL AND NOT EXISTS ({known})"
+
+    def upsert(self) -> str:
+        """Insert or change what differs, as one statement; `$1` is the source system where the table keeps it."""
+        columns = [*self.columns, *(["source"] if self.with_source else [])]
+        values = [*self.columns, *(["$1::text"] if self.with_source else [])]
+        select = f"SELECT {', '.join(values)} FROM {STAGE}"  # noqa: S608 - names of this module
+        return _upsert(self.table, self.dataset.key, columns, select)
+
+
+def _upsert(table: str, key: Sequence[str], columns: Sequence[str], select: str) -> str:
+    rest = [name for name in columns if name not in key]
+    assignments = ", ".join(f"{name} = excluded.{name}" for name in rest)
+    old = ", ".join(f"t.{name}" for name in rest)
+    new = ", ".join(f"excluded.{name}" for name in rest)
+    return (
+        f"INSERT INTO {table} AS t ({', '.join(columns)}) {select}"
+        f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {assignments} WHERE ({old}) IS DISTINCT FROM ({new})"
+    )
+
+
+_CUSTOMER = Reference("customer_id", "party", "customer_id", "unknown_customer")
+
+LOADS: dict[str, Load] = {
+    load.dataset.name: load
+    for load in (
+        Load(BRANCHES, "branch"),
+        Load(EMPLOYEES, "employee"),
+        Load(PRODUCTS, "product"),
+        Load(PARTIES, "party", with_source=True),
+        Load(ACCOUNTS, "account", (_CUSTOMER,), with_source=True),
+        Load(
+            HOLDINGS,
+            "holding",
+            (
+                _CUSTOMER,
+                Reference("product_id", "product", "product_id", "unknown_product"),
+                Reference("account_id", "account", "account_id", "unknown_account"),
+            ),
+        ),
+        Load(CONSENTS, "consent", (_CUSTOMER,)),
+    )
+}
+
+OWN_DATASETS = tuple(name for name in IMPORT_ORDER if name in LOADS)
+
+# A party is two rows: identity data apart. A version counts changes of either. An import may end personalisation but
+# not bring it back: that word belongs to the customer. `$1` is the source system, `$2` the moment.
+_PARTY = [name for name in LOADS["parties"].columns if name not in IDENTITY_COLUMNS["parties"]]
+_PLAIN = [name for name in _PARTY if name not in ("customer_id", "personalisation")]
+_IDENTITY = IDENTITY_COLUMNS["parties"]
+
+
+def _list(prefix: str, names: Sequence[str]) -> str:
+    return ", ".join(f"{prefix}{name}" for name in names)
+
+
+UPSERT_PARTIES = f"""
+WITH changed AS MATERIALIZED (
+    SELECT {_list("s.", ["customer_id", *_PLAIN, *_IDENTITY])},
+           s.personalisation AND coalesce(p.personalisation, true) AS personalisation
+    FROM {STAGE} s LEFT JOIN party p USING (customer_id) LEFT JOIN party_identity i USING (customer_id)
+    WHERE p.customer_id IS NULL
+       OR ({_list("p.", _PLAIN)}) IS DISTINCT FROM ({_list("s.", _PLAIN)})
+       OR p.personalisation AND NOT s.personalisation
+       OR ({_list("i.", _IDENTITY)}) IS DISTINCT FROM ({_list("s.", _IDENTITY)})
+), parties AS (
+    INSERT INTO party AS t ({_list("", _PARTY)}, source, version, updated_at)
+    SELECT {_list("", _PARTY)}, $1::text, 1, $2::timestamptz FROM changed
+    ON CONFLICT (customer_id) DO UPDATE SET
+        {", ".join(f"{name} = excluded.{name}" for name in [*_PLAIN, "personalisation"])},
+        version = t.version + 1, updated_at = excluded.updated_at
+), identities AS (
+    INSERT INTO party_identity ({_list("", ["customer_id", *_IDENTITY])})
+    SELECT {_list("", ["customer_id", *_IDENTITY])} FROM changed
+    ON CONFLICT (customer_id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _IDENTITY)}
+)
+SELECT count(*) FROM changed
+"""  # noqa: S608 - names of this module
+
+# The closure of the branch tree (X23). UNION ends on a cycle, which CYCLE then finds.
+CLOSURE = """
+WITH RECURSIVE up (ancestor, branch) AS (
+    SELECT branch_id, branch_id FROM branch
+    UNION
+    SELECT b.parent_id, up.branch FROM up JOIN branch b ON b.branch_id = up.ancestor WHERE b.parent_id IS NOT NULL
+)
+INSERT INTO branch_scope (ancestor, branch) SELECT ancestor, branch FROM up
+"""
+CYCLE = """
+SELECT s.branch FROM branch_scope s JOIN branch_scope r ON r.ancestor = s.branch AND r.branch = s.ancestor
+WHERE s.branch <> s.ancestor LIMIT 1
+"""
+
+
+def snapshot(name: str) -> str:
+    """The whole dataset as the lake gets it, as a PostgreSQL query."""
+    if name == "parties":
+        derived = {"has_phone": "i.phone IS NOT NULL", "has_address": "i.address IS NOT NULL"}
+        columns = ", ".join(f"{derived.get(c, f'p.{c}')} AS {c}" for c in PARTIES.names)
+        return f"SELECT {columns} FROM party p LEFT JOIN party_identity i USING (customer_id)"  # noqa: S608
+    load = LOADS[name]
+    return f"SELECT {', '.join(load.dataset.names)} FROM {load.table}"  # noqa: S608 - names of this module

@@ -1,0 +1,104 @@
+"""Changing a profile: who manages the customer, and whether the customer wants personalised offers."""
+
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from attune_contracts.customer_360 import OwnedAccount, ProfileChanged
+from attune_service_kit.database import Scope, Transaction
+from attune_service_kit.errors import Forbidden, Invalid, Refusal
+from customer_360 import visibility
+from customer_360.view import unknown_customer
+
+_LOCK = f"""
+SELECT p.version, p.manager_id, p.personalisation FROM party p
+WHERE p.customer_id = $1 AND {visibility.of_customers("p", 2)} FOR UPDATE
+"""  # noqa: S608 - the condition is this package's own text
+_CHANGE = """
+UPDATE party SET manager_id = $2, personalisation = $3, version = version + 1, updated_at = $4
+WHERE customer_id = $1 RETURNING version"""
+_STATE = """
+SELECT p.version, p.party_kind, p.branch_id, p.manager_id, p.birth_date, p.risk_rating, p.risk_rated_on,
+       p.personalisation
+FROM party p WHERE p.customer_id = $1"""
+_ACCOUNTS = """
+SELECT account_id, kind, opening_balance_minor FROM account WHERE customer_id = $1 ORDER BY account_id"""
+_EMPLOYEE = f"""
+SELECT true FROM employee e WHERE e.employee_id = $1 AND {visibility.of_branches("e", 2)}
+"""  # noqa: S608 - the condition is this package's own text
+_PRODUCTS = "SELECT DISTINCT product_id FROM holding WHERE customer_id = $1 ORDER BY product_id"
+
+
+class Stale(Refusal):
+    """Somebody else has changed the profile since the caller read it."""
+
+    status, code, title = 412, "version_mismatch", "Precondition failed"
+
+
+class UnknownEmployee(Invalid):
+    """The manager is not one of the bank's employees."""
+
+    code = "unknown_employee"
+
+
+@dataclass(frozen=True)
+class Change:
+    """What to set (`manager_id`, `personalisation`), and the version it is meant for, if the caller says so."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    version: int | None = None
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What stands after a change."""
+
+    version: int
+    manager_id: str | None
+    personalisation: bool
+
+
+async def change(tx: Transaction, scope: Scope, may_move: bool, customer_id: UUID, wanted: Change) -> Profile:
+    """Apply a change and say so to everybody; without a difference nothing happens. `may_move`: the manager, too.
+
+    Refuses with NotFound, Forbidden, Stale or UnknownEmployee.
+    """
+    row = await tx.conn.fetchrow(_LOCK, customer_id, *visibility.arguments(scope))
+    if row is None:
+        raise unknown_customer()
+    if wanted.version is not None and wanted.version != row["version"]:
+        raise Stale("the profile has another version by now", "客户资料已被更新", version=row["version"])
+    before = Profile(row["version"], row["manager_id"], row["personalisation"])
+    manager = wanted.values.get("manager_id", before.manager_id)
+    personalisation = wanted.values.get("personalisation", before.personalisation)
+    if manager != before.manager_id:
+        await _check_manager(tx, scope, may_move, manager)
+    if (manager, personalisation) == (before.manager_id, before.personalisation):
+        return before
+    version = await tx.conn.fetchval(_CHANGE, customer_id, manager, personalisation, tx.now)
+    tx.emit(await state(tx, customer_id))
+    await tx.audit("profile.changed", "party", customer_id, version=version, detail={"fields": sorted(wanted.values)})
+    return Profile(version, manager, personalisation)
+
+
+async def state(tx: Transaction, customer_id: UUID) -> ProfileChanged:
+    """The customer's whole non-personal state, as the event carries it (X7)."""
+    row = await tx.conn.fetchrow(_STATE, customer_id)
+    if row is None:
+        raise unknown_customer()
+    accounts = await tx.conn.fetch(_ACCOUNTS, customer_id)
+    products = await tx.conn.fetch(_PRODUCTS, customer_id)
+    return ProfileChanged(
+        customer_id=customer_id,
+        accounts=tuple(OwnedAccount(**dict(account)) for account in accounts),
+        products=tuple(product["product_id"] for product in products),
+        **dict(row),
+    )
+
+
+async def _check_manager(tx: Transaction, scope: Scope, may_move: bool, manager_id: str | None) -> None:
+    if not may_move:
+        raise Forbidden("the token may not move customers between books", "令牌无权调整管户关系", needs="books:write")
+    known = manager_id is None or await tx.conn.fetchval(_EMPLOYEE, manager_id, *visibility.arguments(scope))
+    if not known:
+        raise UnknownEmployee("no such employee", "员工不存在")

@@ -1,0 +1,21 @@
+"""Settings of customer-360, from environment variables that start with CUSTOMER_360_."""
+
+from pydantic import Field
+
+from attune_service_kit.runtime import Runtime
+from attune_service_kit.settings import ServiceSettings, settings_config
+
+
+class Customer360Settings(ServiceSettings):
+    """What customer-360 needs beyond every service's settings."""
+
+    model_config = settings_config("CUSTOMER_360_")
+
+    currency: str = Field(default="CNY", pattern=r"^[A-Z]{3}$", description="The bank's base currency")
+
+
+def settings_of(runtime: Runtime) -> Customer360Settings:
+    """The runtime's settings as this service's own class."""
+    if not isinstance(runtime.settings, Customer360Settings):
+        raise TypeError("customer-360 runs with Customer360Settings")
+    return runtime.settings
