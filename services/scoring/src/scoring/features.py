@@ -1,12 +1,13 @@
 """What a model may see: the numeric and boolean features of the contract, and how a detection's evidence moves them."""
 
 from collections.abc import Callable, Mapping, Sequence
+from math import isnan
 
 from attune_contracts.datasets import FEATURES
 
 _NUMERIC = frozenset({"INTEGER", "BIGINT", "DOUBLE", "BOOLEAN"})
 
-# Every usable feature, in the contract's order; false and true are 0 and 1, NULL is not a number.
+# Every usable feature, in the contract's order; false and true are 0 and 1, NULL is NaN.
 NUMERIC: tuple[str, ...] = tuple(c.name for c in FEATURES.columns if c.type in _NUMERIC)
 
 # What a credit of so many minor units, newer than the feature row, makes of a feature (X17). The rest stays.
@@ -24,13 +25,13 @@ def unusable(names: Sequence[str]) -> list[str]:
     return [name for name in names if name not in NUMERIC]
 
 
-def with_evidence(names: Sequence[str], values: Sequence[float | None], amounts: Sequence[int]) -> list[float | None]:
-    """Return a feature row as it stands after new credits of these amounts, in their order."""
+def with_evidence(names: Sequence[str], values: Sequence[float], amounts: Sequence[int]) -> list[float]:
+    """Return a feature row as it stands after new credits of these amounts; what was unknown (NaN) counts from 0."""
     row = list(values)
     for index, name in enumerate(names):
         if (override := OVERRIDES.get(name)) is not None:
             value = row[index]
             for amount in amounts:
-                value = override(0.0 if value is None else value, amount)
+                value = override(0.0 if isnan(value) else value, amount)
             row[index] = value
     return row

@@ -117,7 +117,7 @@ def choose_snapshot(spec: TrainingSpec, days: list[date], last_day: date | None)
     if not fitting:
         raise SpecRefused(
             f"no feature snapshot leaves {spec.label.within_days} days of ledger after it (it ends on {last_day});"
-            " make one of an earlier day: POST /v1/feature-snapshots",
+            " name an earlier as_of and make its snapshot: POST /v1/feature-snapshots",
             f"没有特征快照之后留有 {spec.label.within_days} 天账务数据（截至 {last_day}），请创建更早日期的快照",
         )
     return max(fitting)

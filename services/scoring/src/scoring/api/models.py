@@ -1,0 +1,144 @@
+"""Models over HTTP: what there is, how good it is, and which version answers."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Response
+from pydantic import BaseModel
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from attune_service_kit.app import AnyRuntime
+from attune_service_kit.auth import Caller, requires
+from attune_service_kit.database import Transaction
+from attune_service_kit.errors import NotFound, refusals
+from attune_service_kit.idempotency import InFlight, KeyMissing, OtherPayload, Write, idempotent
+from scoring import registry
+from scoring.registry import UnknownVersion
+from scoring.tables import ModelRow, ModelVersion
+
+router = APIRouter(tags=["models"])
+
+Name = Annotated[str, Path(pattern=r"^[a-z][a-z0-9-]{0,63}$", description="The model's name")]
+Reader = Annotated[Caller, Depends(requires("models:read"))]
+Administrator = Depends(requires("models:write"))
+
+# All but the model itself: lists and cards never read the bytes.
+_SHOWN = (
+    ModelVersion.model, ModelVersion.version, ModelVersion.state, ModelVersion.sha256, ModelVersion.features,
+    ModelVersion.metrics, ModelVersion.card, ModelVersion.trained_at,
+)  # fmt: skip
+
+
+class UnknownModel(NotFound):
+    """There is no model of this name."""
+
+    code = "unknown_model"
+
+
+class VersionView(BaseModel):
+    """One version. `state`: trained, champion or retired."""
+
+    version: int
+    state: str
+    sha256: str
+    features: list[str]
+    metrics: dict[str, float]
+    card: dict[str, Any]
+    trained_at: datetime
+
+
+class ModelSummary(BaseModel):
+    """A model and which version answers; `champion` is null before the first."""
+
+    name: str
+    purpose: str
+    target: str
+    champion: int | None
+    versions: int
+
+
+class ModelView(BaseModel):
+    """A model with its versions, the newest first."""
+
+    name: str
+    purpose: str
+    target: str
+    champion: int | None
+    versions: list[VersionView]
+
+
+class ModelList(BaseModel):
+    """Every model, by name: a bank has dozens, not thousands."""
+
+    items: list[ModelSummary]
+
+
+@router.get("/v1/models", operation_id="models-list", summary="The models and which version of each answers")
+async def models(runtime: AnyRuntime, caller: Reader) -> ModelList:
+    """List all models."""
+    async with runtime.database.transaction(caller.scope) as tx:
+        rows = (await tx.session.exec(select(ModelRow).order_by(col(ModelRow.name)))).all()
+        return ModelList(items=[_summary(row, await _versions(tx.session, row.name)) for row in rows])
+
+
+@router.get(
+    "/v1/models/{name}",
+    operation_id="models-get",
+    summary="A model's versions, their metrics and features",
+    responses=refusals(UnknownModel),
+)
+async def model(name: Name, runtime: AnyRuntime, caller: Reader) -> ModelView:
+    """Show one model."""
+    async with runtime.database.transaction(caller.scope) as tx:
+        return await _view(tx.session, name)
+
+
+@router.post(
+    "/v1/models/{name}/versions/{version}:promote",
+    operation_id="models-promote",
+    summary="Let a version answer from now on",
+    dependencies=[Administrator],
+    response_model=ModelView,
+    responses=refusals(KeyMissing, UnknownVersion, InFlight, OtherPayload),
+)
+async def promote(
+    name: Name, version: Annotated[int, Path(ge=1, le=2**31 - 1)], write: Annotated[Write, Depends(idempotent)]
+) -> Response:
+    """Promote a version: the one before it is retired, running requests end with the one they began with."""
+
+    async def run(tx: Transaction) -> ModelView:
+        await registry.promote(tx, name, version)
+        return await _view(tx.session, name)
+
+    return await write(run)
+
+
+async def _view(session: AsyncSession, name: str) -> ModelView:
+    row = await session.get(ModelRow, name)
+    if row is None:
+        raise UnknownModel("there is no model of this name", "没有该名称的模型")
+    versions = await _versions(session, name)
+    return ModelView(
+        name=row.name, purpose=row.purpose, target=row.target, champion=_champion(versions), versions=list(versions)
+    )
+
+
+async def _versions(session: AsyncSession, name: str) -> Sequence[VersionView]:
+    query = select(*_SHOWN).where(ModelVersion.model == name).order_by(col(ModelVersion.version).desc())
+    return [VersionView.model_validate(row._mapping, extra="ignore") for row in await session.exec(query)]
+
+
+def _summary(row: ModelRow, versions: Sequence[VersionView]) -> ModelSummary:
+    return ModelSummary(
+        name=row.name,
+        purpose=row.purpose,
+        target=row.target,
+        champion=_champion(versions),
+        versions=len(versions),
+    )
+
+
+def _champion(versions: Sequence[VersionView]) -> int | None:
+    return next((version.version for version in versions if version.state == "champion"), None)

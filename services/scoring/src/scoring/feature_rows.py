@@ -1,0 +1,59 @@
+"""The stored feature rows that renewals start from: one snapshot, in one of two slots, switched in one statement."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from uuid import UUID
+
+import asyncpg
+import numpy as np
+from numpy.typing import NDArray
+
+from attune_contracts.pointer import Pointer
+from scoring.renewal import Stored
+
+# One statement: a switch of slots between reading which one answers and reading it could find the wrong snapshot.
+_ROWS = """
+SELECT r.customer_id, r.values, s.features, s.as_of
+FROM feature_set AS s JOIN feature_row AS r ON r.slot = s.slot
+WHERE r.customer_id = ANY($1::uuid[])"""
+
+_SWITCH = """
+INSERT INTO feature_set (id, slot, as_of, manifest, features, rows, loaded_at) VALUES (1, $1, $2, $3, $4, $5, now())
+ON CONFLICT (id) DO UPDATE SET (slot, as_of, manifest, features, rows, loaded_at) =
+    (excluded.slot, excluded.as_of, excluded.manifest, excluded.features, excluded.rows, excluded.loaded_at)"""
+
+
+async def stored_rows(conn: asyncpg.Connection, customers: Iterable[UUID]) -> dict[UUID, Stored]:
+    """Return the rows of those customers that have one."""
+    found = await conn.fetch(_ROWS, list(set(customers)))
+    # The driver's UUID is its own class; equal and equally hashed, but events should carry the standard one.
+    return {
+        UUID(int=row["customer_id"].int): Stored(tuple(row["features"]), row["as_of"], row["values"]) for row in found
+    }
+
+
+async def loaded_snapshot(conn: asyncpg.Connection) -> tuple[date, str] | None:
+    """Return day and manifest of the snapshot that answers; None before the first."""
+    row = await conn.fetchrow("SELECT as_of, manifest FROM feature_set")
+    return (row["as_of"], row["manifest"]) if row else None
+
+
+async def empty_slot(conn: asyncpg.Connection) -> int:
+    """Empty the slot that does not answer and return its number. The caller holds the loading lock."""
+    slot = 1 - int(await conn.fetchval("SELECT coalesce((SELECT slot FROM feature_set), 1)"))
+    await conn.execute("TRUNCATE feature_row_0" if slot == 0 else "TRUNCATE feature_row_1")
+    return slot
+
+
+async def copy_rows(conn: asyncpg.Connection, slot: int, customers: Sequence[str], values: NDArray[np.float64]) -> None:
+    """Add rows to the slot that is being filled; NaN = unknown."""
+    await conn.copy_records_to_table(
+        "feature_row",
+        records=((slot, customer, row) for customer, row in zip(customers, values.tolist(), strict=True)),
+        columns=("slot", "customer_id", "values"),
+    )
+
+
+async def switch(conn: asyncpg.Connection, slot: int, pointer: Pointer, features: Sequence[str]) -> None:
+    """Let the filled slot answer."""
+    await conn.execute(_SWITCH, slot, pointer.as_of, pointer.manifest, list(features), pointer.rows)

@@ -1,0 +1,86 @@
+"""The job `train`: from a training spec to a registered version. Params: the spec."""
+
+import asyncio
+from datetime import date
+from typing import Any
+
+import duckdb
+
+from attune_service_kit import lake_sql
+from attune_service_kit.errors import Invalid
+from attune_service_kit.jobs import JobContext
+from attune_service_kit.lake import Lake
+from scoring.registry import register
+from scoring.settings import ScoringSettings
+from scoring.spec import SpecRefused, TrainingSpec, choose_snapshot, label_window
+from scoring.training.examples import Examples, read_examples
+from scoring.training.exporting import ParityBroken
+from scoring.training.trainer import Trained, train
+
+
+class TrainingRefused(Invalid):
+    """The data cannot serve the spec."""
+
+    code = "training_refused"
+
+
+class ParityRefused(Invalid):
+    """The exported model does not answer like the trained one."""
+
+    code = "parity_broken"
+
+
+async def run(job: JobContext) -> dict[str, Any]:
+    """Train, vet, register; the first version of a model and one with `promote` answer at once."""
+    settings = job.runtime.settings
+    assert isinstance(settings, ScoringSettings)  # noqa: S101 - the service declares it
+    spec = TrainingSpec.model_validate(job.params)
+    try:
+        as_of, examples = await asyncio.to_thread(read, job.runtime.lake, settings, spec)
+        await job.progress(1, 3, f"{len(examples.label)} examples of {as_of}")
+        trained = await asyncio.to_thread(train, examples, spec)
+    except SpecRefused as refused:
+        raise TrainingRefused(refused.en, refused.zh) from refused
+    except ParityBroken as broken:
+        raise ParityRefused(str(broken), "导出的模型与训练模型的结果不一致") from broken
+    await job.progress(2, 3, "trained")
+    return await _register(job, spec, as_of, trained)
+
+
+def read(lake: Lake, settings: ScoringSettings, spec: TrainingSpec) -> tuple[date, Examples]:
+    """Read the examples of the spec's snapshot; raises SpecRefused."""
+    with lake_sql.connect(lake, settings, memory_limit=settings.memory_limit) as con:
+        lake_sql.register(con, lake, "transactions", "accounts")
+        last = _last_day(con)
+        as_of = choose_snapshot(spec, [pointer.as_of for pointer in lake.pointers("features")], last)
+        window = label_window(spec.label, as_of, last)
+        lake_sql.register(con, lake, "features", partition=f"as_of={as_of}")
+        return as_of, read_examples(con, spec, window)
+
+
+def _last_day(con: duckdb.DuckDBPyConnection) -> date | None:
+    row = con.execute("SELECT max(business_date) FROM transactions").fetchone()
+    return row[0] if row else None
+
+
+async def _register(job: JobContext, spec: TrainingSpec, as_of: date, trained: Trained) -> dict[str, Any]:
+    async with job.transaction() as tx:
+        version = await register(
+            tx,
+            spec,
+            onnx=trained.onnx,
+            sha256=trained.sha256,
+            features=trained.features,
+            metrics=trained.metrics,
+            card=trained.card | {"as_of": as_of.isoformat()},
+        )
+    return {
+        "model": spec.model,
+        "version": version,
+        "as_of": as_of.isoformat(),
+        "metrics": trained.metrics,
+        "rows": trained.metrics["rows"],
+        "features": list(trained.features),
+        "refused": trained.refused,
+        "sha256": trained.sha256,
+    }

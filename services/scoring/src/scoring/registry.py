@@ -1,0 +1,91 @@
+"""The models' versions: registering, promoting, and the champions that answer now."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import asyncpg
+import orjson
+
+from attune_contracts.scoring import ModelPromoted
+from attune_service_kit.database import Transaction
+from attune_service_kit.errors import NotFound
+from scoring import model
+from scoring.model import Model
+from scoring.spec import TrainingSpec
+
+_CHAMPIONS = "SELECT model, version, sha256, features FROM model_version WHERE state = 'champion' ORDER BY model"
+
+
+class UnknownVersion(NotFound):
+    """There is no such version of the model."""
+
+    code = "unknown_model_version"
+
+
+async def register(
+    tx: Transaction,
+    spec: TrainingSpec,
+    *,
+    onnx: bytes,
+    sha256: str,
+    features: Sequence[str],
+    metrics: Mapping[str, float],
+    card: Mapping[str, Any],
+) -> int:
+    """Store a trained version and return its number. A model's first version and one with `promote` answer at once."""
+    await tx.conn.execute(
+        "INSERT INTO model (name, purpose, target) VALUES ($1, $2, $3)"
+        " ON CONFLICT (name) DO UPDATE SET purpose = excluded.purpose, target = excluded.target",
+        spec.model, spec.purpose, spec.target,
+    )  # fmt: skip
+    # The upsert holds the model's row: two trainings of one model get their numbers one after the other.
+    newest = await tx.conn.fetchval("SELECT coalesce(max(version), 0) FROM model_version WHERE model = $1", spec.model)
+    version = int(newest) + 1
+    await tx.conn.execute(
+        "INSERT INTO model_version (model, version, onnx, sha256, features, metrics, card, state, trained_at)"
+        " VALUES ($1, $2, $3, $4, $5, $6::jsonb, $7::jsonb, 'trained', now())",
+        spec.model, version, onnx, sha256, list(features), orjson.dumps(metrics).decode(),
+        orjson.dumps(card).decode(),
+    )  # fmt: skip
+    if version == 1 or spec.promote:
+        await promote(tx, spec.model, version)
+    return version
+
+
+async def promote(tx: Transaction, name: str, version: int) -> None:
+    """Let a version answer from now on and retire the one before it. Repeating is harmless; raises UnknownVersion."""
+    await tx.conn.execute("SELECT 1 FROM model WHERE name = $1 FOR UPDATE", name)
+    sha256 = await tx.conn.fetchval("SELECT sha256 FROM model_version WHERE model = $1 AND version = $2", name, version)
+    if sha256 is None:
+        raise UnknownVersion("there is no such version of this model", "该模型没有此版本")
+    previous = await tx.conn.fetchval("SELECT version FROM model_version WHERE model = $1 AND state = 'champion'", name)
+    if previous == version:
+        return
+    await tx.conn.execute("UPDATE model_version SET state = 'retired' WHERE model = $1 AND state = 'champion'", name)
+    await tx.conn.execute(
+        "UPDATE model_version SET state = 'champion' WHERE model = $1 AND version = $2", name, version
+    )
+    await tx.conn.execute(
+        "INSERT INTO promotion (model, version, previous, who, at) VALUES ($1, $2, $3, $4, now())",
+        name, version, previous, tx.who,
+    )  # fmt: skip
+    await tx.audit("promote", "model", name, version=version, detail={"previous": previous})
+    tx.emit(ModelPromoted(model=name, version=version, sha256=sha256))
+
+
+async def champions(conn: asyncpg.Connection, *, threads: int = 1) -> list[Model]:
+    """Return the models that answer now, by name, as this transaction sees them.
+
+    Sessions are held by the hash of their bytes: a promotion is seen with the next call, no session is ever stale, and
+    what is being answered keeps the session that it began with.
+    """
+    return [await _load(conn, row, threads) for row in await conn.fetch(_CHAMPIONS)]
+
+
+async def _load(conn: asyncpg.Connection, row: asyncpg.Record, threads: int) -> Model:
+    name, version, sha256, features = row
+    if (known := model.loaded(name, version, features, sha256, threads=threads)) is not None:
+        return known
+    onnx = await conn.fetchval("SELECT onnx FROM model_version WHERE model = $1 AND version = $2", name, version)
+    return await asyncio.to_thread(model.load, name, version, features, onnx, sha256=sha256, threads=threads)

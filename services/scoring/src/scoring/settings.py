@@ -1,0 +1,14 @@
+"""Settings of scoring."""
+
+from pydantic import Field
+
+from attune_service_kit.settings import ServiceSettings, settings_config
+
+
+class ScoringSettings(ServiceSettings):
+    """What scoring must know beside the kit's settings."""
+
+    model_config = settings_config("SCORING_")
+
+    memory_limit: str = Field(default="1GB", pattern=r"^[1-9][0-9]*(MB|GB)$", description="DuckDB's, of one job")
+    batch_rows: int = Field(default=50_000, ge=1_000, le=1_000_000, description="Rows of one batch of a scoring job")

@@ -1,0 +1,80 @@
+"""All tables of scoring: models, their versions and promotions, and the feature rows that renewals start from."""
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, DateTime, Double, LargeBinary, SmallInteger, Table, Text, Uuid
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.orm import registry
+from sqlmodel import Field, SQLModel
+
+from attune_service_kit.tables import kit_tables
+
+
+class Row(SQLModel, registry=registry()):
+    """Base of scoring's tables: its own registry, so that two services can share a process."""
+
+
+class ModelRow(Row, table=True):
+    """A model: a name, what it is for, what it predicts."""
+
+    __tablename__ = "model"
+
+    name: str = Field(primary_key=True, sa_type=Text)
+    purpose: str = Field(sa_type=Text)
+    target: str = Field(sa_type=Text)
+
+
+class ModelVersion(Row, table=True):
+    """One trained version. States: trained, champion (at most one of a model), retired."""
+
+    __tablename__ = "model_version"
+
+    model: str = Field(primary_key=True, foreign_key="model.name", sa_type=Text)
+    version: int = Field(primary_key=True)
+    onnx: bytes = Field(sa_type=LargeBinary)
+    sha256: str = Field(sa_type=Text)
+    features: list[str] = Field(sa_type=ARRAY(Text))
+    metrics: dict[str, float] = Field(sa_type=JSONB)
+    card: dict[str, Any] = Field(sa_type=JSONB)
+    state: str = Field(sa_type=Text)
+    trained_at: datetime = Field(sa_type=DateTime(timezone=True))
+
+
+class Promotion(Row, table=True):
+    """Who made which version answer, and when; append-only."""
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)
+    model: str = Field(sa_type=Text)
+    version: int
+    previous: int | None = None
+    who: str = Field(sa_type=Text)
+    at: datetime = Field(sa_type=DateTime(timezone=True))
+
+
+class FeatureSet(Row, table=True):
+    """Which slot of `feature_row` answers, of which snapshot, and what its values are called. One row."""
+
+    __tablename__ = "feature_set"
+
+    id: int = Field(primary_key=True, sa_type=SmallInteger)
+    slot: int = Field(sa_type=SmallInteger)
+    as_of: date
+    manifest: str = Field(sa_type=Text)
+    features: list[str] = Field(sa_type=ARRAY(Text))
+    rows: int = Field(sa_type=BigInteger)
+    loaded_at: datetime = Field(sa_type=DateTime(timezone=True))
+
+
+# Two slots, one of them read while the other is filled; each is a partition of its own, emptied by TRUNCATE.
+FEATURE_ROW = Table(
+    "feature_row",
+    Row.metadata,
+    Column("slot", SmallInteger, primary_key=True),
+    Column("customer_id", Uuid, primary_key=True),
+    Column("values", ARRAY(Double), nullable=False),
+    postgresql_partition_by="LIST (slot)",
+)
+
+kit_tables(Row.metadata)
+METADATA = Row.metadata

@@ -1,0 +1,89 @@
+"""The training table read from the lake's views: the label's window, undone purchases, the division by customer."""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+import duckdb
+import numpy as np
+import pytest
+
+from attune_contracts.datasets import DATASETS
+from scoring.spec import TrainingSpec, label_window
+from scoring.training.examples import read_examples
+
+AS_OF = date(2026, 1, 31)
+CUSTOMERS = 400
+SPEC = TrainingSpec.model_validate(
+    {
+        "model": "propensity-test",
+        "label": {"kinds": ["wealth_purchase", "time_deposit_opened"], "within_days": 30},
+        "features": ["age", "digital_share_90d", "holds_wealth"],
+    }
+)
+
+
+@pytest.fixture
+def con() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect(":memory:") as con:
+        for name in ("features", "accounts", "transactions"):
+            columns = ", ".join(f"{c.name} {c.type}" for c in DATASETS[name].columns)
+            con.execute(f"CREATE TABLE {name} ({columns})")
+        con.execute(
+            "INSERT INTO features BY NAME SELECT 'c' || lpad(i::VARCHAR, 3, '0') AS customer_id, 20 + i % 50 AS age,"
+            " CASE WHEN i % 2 = 0 THEN 0.5 END AS digital_share_90d, i % 3 = 0 AS holds_wealth"
+            f" FROM range({CUSTOMERS}) t(i)"
+        )
+        con.execute(
+            "INSERT INTO accounts BY NAME SELECT 'a' || customer_id[2:] AS account_id, customer_id FROM features"
+        )
+        yield con
+
+
+def buy(
+    con: duckdb.DuckDBPyConnection, customer: int, day: date, kind: str = "wealth_purchase", reverses: str | None = None
+) -> str:
+    posting = f"p{customer}-{day}-{kind}"
+    con.execute(
+        "INSERT INTO transactions BY NAME SELECT ? AS posting_id, ? AS account_id, ? AS business_date, ? AS kind,"
+        " ? AS reverses",
+        [posting, f"a{customer:03d}", day, kind, reverses],
+    )
+    return posting
+
+
+def test_the_label_is_a_purchase_inside_the_window_that_was_not_undone(con: duckdb.DuckDBPyConnection) -> None:
+    window = label_window(SPEC.label, AS_OF, date(2026, 3, 2))
+    buy(con, 1, AS_OF)
+    buy(con, 2, AS_OF + timedelta(days=1))
+    buy(con, 3, AS_OF + timedelta(days=30), "time_deposit_opened")
+    buy(con, 4, AS_OF + timedelta(days=31))
+    buy(con, 5, AS_OF + timedelta(days=5), "salary")
+    undone = buy(con, 6, AS_OF + timedelta(days=5))
+    buy(con, 6, AS_OF + timedelta(days=6), reverses=undone)
+    buy(con, 2, AS_OF + timedelta(days=2))
+
+    examples = read_examples(con, SPEC, window)
+
+    assert np.flatnonzero(examples.label).tolist() == [2, 3]
+
+
+def test_features_are_float32_in_the_specs_order_and_null_is_nan(con: duckdb.DuckDBPyConnection) -> None:
+    examples = read_examples(con, SPEC, (AS_OF, AS_OF))
+
+    assert examples.rows.dtype == np.float32
+    assert examples.rows.shape == (CUSTOMERS, 3)
+    assert examples.rows[0].tolist() == [20, 0.5, 1]
+    assert np.isnan(examples.rows[1, 1])
+    assert examples.only(("holds_wealth",)).rows[:3, 0].tolist() == [1, 0, 0]
+
+
+def test_the_division_depends_on_customer_and_seed_alone(con: duckdb.DuckDBPyConnection) -> None:
+    before = read_examples(con, SPEC, (AS_OF, AS_OF)).test
+    con.execute("DELETE FROM features WHERE age % 2 = 0")
+    odd = np.arange(CUSTOMERS) % 2 == 1
+    after = read_examples(con, SPEC, (AS_OF, AS_OF)).test
+    other = read_examples(con, SPEC.model_copy(update={"seed": 2}), (AS_OF, AS_OF)).test
+
+    assert np.array_equal(before[odd], after)
+    assert not np.array_equal(after, other)
+    assert 0.15 < before.mean() < 0.35
