@@ -12,6 +12,7 @@ Refusal
 └── Unavailable       503  cannot now; comes with Retry-After
 """
 
+import socket
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -202,7 +203,7 @@ def _sqlstate(error: BaseException) -> str | None:
     state = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
     if isinstance(state, str):
         return state
-    lost = (asyncpg.InterfaceError, PoolTimeout, ConnectionError, TimeoutError)
+    lost = (asyncpg.InterfaceError, PoolTimeout, ConnectionError, TimeoutError, socket.gaierror)
     disconnected = isinstance(error, DBAPIError) and error.connection_invalidated
     return "08006" if disconnected or isinstance(error, lost) else None
 

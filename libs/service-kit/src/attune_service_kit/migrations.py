@@ -43,7 +43,7 @@ def drop_kit_tables(op: Operations) -> None:
 
 
 async def run(service: Service, owner_url: str, revision: str = "head") -> None:
-    """Bring the service's database to a revision: `head`, or an earlier one, or `base`."""
+    """Bring the service's database to a revision: up to `head`, or down by `-1` or to `base`."""
     engine = create_async_engine("postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(owner_url, timeout=10))
     try:
         async with engine.begin() as connection:
@@ -59,7 +59,8 @@ def _move(connection: Connection, service: Service, revision: str) -> None:
     config.set_main_option("version_locations", str(folder(service) / "versions"))
     config.set_main_option("path_separator", "newline")
     config.attributes["connection"] = connection
-    (command.downgrade if revision == "base" else command.upgrade)(config, revision)
+    down = revision == "base" or revision.startswith("-")
+    (command.downgrade if down else command.upgrade)(config, revision)
 
 
 def folder(service: Service) -> Path:
@@ -69,6 +70,8 @@ def folder(service: Service) -> Path:
 
 def _grant(connection: Connection) -> None:
     """Rights on whatever the owner makes from now on. A worker may also make tables: bulk loads swap them in (X17)."""
+    # Two processes that migrate at once take turns.
+    connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('attune.migrations'))")
     app, worker = _roles(connection)
     defaults = "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT"
     for statement in (
@@ -80,5 +83,3 @@ def _grant(connection: Connection) -> None:
         f"{defaults} EXECUTE ON FUNCTIONS TO {app}, {worker}",
     ):
         connection.exec_driver_sql(statement)
-    # Two processes that migrate at once take turns.
-    connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('attune.migrations'))")
