@@ -1,0 +1,174 @@
+"""Read a mapping file, and say what is wrong with it by file, line and key."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zoneinfo import available_timezones
+
+from pydantic import ValidationError
+
+from attune_contracts.datasets import IMPORT_ORDER
+from attune_service_kit.errors import Invalid
+from attune_service_kit.files.formats import format_problem
+from attune_service_kit.files.mapping import Mapping, Source, suggestion
+from attune_service_kit.files.targets import ALLOWED, Target, mappable, options, required
+
+Path_ = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One fault of a mapping: its place, the key and what is allowed."""
+
+    path: Path_
+    text: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        place = f"line {self.line}: " if self.line else ""
+        return f"{place}{'.'.join(map(str, self.path)) or 'mapping'}: {self.text}"
+
+
+class MappingError(Invalid):
+    """The mapping cannot be used; `problems` says why, line by line."""
+
+    code = "mapping_invalid"
+
+    def __init__(self, problems: list[Problem], file: str | None = None) -> None:
+        self.problems = problems
+        texts = [f"{file}: {problem}" if file else str(problem) for problem in problems]
+        super().__init__("\n".join(texts), "映射文件有误:\n" + "\n".join(texts))
+
+
+def load_mapping(mapping: Path | str | dict[str, Any]) -> Mapping:
+    """Return the mapping behind a file's path or a mapping object. Raises MappingError, FileNotFoundError."""
+    if isinstance(mapping, dict):
+        return _validated(mapping, {}, None)
+    # Services get the mapping as an object; only those who read the file need the parser.
+    from attune_service_kit.files.yaml_lines import read_yaml
+
+    path = Path(mapping)
+    try:
+        content, lines = read_yaml(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise MappingError([Problem((), "the file is not UTF-8")], path.name) from error
+    except ValueError as error:
+        raise MappingError([Problem((), str(error))], path.name) from error
+    return _validated(content, lines, path.name)
+
+
+def _validated(content: Any, lines: dict[Path_, int], file: str | None) -> Mapping:
+    try:
+        mapping = Mapping.model_validate(content)
+    except ValidationError as error:
+        problems = [_problem(fault, content) for fault in error.errors(include_url=False)]
+        raise MappingError([_placed(p, lines) for p in problems], file) from error
+    problems = [_placed(p, lines) for p in _check(mapping)]
+    if problems:
+        raise MappingError(problems, file)
+    return mapping
+
+
+def _problem(fault: Any, content: Any) -> Problem:
+    path: Path_ = tuple(part for part in fault["loc"] if not (isinstance(part, str) and "[" in part))
+    if fault["type"] == "unknown_key":
+        path = (*path, fault["ctx"]["key"])
+    text = fault["msg"]
+    if fault["type"] == "literal_error" and path[-1:] == ("encoding",):
+        text = "only utf-8 is read; convert the files, e.g. with iconv -f GB18030 -t UTF-8"
+    return Problem(_existing(path, content), text)
+
+
+def _existing(path: Path_, content: Any) -> Path_:
+    """Cut the names that pydantic adds for the members of a union: they are no keys of the file."""
+    kept: list[str | int] = []
+    for part in path:
+        known = (isinstance(content, dict) and part in content) or isinstance(part, int)
+        if known:
+            content = content[part] if isinstance(content, dict) or _has(content, part) else None
+        if known or part not in ("str", "bool", "Source"):
+            kept.append(part)
+    return tuple(kept)
+
+
+def _has(content: Any, part: str | int) -> bool:
+    return isinstance(content, list) and isinstance(part, int) and part < len(content)
+
+
+def _placed(problem: Problem, lines: dict[Path_, int]) -> Problem:
+    for length in range(len(problem.path), -1, -1):
+        if line := lines.get(problem.path[:length]):
+            return Problem(problem.path, problem.text, line)
+    return problem
+
+
+def _check(mapping: Mapping) -> Iterator[Problem]:
+    for name, dataset in mapping.datasets.items():
+        path: Path_ = ("datasets", name)
+        if name not in IMPORT_ORDER:
+            text = f"no such dataset; allowed are {', '.join(IMPORT_ORDER)}{suggestion(name, IMPORT_ORDER)}"
+            yield Problem(path, text)
+            continue
+        known = mappable(name)
+        for column, source in dataset.columns.items():
+            place: Path_ = (*path, "columns", column)
+            if column in known:
+                yield from _check_source(place, source, known[column])
+                yield from _check_joins(place, source, set(dataset.join))
+            else:
+                yield Problem(place, _no_column(name, column, list(known)))
+        missing = [column for column in required(name) if column not in dataset.columns]
+        if missing:
+            yield Problem((*path, "columns"), f"{name} needs {', '.join(missing)}")
+
+
+def _no_column(dataset: str, column: str, known: list[str]) -> str:
+    if (dataset, column) in (("parties", "customer_id"), ("accounts", "account_id")):
+        return "this id is computed: map source_id to the bank's own id"
+    return f"{dataset} has no such column; allowed are {', '.join(known)}{suggestion(column, known)}"
+
+
+def _check_source(path: Path_, source: Source, target: Target) -> Iterator[Problem]:
+    fields = type(source).model_fields
+    given = {name for name in source.model_fields_set if getattr(source, name) != fields[name].default}
+    for option in sorted(given - options(target)):
+        yield Problem((*path, option), f"{option!r} has no meaning for {target.name} ({target.type})")
+    allowed = ALLOWED.get(target.key)
+    for place, value in _values(path, source):
+        if allowed and isinstance(value, str) and value not in allowed:
+            yield Problem(place, f"{value!r} is none of {', '.join(allowed)}{suggestion(value, allowed)}")
+        if target.type == "BOOLEAN" and not isinstance(value, bool):
+            yield Problem(place, f"{target.name} is true or false, not {value!r}")
+        if target.type != "BOOLEAN" and isinstance(value, bool):
+            yield Problem(place, f"{target.name} is no truth value; put quotes around a text")
+    if source.format is not None and (text := format_problem(source.format, source.century, target.type)):
+        yield Problem((*path, "format"), text)
+    if source.zone is not None and source.zone not in available_timezones():
+        yield Problem((*path, "zone"), f"no such time zone{suggestion(source.zone, available_timezones())}")
+    for index, alternative in enumerate(source.first_of or ()):
+        yield from _check_source((*path, "first_of", index), alternative, target)
+
+
+def _values(path: Path_, source: Source) -> Iterator[tuple[Path_, str | bool]]:
+    """Everything that the source itself puts into the column, with its place."""
+    if source.constant is not None:
+        yield (*path, "constant"), source.constant
+    if source.otherwise is not None:
+        yield (*path, "otherwise"), source.otherwise
+    for code, value in (source.codes or {}).items():
+        if value is not None:
+            yield (*path, "codes", code), value
+    for flag in source.when or ():
+        yield (*path, "when", flag), flag
+
+
+def _check_joins(path: Path_, source: Source, joins: set[str]) -> Iterator[Problem]:
+    columns = [source.column] if source.column else [c.column for c in (source.when or {}).values()]
+    for column in columns:
+        alias, dot, _ = column.partition(".")
+        # A dot may also belong to the column's own name; only the file itself can tell.
+        if dot and joins and alias not in joins:
+            yield Problem(path, f"no join is called {alias!r}; there are {', '.join(sorted(joins))}")
+    for alternative in source.first_of or ():
+        yield from _check_joins(path, alternative, joins)

@@ -1,0 +1,110 @@
+"""What each column of a dataset admits: allowed values, lengths, defaults, and which options its source may use."""
+
+from dataclasses import dataclass
+
+from attune_contracts.datasets import DATASETS, IDENTITY_COLUMNS, Column
+from attune_contracts.identifiers import SOURCE_ID_LENGTH
+from attune_contracts.ledger import AccountKind, Direction, Flag
+
+LONGEST_TEXT = 200
+LARGEST_MINOR = 10**13
+
+ALLOWED: dict[tuple[str, str], tuple[str, ...]] = {
+    ("parties", "party_kind"): ("person", "organisation"),
+    ("parties", "gender"): ("female", "male"),
+    ("parties", "risk_rating"): ("C1", "C2", "C3", "C4", "C5"),
+    ("accounts", "kind"): tuple(kind.value for kind in AccountKind),
+    ("products", "kind"): ("demand_deposit", "time_deposit", "wealth", "fund", "insurance", "loan", "card"),
+    ("products", "risk_level"): ("R1", "R2", "R3", "R4", "R5"),
+    ("employees", "role"): ("teller", "relationship_manager", "call_centre", "branch_manager"),
+    ("consents", "purpose"): ("personalised_decision", "marketing_contact", "survey", "third_party"),
+    ("transactions", "direction"): tuple(direction.value for direction in Direction),
+    ("transactions", "flags"): tuple(flag.value for flag in Flag),
+}
+
+# Open lists: any code of the right form.
+PATTERNS: dict[tuple[str, str], tuple[str, str]] = {
+    ("transactions", "kind"): ("[a-z][a-z0-9_]{0,39}", "lower-case letters, digits and _"),
+    ("transactions", "channel"): ("[a-z][a-z0-9_]{0,39}", "lower-case letters, digits and _"),
+    ("transactions", "currency"): ("[A-Z]{3}", "an ISO 4217 code"),
+    ("accounts", "currency"): ("[A-Z]{3}", "an ISO 4217 code"),
+}
+
+# What stands where the mapping names no source, as SQL; every other column that may be NULL is NULL.
+DEFAULTS: dict[tuple[str, str], str] = {
+    ("parties", "party_kind"): "'person'",
+    ("parties", "has_phone"): '"phone" IS NOT NULL',
+    ("parties", "has_address"): '"address" IS NOT NULL',
+    ("parties", "personalisation"): "true",
+    ("accounts", "opening_balance_minor"): "0",
+    ("transactions", "flags"): "[]::VARCHAR[]",
+}
+
+# Computed from source_id, never mapped.
+OWN_ID = {"parties": ("customer_id", "party"), "accounts": ("account_id", "account")}
+
+# Mapped to the bank's id of another row; Attune's id is computed from it.
+REFERENCES = {"customer_id": "party", "account_id": "account"}
+
+NOT_NEGATIVE = {("transactions", "amount_minor"), ("holdings", "amount_minor"), ("employees", "daily_capacity")}
+
+
+@dataclass(frozen=True)
+class Target:
+    """One column to be filled."""
+
+    dataset: str
+    name: str
+    type: str
+    nullable: bool
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Dataset and column."""
+        return self.dataset, self.name
+
+    @property
+    def longest(self) -> int:
+        """Most characters that a text may have: identifiers are short."""
+        identifier = self.name.endswith("_id") or self.name == "reverses"
+        return SOURCE_ID_LENGTH if identifier else LONGEST_TEXT
+
+
+def targets(dataset: str) -> list[Target]:
+    """Return the dataset's columns and then its identity columns, in order."""
+    lake = [_target(dataset, c) for c in DATASETS[dataset].columns]
+    return lake + [Target(dataset, name, "VARCHAR", True) for name in IDENTITY_COLUMNS.get(dataset, ())]
+
+
+def mappable(dataset: str) -> dict[str, Target]:
+    """Return the columns that a mapping may name."""
+    own = OWN_ID.get(dataset, ("", ""))[0]
+    return {t.name: t for t in targets(dataset) if t.name != own}
+
+
+def required(dataset: str) -> list[str]:
+    """Return the columns that a mapping must name."""
+    return [t.name for t in mappable(dataset).values() if not t.nullable and t.key not in DEFAULTS]
+
+
+def options(target: Target) -> set[str]:
+    """Return the options of a source that mean something for this column."""
+    if target.type == "VARCHAR[]":
+        return {"when"}
+    general = {"column", "constant", "first_of", "empty"}
+    by_type = {
+        "VARCHAR": {"codes", "otherwise"},
+        "BOOLEAN": {"codes", "otherwise", "present"},
+        "DATE": {"format", "century", "women_month_plus"},
+        "TIMESTAMPTZ": {"format", "century", "zone"},
+        "BIGINT": {"places", "decimal", "thousands", "sign"},
+    }
+    by_column = {
+        ("parties", "gender"): {"women_month_plus", "format"},
+        ("transactions", "direction"): {"sign", "decimal", "thousands"},
+    }
+    return general | by_type.get(target.type, set()) | by_column.get(target.key, set())
+
+
+def _target(dataset: str, column: Column) -> Target:
+    return Target(dataset, column.name, column.type, column.nullable)
