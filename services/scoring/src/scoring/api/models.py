@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Depends, Path, Response
 from pydantic import BaseModel
+from sqlalchemy.orm import defer
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -23,12 +24,6 @@ router = APIRouter(tags=["models"])
 Name = Annotated[str, Path(pattern=r"^[a-z][a-z0-9-]{0,63}$", description="The model's name")]
 Reader = Annotated[Caller, Depends(requires("models:read"))]
 Administrator = Depends(requires("models:write"))
-
-# All but the model itself: lists and cards never read the bytes.
-_SHOWN = (
-    ModelVersion.model, ModelVersion.version, ModelVersion.state, ModelVersion.sha256, ModelVersion.features,
-    ModelVersion.metrics, ModelVersion.card, ModelVersion.trained_at,
-)  # fmt: skip
 
 
 class UnknownModel(NotFound):
@@ -121,13 +116,15 @@ async def _view(session: AsyncSession, name: str) -> ModelView:
         raise UnknownModel("there is no model of this name", "没有该名称的模型")
     versions = await _versions(session, name)
     return ModelView(
-        name=row.name, purpose=row.purpose, target=row.target, champion=_champion(versions), versions=list(versions)
+        name=row.name, purpose=row.purpose, target=row.target, champion=_champion(versions), versions=versions
     )
 
 
-async def _versions(session: AsyncSession, name: str) -> Sequence[VersionView]:
-    query = select(*_SHOWN).where(ModelVersion.model == name).order_by(col(ModelVersion.version).desc())
-    return [VersionView.model_validate(row._mapping, extra="ignore") for row in await session.exec(query)]
+async def _versions(session: AsyncSession, name: str) -> list[VersionView]:
+    """Return the versions, the newest first, without reading the models' bytes."""
+    query = select(ModelVersion).where(ModelVersion.model == name).options(defer(cast("Any", ModelVersion.onnx)))
+    rows = await session.exec(query.order_by(col(ModelVersion.version).desc()))
+    return [VersionView.model_validate(row, from_attributes=True) for row in rows]
 
 
 def _summary(row: ModelRow, versions: Sequence[VersionView]) -> ModelSummary:
