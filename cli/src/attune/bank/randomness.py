@@ -1,0 +1,30 @@
+"""Seeded streams: every part of the bank draws from its own, so a change in one moves no other."""
+
+import zlib
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+Texts = npt.NDArray[np.object_]
+
+
+def stream(seed: int, part: str) -> np.random.Generator:
+    """The random stream of a part of the bank; equal for equal seed and name on every machine."""
+    return np.random.default_rng([seed, zlib.crc32(part.encode())])
+
+
+def calibrated(scores: Floats, mean: float) -> Floats:
+    """Probabilities logistic(c + score) whose mean is `mean`; c is found by bisection."""
+    low, high = -30.0, 30.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (low, middle) if float(logistic(middle + scores).mean()) > mean else (middle, high)
+    return logistic(low + scores)
+
+
+def logistic(x: Floats) -> Floats:
+    """1 / (1 + exp(-x))."""
+    return np.asarray(1.0 / (1.0 + np.exp(-x)))
