@@ -1,0 +1,134 @@
+"""Campaigns and their results over HTTP."""
+
+from typing import Annotated
+from uuid import UUID
+
+import orjson
+from fastapi import APIRouter, Depends, Path, Response
+
+from attune_measure.arms import basis_points
+from attune_service_kit.app import AnyRuntime
+from attune_service_kit.auth import Caller, requires
+from attune_service_kit.database import Transaction
+from attune_service_kit.errors import Forbidden, Invalid, NotFound, refusals
+from attune_service_kit.idempotency import Write, idempotent
+from attune_service_kit.paging import Cursor, InvalidCursor, Limit, Page, decode_cursor, page
+from campaign import assignments, campaigns
+from campaign.api.models import (
+    AssignmentView,
+    BothLanguages,
+    CampaignChange,
+    CampaignView,
+    JobStarted,
+    ResultView,
+)
+from campaign.visibility import sees_arms
+
+router = APIRouter(tags=["campaigns"])
+
+Reader = Annotated[Caller, Depends(requires("campaigns:read"))]
+Writer = Annotated[Caller, Depends(requires("campaigns:write"))]
+ResultReader = Annotated[Caller, Depends(requires("results:read"))]
+ResultWriter = Annotated[Caller, Depends(requires("results:write"))]
+Code = Annotated[str, Path(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+
+
+@router.get("/v1/campaigns/{code}", operation_id="campaigns-get", summary="One campaign", responses=refusals(NotFound))
+async def get(code: Code, runtime: AnyRuntime, _caller: Reader) -> CampaignView:
+    """Return the newest version of a campaign."""
+    async with runtime.database.pool.acquire() as conn:
+        return _view(await campaigns.get(conn, code))
+
+
+@router.put(
+    "/v1/campaigns/{code}",
+    operation_id="campaigns-change",
+    summary="Change a campaign",
+    response_model=CampaignView,
+    responses=refusals(NotFound, Invalid, campaigns.StaleVersion),
+)
+async def change(
+    code: Code, body: CampaignChange, _caller: Writer, write: Annotated[Write, Depends(idempotent)]
+) -> Response:
+    """Store a new version. Opportunities that are open keep the arm they were given."""
+    try:
+        share = basis_points(body.control_share)
+    except ValueError as error:
+        raise Invalid("control_share is a multiple of 0.0001", "对照比例须为 0.0001 的整数倍") from error
+    wanted = campaigns.Change(share, tuple(body.outcome_kinds), body.window_business_days, body.enabled)
+
+    async def run(tx: Transaction) -> CampaignView:
+        return _view(await campaigns.change(tx, code, wanted, version=body.version))
+
+    return await write(run)
+
+
+@router.post(
+    "/v1/campaigns/{code}/results",
+    operation_id="campaigns-measure",
+    summary="Compute the campaign's result from the ledger",
+    status_code=202,
+    response_model=JobStarted,
+    responses=refusals(NotFound),
+)
+async def measure(
+    code: Code, runtime: AnyRuntime, _caller: ResultWriter, write: Annotated[Write, Depends(idempotent)]
+) -> Response:
+    """Start the job; asking again while it runs gives the same one."""
+
+    async def run(tx: Transaction) -> JobStarted:
+        campaign = await campaigns.get(tx.conn, code)
+        job = await runtime.jobs.start(tx, "measure", {"campaign": campaign.code}, key=campaign.code)
+        return JobStarted(id=job, kind="measure", state="queued")
+
+    return await write(run, status=202)
+
+
+@router.get(
+    "/v1/campaigns/{code}/results",
+    operation_id="campaigns-results",
+    summary="The newest result",
+    responses=refusals(NotFound),
+)
+async def results(code: Code, runtime: AnyRuntime, _caller: ResultReader) -> ResultView:
+    """Return the newest computed result; NotFound before the first one."""
+    async with runtime.database.pool.acquire() as conn:
+        content = await conn.fetchval("SELECT content FROM result WHERE campaign = $1 ORDER BY id DESC LIMIT 1", code)
+    if content is None:
+        raise NotFound("there is no result yet", "尚无结果")
+    return ResultView.model_validate(orjson.loads(content))
+
+
+@router.get(
+    "/v1/campaigns/{code}/assignments",
+    operation_id="campaigns-assignments",
+    summary="Who was assigned to which arm",
+    responses=refusals(NotFound, Forbidden, InvalidCursor),
+)
+async def list_assignments(
+    code: Code, runtime: AnyRuntime, caller: ResultReader, cursor: Cursor = None, limit: Limit = 200
+) -> Page[AssignmentView]:
+    """List the population of the result, for whoever checks it from outside."""
+    if not sees_arms(caller):
+        raise Forbidden("arms are for marketers, auditors and operators", "无权查看分组")
+    key, bound = runtime.settings.cursor_key, ("assignments", caller.subject, code)
+    after: UUID | None = decode_cursor(key, cursor, bound_to=bound)[0] if cursor else None
+    async with runtime.database.pool.acquire() as conn:
+        await campaigns.get(conn, code)
+        found = await assignments.page(conn, code, after, limit + 1)
+    views = [AssignmentView.model_validate(a, from_attributes=True) for a in found]
+    return page(views, limit, key, lambda view: [view.customer_id], bound_to=bound)
+
+
+def _view(campaign: campaigns.Campaign) -> CampaignView:
+    return CampaignView(
+        code=campaign.code,
+        version=campaign.version,
+        trigger=campaign.trigger,
+        name=BothLanguages(zh=campaign.name_zh, en=campaign.name_en),
+        control_share=campaign.control_share_bp / 10_000,
+        outcome=campaign.outcome,
+        outcome_kinds=list(campaign.outcome_kinds),
+        window_business_days=campaign.window_business_days,
+        enabled=campaign.enabled,
+    )

@@ -1,0 +1,133 @@
+"""Next best actions, what is shown of them, and what customers answer."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+import orjson
+from fastapi import APIRouter, Depends, Query, Response
+
+from attune_service_kit.app import AnyRuntime
+from attune_service_kit.auth import Caller, requires
+from attune_service_kit.database import Transaction
+from attune_service_kit.errors import Invalid, NotFound, refusals
+from attune_service_kit.idempotency import Write, idempotent
+from campaign import decisions, plans, responses
+from campaign.api.models import (
+    DecisionView,
+    NewResponse,
+    NextBestActions,
+    Present,
+    PresentedView,
+    ResponseView,
+)
+from campaign.tasks import ContactRefused
+from campaign.visibility import sees_arms
+
+router = APIRouter(tags=["decisions"])
+
+Reader = Annotated[Caller, Depends(requires("decisions:read"))]
+Presenter = Annotated[Caller, Depends(requires("decisions:write"))]
+Responder = Annotated[Caller, Depends(requires("responses:write"))]
+
+Channel = Literal["counter", "mobile", "call_centre", "relationship_manager"]
+
+
+@router.get(
+    "/v1/customers/{customer_id}/next-best-actions",
+    operation_id="decisions-next_best_actions",
+    summary="What to propose to this customer now, on this channel",
+    response_model=NextBestActions,
+    responses=refusals(NotFound, Invalid),
+)
+async def next_best_actions(
+    customer_id: UUID,
+    runtime: AnyRuntime,
+    caller: Reader,
+    channel: Annotated[Channel, Query(description="Where the conversation takes place")],
+    limit: Annotated[int, Query(ge=1, le=20, description="Marketing actions at most")] = 3,
+) -> Response:
+    """Decide and store the decision; reserve nothing. Repeating it gives the same but for `decision_id` and `as_of`."""
+    body = await decisions.next_best_actions(runtime, caller, customer_id, channel, limit)
+    return Response(body, media_type="application/json")
+
+
+@router.get(
+    "/v1/decisions/{decision_id}",
+    operation_id="decisions-get",
+    summary="A stored decision, decided again to check it",
+    responses=refusals(NotFound),
+)
+async def get(decision_id: UUID, runtime: AnyRuntime, caller: Reader) -> DecisionView:
+    """Return the answer as it was given. Auditors see the inputs too."""
+    async with runtime.database.pool.acquire() as conn:
+        row = await responses.decision_row(conn, caller, decision_id, lock=False)
+        stored, again = await decisions.replay(conn, decision_id)
+        shown = await conn.fetch(
+            "SELECT offer FROM decision_presented WHERE decision_id = $1 ORDER BY offer", decision_id
+        )
+    return DecisionView(
+        decision_id=row["id"],
+        customer_id=row["customer_id"],
+        caller=row["caller"],
+        catalogue_version=row["catalogue_version"],
+        policy_version=row["policy_version"],
+        sha256=row["sha256"],
+        replayed=stored == again,
+        presented=[r["offer"] for r in shown],
+        result=NextBestActions.model_validate_json(stored),
+        inputs=orjson.loads(row["inputs"]) if "audit:read" in caller.scopes else None,
+    )
+
+
+@router.post(
+    "/v1/decisions/{decision_id}:present",
+    operation_id="decisions-present",
+    summary="The decision's offers are being shown to the customer",
+    response_model=PresentedView,
+    responses=refusals(NotFound, ContactRefused, responses.UnknownOffer),
+)
+async def present(
+    decision_id: UUID,
+    body: Present,
+    runtime: AnyRuntime,
+    caller: Presenter,
+    write: Annotated[Write, Depends(idempotent)],
+) -> Response:
+    """Inbound the contact counts at once and is never refused; outbound it is reserved for 15 minutes, or refused."""
+
+    async def run(tx: Transaction) -> PresentedView:
+        plan = await plans.current(runtime.database, tx.conn)
+        shown = await responses.present(tx, plan, caller, decision_id, body.offers, runtime.settings.zone)
+        return PresentedView.model_validate(shown, from_attributes=True)
+
+    return await write(run)
+
+
+@router.post(
+    "/v1/responses",
+    operation_id="responses-record",
+    summary="What a customer answered to an offer",
+    status_code=201,
+    response_model=ResponseView,
+    responses=refusals(NotFound, Invalid, responses.UnknownOffer),
+)
+async def respond(
+    body: NewResponse, runtime: AnyRuntime, caller: Responder, write: Annotated[Write, Depends(idempotent)]
+) -> Response:
+    """Keep the answer; the offer's opportunity is acted on. A process figure: outcomes come from the ledger."""
+
+    async def run(tx: Transaction) -> ResponseView:
+        plan = await plans.current(runtime.database, tx.conn)
+        kept = await responses.record(
+            tx,
+            plan,
+            caller,
+            decision_id=body.decision_id,
+            opportunity_id=body.opportunity_id,
+            offer=body.offer,
+            outcome=body.outcome,
+            sees_arms=sees_arms(caller),
+        )
+        return ResponseView.model_validate(kept, from_attributes=True)
+
+    return await write(run, status=201)

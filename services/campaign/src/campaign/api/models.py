@@ -1,0 +1,333 @@
+"""What campaign says over HTTP. Money is a decimal string, moments are UTC."""
+
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from attune_contracts.ledger import Code
+from campaign.contact_policy import ContactPolicy
+from campaign.responses import Outcome
+from campaign.tasks import Disposition
+
+OfferCode = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+
+
+class In(BaseModel):
+    """A request's body."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class BothLanguages(BaseModel):
+    """One text in Chinese and English."""
+
+    zh: str
+    en: str
+
+
+class Money(BaseModel):
+    """An amount with its currency."""
+
+    amount: str
+    currency: str
+
+
+class Reason(BaseModel):
+    """Why an action is proposed."""
+
+    code: str
+    text: BothLanguages
+
+
+class ScriptText(BaseModel):
+    """What to say, or to show."""
+
+    id: str
+    version: int
+    text: BothLanguages
+
+
+class Action(BaseModel):
+    """One marketing action, the best first."""
+
+    offer: str
+    rank: int
+    name: BothLanguages
+    product_id: str | None
+    risk_level: str | None
+    value: Money | None
+    opportunity_id: UUID | None
+    script: ScriptText | None
+    reasons: list[Reason]
+
+
+class ServiceAction(BaseModel):
+    """Something to do for the customer that sells nothing."""
+
+    offer: str
+    name: BothLanguages
+    script: ScriptText | None
+    reasons: list[Reason]
+
+
+class Withheld(BaseModel):
+    """An offer that a rule forbids: eligibility, suitability, consent or contact_policy."""
+
+    offer: str
+    rule: str
+    text: BothLanguages
+
+
+class CustomerType(BaseModel):
+    """Who this is in one line; null in a generic answer."""
+
+    value_quadrant: str | None
+    risk_rating: str | None
+    lifecycle: str | None
+
+
+class ModelVersion(BaseModel):
+    """A model whose score was used."""
+
+    name: str
+    version: int
+
+
+class NextBestActions(BaseModel):
+    """The answer to "what do we propose to this customer, here and now?"."""
+
+    decision_id: UUID
+    as_of: datetime
+    channel: str
+    personalised: bool
+    customer_type: CustomerType | None
+    actions: list[Action]
+    service_actions: list[ServiceAction]
+    withheld: list[Withheld]
+    message: Reason | None
+    score_source: Literal["stored", "none"]
+    models: list[ModelVersion]
+
+
+class DecisionView(BaseModel):
+    """A stored decision; the inputs for auditors only."""
+
+    decision_id: UUID
+    customer_id: UUID
+    caller: str
+    catalogue_version: int
+    policy_version: int
+    sha256: str
+    replayed: bool = Field(description="Deciding again on the stored inputs gives the same bytes")
+    presented: list[str]
+    result: NextBestActions
+    inputs: dict[str, Any] | None
+
+
+class Present(In):
+    """Which of the decision's offers are shown; none named means all."""
+
+    offers: list[OfferCode] = Field(default_factory=list, max_length=20)
+
+
+class PresentedView(BaseModel):
+    """What was shown, and the contact it counts as."""
+
+    decision_id: UUID
+    contact_id: UUID
+    offers: list[str]
+    presented_at: datetime
+
+
+class NewResponse(In):
+    """What a customer answered: to a decision's offer, or to an opportunity."""
+
+    decision_id: UUID | None = None
+    opportunity_id: UUID | None = None
+    offer: OfferCode
+    outcome: Outcome
+
+
+class ResponseView(BaseModel):
+    """An answer as recorded."""
+
+    response_id: UUID
+    customer_id: UUID
+    decision_id: UUID | None
+    opportunity_id: UUID | None
+    offer: str
+    outcome: str
+    recorded_at: datetime
+
+
+class OpportunityView(BaseModel):
+    """An opportunity. `arm` is null for whoever may not tell the arms apart."""
+
+    id: UUID
+    trigger: str
+    detection_id: UUID
+    customer_id: UUID
+    branch_id: str | None
+    campaign: str
+    arm: str | None
+    state: str
+    reason: str | None
+    channel: str | None
+    disposition: str | None
+    business_date: date
+    late: bool
+    opened_at: datetime
+    escalates_at: datetime
+    expires_at: datetime
+    acted_at: datetime | None
+    withdrawn_at: datetime | None
+    task_id: UUID | None
+    amount: Money | None
+    compared_with: Money | None
+    metric: str | None
+
+
+class OpportunityCounts(BaseModel):
+    """How many opportunities there are, by state."""
+
+    total: int
+    states: dict[str, int]
+
+
+class TaskView(BaseModel):
+    """A task: one customer to contact."""
+
+    id: UUID
+    customer_id: UUID
+    branch_id: str | None
+    campaign: str
+    channel: str
+    employee_id: str | None
+    state: str
+    disposition: str | None
+    escalated: bool
+    claimed_by: str | None
+    business_date: date
+    created_at: datetime
+    due_at: datetime
+    opportunity_ids: list[UUID]
+
+
+class Completion(In):
+    """What came of the contact."""
+
+    disposition: Disposition
+
+
+class CampaignView(BaseModel):
+    """A campaign. The salt of its arms is a secret and no part of it."""
+
+    code: str
+    version: int
+    trigger: str
+    name: BothLanguages
+    control_share: float
+    outcome: str
+    outcome_kinds: list[str]
+    window_business_days: int
+    enabled: bool
+
+
+class CampaignChange(In):
+    """A campaign as it shall be; `version` is the one it was read at."""
+
+    version: int = Field(ge=1)
+    control_share: float = Field(ge=0, le=1, description="A multiple of 0.0001")
+    outcome_kinds: list[Code] = Field(min_length=1, max_length=20)
+    window_business_days: int = Field(ge=1, le=120)
+    enabled: bool = True
+
+
+class ArmResult(BaseModel):
+    """One arm: customers, those who bought, and their share."""
+
+    n: int
+    outcomes: int
+    rate: float | None
+
+
+class SampleRatioView(BaseModel):
+    """Do the arms' sizes fit their shares?"""
+
+    p: float
+    ok: bool
+
+
+class ResultView(BaseModel):
+    """What the experiment shows. Null where an arm is empty."""
+
+    outcome: str
+    treated: ArmResult
+    control: ArmResult
+    difference: float | None
+    low: float | None
+    high: float | None
+    method: str
+    sample_ratio: SampleRatioView
+    verdict: Literal["proved", "not proved"]
+    reason: str
+    final: bool
+    as_of: date | None
+    campaign_version: int
+
+
+class AssignmentView(BaseModel):
+    """One customer's arm."""
+
+    customer_id: UUID
+    arm: str
+    business_date: date
+
+
+class JobStarted(BaseModel):
+    """A job that was started; its progress is at /v1/jobs/campaign/{id}."""
+
+    id: UUID
+    kind: str
+    state: str
+
+
+class ScriptView(BaseModel):
+    """One script of an offer."""
+
+    id: str
+    version: int
+    channel: str
+    text: BothLanguages
+
+
+class OfferView(BaseModel):
+    """An offer of the sheet with its conditions and scripts."""
+
+    code: str
+    version: int
+    kind: str
+    name: BothLanguages
+    product_id: str | None
+    product_kind: str | None
+    risk_level: str | None
+    expected_margin: Money | None
+    lever: float
+    conditions: dict[str, Any]
+    scripts: list[ScriptView]
+
+
+class PolicyView(BaseModel):
+    """The contact policy and its version."""
+
+    version: int
+    policy: ContactPolicy
+
+
+class PolicyChange(In):
+    """The contact policy as it shall be; `version` is the one it was read at."""
+
+    version: int = Field(ge=1)
+    policy: ContactPolicy

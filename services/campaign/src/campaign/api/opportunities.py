@@ -1,0 +1,89 @@
+"""Opportunities over HTTP."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query
+
+from attune_contracts.campaign import OpportunityState
+from attune_service_kit.app import AnyRuntime
+from attune_service_kit.auth import Caller, requires
+from attune_service_kit.errors import NotFound, refusals
+from attune_service_kit.paging import Cursor, InvalidCursor, Limit, Page, decode_cursor, page
+from attune_service_kit.runtime import Runtime
+from campaign import listing
+from campaign.api.models import Money, OpportunityCounts, OpportunityView
+from campaign.money import decimal_text
+from campaign.settings import CampaignSettings
+from campaign.visibility import sees_arms
+
+router = APIRouter(tags=["opportunities"])
+
+Reader = Annotated[Caller, Depends(requires("opportunities:read"))]
+Name = Annotated[str | None, Query(max_length=64)]
+
+
+def _filter(
+    state: OpportunityState | None = None,
+    trigger: Name = None,
+    customer_id: UUID | None = None,
+    branch: Annotated[str | None, Query(max_length=64, description="This branch and those below it")] = None,
+) -> listing.OpportunityFilter:
+    return listing.OpportunityFilter(state, trigger, customer_id, branch)
+
+
+Filter = Annotated[listing.OpportunityFilter, Depends(_filter)]
+
+
+@router.get(
+    "/v1/opportunities",
+    operation_id="opportunities-list",
+    summary="Opportunities in the caller's scope, in the order of their opening",
+    responses=refusals(InvalidCursor),
+)
+async def list_opportunities(
+    runtime: AnyRuntime, caller: Reader, wanted: Filter, cursor: Cursor = None, limit: Limit = 50
+) -> Page[OpportunityView]:
+    """One page of opportunities. Who may not tell the arms apart sees those that may be acted on only."""
+    key, bound = runtime.settings.cursor_key, ("opportunities", caller.subject, wanted)
+    after = decode_cursor(key, cursor, bound_to=bound)[0] if cursor else None
+    async with runtime.database.pool.acquire() as conn:
+        rows = await listing.opportunities(conn, caller, wanted, after, limit + 1)
+    views = [_view(row, runtime, caller) for row in rows]
+    return page(views, limit, key, lambda view: [view.id], bound_to=bound)
+
+
+@router.get(
+    "/v1/opportunities:count", operation_id="opportunities-count", summary="How many opportunities there are, by state"
+)
+async def count(runtime: AnyRuntime, caller: Reader, wanted: Filter) -> OpportunityCounts:
+    """Count what the list would show."""
+    async with runtime.database.pool.acquire() as conn:
+        states = await listing.counts(conn, caller, wanted)
+    return OpportunityCounts(total=sum(states.values()), states=states)
+
+
+@router.get(
+    "/v1/opportunities/{opportunity_id}",
+    operation_id="opportunities-get",
+    summary="One opportunity",
+    responses=refusals(NotFound),
+)
+async def get(opportunity_id: UUID, runtime: AnyRuntime, caller: Reader) -> OpportunityView:
+    """Return one opportunity in the caller's scope."""
+    async with runtime.database.pool.acquire() as conn:
+        return _view(await listing.opportunity(conn, caller, opportunity_id), runtime, caller)
+
+
+def _view(row: Any, runtime: Runtime, caller: Caller) -> OpportunityView:
+    values = {name: row[name] for name in OpportunityView.model_fields if name in row}
+    values["arm"] = row["arm"] if sees_arms(caller) else None
+    values["amount"] = _money(row["amount_minor"], runtime)
+    values["compared_with"] = _money(row["compared_with_minor"], runtime)
+    return OpportunityView(**values)
+
+
+def _money(minor: int | None, runtime: Runtime) -> Money | None:
+    settings = runtime.settings
+    currency = settings.currency if isinstance(settings, CampaignSettings) else "CNY"
+    return None if minor is None else Money(amount=decimal_text(minor, currency), currency=currency)

@@ -1,0 +1,26 @@
+"""The composition root: what campaign is made of."""
+
+from attune_service_kit.runtime import Service
+from campaign import plans, timers
+from campaign.api import campaigns, decisions, opportunities, tasks
+from campaign.api import plans as plans_api
+from campaign.handlers import SUBSCRIPTION
+from campaign.settings import CampaignSettings
+from campaign.tables import METADATA
+
+SERVICE = Service(
+    name="campaign",
+    title="Attune campaign",
+    settings=CampaignSettings,
+    metadata=METADATA,
+    routers=(decisions.router, opportunities.router, tasks.router, campaigns.router, plans_api.router),
+    subscriptions=(SUBSCRIPTION,),
+    tasks=(timers.run,),
+    jobs={
+        "load-import": "campaign.loading:load_import",
+        "load-features": "campaign.loading:load_features",
+        "load-scores": "campaign.loading:load_scores",
+        "measure": "campaign.measuring:measure",
+    },
+    setup=(plans.ensure_salts,),
+)

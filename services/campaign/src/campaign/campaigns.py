@@ -1,0 +1,85 @@
+"""Campaigns: the newest version of each, and changing one."""
+
+from dataclasses import dataclass
+
+import asyncpg
+
+from attune_service_kit.database import Transaction
+from attune_service_kit.errors import Conflict, NotFound
+
+_NEWEST = "SELECT DISTINCT ON (code) * FROM campaign ORDER BY code, version DESC"
+
+
+class StaleVersion(Conflict):
+    """Somebody changed it in between."""
+
+    code = "stale_version"
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """A campaign as it stands. The salt is no part of it: it never leaves the database (X13)."""
+
+    code: str
+    version: int
+    trigger: str
+    family: str
+    control_share_bp: int
+    outcome: str
+    outcome_kinds: tuple[str, ...]
+    window_business_days: int
+    capacity: int | None
+    enabled: bool
+    name_zh: str
+    name_en: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a marketer may change."""
+
+    control_share_bp: int
+    outcome_kinds: tuple[str, ...]
+    window_business_days: int
+    enabled: bool
+
+
+async def newest(conn: asyncpg.Connection) -> list[Campaign]:
+    """The newest version of every campaign, by code."""
+    return [_campaign(row) for row in await conn.fetch(_NEWEST)]
+
+
+async def get(conn: asyncpg.Connection, code: str) -> Campaign:
+    """One campaign; NotFound."""
+    row = await conn.fetchrow("SELECT * FROM campaign WHERE code = $1 ORDER BY version DESC LIMIT 1", code)
+    if row is None:
+        raise NotFound("there is no such campaign", "营销活动不存在")
+    return _campaign(row)
+
+
+async def change(tx: Transaction, code: str, wanted: Change, *, version: int) -> Campaign:
+    """Store a new version on top of `version`; StaleVersion if that is no longer the newest."""
+    await tx.conn.execute("SELECT pg_advisory_xact_lock(hashtext('campaign/' || $1))", code)
+    old = await get(tx.conn, code)
+    if old.version != version:
+        raise StaleVersion("the campaign has been changed in between", "营销活动已被他人修改", version=old.version)
+    row = await tx.conn.fetchrow(
+        "INSERT INTO campaign (code, version, trigger, family, control_share_bp, outcome, outcome_kinds,"
+        " window_business_days, capacity, enabled, name_zh, name_en, created_by)"
+        " SELECT code, version + 1, trigger, family, $3, outcome, $4, $5, capacity, $6, name_zh, name_en, $7"
+        " FROM campaign WHERE code = $1 AND version = $2 RETURNING *",
+        code,
+        version,
+        wanted.control_share_bp,
+        list(wanted.outcome_kinds),
+        wanted.window_business_days,
+        wanted.enabled,
+        tx.who,
+    )
+    await tx.audit("campaign.changed", "campaign", code, version=version + 1)
+    return _campaign(row)
+
+
+def _campaign(row: asyncpg.Record) -> Campaign:
+    values = {name: row[name] for name in Campaign.__dataclass_fields__}
+    return Campaign(**values | {"outcome_kinds": tuple(row["outcome_kinds"])})

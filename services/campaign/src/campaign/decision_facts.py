@@ -1,0 +1,111 @@
+"""What a decision is made from: everything, so that the stored inputs give the same answer again. Pure."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Self
+
+import orjson
+
+from campaign.contact_policy import ContactPolicy, PastContact
+
+
+@dataclass(frozen=True)
+class PartyFacts:
+    """Master data. They are no profile: the generic list may read them (R-02)."""
+
+    birth_date: date | None
+    risk_rating: str | None
+    risk_rated_on: date | None
+    held: tuple[str, ...]
+    """Product ids and kinds that the customer holds."""
+
+
+@dataclass(frozen=True)
+class ProfileFacts:
+    """Features, tags and segments. None of this is read for a customer who has not agreed to it."""
+
+    as_of: date
+    balance_minor: int
+    value_quadrant: str | None
+
+
+@dataclass(frozen=True)
+class StoredScore:
+    """One model's answer: a probability."""
+
+    version: int
+    score: float
+
+
+@dataclass(frozen=True)
+class LiveOpportunity:
+    """An opportunity that waits for somebody to act."""
+
+    id: str
+    trigger: str
+    business_date: date
+    amount_minor: int | None
+
+
+@dataclass(frozen=True)
+class DecisionFacts:
+    """One question and all that is known. `today` is the bank's business date, `as_of` business time (X1)."""
+
+    decision_id: str
+    customer_id: str
+    channel: str
+    limit: int
+    as_of: datetime
+    today: date
+    zone: str
+    catalogue_version: int
+    policy_version: int
+    policy: ContactPolicy
+    party: PartyFacts | None
+    """None = not known, or not in the caller's scope: the same answer."""
+    personalised: bool
+    marketing_consent: bool | None
+    held_out: bool
+    profile: ProfileFacts | None = None
+    scores: tuple[tuple[str, StoredScore], ...] = ()
+    opportunities: tuple[LiveOpportunity, ...] = ()
+    contacts: tuple[PastContact, ...] = ()
+
+    def to_json(self) -> bytes:
+        """The inputs as they are stored."""
+        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        fields["policy"] = self.policy.model_dump(mode="json")
+        return orjson.dumps(fields, option=orjson.OPT_UTC_Z)
+
+    @classmethod
+    def from_json(cls, body: bytes) -> Self:
+        """The inputs as they were; KeyError or ValueError if they are not of this shape."""
+        raw: dict[str, Any] = orjson.loads(body)
+        raw["as_of"] = datetime.fromisoformat(raw["as_of"])
+        raw["today"] = date.fromisoformat(raw["today"])
+        raw["policy"] = ContactPolicy.model_validate(raw["policy"])
+        raw["party"] = _party(raw["party"])
+        raw["profile"] = _profile(raw["profile"])
+        raw["scores"] = tuple((model, StoredScore(**score)) for model, score in raw["scores"])
+        raw["opportunities"] = tuple(
+            LiveOpportunity(**o | {"business_date": date.fromisoformat(o["business_date"])})
+            for o in raw["opportunities"]
+        )
+        raw["contacts"] = tuple(PastContact(**c | {"at": datetime.fromisoformat(c["at"])}) for c in raw["contacts"])
+        return cls(**raw)
+
+
+def _day(text: str | None) -> date | None:
+    return None if text is None else date.fromisoformat(text)
+
+
+def _party(raw: dict[str, Any] | None) -> PartyFacts | None:
+    if raw is None:
+        return None
+    return PartyFacts(_day(raw["birth_date"]), raw["risk_rating"], _day(raw["risk_rated_on"]), tuple(raw["held"]))
+
+
+def _profile(raw: dict[str, Any] | None) -> ProfileFacts | None:
+    if raw is None:
+        return None
+    return ProfileFacts(date.fromisoformat(raw["as_of"]), raw["balance_minor"], raw["value_quadrant"])

@@ -1,0 +1,150 @@
+"""Next best actions: one read, one pure decision, one committed record, one answer (X16, X17)."""
+
+import hashlib
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import orjson
+
+from attune_contracts.identifiers import new_id
+from attune_service_kit.auth import Caller
+from attune_service_kit.errors import NotFound
+from attune_service_kit.runtime import Runtime
+from campaign import plans
+from campaign.contact_policy import PastContact
+from campaign.decide import decide
+from campaign.decision_facts import DecisionFacts, LiveOpportunity, PartyFacts, ProfileFacts, StoredScore
+from campaign.decision_log import DecisionLog, Record
+from campaign.visibility import parameters, visible
+
+LONGEST_LOOK = timedelta(days=366)
+
+# $1 customer, $2-$4 scope, $5 business date, $6 as far back as contacts count. A profile that may not be read is not.
+_FACTS = f"""
+WITH who AS (
+    SELECT p.branch_id, p.birth_date, p.risk_rating, p.risk_rated_on, p.products || p.product_kinds AS held,
+           c.marketing_consent, (p.personalisation AND c.personalised_consent) IS TRUE AS personalised
+    FROM proj_party p
+    LEFT JOIN LATERAL (
+        SELECT bool_or(granted) FILTER (WHERE purpose = 'marketing_contact') AS marketing_consent,
+               bool_or(granted) FILTER (WHERE purpose = 'personalised_decision') AS personalised_consent
+        FROM proj_consent WHERE customer_id = $1
+    ) c ON true
+    WHERE p.customer_id = $1 AND {visible("p", 2)}
+)
+SELECT w.*, f.as_of AS profile_as_of, f.demand_balance_minor, f.value_quadrant,
+    CASE WHEN w.personalised THEN (
+        SELECT json_agg(json_build_array(s.model, s.version, s.score) ORDER BY s.model)
+        FROM proj_scores s WHERE s.customer_id = $1) END AS scores,
+    CASE WHEN w.personalised THEN (
+        SELECT json_agg(json_build_array(o.id, o.trigger, o.business_date, o.amount_minor) ORDER BY o.id)
+        FROM opportunity o WHERE o.customer_id = $1 AND o.state IN ('open', 'escalated')) END AS opportunities,
+    EXISTS (
+        SELECT FROM opportunity o WHERE o.customer_id = $1 AND o.arm = 'control' AND o.assigned
+        AND o.withdrawn_at IS NULL AND o.window_ends_on >= $5) AS held_out,
+    CASE WHEN w.held IS NOT NULL THEN (
+        SELECT json_agg(json_build_array(k.channel, k.at, k.direction = 'outbound') ORDER BY k.at, k.id)
+        FROM contact k WHERE k.customer_id = $1 AND k.at > $6 AND contact_counts(k.state, k.hold_until)
+    ) END AS contacts,
+    (SELECT max(version) FROM catalogue) AS catalogue_version,
+    (SELECT max(version) FROM policy WHERE kind = 'contact') AS policy_version,
+    (SELECT max(version) FROM policy WHERE kind = 'holdout') AS holdout_version
+FROM (SELECT) one
+LEFT JOIN who w ON true
+LEFT JOIN proj_features f ON f.customer_id = $1 AND w.personalised"""  # noqa: S608 - a condition of ours
+
+
+async def next_best_actions(runtime: Runtime, caller: Caller, customer_id: UUID, channel: str, limit: int) -> bytes:
+    """Decide for one customer; the answer's JSON. Reserves nothing (X16).
+
+    A customer outside the caller's scope is answered like an unknown one: the generic list. A mobile token of another
+    customer is refused.
+    """
+    if caller.customer is not None and caller.customer != customer_id:
+        raise NotFound("there is no such customer", "客户不存在")
+    as_of, today = runtime.clock.now().astimezone(UTC), runtime.clock.business_date()
+    pool = runtime.database.pool
+    async with pool.acquire() as conn:
+        row = await conn.fetchrow(_FACTS, customer_id, *parameters(caller.scope), today, as_of - LONGEST_LOOK)
+        versions = row["catalogue_version"], row["policy_version"], row["holdout_version"]
+        plan = await plans.current(runtime.database, conn, versions)
+    decision_id = new_id()
+    facts = _facts(row, plan, customer_id, today, runtime.settings.zone, decision_id, channel, limit, as_of)
+    result = decide(facts, plan.catalogue)
+    await DecisionLog.of(runtime.database).write(_record(facts, row, result, caller))
+    return result
+
+
+async def replay(conn: asyncpg.Connection, decision_id: UUID) -> tuple[bytes, bytes]:
+    """The stored answer, and what `decide` says of the stored inputs: the same bytes, or something is wrong."""
+    row = await conn.fetchrow("SELECT inputs, result, catalogue_version FROM decision WHERE id = $1", decision_id)
+    if row is None:
+        raise NotFound("there is no such decision", "决策不存在")
+    facts = DecisionFacts.from_json(row["inputs"])
+    return row["result"], decide(facts, await plans.catalogue_of(conn, row["catalogue_version"]))
+
+
+def _facts(
+    row: Any,
+    plan: plans.Plans,
+    customer_id: UUID,
+    today: date,
+    zone: str,
+    decision_id: UUID,
+    channel: str,
+    limit: int,
+    as_of: datetime,
+) -> DecisionFacts:
+    known = row["held"] is not None
+    personalised = bool(row["personalised"])
+    return DecisionFacts(
+        decision_id=str(decision_id),
+        customer_id=str(customer_id),
+        channel=channel,
+        limit=limit,
+        as_of=as_of,
+        today=today,
+        zone=zone,
+        catalogue_version=plan.versions[0],
+        policy_version=plan.versions[1],
+        policy=plan.policy,
+        party=PartyFacts(row["birth_date"], row["risk_rating"], row["risk_rated_on"], tuple(row["held"]))
+        if known
+        else None,
+        personalised=personalised,
+        marketing_consent=row["marketing_consent"],
+        # Whether known to this caller or not: a held-out customer is offered nothing anywhere (X11).
+        held_out=row["held_out"] or plan.held_out_everywhere(customer_id, today),
+        profile=ProfileFacts(row["profile_as_of"], row["demand_balance_minor"], row["value_quadrant"])
+        if row["profile_as_of"] is not None
+        else None,
+        scores=tuple((model, StoredScore(version, score)) for model, version, score in _json(row["scores"])),
+        opportunities=tuple(
+            LiveOpportunity(id_, trigger, date.fromisoformat(day), amount)
+            for id_, trigger, day, amount in _json(row["opportunities"])
+        ),
+        contacts=tuple(PastContact(c, datetime.fromisoformat(at), out) for c, at, out in _json(row["contacts"])),
+    )
+
+
+def _record(facts: DecisionFacts, row: Any, result: bytes, caller: Caller) -> Record:
+    return Record(
+        id=UUID(facts.decision_id),
+        customer_id=UUID(facts.customer_id),
+        branch_id=row["branch_id"],
+        channel=facts.channel,
+        caller=caller.subject,
+        as_of=facts.as_of,
+        catalogue_version=facts.catalogue_version,
+        policy_version=facts.policy_version,
+        personalised=facts.personalised,
+        inputs=facts.to_json(),
+        result=result,
+        sha256=hashlib.sha256(result).hexdigest(),
+    )
+
+
+def _json(text: str | None) -> list[Any]:
+    return [] if text is None else list(orjson.loads(text))

@@ -1,0 +1,78 @@
+"""The message edge: one function per consumed event, then one call inward."""
+
+from collections.abc import Sequence
+
+from attune_contracts.customer_360 import ImportCompleted, ProfileChanged
+from attune_contracts.eventing import DetectionEvidence, DetectionRaised, DetectionWithdrawn
+from attune_contracts.insight import FeaturesPublished
+from attune_contracts.scoring import ScoresPublished
+from attune_service_kit.consumer import Event, Subscription
+from attune_service_kit.database import Transaction
+from attune_service_kit.runtime import Runtime
+from campaign import opportunities, plans, projections
+
+
+async def detection_raised(runtime: Runtime, tx: Transaction, events: list[Event]) -> None:
+    """One opportunity for each detection; its business time is the event's."""
+    plan = await plans.current(runtime.worker_database, tx.conn)
+    await opportunities.open_for(tx, plan, [(DetectionRaised.model_validate(e.data), e.time) for e in events])
+
+
+async def detection_evidence(_runtime: Runtime, tx: Transaction, events: list[Event]) -> None:
+    """The amounts behind a detection."""
+    await opportunities.add_evidence(tx, [DetectionEvidence.model_validate(e.data) for e in events])
+
+
+async def detection_withdrawn(_runtime: Runtime, tx: Transaction, events: list[Event]) -> None:
+    """A detection was untrue after all."""
+    await opportunities.withdraw(tx, [(DetectionWithdrawn.model_validate(e.data), e.time) for e in events])
+
+
+async def scores_published(runtime: Runtime, tx: Transaction, events: list[Event]) -> None:
+    """A customer's newer scores, or a pointer to everybody's."""
+    published = [ScoresPublished.model_validate(e.data) for e in events]
+    await projections.merge_scores(tx, [p for p in published if p.merge])
+    for item in published:
+        if item.pointer is not None:
+            await _load(runtime, tx, "scores", [item.pointer.model_dump(mode="json")], item.pointer.manifest)
+
+
+async def features_published(runtime: Runtime, tx: Transaction, events: list[Event]) -> None:
+    """A pointer to everybody's features."""
+    for event in events:
+        pointer = FeaturesPublished.model_validate(event.data).pointer
+        await _load(runtime, tx, "features", [pointer.model_dump(mode="json")], pointer.manifest)
+
+
+async def import_completed(runtime: Runtime, tx: Transaction, events: list[Event]) -> None:
+    """The bank's customers, consents, branches and employees lie in the lake."""
+    for event in events:
+        completed = ImportCompleted.model_validate(event.data)
+        pointers = [p.model_dump(mode="json") for p in completed.pointers]
+        await _load(runtime, tx, "import", pointers, str(completed.import_id))
+
+
+async def profile_changed(runtime: Runtime, tx: Transaction, events: list[Event]) -> None:
+    """One customer's state has changed: what is newer is applied (X7), and who was unknown is judged again."""
+    changes = [ProfileChanged.model_validate(e.data) for e in events]
+    await projections.apply_profiles(tx, changes)
+    plan = await plans.current(runtime.worker_database, tx.conn)
+    await opportunities.judge_again(tx, plan, [c.customer_id for c in changes], tx.now)
+
+
+async def _load(runtime: Runtime, tx: Transaction, what: str, pointers: Sequence[object], key: str) -> None:
+    await runtime.jobs.start(tx, f"load-{what}", {"pointers": list(pointers)}, key=key)
+
+
+SUBSCRIPTION = Subscription(
+    stream="EVT",
+    handlers={
+        DetectionRaised: detection_raised,
+        DetectionEvidence: detection_evidence,
+        DetectionWithdrawn: detection_withdrawn,
+        ScoresPublished: scores_published,
+        FeaturesPublished: features_published,
+        ImportCompleted: import_completed,
+        ProfileChanged: profile_changed,
+    },
+)

@@ -1,0 +1,58 @@
+"""Opportunities as lists and counts. Whoever serves customers sees the treated only: the arm never shows (X11)."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from attune_service_kit.auth import Caller
+from attune_service_kit.errors import NotFound
+from campaign.visibility import parameters, sees_arms, visible
+
+
+@dataclass(frozen=True)
+class OpportunityFilter:
+    """Which opportunities; None asks nothing."""
+
+    state: str | None = None
+    trigger: str | None = None
+    customer_id: UUID | None = None
+    branch: str | None = None
+
+
+_WHERE = f"""
+FROM opportunity t
+WHERE {visible("t", 1)} AND ($4::boolean OR t.arm = 'treated')
+  AND ($5::text IS NULL OR t.state = $5) AND ($6::text IS NULL OR t.trigger = $6)
+  AND ($7::uuid IS NULL OR t.customer_id = $7)
+  AND ($8::text IS NULL
+       OR EXISTS (SELECT FROM branch_scope b WHERE b.ancestor = $8 AND b.branch = t.branch_id))"""
+
+
+async def opportunities(
+    conn: asyncpg.Connection, caller: Caller, wanted: OpportunityFilter, after: UUID | None, limit: int
+) -> list[Any]:
+    """One page in the order of their ids, which is that of their opening."""
+    query = f"SELECT t.* {_WHERE} AND ($9::uuid IS NULL OR t.id > $9) ORDER BY t.id LIMIT $10"
+    return list(await conn.fetch(query, *_arguments(caller, wanted), after, limit))
+
+
+async def counts(conn: asyncpg.Connection, caller: Caller, wanted: OpportunityFilter) -> dict[str, int]:
+    """How many, by state."""
+    query = f"SELECT t.state, count(*) {_WHERE} GROUP BY t.state ORDER BY t.state"
+    return {row[0]: row[1] for row in await conn.fetch(query, *_arguments(caller, wanted))}
+
+
+async def opportunity(conn: asyncpg.Connection, caller: Caller, opportunity_id: UUID) -> Any:
+    """One opportunity; NotFound outside the scope."""
+    query = f"SELECT t.* {_WHERE} AND t.id = $9"
+    row = await conn.fetchrow(query, *_arguments(caller, OpportunityFilter()), opportunity_id)
+    if row is None:
+        raise NotFound("there is no such opportunity", "商机不存在")
+    return row
+
+
+def _arguments(caller: Caller, wanted: OpportunityFilter) -> tuple[object, ...]:
+    scope = parameters(caller.scope)
+    return *scope, sees_arms(caller), wanted.state, wanted.trigger, wanted.customer_id, wanted.branch

@@ -1,0 +1,253 @@
+"""Opportunities: opened by detections, acted on by staff, withdrawn by repairs (X8, X9, X10)."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from attune_contracts.campaign import OpportunityActed, OpportunityAssigned, OpportunityOpened, OpportunityState
+from attune_contracts.eventing import DetectionEvidence, DetectionRaised, DetectionWithdrawn
+from attune_contracts.identifiers import new_id, partition
+from attune_service_kit.database import Transaction
+from campaign import campaigns, contacts
+from campaign.bulk import insert_rows
+from campaign.business_days import add_business_days
+from campaign.judging import Draft, Judged, judge
+from campaign.plans import Plans
+
+_EXISTING = "SELECT detection_id FROM opportunity WHERE detection_id = ANY ($1::uuid[])"
+_EVIDENCE = """
+UPDATE opportunity o SET amount_minor = e.amount, compared_with_minor = e.compared, metric = e.metric
+FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[]) AS e (detection_id, amount, compared, metric)
+WHERE o.detection_id = e.detection_id RETURNING o.detection_id"""
+_MATCH_PENDING = """
+WITH found AS (DELETE FROM pending_evidence WHERE detection_id = ANY ($1::uuid[]) RETURNING *)
+UPDATE opportunity o
+SET amount_minor = f.amount_minor, compared_with_minor = f.compared_with_minor, metric = f.metric
+FROM found f WHERE o.detection_id = f.detection_id"""
+_REJUDGED = """
+UPDATE opportunity SET state = $2, reason = $3, assigned = $4, arm = $5, channel = $6, branch_id = $7, due = $8,
+                       task_id = $9
+WHERE id = $1 AND state = 'suppressed'"""
+_WITHDRAW = """
+WITH told AS (SELECT * FROM unnest($1::uuid[], $2::timestamptz[]) AS t (detection_id, at)),
+seen AS (
+    SELECT o.id, t.at, o.task_id,
+           o.state IN ('open', 'escalated', 'held_out', 'suppressed', 'deferred')
+           AND NOT EXISTS (SELECT FROM task k WHERE k.id = o.task_id AND k.state <> 'open') AS untouched
+    FROM opportunity o JOIN told t USING (detection_id) WHERE o.withdrawn_at IS NULL FOR UPDATE OF o
+)
+UPDATE opportunity o SET withdrawn_at = s.at, state = CASE WHEN s.untouched THEN 'withdrawn' ELSE o.state END,
+                         due = CASE WHEN s.untouched THEN NULL ELSE o.due END
+FROM seen s WHERE o.id = s.id RETURNING s.task_id"""
+_ACT = """
+UPDATE opportunity SET state = 'acted', disposition = $2, acted_at = $3, due = NULL
+WHERE id = ANY ($1::uuid[]) AND state IN ('open', 'escalated') RETURNING id, customer_id, task_id"""
+_CLOSE = """
+UPDATE task t SET state = 'closed', completed_at = $2
+WHERE t.id = ANY ($1::uuid[]) AND t.state IN ('open', 'claimed')
+  AND NOT EXISTS (SELECT FROM opportunity o WHERE o.task_id = t.id AND o.state IN ('open', 'escalated'))
+RETURNING t.contact_id"""
+
+
+async def open_for(tx: Transaction, plan: Plans, detections: Sequence[tuple[DetectionRaised, datetime]]) -> int:
+    """Open one opportunity for each detection that has none yet; return how many. The moment is business time."""
+    by_trigger = {c.trigger: c for c in reversed(await campaigns.newest(tx.conn)) if c.enabled}
+    wanted = {d.detection_id: (d, now) for d, now in detections if d.trigger in by_trigger}
+    for row in await tx.conn.fetch(_EXISTING, list(wanted)):
+        del wanted[row[0]]
+    if not wanted:
+        return 0
+    drafts = [_draft(d, now, by_trigger[d.trigger]) for d, now in wanted.values()]
+    judged = await judge(tx.conn, plan, drafts)
+    raised = [d for d, _ in wanted.values()]
+    await insert_rows(tx.conn, "opportunity", [_row(j, d) for j, d in zip(judged, raised, strict=True)])
+    await _write_tasks(tx, judged)
+    await tx.conn.execute(_MATCH_PENDING, list(wanted))
+    _announce(tx, judged, {d.opportunity_id: r.detection_id for d, r in zip(drafts, raised, strict=True)})
+    return len(judged)
+
+
+async def judge_again(tx: Transaction, plan: Plans, customers: Sequence[UUID], now: datetime) -> int:
+    """Judge opportunities of customers who were unknown and no longer are, while their clock runs; return how many."""
+    by_code = {c.code: c for c in await campaigns.newest(tx.conn)}
+    rows = await tx.conn.fetch(
+        "SELECT id, detection_id, campaign, customer_id, event_key, business_date, expires_at FROM opportunity"
+        " WHERE reason = 'unknown_customer' AND state = 'suppressed' AND customer_id = ANY ($1::uuid[])"
+        " AND expires_at > $2 ORDER BY opened_at, id FOR UPDATE",
+        list(customers),
+        now,
+    )
+    if not rows:
+        return 0
+    drafts = [
+        Draft(
+            r["id"], by_code[r["campaign"]], r["customer_id"], r["event_key"], r["business_date"], r["expires_at"], now
+        )
+        for r in rows
+    ]
+    judged = await judge(tx.conn, plan, drafts)
+    await tx.conn.executemany(_REJUDGED, [_rejudged(j) for j in judged])
+    await _write_tasks(tx, judged)
+    _announce(tx, judged, {r["id"]: r["detection_id"] for r in rows})
+    return len(judged)
+
+
+async def add_evidence(tx: Transaction, evidence: Sequence[DetectionEvidence]) -> None:
+    """Keep the amounts with the opportunity, or aside until it exists."""
+    found = await tx.conn.fetch(
+        _EVIDENCE,
+        [e.detection_id for e in evidence],
+        [e.amount_minor for e in evidence],
+        [e.compared_with_minor for e in evidence],
+        [e.metric for e in evidence],
+    )
+    there = {row[0] for row in found}
+    await insert_rows(
+        tx.conn,
+        "pending_evidence",
+        [
+            e.model_dump(include={"detection_id", "amount_minor", "compared_with_minor", "metric"})
+            for e in evidence
+            if e.detection_id not in there
+        ],
+        "ON CONFLICT DO NOTHING",
+    )
+
+
+async def withdraw(tx: Transaction, withdrawn: Sequence[tuple[DetectionWithdrawn, datetime]]) -> None:
+    """Close what nobody has touched, mark what somebody has (X8)."""
+    rows = await tx.conn.fetch(_WITHDRAW, [d.detection_id for d, _ in withdrawn], [at for _, at in withdrawn])
+    await close_idle_tasks(tx.conn, (r[0] for r in rows), max(at for _, at in withdrawn))
+
+
+async def act(tx: Transaction, opportunity_ids: Iterable[UUID], disposition: str, now: datetime) -> list[UUID]:
+    """Somebody has acted: the clock of each live one stops. Returns those that were live."""
+    rows = await tx.conn.fetch(_ACT, list(opportunity_ids), disposition, now)
+    for row in rows:
+        tx.emit(
+            OpportunityActed(customer_id=row["customer_id"], opportunity_id=row["id"], disposition=disposition),
+            time=now,
+        )
+    return [row["id"] for row in rows]
+
+
+async def close_idle_tasks(conn: asyncpg.Connection, task_ids: Iterable[UUID | None], now: datetime) -> None:
+    """Close tasks in which no opportunity waits any more, and release their contacts."""
+    wanted = list({t for t in task_ids if t is not None})
+    if wanted:
+        await contacts.release(conn, [row[0] for row in await conn.fetch(_CLOSE, wanted, now)])
+
+
+def _draft(detection: DetectionRaised, now: datetime, campaign: campaigns.Campaign) -> Draft:
+    return Draft(
+        opportunity_id=new_id(),
+        campaign=campaign,
+        customer_id=detection.customer_id,
+        event_key=detection.event_key,
+        business_date=detection.business_date,
+        expires_at=detection.expires_at,
+        now=now,
+    )
+
+
+def _row(judged: Judged, detection: DetectionRaised) -> dict[str, Any]:
+    draft, opening = judged.draft, judged.opening
+    return {
+        "id": draft.opportunity_id,
+        "trigger": detection.trigger,
+        "subject": str(detection.customer_id),
+        "event_key": detection.event_key,
+        "trigger_version": detection.trigger_version,
+        "detection_id": detection.detection_id,
+        "customer_id": detection.customer_id,
+        "partition": partition(detection.customer_id),
+        "branch_id": judged.branch_id,
+        "campaign": draft.campaign.code,
+        "campaign_version": draft.campaign.version,
+        "control_share_bp": draft.campaign.control_share_bp,
+        "arm": str(opening.arm),
+        "assigned": opening.assigned,
+        "state": str(opening.state),
+        "reason": opening.reason,
+        "channel": opening.route.channel if opening.route else None,
+        "business_date": detection.business_date,
+        "window_ends_on": add_business_days(detection.business_date, draft.campaign.window_business_days),
+        "late": detection.late,
+        "opened_at": draft.now,
+        "escalates_at": opening.escalates_at,
+        "expires_at": opening.expires_at,
+        "due": _due(judged),
+        "task_id": judged.task_id,
+    }
+
+
+def _due(judged: Judged) -> datetime:
+    """The clock runs for all; only `open` escalates (X10)."""
+    opening = judged.opening
+    return opening.escalates_at if opening.state is OpportunityState.OPEN else opening.expires_at
+
+
+def _rejudged(judged: Judged) -> tuple[object, ...]:
+    opening = judged.opening
+    channel = opening.route.channel if opening.route else None
+    return (
+        judged.draft.opportunity_id,
+        str(opening.state),
+        opening.reason,
+        opening.assigned,
+        str(opening.arm),
+        channel,
+        judged.branch_id,
+        _due(judged),
+        judged.task_id,
+    )
+
+
+async def _write_tasks(tx: Transaction, judged: Sequence[Judged]) -> None:
+    rows = [
+        {
+            "id": j.new_task.id,
+            "customer_id": j.draft.customer_id,
+            "branch_id": j.branch_id,
+            "campaign": j.draft.campaign.code,
+            "family": j.draft.campaign.family,
+            "channel": j.opening.route.channel,
+            "employee_id": j.opening.route.employee_id,
+            "contact_id": j.new_task.contact_id,
+            "state": "open",
+            "escalated": False,
+            "business_date": j.draft.business_date,
+            "created_at": j.draft.now,
+            "due_at": j.opening.expires_at,
+        }
+        for j in judged
+        if j.new_task is not None and j.opening.route is not None
+    ]
+    await insert_rows(tx.conn, "task", rows)
+
+
+def _announce(tx: Transaction, judged: Sequence[Judged], detections: dict[UUID, UUID]) -> None:
+    for j in judged:
+        draft, opening = j.draft, j.opening
+        opened = OpportunityOpened(
+            customer_id=draft.customer_id,
+            opportunity_id=draft.opportunity_id,
+            detection_id=detections[draft.opportunity_id],
+            state=opening.state,
+            reason=opening.reason,
+            escalates_at=opening.escalates_at,
+            expires_at=opening.expires_at,
+        )
+        tx.emit(opened, time=draft.now)
+        if j.task_id is not None and opening.route is not None:
+            assigned = OpportunityAssigned(
+                customer_id=draft.customer_id,
+                opportunity_id=draft.opportunity_id,
+                task_id=j.task_id,
+                channel=opening.route.channel,
+                employee_id=opening.route.employee_id,
+            )
+            tx.emit(assigned, time=draft.now)

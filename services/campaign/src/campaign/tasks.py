@@ -1,0 +1,196 @@
+"""Tasks: who is to contact whom. Claimed before the contact, completed with what came of it."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Literal
+from uuid import UUID
+
+import asyncpg
+
+from attune_contracts.campaign import ContactMade
+from attune_service_kit.auth import Caller
+from attune_service_kit.database import Transaction
+from attune_service_kit.errors import Conflict, Forbidden, NotFound
+from campaign import contacts
+from campaign.opportunities import act
+from campaign.plans import Plans
+from campaign.texts import NO_CONSENT, POLICY
+from campaign.visibility import parameters, visible
+
+Disposition = Literal["reached", "not_reached", "refused", "promised"]
+TaskState = Literal["open", "claimed", "done", "closed"]
+
+# The queue's staff see to the app's messages too: they belong to no single employee.
+QUEUE_CHANNELS = frozenset({"call_centre", "mobile"})
+
+
+class TaskTaken(Conflict):
+    """The task is claimed by somebody else, done or closed."""
+
+    code = "task_not_available"
+
+
+class ContactRefused(Conflict):
+    """The contact policy, or the customer's will, forbids the contact now."""
+
+    code = "contact_refused"
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task as its employee sees it."""
+
+    id: UUID
+    customer_id: UUID
+    branch_id: str | None
+    campaign: str
+    channel: str
+    employee_id: str | None
+    state: str
+    disposition: str | None
+    escalated: bool
+    claimed_by: str | None
+    business_date: date
+    created_at: datetime
+    due_at: datetime
+    opportunity_ids: list[UUID]
+
+
+@dataclass(frozen=True)
+class TaskFilter:
+    """Which tasks to list; None asks nothing."""
+
+    employee_id: str | None = None
+    channel: str | None = None
+    state: str | None = None
+
+
+_LIST = f"""
+SELECT t.*, ARRAY(SELECT o.id FROM opportunity o WHERE o.task_id = t.id ORDER BY o.id) AS opportunity_ids
+FROM task t
+WHERE {visible("t", 1)}
+  AND ($4::text IS NULL OR t.employee_id = $4) AND ($5::text IS NULL OR t.channel = $5)
+  AND ($6::text IS NULL OR t.state = $6) AND ($7::uuid IS NULL OR t.id > $7)
+ORDER BY t.id LIMIT $8"""  # noqa: S608 - a condition of ours
+_ONE = f"""
+SELECT t.*, ARRAY(SELECT o.id FROM opportunity o WHERE o.task_id = t.id ORDER BY o.id) AS opportunity_ids
+FROM task t WHERE {visible("t", 1)} AND t.id = $4 FOR UPDATE OF t"""  # noqa: S608 - a condition of ours
+_CONSENT = "SELECT granted FROM proj_consent WHERE customer_id = $1 AND purpose = 'marketing_contact'"
+
+
+async def list_tasks(
+    conn: asyncpg.Connection, caller: Caller, wanted: TaskFilter, after: UUID | None, limit: int
+) -> list[Task]:
+    """Tasks in the caller's scope, oldest first; a relationship manager sees their own book only."""
+    employee = caller.subject if "relationship_manager" in caller.roles else wanted.employee_id
+    rows = await conn.fetch(_LIST, *parameters(caller.scope), employee, wanted.channel, wanted.state, after, limit)
+    return [_task(row) for row in rows]
+
+
+def may_act(caller: Caller, channel: str, employee_id: str | None) -> bool:
+    """Whether the caller may work on such a task: its manager, the head of the branch, or the queue's staff."""
+    if "relationship_manager" in caller.roles and employee_id == caller.subject:
+        return True
+    if "branch_manager" in caller.roles:
+        return True
+    return "call_centre" in caller.roles and channel in QUEUE_CHANNELS
+
+
+async def claim(tx: Transaction, plan: Plans, caller: Caller, task_id: UUID, zone: str) -> Task:
+    """Take a task: its contact is reserved afresh for 15 minutes. NotFound, Forbidden, TaskTaken, ContactRefused."""
+    row = await _lock(tx, caller, task_id)
+    if row["state"] != "open" and not (row["state"] == "claimed" and row["claimed_by"] == caller.subject):
+        raise _taken(row)
+    await _renew(tx, plan, row, zone)
+    await tx.conn.execute("UPDATE task SET state = 'claimed', claimed_by = $2 WHERE id = $1", task_id, caller.subject)
+    await tx.audit("task.claimed", "task", task_id)
+    return _task(dict(row) | {"state": "claimed", "claimed_by": caller.subject})
+
+
+async def complete(
+    tx: Transaction, plan: Plans, caller: Caller, task_id: UUID, disposition: Disposition, zone: str
+) -> Task:
+    """Say what came of it: the contact is confirmed or released, its opportunities are acted on.
+
+    An open task is claimed on the way. NotFound, Forbidden, TaskTaken, ContactRefused.
+    """
+    row = await _lock(tx, caller, task_id)
+    if row["state"] == "open":
+        await _renew(tx, plan, row, zone)
+    elif row["state"] != "claimed" or row["claimed_by"] != caller.subject:
+        raise _taken(row)
+    await _settle_contact(tx, plan, row, disposition)
+    await act(tx, row["opportunity_ids"], disposition, tx.now)
+    await tx.conn.execute(
+        "UPDATE task SET state = 'done', disposition = $2, completed_at = $3, claimed_by = $4 WHERE id = $1",
+        task_id,
+        disposition,
+        tx.now,
+        caller.subject,
+    )
+    await tx.audit("task.completed", "task", task_id, detail={"disposition": disposition})
+    return _task(dict(row) | {"state": "done", "disposition": disposition, "claimed_by": caller.subject})
+
+
+async def _lock(tx: Transaction, caller: Caller, task_id: UUID) -> Any:
+    row = await tx.conn.fetchrow(_ONE, *parameters(caller.scope), task_id)
+    if row is None:
+        raise NotFound("there is no such task", "任务不存在")
+    if not may_act(caller, row["channel"], row["employee_id"]):
+        raise Forbidden("this task is somebody else's", "该任务不属于您")
+    return row
+
+
+async def _renew(tx: Transaction, plan: Plans, row: Any, zone: str) -> None:
+    if await tx.conn.fetchval(_CONSENT, row["customer_id"]) is not True:
+        raise ContactRefused(NO_CONSENT["en"], NO_CONSENT["zh"], reason="no_consent")
+    reason = await _reserve(tx, plan, row, zone)
+    if reason is not None:
+        raise ContactRefused(POLICY[reason]["en"], POLICY[reason]["zh"], reason=reason)
+
+
+async def _reserve(tx: Transaction, plan: Plans, row: Any, zone: str | None) -> str | None:
+    wish = await _wish(tx, row)
+    return (await contacts.reserve(tx.conn, plan.policy, [wish], zone=zone))[0]
+
+
+async def _wish(tx: Transaction, row: Any) -> contacts.Wish:
+    contact = await tx.conn.fetchrow(
+        "SELECT campaign, step, opportunity_id FROM contact WHERE id = $1", row["contact_id"]
+    )
+    return contacts.Wish(
+        id=row["contact_id"],
+        customer_id=row["customer_id"],
+        branch_id=row["branch_id"],
+        channel=row["channel"],
+        at=tx.now,
+        campaign=contact["campaign"],
+        step=contact["step"],
+        opportunity_id=contact["opportunity_id"],
+    )
+
+
+async def _settle_contact(tx: Transaction, plan: Plans, row: Any, disposition: Disposition) -> None:
+    if disposition == "not_reached":
+        await contacts.release(tx.conn, [row["contact_id"]])
+        return
+    # Taking the lock again: a reservation that lapsed meanwhile may have been given to somebody else.
+    beyond = await _reserve(tx, plan, row, None) is not None
+    await contacts.confirm(tx.conn, row["contact_id"], disposition, tx.now, beyond=beyond)
+    tx.emit(
+        ContactMade(
+            customer_id=row["customer_id"],
+            contact_id=row["contact_id"],
+            opportunity_id=row["opportunity_ids"][0] if row["opportunity_ids"] else None,
+            channel=row["channel"],
+            disposition=disposition,
+        )
+    )
+
+
+def _taken(row: Any) -> TaskTaken:
+    return TaskTaken("the task is not available any more", "任务已不可用", state=row["state"])
+
+
+def _task(row: Any) -> Task:
+    return Task(**{name: row[name] for name in Task.__dataclass_fields__})
