@@ -5,11 +5,12 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from eventing.cool_down import Hit, is_reversed, raised
 from eventing.judging import Movement, Raised, Rule, Subject
 from eventing.own_history import months_before
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 DAY0 = date(2024, 1, 1).toordinal()
 RULE = Rule("large-deposit", cooldown_days=0, lateness_days=3)

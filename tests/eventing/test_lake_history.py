@@ -10,10 +10,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import duckdb
 import pyarrow as pa
 import pytest
+
 from attune_contracts.datasets import TRANSACTIONS
 from attune_contracts.identifiers import account_id, customer_id
 from attune_service_kit.lake_schema import arrow_schema
@@ -88,9 +90,7 @@ def as_movement(row: Row, kind: str) -> Movement:
     credit = row["direction"] == "credit"
     reverses = None if row["reverses"] is None else str(row["reverses"])
     candidate = credit and kind == "demand" and not flags and reverses is None
-    import uuid
-
-    account = uuid.UUID(str(row["account_id"])).bytes
+    account = UUID(str(row["account_id"])).bytes
     return Movement(
         day.toordinal(), str(row["posting_id"]), amount if credit else -amount, candidate, reverses, account
     )
@@ -106,7 +106,7 @@ def invented(seed: int) -> tuple[list[Row], list[tuple[str, str, str, int]]]:
         mine = [(str(account_id("t", f"{person}-{kind}")), kind) for kind in ("demand", "time", "wealth")]
         owners += [(account, customer, kind, draw.choice((0, 0, 5000))) for account, kind in mine]
         for number in range(draw.randint(1, 120)):
-            account, kind = draw.choice([*mine, mine[0], mine[0]])
+            account, _ = draw.choice([*mine, mine[0], mine[0]])
             day = date(2024, 1, 1) + timedelta(draw.randint(0, 420) if number else 0)
             net = draw.choice((-1, 1, 1)) * int(draw.lognormvariate(6, 1.5) + 1)
             flags = [draw.choice(FLAGS)] if draw.random() < 0.2 else []
@@ -146,7 +146,9 @@ def test_lake_and_stream_give_the_same_detections_and_the_same_bytes(seed: int, 
         if rule.lateness_days == 0 and arrival != in_order(rows):
             continue
         standing, states = stream(arrival, owners, rule)
-        assert {c: sorted(s) for c, s in standing.items() if s} == {c: sorted(h.key for h in j) for c, j in judged.items()}
+        assert {c: sorted(s) for c, s in standing.items() if s} == {
+            c: sorted(h.key for h in j) for c, j in judged.items()
+        }
         rebuilt = dict(lake_history.subjects(con, rule))
         assert {c: s.pack() for c, s in rebuilt.items()} == {c: s.pack() for c, s in states.items()}
     assert sum(map(len, judged.values())) > 5

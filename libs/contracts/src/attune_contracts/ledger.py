@@ -59,3 +59,5 @@ class TransactionPosted(CustomerData):
     reverses: BankId | None = None
     account_kind: AccountKind = AccountKind.DEMAND
     origin: Literal["live", "replay"] = "live"
+    # The replay that sent it: what an abandoned replay left on the stream is no longer applied.
+    run: UUID | None = None

@@ -121,14 +121,14 @@ class Subject:
     @staticmethod
     def unpack(packed: bytes) -> "Subject":
         """The subject behind its bytes."""
-        first, last, upto, base, deltas, nets, anchor, credits, reversals = msgpack.unpackb(packed)
+        first, last, upto, base, deltas, nets, anchor, judged, reversals = msgpack.unpackb(packed)
         days, day = [], upto
         for delta in deltas:
             day += delta
             days.append(day)
         return Subject(
             OwnHistory(first, last, upto, base, days, nets),
-            [Credit(last - back, *rest) for back, *rest in credits],
+            [Credit(last - back, *rest) for back, *rest in judged],
             [(last - back, key) for back, key in reversals],
             (anchor[0], anchor[1]),
         )
@@ -187,9 +187,7 @@ class Subject:
     def _reversed(self, credit: Place, by: int | None = None) -> bool:
         return any(key == credit[1] and credit[0] <= day and (by is None or day <= by) for day, key in self.reversals)
 
-    def _judge_from(
-        self, start: Place, new: Credit | None, rule: Rule, opening: int, *, late: bool
-    ) -> list[Verdict]:
+    def _judge_from(self, start: Place, new: Credit | None, rule: Rule, opening: int, *, late: bool) -> list[Verdict]:
         verdicts: list[Verdict] = []
         last = self.anchor
         for credit in self.credits:
@@ -202,9 +200,7 @@ class Subject:
                         verdicts.append(Withdrawn(credit.key, credit.day, "late_posting"))
                     elif not self._reversed(credit.place):
                         known_late = late or credit is not new
-                        verdicts.append(
-                            Raised(credit.key, credit.day, credit.amount, credit.account, mean, known_late)
-                        )
+                        verdicts.append(Raised(credit.key, credit.day, credit.amount, credit.account, mean, known_late))
             if credit.raised:
                 last = credit.place
         return verdicts

@@ -1,6 +1,7 @@
-"""The same trigger on the lake: detections and keyed states of every customer in DuckDB (X34). For jobs and the CLI only.
+"""The same trigger on the lake: detections and keyed states of every customer in DuckDB (X34). For jobs and the CLI.
 
-The connection holds `transactions` (the dataset) and `account_owner(account_id, customer_id, kind, opening_balance_minor)`.
+The connection holds `transactions` (the dataset) and `account_owner` (account_id, customer_id, kind,
+opening_balance_minor).
 """
 
 from collections import defaultdict
@@ -67,21 +68,21 @@ def subjects(con: duckdb.DuckDBPyConnection, rule: Rule) -> Iterator[tuple[str, 
     judged = judge(con, rule)
     cursor = con.execute(model("histories"), {"lateness": rule.lateness_days, "months": rule.months})
     while rows := cursor.fetchmany(CHUNK):
-        for customer, first, last, upto, cut, base, days, nets, credits in rows:
+        for customer, first, last, upto, cut, base, days, nets, retained in rows:
             history = OwnHistory(
                 first + EPOCH, last + EPOCH, upto + EPOCH, base, [d + EPOCH for d in days or ()], nets or []
             )
             subject = Subject(history)
-            _open_ends(subject, judged.get(customer, Judged()), cut + EPOCH, credits or [])
+            _open_ends(subject, judged.get(customer, Judged()), cut + EPOCH, retained or [])
             yield customer, subject
 
 
-def _open_ends(subject: Subject, judged: Judged, cut: int, credits: list[dict[str, object]]) -> None:
+def _open_ends(subject: Subject, judged: Judged, cut: int, retained: list[dict[str, object]]) -> None:
     """What a late posting may still change: credits and reversals from `cut` on, the last raised credit before."""
     chosen = {hit.key for hit in judged.raised}
     subject.credits = [
         Credit(_int(c["day"]) + EPOCH, str(c["key"]), _int(c["amount"]), UUID(str(c["account"])).bytes)
-        for c in credits
+        for c in retained
     ]
     for credit in subject.credits:
         credit.raised = credit.key in chosen

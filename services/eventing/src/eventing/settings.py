@@ -12,7 +12,6 @@ class EventingSettings(ServiceSettings):
 
     ledger_nats_user: str | None = Field(default=None, description="The producer of the ledger's events")
     ledger_nats_password: SecretStr | None = None
-    subjects_in_memory: int = Field(default=20_000, ge=1, description="Decoded histories each worker keeps")
     base_currency: str | None = Field(
         default=None, pattern=r"^[A-Z]{3}$", description="Unset: the currency of most deposit accounts"
     )

@@ -4,11 +4,12 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from attune_service_kit.tables import kit_tables
 from sqlalchemy import BigInteger, Boolean, Column, DateTime, Index, LargeBinary, SmallInteger, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
+
+from attune_service_kit.tables import kit_tables
 
 
 class Table(SQLModel, registry=registry()):
@@ -55,13 +56,15 @@ class Trigger(Table, table=True):
 
 
 class LedgerPartition(Table, table=True):
-    """One partition of the ledger's stream: the epoch of its states, the largest business day seen."""
+    """One partition of the ledger's stream: the epoch of its states, how far it has come, the replay that counts."""
 
     __tablename__ = "ledger_partition"
 
     partition: int = Field(sa_column=_small(primary_key=True))
     epoch: int = Field(default=0, sa_column=_big())
     business_date: date | None = None
+    event_time: datetime | None = Field(default=None, sa_column=_moment(nullable=True))
+    run: UUID | None = None
     beyond_watermark: int = Field(default=0, sa_column=_big())
 
 
@@ -98,6 +101,15 @@ class AccountOwner(Table, table=True):
     kind: str = Field(sa_column=_text())
     branch_id: str | None = Field(default=None, sa_column=_text(nullable=True))
     opening_balance_minor: int = Field(default=0, sa_column=_big())
+
+
+class OwnerVersion(Table, table=True):
+    """The newest profile version applied for a customer: an older one is ignored (X7)."""
+
+    __tablename__ = "owner_version"
+
+    customer_id: UUID = Field(primary_key=True)
+    version: int = Field(sa_column=_big())
 
 
 class BranchScope(Table, table=True):

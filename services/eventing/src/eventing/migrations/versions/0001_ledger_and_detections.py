@@ -5,8 +5,9 @@ Revision ID: 0001
 
 import sqlalchemy as sa
 from alembic import op
-from attune_service_kit.migrations import create_kit_tables, drop_kit_tables
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
+
+from attune_service_kit.migrations import create_kit_tables, drop_kit_tables
 
 revision = "0001"
 down_revision = None
@@ -87,6 +88,8 @@ def _state() -> None:
         _partition(primary_key=True),
         sa.Column("epoch", sa.BigInteger, nullable=False, server_default="0"),
         sa.Column("business_date", sa.Date),
+        _moment("event_time", nullable=True),
+        sa.Column("run", UUID),
         sa.Column("beyond_watermark", sa.BigInteger, nullable=False, server_default="0"),
     )
     op.bulk_insert(table, [{"partition": number} for number in range(8)])
@@ -113,6 +116,7 @@ def _state() -> None:
         sa.Column("opening_balance_minor", sa.BigInteger, nullable=False, server_default="0"),
     )
     op.create_index("account_owner_customer", "account_owner", ["customer_id"])
+    op.create_table("owner_version", _uuid("customer_id", primary_key=True), _big("version"))
     op.create_table("branch_scope", _text("ancestor", primary_key=True), _text("branch", primary_key=True))
 
 
@@ -184,8 +188,8 @@ def _detections() -> None:
 def downgrade() -> None:
     """Drop everything."""
     for name in (
-        "replay_gate", "detection", "posting", "intake_pending", "intake", "branch_scope", "account_owner",
-        "base_currency", "keyed_state", "ledger_partition", "trigger",
+        "replay_gate", "detection", "posting", "intake_pending", "intake", "branch_scope", "owner_version",
+        "account_owner", "base_currency", "keyed_state", "ledger_partition", "trigger",
     ):  # fmt: skip
         op.drop_table(name)
     drop_kit_tables(op)

@@ -1,0 +1,1 @@
+"""Heavy work of eventing, each in a process of its own (X29)."""

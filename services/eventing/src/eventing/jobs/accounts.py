@@ -1,0 +1,72 @@
+"""After an import of customer-360: whose the accounts are, and which branch lies under which."""
+
+from typing import Any
+from uuid import UUID
+
+import duckdb
+
+from attune_contracts.identifiers import partition
+from attune_service_kit import lake_sql
+from attune_service_kit.database import Transaction
+from attune_service_kit.jobs import JobContext
+from eventing import accounts
+from eventing.settings import EventingSettings
+
+CHUNK = 100_000
+
+_OWNERS = """
+SELECT a.account_id, a.source_id, a.customer_id, a.kind, coalesce(p.branch_id, a.branch_id), a.opening_balance_minor
+FROM accounts a LEFT JOIN parties p USING (customer_id)"""
+_CURRENCY = """
+SELECT currency FROM accounts WHERE kind IN ('demand', 'time')
+GROUP BY currency ORDER BY count(*) DESC, currency LIMIT 1"""
+_SCOPE = """
+WITH RECURSIVE above(ancestor, branch) AS (
+    SELECT branch_id, branch_id FROM branches
+    UNION
+    SELECT b.parent_id, a.branch FROM above a JOIN branches b ON b.branch_id = a.ancestor WHERE b.parent_id IS NOT NULL
+)
+SELECT ancestor, branch FROM above"""
+_ADOPT = "INSERT INTO base_currency (id, currency) VALUES (1, $1) ON CONFLICT DO NOTHING"
+
+
+async def run(job: JobContext) -> dict[str, Any]:
+    """Params: none; reads the newest `accounts`, `parties` and `branches`. Result: `{accounts, changed}`."""
+    settings = job.runtime.settings
+    assert isinstance(settings, EventingSettings)  # noqa: S101 - the service declares it
+    with lake_sql.connect(job.runtime.lake, settings) as con:
+        lake_sql.register(con, job.runtime.lake, "accounts", "parties", "branches")
+        async with job.transaction() as tx:
+            total, changed = await _owners(tx, con)
+            await _branches(tx, con)
+            currency = settings.base_currency or _first(con, _CURRENCY)
+            if currency is not None:
+                await tx.conn.execute(_ADOPT, currency)
+    return {"accounts": total, "changed": changed}
+
+
+async def _owners(tx: Transaction, con: duckdb.DuckDBPyConnection) -> tuple[int, int]:
+    total = changed = 0
+    cursor = con.cursor().execute(_OWNERS)
+    partitions: dict[str, int] = {}
+    while rows := cursor.fetchmany(CHUNK):
+        for row in rows:
+            if row[2] not in partitions:
+                partitions[row[2]] = partition(row[2])
+        owners = [
+            (UUID(a), s, UUID(c), partitions[c], kind, branch, opening) for a, s, c, kind, branch, opening in rows
+        ]
+        total += len(owners)
+        changed += await accounts.merge(tx.conn, owners)
+    return total, changed
+
+
+async def _branches(tx: Transaction, con: duckdb.DuckDBPyConnection) -> None:
+    rows = con.execute(_SCOPE).fetchall()
+    await tx.conn.execute("DELETE FROM branch_scope")
+    await tx.conn.copy_records_to_table("branch_scope", records=rows, columns=("ancestor", "branch"))
+
+
+def _first(con: duckdb.DuckDBPyConnection, sql: str) -> str | None:
+    row = con.execute(sql).fetchone()
+    return None if row is None else str(row[0])

@@ -1,0 +1,265 @@
+"""Replay: state as of the first day, then the lake's postings once more through the stream, in business order (X4)."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import duckdb
+import orjson
+
+from attune_contracts.envelope import nats_subject
+from attune_contracts.identifiers import posting_event_id
+from attune_contracts.ledger import TransactionPosted
+from attune_service_kit import clock
+from attune_service_kit.failpoints import failpoint
+from attune_service_kit.jobs import JobContext
+from attune_service_kit.messaging import Broker, Message, Stored
+from eventing import moments, replays
+from eventing.jobs import day_close, rebuild, workbench
+
+# How far the publisher may run ahead of the workers: business time then stays close together in all partitions.
+AHEAD = 4_000
+CHUNK = 500
+# A lost acknowledgement may reorder a chunk's postings. A chunk of so few days stays inside the least lateness.
+CHUNK_DAYS = 3
+POLL = 0.02
+GATE_POLL = 0.2
+LONGEST_PAUSE = 5.0
+
+_POSTINGS = """
+SELECT t.posting_id, t.account_id, o.customer_id, o.partition, o.kind AS account_kind, t.business_date,
+       epoch_us(t.booked_at) AS booked_us, t.direction, t.amount_minor, t.currency, t.kind, t.channel, t.flags,
+       t.reverses
+FROM transactions t INNER JOIN account_owner o USING (account_id)
+WHERE t.business_date BETWEEN $first AND $last
+ORDER BY t.business_date, t.booked_at NULLS FIRST, t.posting_id"""
+_COUNT = """
+SELECT count(o.account_id), count(*) - count(o.account_id)
+FROM transactions t LEFT JOIN account_owner o USING (account_id)
+WHERE t.business_date BETWEEN $first AND $last"""
+_APPLIED = "SELECT consumer, last_seq FROM position WHERE consumer LIKE 'LEDGER.%'"
+
+Row = tuple[Any, ...]
+
+
+@dataclass
+class Progress:
+    """How far the replay has come."""
+
+    total: int
+    done: int = 0
+    sent: dict[int, int] = field(default_factory=dict)  # partition → stream sequence of its last posting
+    marks: list[tuple[int, dict[int, int]]] = field(default_factory=list)  # count published, `sent` at that time
+
+
+async def run(job: JobContext) -> dict[str, Any]:
+    """Params: `from`, `to` (ISO dates), `rebuild`, `speed` ("max" or postings a second).
+
+    Result: `{postings, unknown_owners, detections: {TRIGGER: {count, subjects, first}}, events_per_second}`.
+    """
+    with workbench.opened(job.runtime) as con:
+        replay = Replay(job, con, date.fromisoformat(job.params["from"]), date.fromisoformat(job.params["to"]))
+        return await replay.run()
+
+
+class Replay:
+    """One run. Killed, it goes on with the day it was at: its event ids are the same, so nothing counts twice."""
+
+    def __init__(self, job: JobContext, con: duckdb.DuckDBPyConnection, first: date, last: date) -> None:
+        self.job, self.con, self.first, self.last = job, con, first, last
+        self.zone = job.runtime.settings.zone
+        self.speed = job.params.get("speed", "max")
+
+    async def run(self) -> dict[str, Any]:
+        """Prepare once, publish, follow, report."""
+        if self.job.cursor is None:
+            await self._prepare()
+        else:
+            await workbench.load_owners(self.con, self.job.runtime)
+        row = self.con.execute(_COUNT, {"first": self.first, "last": self.last}).fetchone()
+        total, unknown = row if row is not None else (0, 0)
+        started = time.monotonic()
+        progress = Progress(total)
+        broker = await self.job.broker(user="ledger")
+        await self._publish(broker, progress)
+        await self._close_day(progress, self.last)
+        seconds = time.monotonic() - started
+        async with self.job.transaction() as tx:
+            await replays.withdraw_unconfirmed(tx, self.first, self.last)
+            found = await replays.summary(tx.conn, self.first, self.last)
+        return {
+            "postings": total,
+            "unknown_owners": unknown,
+            "detections": found,
+            "events_per_second": round(progress.done / seconds, 1) if seconds else 0.0,
+        }
+
+    async def _prepare(self) -> None:
+        """State of the days before, and every detection of the range unconfirmed until found again: one transaction."""
+        await day_close.publish(self.job, self.con)
+        with_rebuild = self.job.params.get("rebuild", True)
+        rebuilt = await rebuild.compute(self.job, self.con, self.first)
+        async with self.job.transaction() as tx:
+            if with_rebuild:
+                await rebuild.swap(tx, rebuilt, run=self.job.id)
+            else:
+                await replays.take_over(tx.conn, self.job.id)
+            await replays.unconfirm(tx.conn, self.first, self.last)
+            self.job.cursor = {"day": self.first.isoformat()}
+        await self.job.progress(0, None, "states rebuilt")
+
+    async def _publish(self, broker: Broker, progress: Progress) -> None:
+        assert self.job.cursor is not None  # noqa: S101 - set by `_prepare`
+        start = date.fromisoformat(self.job.cursor["day"])
+        progress.done = self._count_before(start)
+        open_day: date | None = None
+        pace = _Pace(self.speed)
+        for chunk in self._chunks(start):
+            day = chunk[0][5]
+            if open_day is None or day > open_day:
+                open_day = await self._gate(progress, day)
+            await self._ahead(progress)
+            await pace.wait(len(chunk))
+            await self._send(broker, chunk, progress)
+            progress.done += len(chunk)
+            async with self.job.transaction():
+                self.job.cursor = {"day": day.isoformat()}
+            failpoint("replay.chunk")
+            await self.job.progress(progress.done, progress.total, f"up to {chunk[-1][5]}")
+
+    def _chunks(self, start: date) -> Iterator[list[Row]]:
+        """The postings in order, cut at CHUNK postings and CHUNK_DAYS days, and wherever the gate closes."""
+        cursor = self.con.cursor().execute(_POSTINGS, {"first": start, "last": self.last})
+        chunk: list[Row] = []
+        while rows := cursor.fetchmany(5_000):
+            for row in rows:
+                if chunk and (
+                    len(chunk) == CHUNK
+                    or row[5] - chunk[0][5] >= timedelta(CHUNK_DAYS)
+                    or (self._gated and row[5] != chunk[0][5])
+                ):
+                    yield chunk
+                    chunk = []
+                chunk.append(row)
+        if chunk:
+            yield chunk
+
+    @property
+    def _gated(self) -> bool:
+        return self.job.params.get("through") is not None
+
+    def _count_before(self, start: date) -> int:
+        row = self.con.execute(_COUNT, {"first": self.first, "last": start - timedelta(1)}).fetchone()
+        return int(row[0]) if row is not None else 0
+
+    async def _gate(self, progress: Progress, day: date) -> date:
+        """Wait until the gate lets this day through; return the last open day."""
+        closed: date | None = None
+        while True:
+            async with self.job.runtime.worker_database.pool.acquire() as conn:
+                through = await replays.gate(conn, self.job.id)
+            if through is None:
+                return self.last
+            if day <= through:
+                return through
+            if closed != through:
+                await self._close_day(progress, through)
+                await self.job.progress(progress.done, progress.total, f"waiting after {through}")
+                closed = through
+            await asyncio.sleep(GATE_POLL)
+
+    async def _send(self, broker: Broker, chunk: list[Row], progress: Progress) -> None:
+        """Publish a chunk until the stream has it all; a full or absent stream is waited for."""
+        left = [(row[3], self._message(row)) for row in chunk]
+        pause = 0.1
+        while left:
+            outcomes = await broker.publish_window([message for _, message in left])
+            failed = []
+            for (partition, message), outcome in zip(left, outcomes, strict=True):
+                if isinstance(outcome, Stored):
+                    progress.sent[partition] = max(progress.sent.get(partition, 0), outcome.seq)
+                else:
+                    failed.append((partition, message))
+            left = failed
+            if left:
+                await self.job.progress(progress.done, progress.total, "the stream takes no more for now")
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE)
+
+    def _message(self, row: Row) -> Message:
+        (posting_id, account, customer, partition, account_kind, day, booked_us, direction, amount, currency, kind,
+         channel, flags, reverses) = row  # fmt: skip
+        booked = None if booked_us is None else datetime.fromtimestamp(booked_us / 1e6, UTC)
+        event_id = str(posting_event_id(str(self.job.id), posting_id))
+        event = {
+            "specversion": "1.0",
+            "id": event_id,
+            "source": "ledger",
+            "type": TransactionPosted.TYPE,
+            "subject": customer,
+            "time": booked or moments.noon(day, self.zone),
+            "datacontenttype": "application/json",
+            "dataschema": TransactionPosted.TYPE,
+            "data": {
+                "posting_id": posting_id,
+                "account_id": account,
+                "customer_id": customer,
+                "business_date": day,
+                "booked_at": booked,
+                "direction": direction,
+                "amount_minor": amount,
+                "currency": currency,
+                "kind": kind,
+                "channel": channel,
+                "flags": flags,
+                "reverses": reverses,
+                "account_kind": account_kind,
+                "origin": "replay",
+                "run": str(self.job.id),
+            },
+        }
+        return Message(
+            nats_subject(TransactionPosted.TYPE, partition), orjson.dumps(event), event_id, "LEDGER",
+            correlation_id=str(self.job.id),
+        )  # fmt: skip
+
+    async def _ahead(self, progress: Progress) -> None:
+        """Wait while more than AHEAD postings are published and not applied."""
+        progress.marks.append((progress.done, dict(progress.sent)))
+        while progress.done - progress.marks[0][0] > AHEAD:
+            await self._until_applied(progress.marks.pop(0)[1])
+
+    async def _until_applied(self, sent: dict[int, int]) -> None:
+        while not await self._applied(sent):  # noqa: ASYNC110 - another process tells by its rows only
+            await asyncio.sleep(POLL)
+
+    async def _applied(self, sent: dict[int, int]) -> bool:
+        """Whether the workers have passed these sequences."""
+        rows = await self.job.runtime.worker_database.pool.fetch(_APPLIED)
+        positions = {row["consumer"]: row["last_seq"] for row in rows}
+        return all(positions.get(f"LEDGER.p{partition}", 0) >= seq for partition, seq in sent.items())
+
+    async def _close_day(self, progress: Progress, day: date) -> None:
+        """Wait until everything published has been applied, then move business time to the day's end."""
+        await self._until_applied(progress.sent)
+        end = moments.end_of(day, self.zone)
+        if self.job.runtime.clock.kind == "events":
+            async with self.job.transaction() as tx:
+                if end > tx.now:
+                    await clock.advance(self.job.runtime, tx, end)
+
+
+class _Pace:
+    """Spreads postings over wall time: so many a second, or as fast as they are taken."""
+
+    def __init__(self, speed: str | float) -> None:
+        self._seconds = 0.0 if speed == "max" else 1 / float(speed)
+        self._next = time.monotonic()
+
+    async def wait(self, count: int) -> None:
+        """Return when the next `count` postings may go."""
+        await asyncio.sleep(max(0.0, self._next - time.monotonic()))
+        self._next = max(self._next, time.monotonic()) + count * self._seconds

@@ -1,0 +1,54 @@
+"""The import of `transactions`: the bank's file becomes months of the lake; keyed state is not touched (X3, X4)."""
+# ruff: noqa: S608 - the statements are made of names that this package chose
+
+import asyncio
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from attune_contracts.eventing import TransactionsPublished
+from attune_service_kit.files import engine
+from attune_service_kit.files.mapping import load_mapping
+from attune_service_kit.jobs import JobContext
+from eventing.jobs import workbench
+
+DATASET = "transactions"
+
+
+async def run(job: JobContext) -> dict[str, Any]:
+    """Params: `import_id`, `mapping`, `folder`. The same file twice adds nothing.
+
+    Result: `{datasets: {transactions: {read, accepted, rejected, unchanged, unknown_accounts}}, rejects_file,
+    import_id}`.
+    """
+    import_id = UUID(job.params["import_id"])
+    mapping = load_mapping(job.params["mapping"])
+    rejects = job.runtime.settings.scratch / "rejects" / str(import_id)
+    async with workbench.only_writer(job.runtime):
+        with workbench.opened(job.runtime) as con:
+            prepared = await asyncio.to_thread(
+                engine.prepare, mapping, Path(job.params["folder"]), DATASET, con, rejects
+            )
+            await job.progress(1, 3, f"{prepared.accepted} postings read")
+            pointers, added = await asyncio.to_thread(workbench.add, con, job.runtime, prepared.relation)
+            await job.progress(2, 3, f"{added} postings added")
+            await workbench.load_owners(con, job.runtime)
+            unknown = con.execute(
+                f"SELECT count(*) FROM {prepared.relation} ANTI JOIN account_owner USING (account_id)"
+            ).fetchone()
+            async with job.transaction() as tx:
+                # Nothing added: the import is told all the same, whoever waits for it goes on.
+                told = pointers or job.runtime.lake.pointers(DATASET)[-1:]
+                tx.emit(*(TransactionsPublished(pointer=pointer, import_id=import_id) for pointer in told))
+    counts = {
+        "read": prepared.read,
+        "accepted": prepared.accepted,
+        "rejected": prepared.rejected,
+        "unchanged": prepared.accepted - added,
+        "unknown_accounts": unknown[0] if unknown else 0,
+    }
+    return {
+        "datasets": {DATASET: counts},
+        "rejects_file": str(prepared.rejects_file) if prepared.rejects_file else None,
+        "import_id": str(import_id),
+    }

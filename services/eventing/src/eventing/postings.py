@@ -1,0 +1,50 @@
+"""A posting of the ledger as the rules see it."""
+
+from collections.abc import Mapping
+from datetime import date
+from functools import lru_cache
+from typing import Any
+
+from pydantic import ValidationError
+
+from attune_contracts.ledger import AccountKind, Direction, TransactionPosted
+from eventing.judging import Movement
+
+DEPOSITS = frozenset({AccountKind.DEMAND, AccountKind.TIME})
+
+
+class UnreadablePosting(Exception):
+    """The event's data does not meet the contract; the message names the fields, never their content."""
+
+
+def read(data: Mapping[str, Any]) -> TransactionPosted:
+    """The posting behind an event's data. Tolerant: unknown fields are ignored. Raises UnreadablePosting."""
+    try:
+        return TransactionPosted.model_validate(data, extra="ignore")
+    except ValidationError as error:
+        places = {".".join(map(str, fault["loc"])) for fault in error.errors(include_input=False, include_url=False)}
+        raise UnreadablePosting(f"not as the contract has it: {', '.join(sorted(places))}") from None
+
+
+def is_deposit(posting: TransactionPosted) -> bool:
+    """Whether it moves the balance that X37 compares with."""
+    return posting.account_kind in DEPOSITS
+
+
+def movement(posting: TransactionPosted) -> Movement:
+    """The posting as a movement; a candidate is new money on a demand account (X37)."""
+    credit = posting.direction is Direction.CREDIT
+    return Movement(
+        ordinal(posting.business_date),
+        posting.posting_id,
+        posting.amount_minor if credit else -posting.amount_minor,
+        credit and not posting.flags and posting.reverses is None and posting.account_kind is AccountKind.DEMAND,
+        posting.reverses,
+        posting.account_id.bytes,
+    )
+
+
+@lru_cache(maxsize=4096)
+def ordinal(day: date) -> int:
+    """The day as an ordinal; the same few days come again and again."""
+    return day.toordinal()

@@ -1,0 +1,73 @@
+"""Triggers: versioned parameters; a change is a new version (X9: the version is not part of a detection's key)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import asyncpg
+
+from attune_service_kit.errors import NotFound
+from eventing.judging import Rule
+
+_CURRENT = """
+SELECT DISTINCT ON (name) name, version, kind, event_type, months, minimum_minor, cooldown_days, lateness_days,
+       expires_hours, enabled, created_at, created_by
+FROM trigger {where} ORDER BY name, version DESC"""
+_ADD = """
+INSERT INTO trigger (name, version, kind, event_type, months, minimum_minor, cooldown_days, lateness_days,
+                     expires_hours, enabled, created_by)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"""
+# What a new version may change; the rest is the trigger's nature.
+PARAMETERS = ("minimum_minor", "cooldown_days", "lateness_days", "expires_hours", "enabled")
+
+
+async def current(conn: asyncpg.Connection) -> list[asyncpg.Record]:
+    """The newest version of every trigger, by name."""
+    rows: list[asyncpg.Record] = await conn.fetch(_CURRENT.format(where=""))
+    return rows
+
+
+async def get(conn: asyncpg.Connection, name: str) -> asyncpg.Record:
+    """The newest version of one trigger; refuses an unknown name."""
+    row = await conn.fetchrow(_CURRENT.format(where="WHERE name = $1"), name)
+    if row is None:
+        raise NotFound("there is no such trigger", "没有该触发器")
+    return row
+
+
+async def change(
+    conn: asyncpg.Connection, name: str, changes: Mapping[str, Any], who: str
+) -> tuple[asyncpg.Record, bool]:
+    """Add a version with the given parameters changed; return the newest one and whether it is new.
+
+    Two changes at once take turns, so no version is lost.
+    """
+    await conn.execute("SELECT pg_advisory_xact_lock(hashtext('eventing.trigger.' || $1))", name)
+    old = await get(conn, name)
+    new = dict(old) | dict(changes)
+    if all(new[key] == old[key] for key in PARAMETERS):
+        return old, False
+    await conn.execute(
+        _ADD,
+        name,
+        old["version"] + 1,
+        old["kind"],
+        old["event_type"],
+        old["months"],
+        *(new[key] for key in PARAMETERS),
+        who,
+    )
+    return await get(conn, name), True
+
+
+def rule(row: Mapping[str, Any]) -> Rule:
+    """The parameters as the judging takes them."""
+    return Rule(
+        row["name"],
+        row["version"],
+        row["months"],
+        row["minimum_minor"],
+        row["cooldown_days"],
+        row["lateness_days"],
+        row["expires_hours"],
+        row["enabled"],
+    )
