@@ -10,6 +10,7 @@ import duckdb
 import pytest
 
 from attune_contracts.datasets import DATASETS, FEATURES
+from insight import models
 from insight.snapshot import QuadrantSize, build_features, last_business_date, quadrant_sizes
 from insight.value_quadrant import quadrant_parameters
 
@@ -175,7 +176,7 @@ def con() -> Iterator[duckdb.DuckDBPyConnection]:
         table(con, "holdings", [{"holding_id": h.id, "customer_id": h.customer, "product_id": h.product,
                                  "opened_on": h.opened, "matures_on": h.matures} for h in bank.holdings])  # fmt: skip
         table(con, "products", [{"product_id": p, "kind": k} for p, k in PRODUCTS.items()])
-        build_features(con, AS_OF, quadrant_parameters())
+        assert list(build_features(con, AS_OF, quadrant_parameters())) == list(models.ORDER)
         yield con
 
 
