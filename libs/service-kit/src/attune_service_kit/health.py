@@ -89,5 +89,10 @@ def status_router(name: str) -> APIRouter:
 
 
 async def lag(runtime: Runtime) -> list[ConsumerLag]:
-    """What each partition has yet to apply."""
-    return []
+    """What each partition has yet to apply; [] in a process that consumes nothing."""
+    if runtime.consumers is None:
+        return []
+    return [
+        ConsumerLag(stream=p.stream, partition=p.partition, pending=p.pending)
+        for p in await runtime.consumers.pending()
+    ]

@@ -12,7 +12,7 @@ import structlog
 
 from attune_contracts.envelope import nats_subject
 from attune_service_kit import outbox, reconcile
-from attune_service_kit.failpoints import arm, failpoint
+from attune_service_kit.failpoints import failpoint
 from attune_service_kit.messaging import Broker, Message, Stored
 from attune_service_kit.settings import ServiceSettings
 
@@ -66,7 +66,6 @@ def ledger_broker(settings: ServiceSettings, name: str) -> Broker | None:
 
 async def run(runtime: "Runtime") -> None:
     """Relay this service's outbox for ever; a background task of every worker, of which one at a time leads."""
-    arm(runtime.settings.environment)
     own = runtime.broker
     if own is None:
         raise RuntimeError("a relay needs a broker")

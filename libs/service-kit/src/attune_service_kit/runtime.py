@@ -16,7 +16,7 @@ from attune_service_kit.telemetry import Tracing
 
 if TYPE_CHECKING:  # those modules name Runtime in their own signatures
     from attune_service_kit.clock import BusinessClock
-    from attune_service_kit.consumer import Subscription
+    from attune_service_kit.consumer import Consumers, Subscription
     from attune_service_kit.jobs import Jobs
     from attune_service_kit.lake import Lake
     from attune_service_kit.messaging import Broker
@@ -52,4 +52,5 @@ class Runtime:
     jobs: "Jobs"
     lake: "Lake"
     broker: "Broker | None" = None
+    consumers: "Consumers | None" = None  # in a worker, while it consumes
     stopping: bool = False  # set at SIGTERM: /readyz turns 503

@@ -48,6 +48,11 @@ class ServiceSettings(BaseSettings):
     lake_url: str
     scratch: Path
 
+    lease_seconds: float = Field(default=10.0, gt=0, le=60, description="A silent worker loses its partitions then")
+    retry_seconds: tuple[float, ...] = Field(
+        default=(0.5, 2, 5, 15, 30), description="Pauses before a failing event is tried again; then it is quarantined"
+    )
+
     clock: Literal["wall", "events"] = "wall"
     zone: str = "Asia/Shanghai"
 

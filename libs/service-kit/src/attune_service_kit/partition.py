@@ -1,0 +1,309 @@
+"""One partition of one stream: lease, read, apply in one transaction, retry, quarantine (X5, P-05 … P-09)."""
+
+import asyncio
+import contextlib
+import inspect
+import time
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import asyncpg
+import orjson
+import structlog
+
+from attune_service_kit.consumer import Event, FatalEvent, Plan
+from attune_service_kit.failpoints import failpoint
+from attune_service_kit.messaging import PublishFailed
+from attune_service_kit.position import DATABASE_GONE, LeaseLost, Position, Positions, quarantine, receive
+from attune_service_kit.reader import Delivered, Reader, ReaderBroken
+from attune_service_kit.telemetry import describe
+
+if TYPE_CHECKING:
+    from attune_service_kit.runtime import Runtime
+
+log = structlog.get_logger(__name__)
+
+# A handler that takes longer than this is taken for hung (P-09).
+HANDLER_SECONDS = 25.0
+# Found in flight by this many starts in a row, a message is taken for what kills the process.
+DEADLY_STARTS = 3
+_IDLE_SECONDS = 1.0
+_VERIFY_SECONDS = 5.0
+_LONGEST_PAUSE = 5.0
+
+
+class PartitionWorker:
+    """Applies one partition for as long as its lease is ours, and tries to get the lease when it is not."""
+
+    def __init__(
+        self,
+        runtime: "Runtime",
+        plan: Plan,
+        number: int,
+        positions: Positions,
+        retry_seconds: tuple[float, ...],
+        turn: asyncio.Semaphore,
+    ) -> None:
+        self.plan = plan
+        self.number = number
+        self.consumer = f"{plan.stream}.p{number}"
+        self.may_take = True
+        self.hand_over = False
+        self._runtime = runtime
+        self._positions = positions
+        self._retry_seconds = retry_seconds
+        self._turn = turn
+        self._held_until = 0.0
+        self._last_seq = 0
+        self._applied = 0
+        self._reader: Reader | None = None
+        self._suspect_to = 0
+        self._starts = 0
+        self._deadly: int | None = None
+
+    @property
+    def held(self) -> bool:
+        """Whether the lease was ours when we last heard, and nobody can have taken it since."""
+        return time.monotonic() < self._held_until
+
+    def renewed(self) -> None:
+        """The lease is ours for another while."""
+        self._held_until = time.monotonic() + self._positions.lease_seconds
+
+    def lose(self) -> None:
+        """The lease is not ours any more."""
+        self._held_until = 0.0
+
+    async def pending(self) -> int | None:
+        """Return how many messages are not applied yet; None if this worker cannot know."""
+        reader = self._reader
+        if not self.held or reader is None:
+            return None
+        try:
+            return await reader.unapplied(self._applied)
+        except PublishFailed:
+            return None
+
+    async def run(self) -> None:
+        """Work for ever; cancelled at the stop."""
+        pause = 0.1
+        while True:
+            started = time.monotonic()
+            try:
+                await self._hold()
+            except LeaseLost:
+                self.lose()
+                log.warning("lease_lost", consumer=self.consumer)
+            except ReaderBroken as error:
+                log.info("reader_reopened", consumer=self.consumer, reason=str(error))
+            except (PublishFailed, *DATABASE_GONE, asyncpg.PostgresError) as error:
+                log.warning("consumer_waits", consumer=self.consumer, reason=f"{type(error).__name__}: {error}"[:200])
+            except Exception:
+                log.exception("consumer_failed", consumer=self.consumer)
+            pause = 0.1 if time.monotonic() - started > _LONGEST_PAUSE else min(pause * 2, _LONGEST_PAUSE)
+            await asyncio.sleep(pause)
+
+    async def _hold(self) -> None:
+        """Take the lease if it is free, and read until something breaks."""
+        broker = self._runtime.broker
+        if broker is None or not broker.connected or not (self.may_take or self.held):
+            return
+        position = await self._positions.take(self.consumer)
+        if position is None:
+            self.lose()
+            return
+        self.renewed()
+        reader = Reader(
+            broker,
+            self.plan.stream,
+            f"{self._runtime.service.name}_p{self.number}",
+            self.plan.subjects(self.number),
+            batch=self.plan.batch,
+        )
+        try:
+            await self._start(reader, position)
+            await self._read(reader)
+        finally:
+            self._reader = None
+            await reader.close()
+
+    async def _start(self, reader: Reader, position: Position) -> None:
+        stream = await reader.broker.stream_state(self.plan.stream)
+        self._last_seq = position.last_seq
+        self._suspect_to, self._starts, self._deadly = 0, 0, None
+        lost = position.stream_created not in (None, stream.created) or stream.last_seq < position.last_seq
+        if lost:
+            log.error("stream_is_new", consumer=self.consumer, last_seq=position.last_seq)
+            self._last_seq = 0
+        if lost or position.stream_created is None:
+            await self._positions.reset(self.consumer, stream.created, self._last_seq)
+        elif position.inflight_to is not None:
+            self._suspect_to, self._starts = position.inflight_to, position.starts
+            if position.starts >= DEADLY_STARTS and position.inflight_from == position.inflight_to:
+                self._deadly = position.inflight_to
+            log.warning("found_in_flight", consumer=self.consumer, seq=position.inflight_from, count=position.starts)
+        if self.plan.on_assigned is not None:
+            done = self.plan.on_assigned(self._runtime, self.number)
+            if inspect.isawaitable(done):
+                await done
+        self._applied = 0
+        await reader.open(self._last_seq + 1)
+        self._reader = reader
+
+    async def _read(self, reader: Reader) -> None:
+        verified = time.monotonic()
+        while True:
+            batch = await reader.next(self.plan.batch, _IDLE_SECONDS)
+            if not self.held:
+                raise LeaseLost(self.consumer)
+            if batch:
+                await self._apply(batch)
+                self._applied = batch[-1].delivery
+            elif time.monotonic() - verified > _VERIFY_SECONDS:
+                verified = time.monotonic()
+                await reader.verify()
+            if self.hand_over:
+                await self._give_away()
+                return
+
+    async def _give_away(self) -> None:
+        log.info("lease_handed_over", consumer=self.consumer)
+        self.hand_over = self.may_take = False
+        await self._positions.release(self.consumer)
+        self.lose()
+
+    # --- applying ----------------------------------------------------------------------------------------------------
+
+    async def _apply(self, batch: list[Delivered]) -> None:
+        """Apply a batch at one go; what a dead process had in flight, and what fails, one by one."""
+        suspects = [m for m in batch if m.seq <= self._suspect_to]
+        for message in suspects:
+            if message.seq == self._deadly:
+                await self._set_aside(message, f"in flight at {DEADLY_STARTS} deaths of the process")
+            else:
+                await self._apply_one(message, self._starts)
+        rest = batch[len(suspects) :]
+        if not rest:
+            return
+        await self._positions.mark(self.consumer, rest[0].seq, rest[-1].seq, starts=0)
+        failpoint("consumer.after_mark")
+        try:
+            await self._commit(rest)
+            return
+        except LeaseLost:
+            raise
+        except Exception as error:
+            await self._unless_outage(error)
+            log.warning("batch_failed", consumer=self.consumer, rows=len(rest), exception=describe(error))
+        for message in rest:
+            await self._apply_one(message, 0)
+
+    async def _apply_one(self, message: Delivered, starts: int) -> None:
+        """Apply one message, with retries in place: the partition waits, so that nothing overtakes (P-05, P-08)."""
+        await self._positions.mark(self.consumer, message.seq, message.seq, starts=starts)
+        for pause in (*self._retry_seconds, None):
+            try:
+                await self._commit([message])
+                return
+            except LeaseLost:
+                raise
+            except Exception as error:
+                await self._unless_outage(error)
+                log.warning("event_failed", consumer=self.consumer, seq=message.seq, exception=describe(error))
+                if pause is None or isinstance(error, FatalEvent):
+                    await self._set_aside(message, "\n".join(describe(error, with_message=True)))
+                    return
+                await asyncio.sleep(pause)
+            if not self.held:
+                raise LeaseLost(self.consumer)
+
+    async def _unless_outage(self, error: Exception) -> None:
+        """An error while the database does not answer is no event's fault: start over when it does."""
+        if isinstance(error, FatalEvent) or await self._positions.alive():
+            return
+        raise ConnectionError("the database does not answer") from error
+
+    async def _commit(self, messages: list[Delivered]) -> None:
+        """Inbox, effects, events and position in one transaction."""
+        last = messages[-1].seq
+        read = [_event(message, self.number) for message in messages]
+        events = [event for event in read if isinstance(event, Event)]
+        async with (
+            self._turn,
+            asyncio.timeout(HANDLER_SECONDS),
+            self._runtime.worker_database.transaction() as tx,
+        ):
+            new = await receive(tx.conn, self.consumer, [event.id for event in events])
+            fresh = []
+            for event in events:
+                if event.id in new:
+                    new.discard(event.id)
+                    fresh.append(event)
+            for message, event_or_reason in zip(messages, read, strict=True):
+                if isinstance(event_or_reason, str):
+                    await self._write_quarantine(tx.conn, message, event_or_reason)
+            if fresh:
+                await self.plan.handle(self._runtime, tx, fresh)
+            await self._positions.move(tx.conn, self.consumer, self._last_seq, last)
+            failpoint("consumer.before_commit")
+        failpoint("consumer.after_commit")
+        self._last_seq = last
+
+    async def _set_aside(self, message: Delivered, reason: str) -> None:
+        """Quarantine a message and move past it, in one transaction."""
+        async with self._runtime.worker_database.transaction() as tx:
+            await self._write_quarantine(tx.conn, message, reason)
+            await self._positions.move(tx.conn, self.consumer, self._last_seq, message.seq)
+        self._last_seq = message.seq
+        log.error("event_quarantined", consumer=self.consumer, seq=message.seq, reason=reason.partition("\n")[0][:200])
+
+    async def _write_quarantine(self, conn: asyncpg.Connection, message: Delivered, reason: str) -> None:
+        envelope: dict[str, Any] = {}
+        event_id = None
+        with contextlib.suppress(orjson.JSONDecodeError, ValueError, TypeError, KeyError):
+            envelope = dict(orjson.loads(message.payload))
+            event_id = UUID(envelope["id"])
+        subject = envelope.get("subject")
+        await quarantine(
+            conn,
+            self.consumer,
+            message.seq,
+            event_id=event_id,
+            event_type=_type_of(message.subject),
+            subject=subject if isinstance(subject, str) else "",
+            payload=message.payload,
+            error=reason,
+        )
+
+
+def _type_of(nats_subject: str) -> str:
+    return nats_subject.removeprefix("evt.").rpartition(".")[0]
+
+
+def _event(message: Delivered, partition: int) -> Event | str:
+    """Read the envelope tolerantly; a string says why it is none. The type is the subject's: rights hang on that."""
+    try:
+        envelope = orjson.loads(message.payload)
+        event_type = _type_of(message.subject)
+        if envelope["type"] != event_type:
+            return "the type in the envelope is not the subject's"
+        if not isinstance(envelope["subject"], str) or not isinstance(envelope["data"], dict):
+            return "not an event: subject or data has the wrong type"
+        time_of = datetime.fromisoformat(envelope["time"])
+        if time_of.tzinfo is None:
+            return "not an event: its time has no zone"
+        headers = message.headers or {}
+        return Event(
+            id=UUID(envelope["id"]),
+            type=event_type,
+            subject=envelope["subject"],
+            time=time_of,
+            data=envelope["data"],
+            partition=partition,
+            seq=message.seq,
+            correlation_id=headers.get("Attune-Correlation-Id"),
+            traceparent=headers.get("traceparent"),
+        )
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
+        return f"not an event: {type(error).__name__}"
