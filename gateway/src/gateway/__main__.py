@@ -48,6 +48,7 @@ def main() -> None:
         access_log=False,
         log_config=None,
         server_header=False,
+        proxy_headers=False,  # who asks is who connects; a client's own word on it counts nothing
         lifespan="on",
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
     )

@@ -50,10 +50,9 @@ class Load:
         identity = IDENTITY_COLUMNS.get(self.dataset.name, ())
         return tuple(name for name in (*self.dataset.names, *identity) if name not in _DERIVED)
 
-    def stage(self, bookkeeping: Sequence[tuple[str, str]]) -> str:
-        """A temporary table (unlogged, gone with the transaction), with the engine's columns about the row's origin."""
+    def stage(self) -> str:
+        """A temporary table: unlogged, gone with the transaction."""
         columns = [f"{name} {self._type(name)}" for name in self.columns]
-        columns += [f"{name} {type_}" for name, type_ in bookkeeping]
         return f"CREATE TEMPORARY TABLE {STAGE} ({', '.join(columns)}) ON COMMIT DROP"
 
     def _type(self, name: str) -> str:
@@ -61,11 +60,6 @@ class Load:
             return "uuid"
         known = {column.name: column.type for column in self.dataset.columns}
         return _POSTGRES[known.get(name, "VARCHAR")]
-
-    def dangling(self, reference: Reference) -> str:
-        """The condition of staged rows (alias `s`) whose reference leads nowhere."""
-        known = f"SELECT 1 FROM {reference.table} r WHERE r.{reference.key} = s.{reference.column}"  # noqa: S608
-        return f"s.{reference.column} IS NOT NULL AND NOT EXISTS ({known})"
 
     def upsert(self) -> str:
         """Insert or change what differs, as one statement; `$1` is the source system where the table keeps it."""
@@ -86,7 +80,7 @@ def _upsert(table: str, key: Sequence[str], columns: Sequence[str], select: str)
     )
 
 
-_CUSTOMER = Reference("customer_id", "party", "customer_id", "unknown_customer")
+_CUSTOMER = Reference("customer_id", "party", "customer_id", "no such customer")
 
 LOADS: dict[str, Load] = {
     load.dataset.name: load
@@ -101,8 +95,8 @@ LOADS: dict[str, Load] = {
             "holding",
             (
                 _CUSTOMER,
-                Reference("product_id", "product", "product_id", "unknown_product"),
-                Reference("account_id", "account", "account_id", "unknown_account"),
+                Reference("product_id", "product", "product_id", "no such product"),
+                Reference("account_id", "account", "account_id", "no such account"),
             ),
         ),
         Load(CONSENTS, "consent", (_CUSTOMER,)),

@@ -1,0 +1,215 @@
+"""The import job: files → DuckDB → COPY → one upsert a dataset; then the lake and one event. For a child process."""
+
+import asyncio
+import csv
+import io
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import duckdb
+import orjson
+import pyarrow.csv
+
+from attune_contracts.customer_360 import ImportCompleted
+from attune_service_kit.database import Transaction
+from attune_service_kit.errors import Conflict
+from attune_service_kit.failpoints import failpoint
+from attune_service_kit.files import Mapping, load_mapping
+from attune_service_kit.files.engine import Prepared, Reference, prepare
+from attune_service_kit.jobs import JobContext
+from attune_service_kit.lake_sql import connect
+from customer_360.loads import CLOSURE, CYCLE, LOADS, STAGE, UPSERT_PARTIES, Load
+from customer_360.publishing import publish
+
+_BATCH = 50_000
+_PLAIN_CSV = pyarrow.csv.WriteOptions(include_header=False, quoting_style="all_valid")
+
+
+class BranchCycle(Conflict):
+    """The branch tree of the file leads back to itself: nobody could say who sees what."""
+
+    code = "branch_cycle"
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What came of one dataset. accepted + rejected = read; unchanged ones are accepted."""
+
+    read: int
+    accepted: int
+    rejected: int
+    unchanged: int
+    rejects_file: str | None
+
+
+async def run(job: JobContext) -> dict[str, Any]:
+    """Import the datasets of `job.params` one after the other, each in one transaction, then publish them.
+
+    The cursor holds the finished datasets' counts: a job that was killed goes on with the next one.
+    """
+    mapping = load_mapping(job.params["mapping"])
+    names: list[str] = job.params["datasets"]
+    done: dict[str, Any] = dict((job.cursor or {}).get("datasets", {}))
+    for number, name in enumerate(names):
+        await job.progress(number, len(names) + 1, f"importing {name}")
+        if name not in done:
+            done[name] = asdict(await _Dataset(job, mapping, LOADS[name]).run(done))
+    await job.progress(len(names), len(names) + 1, "publishing")
+    result = _result(job, done)
+    if not (job.cursor or {}).get("published"):
+        await _complete(job, mapping, result, done)
+    return result
+
+
+async def _complete(job: JobContext, mapping: Mapping, result: dict[str, Any], done: dict[str, Any]) -> None:
+    """Write the lake's snapshot, then say so and remember the run, in one transaction."""
+    pointers = await publish(job)
+    failpoint("customer_360.import.before_completed")
+    async with job.transaction() as tx:
+        import_id = UUID(job.params["import_id"])
+        await tx.conn.execute(
+            "INSERT INTO import_run (import_id, source, datasets, counts, completed_at) VALUES ($1, $2, $3, $4, now())"
+            " ON CONFLICT (import_id) DO UPDATE SET source = excluded.source, datasets = excluded.datasets,"
+            " counts = excluded.counts, completed_at = excluded.completed_at",
+            import_id,
+            mapping.source,
+            job.params["datasets"],
+            orjson.dumps(result["datasets"]).decode(),
+        )
+        tx.emit(ImportCompleted(import_id=import_id, pointers=tuple(pointers)))
+        job.cursor = {"datasets": done, "published": True}
+
+
+def _result(job: JobContext, done: dict[str, Any]) -> dict[str, Any]:
+    files = [Path(counts["rejects_file"]) for counts in done.values() if counts["rejects_file"]]
+    together = _reports(job) / "customer_360.rejects.csv"
+    return {
+        "import_id": job.params["import_id"],
+        "datasets": done,
+        "rejects_file": str(_joined(files, together)) if files else None,
+    }
+
+
+def _reports(job: JobContext) -> Path:
+    return job.runtime.settings.scratch / "imports" / str(job.params["import_id"])
+
+
+def _joined(files: list[Path], target: Path) -> Path:
+    """One report of all datasets, with the heading once; readable by its owner only, as its parts are."""
+    target.unlink(missing_ok=True)
+    target.touch(mode=0o600)
+    with target.open("w", encoding="utf-8", newline="") as out:
+        writer = csv.writer(out, lineterminator="\n")
+        for number, file in enumerate(files):
+            with file.open(encoding="utf-8", newline="") as part:
+                rows = csv.reader(part)
+                heading = next(rows)
+                if number == 0:
+                    writer.writerow(["dataset", *heading])
+                writer.writerows([file.name.split(".", 1)[0], *row] for row in rows)
+    return target
+
+
+class _Dataset:
+    """One dataset's way from the files into its table."""
+
+    def __init__(self, job: JobContext, mapping: Mapping, load: Load) -> None:
+        self._job, self._mapping, self._load = job, mapping, load
+
+    async def run(self, done: dict[str, Any]) -> Counts:
+        """Load the dataset; its counts stand in the cursor when its rows stand in the table."""
+        runtime = self._job.runtime
+        con = connect(runtime.lake, runtime.settings)
+        try:
+            references = await self._references(con)
+            prepared = await asyncio.to_thread(
+                prepare,
+                self._mapping,
+                Path(self._job.params["folder"]),
+                self._load.dataset.name,
+                con,
+                _reports(self._job),
+                references,
+            )
+            async with self._job.transaction() as tx:
+                await self._stage(tx.conn, con, prepared)
+                failpoint(f"customer_360.import.{self._load.dataset.name}.staged")
+                changed = await self._upsert(tx)
+                counts = _counts(prepared, changed)
+                self._job.cursor = {"datasets": {**done, self._load.dataset.name: asdict(counts)}}
+        finally:
+            con.close()
+        failpoint(f"customer_360.import.{self._load.dataset.name}.loaded")
+        return counts
+
+    async def _references(self, con: duckdb.DuckDBPyConnection) -> list[Reference]:
+        """Fetch the keys that the file's rows may refer to, as tables of DuckDB."""
+        found = []
+        for reference in self._load.references:
+            known = f"known_{reference.table}"
+            con.execute(f"CREATE TABLE {known} (key VARCHAR)")
+            async with self._job.transaction() as tx:
+                await _copy_keys(tx.conn, con, f"SELECT {reference.key}::text FROM {reference.table}", known)  # noqa: S608
+            found.append(Reference(reference.column, known, reference.reason))
+        return found
+
+    async def _stage(self, conn: asyncpg.Connection, con: duckdb.DuckDBPyConnection, prepared: Prepared) -> None:
+        await conn.execute(self._load.stage())
+        columns = ", ".join(self._load.columns)
+        reader = con.sql(f"SELECT {columns} FROM {prepared.relation}").to_arrow_reader(_BATCH)  # noqa: S608
+        await conn.copy_to_table(STAGE, source=_as_csv(reader), columns=list(self._load.columns), format="csv")
+        await conn.execute(f"ANALYZE {STAGE}")
+
+    async def _upsert(self, tx: Transaction) -> int:
+        """Write what differs; return how many rows that were."""
+        if self._load.table == "party":
+            return int(await tx.conn.fetchval(UPSERT_PARTIES, self._mapping.source, tx.now))
+        arguments = [self._mapping.source] if self._load.with_source else []
+        changed = int((await tx.conn.execute(self._load.upsert(), *arguments)).rpartition(" ")[2])
+        if self._load.table == "branch" and changed:
+            await _renew_closure(tx.conn)
+        return changed
+
+
+def _counts(prepared: Prepared, changed: int) -> Counts:
+    return Counts(
+        read=prepared.read,
+        accepted=prepared.accepted,
+        rejected=prepared.rejected,
+        unchanged=prepared.accepted - changed,
+        rejects_file=str(prepared.rejects_file) if prepared.rejects_file else None,
+    )
+
+
+async def _renew_closure(conn: asyncpg.Connection) -> None:
+    await conn.execute("DELETE FROM branch_scope")
+    await conn.execute(CLOSURE)
+    if await conn.fetchval(CYCLE) is not None:
+        raise BranchCycle("the branches' parents lead in a circle", "机构上下级关系存在循环")
+
+
+async def _as_csv(batches: Iterator[Any]) -> AsyncIterator[bytes]:
+    """Arrow batches as PostgreSQL's CSV: NULL is nothing, an empty text is quoted. Names never touch a disk here."""
+    for batch in batches:
+        out = io.BytesIO()
+        pyarrow.csv.write_csv(batch, out, _PLAIN_CSV)
+        yield out.getvalue()
+
+
+async def _copy_keys(conn: asyncpg.Connection, con: duckdb.DuckDBPyConnection, query: str, table: str) -> None:
+    """Keys from PostgreSQL into a DuckDB table, in pieces."""
+    async for rows in _pieces(conn, query):
+        keys = pyarrow.table({"key": rows})
+        con.register("keys", keys)
+        con.execute(f"INSERT INTO {table} SELECT key FROM keys")  # noqa: S608 - a name of this module
+        con.unregister("keys")
+
+
+async def _pieces(conn: asyncpg.Connection, query: str) -> AsyncIterator[list[str]]:
+    cursor = await conn.cursor(query)
+    while rows := await cursor.fetch(_BATCH):
+        yield [row[0] for row in rows]

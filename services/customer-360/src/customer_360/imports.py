@@ -1,0 +1,50 @@
+"""What an import may be asked for, checked before any job starts."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from attune_service_kit.errors import Invalid
+from attune_service_kit.files import load_mapping
+from attune_service_kit.settings import ServiceSettings
+from customer_360.loads import OWN_DATASETS
+
+
+class FolderRefused(Invalid):
+    """The folder is not one that an import may read. Whether it exists is not told."""
+
+    code = "folder_refused"
+
+
+class NotMapped(Invalid):
+    """The mapping says nothing about a dataset that was asked for."""
+
+    code = "dataset_not_mapped"
+
+
+def checked(
+    settings: ServiceSettings, import_id: UUID, mapping: dict[str, Any], folder: str, datasets: Sequence[str]
+) -> dict[str, Any]:
+    """Return the job's parameters, datasets in import order; FolderRefused, MappingError or NotMapped."""
+    known = load_mapping(mapping)
+    missing = [name for name in datasets if name not in known.datasets]
+    if missing:
+        raise NotMapped(f"the mapping has no {', '.join(missing)}", f"映射文件中没有 {', '.join(missing)}")
+    return {
+        "import_id": str(import_id),
+        "mapping": mapping,
+        "folder": str(admitted(settings, folder)),
+        "datasets": [name for name in OWN_DATASETS if name in datasets],
+    }
+
+
+def admitted(settings: ServiceSettings, folder: str) -> Path:
+    """The folder, resolved, if it lies in one of the settings' import roots; without roots only outside production."""
+    path = Path(folder)
+    if path.is_absolute() and "\x00" not in folder:
+        resolved = path.resolve()
+        inside = any(resolved.is_relative_to(root.resolve()) for root in settings.import_roots)
+        if (inside or not (settings.import_roots or settings.safe)) and resolved.is_dir():
+            return resolved
+    raise FolderRefused("this folder is not one that imports may read", "该目录不在允许导入的范围内")

@@ -1,0 +1,40 @@
+import pytest
+from pydantic import ValidationError
+
+from gateway.settings import GatewaySettings
+
+SAFE = {
+    "upstreams": {"campaign": "https://campaign.bank.example"},
+    "token_issuer": "https://login.bank.example",
+    "token_jwks": "https://login.bank.example/jwks",
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"token_issuer": "attune-development"}, "development issuer"),
+        ({"token_jwks": "/keys/jwks.json"}, "token_jwks"),
+        ({"upstreams": {"campaign": "http://campaign:8000"}}, "beyond this machine"),
+    ],
+)
+def test_production_refuses_what_is_unsafe(change: dict[str, object], reason: str) -> None:
+    with pytest.raises(ValidationError, match=reason):
+        GatewaySettings.model_validate(SAFE | change)
+    assert GatewaySettings.model_validate(SAFE | change | {"environment": "development"}).environment == "development"
+
+
+def test_safe_settings_start() -> None:
+    assert GatewaySettings.model_validate(SAFE).max_body_bytes == 8 * 1024 * 1024
+
+
+@pytest.mark.parametrize("origin", ["campaign:8000", "https://host/path", "ftp://host", "https://user@host"])
+def test_an_upstream_is_an_origin(origin: str) -> None:
+    with pytest.raises(ValidationError):
+        GatewaySettings.model_validate(SAFE | {"upstreams": {"campaign": origin}})
+
+
+def test_upstreams_come_as_json_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEWAY_UPSTREAMS", '{"campaign": "http://127.0.0.1:9000"}')
+    settings = GatewaySettings(environment="test", token_issuer="x", token_jwks="y")
+    assert settings.upstreams == {"campaign": "http://127.0.0.1:9000"}
