@@ -7,6 +7,10 @@ from typing import Annotated
 
 import httpx
 import pytest
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, Field
+from sqlalchemy import MetaData
+
 from attune_service_kit import migrations
 from attune_service_kit.app import AnyRuntime, create_app
 from attune_service_kit.auth import Caller, DevelopmentIssuer, requires
@@ -17,9 +21,7 @@ from attune_service_kit.idempotency import Write, idempotent
 from attune_service_kit.service import Service
 from attune_service_kit.settings import ServiceSettings, settings_config
 from attune_service_kit.tables import kit_tables
-from fastapi import APIRouter, Depends
-from pydantic import BaseModel, Field
-from sqlalchemy import MetaData
+from attune_service_kit.telemetry import configure_logging
 
 
 class SampleSettings(ServiceSettings):
@@ -71,6 +73,12 @@ SERVICE = Service(
     routers=[routes],
     migrations=Path(__file__).parent / "sample_migrations",
 )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _plain_log_lines() -> None:
+    """structlog's own default draws every local variable of a traceback, which takes seconds."""
+    configure_logging("sample", environment="test")
 
 
 @pytest.fixture

@@ -8,11 +8,12 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from joserfc import jws
+from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
+
 from attune_service_kit.auth import Caller, DevelopmentIssuer, TokenVerifier
 from attune_service_kit.database import Scope
 from attune_service_kit.errors import Unauthenticated, Unavailable
-from joserfc import jws
-from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
 ISSUER, AUDIENCE = "https://login.bank.example", "attune"
 KEY = ECKey.generate_key("P-256", {"kid": "ec"})

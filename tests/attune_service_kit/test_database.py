@@ -5,6 +5,11 @@ from uuid import UUID
 
 import asyncpg
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import registry
+from sqlmodel import Field, SQLModel, select
+
 from attune_contracts.eventing import ClockAdvanced
 from attune_contracts.identifiers import PARTITIONS
 from attune_service_kit import migrations
@@ -12,10 +17,6 @@ from attune_service_kit.database import WORKER_LIMITS, Database, Scope, Transact
 from attune_service_kit.embedded import EmbeddedPostgres
 from attune_service_kit.service import Service
 from attune_service_kit.tables import KIT_TABLES
-from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import registry
-from sqlmodel import Field, SQLModel, select
 
 
 class Table(SQLModel, registry=registry()):
@@ -56,20 +57,27 @@ async def test_everything_commits_once_at_the_end(sample_database: Database) -> 
 
 async def test_an_exception_leaves_nothing_of_either_connection(sample_database: Database) -> None:
     called: list[int] = []
-    with pytest.raises(RuntimeError, match="late"):
+
+    async def fail() -> None:
         async with sample_database.transaction() as tx:
             await fill(tx)
             tx.after_commit(lambda: called.append(1))
             raise RuntimeError("late")
+
+    with pytest.raises(RuntimeError, match="late"):
+        await fail()
     assert [await count(sample_database, table) for table in ("note", "outbox", "audit")] == [0, 0, 0]
     assert called == []
 
 
 async def test_a_failing_commit_publishes_nothing(sample_database: Database) -> None:
-    with pytest.raises(IntegrityError):
+    async def fail() -> None:
         async with sample_database.transaction() as tx:
             await fill(tx)
             tx.session.add(Written(id=1, text="again"))
+
+    with pytest.raises(IntegrityError):
+        await fail()
     assert [await count(sample_database, table) for table in ("note", "outbox", "audit")] == [0, 0, 0]
 
 

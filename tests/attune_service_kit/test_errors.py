@@ -1,14 +1,13 @@
 """Refusals are rendered alike, and a database's passing trouble is told from a defect."""
 
-import asyncio
-
 import asyncpg
 import orjson
 import pytest
-from attune_service_kit import errors
-from attune_service_kit.errors import Conflict, NotFound, Refusal, Unavailable, database_refusal, problem, refusals
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from attune_service_kit import errors
+from attune_service_kit.errors import Conflict, NotFound, Refusal, Unavailable, database_refusal, problem, refusals
 
 
 class UnknownCustomer(NotFound):
@@ -56,7 +55,7 @@ def test_every_class_has_its_own_status_and_code() -> None:
         asyncpg.InterfaceError("connection is closed"),
         PoolTimeout("QueuePool limit"),
         ConnectionRefusedError(111, "refused"),
-        asyncio.TimeoutError(),
+        TimeoutError(),
         DBAPIError("INSERT", {}, asyncpg.DiskFullError("full")),
         DBAPIError("INSERT", {}, OSError("gone"), connection_invalidated=True),
     ],

@@ -5,10 +5,11 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from attune_service_kit.paging import InvalidCursor, decode_cursor, encode_cursor, page
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
+
+from attune_service_kit.paging import InvalidCursor, decode_cursor, encode_cursor, page
 
 KEY = SecretStr("u3Jq0Zx81LrTnVb5Wm7yKc2EoPf9SgHd")
 VALUES = st.lists(

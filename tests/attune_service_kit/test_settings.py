@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from attune_service_kit.settings import DEVELOPMENT_ISSUER, ServiceSettings, settings_config
 from pydantic import ValidationError
+
+from attune_service_kit.settings import DEVELOPMENT_ISSUER, ServiceSettings, settings_config
 
 
 class SampleSettings(ServiceSettings):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import structlog
+
 from attune_service_kit import telemetry
 from attune_service_kit.settings import ServiceSettings
 from attune_service_kit.telemetry import Tracing, current_traceparent, link_to, span_from

@@ -1,5 +1,6 @@
 """Is it alive, is it ready, and has it caught up."""
 
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
 
@@ -7,7 +8,9 @@ import asyncpg
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
 
+from attune_contracts.identifiers import PARTITIONS
 from attune_service_kit.auth import requires
+from attune_service_kit.consumer import plans
 from attune_service_kit.errors import Unavailable, database_refusal
 from attune_service_kit.runtime import Runtime
 
@@ -15,7 +18,7 @@ probes = APIRouter(include_in_schema=False)
 
 
 class ConsumerLag(BaseModel):
-    """What one partition of a stream has yet to be applied; null where no worker of this process can tell."""
+    """How many messages of a stream's partition are not applied yet; null where this process cannot tell."""
 
     stream: str
     partition: int
@@ -89,10 +92,8 @@ def status_router(name: str) -> APIRouter:
 
 
 async def lag(runtime: Runtime) -> list[ConsumerLag]:
-    """What each partition has yet to apply; [] in a process that consumes nothing."""
-    if runtime.consumers is None:
-        return []
-    return [
-        ConsumerLag(stream=p.stream, partition=p.partition, pending=p.pending)
-        for p in await runtime.consumers.pending()
-    ]
+    """What each partition has yet to apply. Only the worker that holds a partition knows; others say null."""
+    if runtime.consumers is not None:
+        return [ConsumerLag(**asdict(each)) for each in await runtime.consumers.pending()]
+    streams = [plan.stream for plan in plans(runtime)]
+    return [ConsumerLag(stream=stream, partition=p, pending=None) for stream in streams for p in range(PARTITIONS)]

@@ -1,9 +1,10 @@
 """Repeating an HTTP write is safe: the first result is stored in the write's own transaction and told again (P-10)."""
 
+import asyncio
 import hashlib
 import re
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import asyncpg
 import orjson
@@ -13,6 +14,9 @@ from pydantic import BaseModel
 from attune_service_kit.auth import Caller, authenticated
 from attune_service_kit.database import Database, Scope, Transaction
 from attune_service_kit.errors import BadRequest, Conflict, Invalid
+
+if TYPE_CHECKING:
+    from attune_service_kit.runtime import Runtime
 
 KEY = re.compile(r"[\x21-\x7e]{16,64}")
 
@@ -25,6 +29,11 @@ WHERE client_id = $1 AND method = $2 AND route = $3 AND key = $4"""
 _STORE = """
 UPDATE idempotency_key SET state = 'done', status = $5, response = $6
 WHERE client_id = $1 AND method = $2 AND route = $3 AND key = $4"""
+
+
+# A client may repeat a write this long after the first try.
+KEPT_HOURS = 48
+_PRUNE = "DELETE FROM idempotency_key WHERE created_at < now() - make_interval(hours => $1)"
 
 
 class InFlight(Conflict):
@@ -111,3 +120,10 @@ def _digest(request: Request) -> bytes:
     body: Any = request.scope["state"].get("json")
     canonical = orjson.dumps([body, request.url.query], option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(canonical).digest()
+
+
+async def prune(runtime: "Runtime", every: float = 3600) -> None:
+    """Forget keys older than KEPT_HOURS, each hour; a background task of every worker."""
+    while True:
+        await runtime.worker_database.pool.execute(_PRUNE, KEPT_HOURS)
+        await asyncio.sleep(every)

@@ -51,6 +51,6 @@ class Runtime:
     worker_database: Database  # role worker in a worker, else the same as `database`
     jobs: "Jobs"
     lake: "Lake"
-    broker: "Broker | None" = None
+    broker: "Broker | None" = None  # a worker's
     consumers: "Consumers | None" = None  # in a worker, while it consumes
     stopping: bool = False  # set at SIGTERM: /readyz turns 503

@@ -1,0 +1,133 @@
+"""From settings to a running service and back: what a process holds, in which order it opens and closes."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, Literal
+
+import asyncpg
+import structlog
+
+from attune_service_kit import auth, clock, consumer, failpoints, idempotency, relay
+from attune_service_kit.database import APP_LIMITS, WORKER_LIMITS, Database
+from attune_service_kit.lake import Lake
+from attune_service_kit.messaging import Broker
+from attune_service_kit.runtime import Runtime, Service
+from attune_service_kit.settings import ServiceSettings
+from attune_service_kit.telemetry import Tracing
+
+log = structlog.get_logger(__name__)
+
+
+def _landed(module: str) -> Any:
+    return import_module(f"attune_service_kit.{module}") if find_spec(f"attune_service_kit.{module}") else None
+
+
+Background = Callable[[Runtime], Awaitable[None]]
+Kind = Literal["app", "worker", "job"]
+
+
+def make_runtime(service: Service, settings: ServiceSettings, kind: Kind) -> Runtime:
+    """What a process holds; nothing is open yet.
+
+    `app` knows the role <service>_app only; `worker` has a broker and the role <service>_worker beside it;
+    `job` works as <service>_worker throughout.
+    """
+    time = clock.BusinessClock(settings)
+
+    def database(role: Literal["app", "worker"]) -> Database:
+        return Database(
+            settings.database_url if role == "app" else settings.worker_database_url,
+            limits=APP_LIMITS if role == "app" else WORKER_LIMITS,
+            size=settings.pool_size,
+            now=time.now,
+            application=f"{service.name}-{kind}",
+        )
+
+    main = database("worker" if kind == "job" else "app")
+    return Runtime(
+        service=service,
+        settings=settings,
+        tracing=Tracing(service.name, settings),
+        verifier=auth.verifier(settings),
+        clock=time,
+        database=main,
+        worker_database=database("worker") if kind == "worker" else main,
+        jobs=_landed("jobs").Jobs(service) if _landed("jobs") else None,
+        lake=Lake(settings.lake_url, settings.scratch),
+        broker=_broker(service, settings) if kind == "worker" else None,
+    )
+
+
+def _broker(service: Service, settings: ServiceSettings) -> Broker:
+    password = settings.nats_password
+    return Broker(
+        settings.nats_url,
+        user=settings.nats_user,
+        password=password.get_secret_value() if password else None,
+        name=service.name,
+    )
+
+
+def background(runtime: Runtime) -> Sequence[Background]:
+    """What runs beside HTTP: a worker's loops, or the one that tells an app the worker's business time."""
+    if runtime.broker is None:
+        return [clock.follow] if runtime.clock.kind == "events" else []
+    later = [runtime.jobs.run] if runtime.jobs else []
+    return [relay.run, consumer.run, idempotency.prune, *later, *runtime.service.tasks]
+
+
+@contextlib.asynccontextmanager
+async def running(runtime: Runtime) -> AsyncIterator[None]:
+    """Open what the runtime holds, set up, start the background, and close everything in reverse."""
+    failpoints.arm(runtime.settings.environment)
+    runtime.tracing.activate()
+    async with contextlib.AsyncExitStack() as stack:
+        stack.callback(runtime.tracing.close)
+        for database in {id(each): each for each in (runtime.database, runtime.worker_database)}.values():
+            await database.open()
+            stack.push_async_callback(database.close)
+        if runtime.broker is not None:
+            await runtime.broker.start()
+            stack.push_async_callback(runtime.broker.stop)
+        await _patiently(lambda: runtime.clock.load(runtime.database))
+        for prepare in runtime.service.setup:
+            await prepare(runtime)
+        tasks = [asyncio.create_task(_forever(work, runtime), name=_name(work)) for work in background(runtime)]
+        stack.push_async_callback(_cancel, tasks)
+        yield
+
+
+async def _patiently(read: Callable[[], Awaitable[None]]) -> None:
+    """Do a first read of the database; one that is starting too is given half a minute."""
+    for _ in range(60):
+        try:
+            return await read()
+        except (OSError, TimeoutError, asyncpg.CannotConnectNowError):
+            await asyncio.sleep(0.5)
+    return await read()
+
+
+async def _forever(work: Background, runtime: Runtime) -> None:
+    """Run a background task to its end; one that dies of an error is started again, with a growing pause."""
+    pause = 0.5
+    while True:
+        try:
+            await work(runtime)
+            return
+        except Exception:
+            log.exception("background_task_failed", kind=_name(work), seconds=pause)
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, 30)
+
+
+def _name(work: Background) -> str:
+    return f"{getattr(work, '__module__', '')}.{getattr(work, '__qualname__', type(work).__name__)}"
+
+
+async def _cancel(tasks: Sequence["asyncio.Task[None]"]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
