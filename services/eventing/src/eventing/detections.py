@@ -7,6 +7,7 @@ from uuid import UUID
 
 from attune_contracts.eventing import DetectionEvidence, DetectionRaised, DetectionWithdrawn
 from attune_contracts.identifiers import detection_id
+from attune_service_kit.consumer import Event
 from attune_service_kit.database import Transaction
 from eventing.judging import Raised, Rule, Withdrawn
 
@@ -35,19 +36,24 @@ WHERE detection_id = r.id AND state = 'raised'"""
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One verdict with whom and what it is about; `time` is the business time at which it became known."""
+    """One verdict with whom and what it is about; `cause` is the posting that brought it about."""
 
     rule: Rule
     customer_id: UUID
     branch_id: str | None
     currency: str
-    time: datetime
+    cause: Event
     verdict: Raised | Withdrawn
 
     @property
     def id(self) -> UUID:
         """The detection's id, from its key."""
         return detection_id(self.rule.name, str(self.customer_id), self.verdict.key)
+
+    @property
+    def time(self) -> datetime:
+        """The business time at which it became known."""
+        return self.cause.time
 
     @property
     def expires_at(self) -> datetime:
@@ -73,16 +79,7 @@ async def apply(tx: Transaction, findings: Sequence[Finding]) -> None:
         elif standing.get(finding.id, verdict.day + 1) <= verdict.day:
             del standing[finding.id]
             final[finding.id] = finding
-            tx.emit(
-                DetectionWithdrawn(
-                    customer_id=finding.customer_id,
-                    detection_id=finding.id,
-                    trigger=finding.rule.name,
-                    event_key=verdict.key,
-                    reason=verdict.reason,
-                ),
-                time=finding.time,
-            )
+            _say_withdrawn(tx, finding, verdict)
     await _write(tx, list(raised.values()), [f for f in final.values() if isinstance(f.verdict, Withdrawn)])
 
 
@@ -117,26 +114,37 @@ def _row(finding: Finding, verdict: Raised) -> tuple[object, ...]:
     )
 
 
-def _say_raised(tx: Transaction, finding: Finding, verdict: Raised) -> None:
-    tx.emit(
-        DetectionRaised(
-            customer_id=finding.customer_id,
-            detection_id=finding.id,
-            trigger=finding.rule.name,
-            trigger_version=finding.rule.version,
-            event_key=verdict.key,
-            business_date=date.fromordinal(verdict.day),
-            late=verdict.late,
-            expires_at=finding.expires_at,
-        ),
-        DetectionEvidence(
-            customer_id=finding.customer_id,
-            detection_id=finding.id,
-            trigger=finding.rule.name,
-            event_key=verdict.key,
-            amount_minor=verdict.amount,
-            compared_with_minor=verdict.compared_with,
-            metric=METRIC,
-        ),
-        time=finding.time,
+def _say_withdrawn(tx: Transaction, finding: Finding, verdict: Withdrawn) -> None:
+    said = DetectionWithdrawn(
+        customer_id=finding.customer_id,
+        detection_id=finding.id,
+        trigger=finding.rule.name,
+        event_key=verdict.key,
+        reason=verdict.reason,
     )
+    with finding.cause.as_cause():
+        tx.emit(said, time=finding.time)
+
+
+def _say_raised(tx: Transaction, finding: Finding, verdict: Raised) -> None:
+    raised = DetectionRaised(
+        customer_id=finding.customer_id,
+        detection_id=finding.id,
+        trigger=finding.rule.name,
+        trigger_version=finding.rule.version,
+        event_key=verdict.key,
+        business_date=date.fromordinal(verdict.day),
+        late=verdict.late,
+        expires_at=finding.expires_at,
+    )
+    evidence = DetectionEvidence(
+        customer_id=finding.customer_id,
+        detection_id=finding.id,
+        trigger=finding.rule.name,
+        event_key=verdict.key,
+        amount_minor=verdict.amount,
+        compared_with_minor=verdict.compared_with,
+        metric=METRIC,
+    )
+    with finding.cause.as_cause():
+        tx.emit(raised, evidence, time=finding.time)

@@ -53,8 +53,8 @@ class Ledger:
         """The partition's memory."""
         return self.memories.setdefault(partition, Memory(self.size))
 
-    async def on_assigned(self, _: Runtime, partition: int) -> None:
-        """Another worker may have written meanwhile: forget."""
+    def forget(self, partition: int) -> None:
+        """Another worker may have written meanwhile."""
         self.memory(partition).clear()
 
     async def on_batch(self, runtime: Runtime, tx: Transaction, events: list[Event]) -> None:
@@ -121,7 +121,7 @@ class Batch:
             self.beyond += is_beyond(movement.day, self.newest, rule)
             for verdict in subject.apply(one, rule, customer.opening, self.newest):
                 self.findings.append(
-                    Finding(rule, posting.customer_id, customer.branch_id, self.currency, event.time, verdict)
+                    Finding(rule, posting.customer_id, customer.branch_id, self.currency, event, verdict)
                 )
             self.touched[posting.customer_id, rule.name] = subject
 

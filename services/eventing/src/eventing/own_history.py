@@ -74,7 +74,8 @@ class OwnHistory:
         after = bisect_left(self.days, end)
         nets = self.nets[before:after]
         level = opening + self.base + sum(self.nets[:before])
-        return level * (end - start) + end * sum(nets) - sum(map(mul, nets, self.days[before:after]))
+        moment: int = sum(map(mul, nets, self.days[before:after]))
+        return level * (end - start) + end * sum(nets) - moment
 
     def exceeded(self, amount: int, day: int, months: int, opening: int) -> int | None:
         """Mean closing balance (minor units, rounded half up) of the months before `day` if `amount` is above it.

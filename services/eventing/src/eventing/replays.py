@@ -68,7 +68,7 @@ async def open_gate(conn: asyncpg.Connection, job_id: UUID, through: date) -> da
     return opened
 
 
-async def gate(conn: asyncpg.Connection, job_id: UUID) -> date | None:
+async def gate(conn: asyncpg.Connection | asyncpg.Pool, job_id: UUID) -> date | None:
     """The last day that the replay may publish; None = no gate."""
     through: date | None = await conn.fetchval("SELECT through FROM replay_gate WHERE job_id = $1", job_id)
     return through

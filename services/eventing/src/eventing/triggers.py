@@ -1,12 +1,16 @@
 """Triggers: versioned parameters; a change is a new version (X9: the version is not part of a detection's key)."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import asyncpg
 
 from attune_service_kit.errors import NotFound
 from eventing.judging import Rule
+
+Row = Mapping[str, Any]
+# A connection, or the pool for a single read.
+Queryable = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy | asyncpg.Pool
 
 _CURRENT = """
 SELECT DISTINCT ON (name) name, version, kind, event_type, months, minimum_minor, cooldown_days, lateness_days,
@@ -20,23 +24,21 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"""
 PARAMETERS = ("minimum_minor", "cooldown_days", "lateness_days", "expires_hours", "enabled")
 
 
-async def current(conn: asyncpg.Connection) -> list[asyncpg.Record]:
+async def current(conn: Queryable) -> list[Row]:
     """The newest version of every trigger, by name."""
-    rows: list[asyncpg.Record] = await conn.fetch(_CURRENT.format(where=""))
-    return rows
+    rows: Any = await conn.fetch(_CURRENT.format(where=""))
+    return cast(list[Row], rows)
 
 
-async def get(conn: asyncpg.Connection, name: str) -> asyncpg.Record:
+async def get(conn: Queryable, name: str) -> Row:
     """The newest version of one trigger; refuses an unknown name."""
-    row = await conn.fetchrow(_CURRENT.format(where="WHERE name = $1"), name)
+    row: Any = await conn.fetchrow(_CURRENT.format(where="WHERE name = $1"), name)
     if row is None:
         raise NotFound("there is no such trigger", "没有该触发器")
-    return row
+    return cast(Row, row)
 
 
-async def change(
-    conn: asyncpg.Connection, name: str, changes: Mapping[str, Any], who: str
-) -> tuple[asyncpg.Record, bool]:
+async def change(conn: Queryable, name: str, changes: Row, who: str) -> tuple[Row, bool]:
     """Add a version with the given parameters changed; return the newest one and whether it is new.
 
     Two changes at once take turns, so no version is lost.
@@ -59,7 +61,7 @@ async def change(
     return await get(conn, name), True
 
 
-def rule(row: Mapping[str, Any]) -> Rule:
+def rule(row: Row) -> Rule:
     """The parameters as the judging takes them."""
     return Rule(
         row["name"],

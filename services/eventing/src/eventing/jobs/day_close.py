@@ -1,5 +1,6 @@
 """The streamed postings gathered in `posting` become files of the lake (X19)."""
 
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -66,7 +67,7 @@ async def publish(job: JobContext, con: duckdb.DuckDBPyConnection) -> int:
 async def _fetch(runtime: Runtime, con: duckdb.DuckDBPyConnection) -> None:
     runtime.settings.scratch.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=runtime.settings.scratch, prefix="gathered-") as folder:
-        file = f"{folder}/posting.csv"
+        file = Path(folder) / "posting.csv"
         async with runtime.worker_database.pool.acquire() as conn:
             await conn.copy_from_query(_GATHERED, output=file, format="csv", header=True, null="\\N")
-        con.execute(_READ.format(file=lake_sql.quote(file), types=_TYPES))
+        con.execute(_READ.format(file=lake_sql.quote(str(file)), types=_TYPES))

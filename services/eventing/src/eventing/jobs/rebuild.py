@@ -15,6 +15,7 @@ from attune_service_kit.database import Transaction
 from attune_service_kit.jobs import JobContext
 from eventing import lake_history, triggers
 from eventing.jobs import day_close, workbench
+from eventing.judging import Rule
 
 _LOCK = "SELECT partition FROM ledger_partition ORDER BY partition FOR UPDATE"
 _EPOCH = """
@@ -69,9 +70,7 @@ async def compute(job: JobContext, con: duckdb.DuckDBPyConnection, before: date)
     return await asyncio.to_thread(_compute, con, before, [triggers.rule(row) for row in rows], currency)
 
 
-def _compute(
-    con: duckdb.DuckDBPyConnection, before: date, rules: list[lake_history.Rule], currency: str | None
-) -> Rebuilt:
+def _compute(con: duckdb.DuckDBPyConnection, before: date, rules: list[Rule], currency: str | None) -> Rebuilt:
     states = [state for rule in rules for state in _states(con, rule, before, currency)] if currency else []
     newest = dict(
         con.execute(
@@ -83,7 +82,7 @@ def _compute(
     return Rebuilt(before, states, [newest.get(number) for number in range(PARTITIONS)])
 
 
-def _states(con: duckdb.DuckDBPyConnection, rule: lake_history.Rule, before: date, currency: str) -> Iterator[State]:
+def _states(con: duckdb.DuckDBPyConnection, rule: Rule, before: date, currency: str) -> Iterator[State]:
     partitions = dict(con.execute("SELECT DISTINCT customer_id, partition FROM account_owner").fetchall())
     lake_history.prepare(con, rule, currency, before)
     for customer, subject in lake_history.subjects(con, rule):

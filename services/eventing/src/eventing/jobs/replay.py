@@ -14,6 +14,7 @@ from attune_contracts.envelope import nats_subject
 from attune_contracts.identifiers import posting_event_id
 from attune_contracts.ledger import TransactionPosted
 from attune_service_kit import clock
+from attune_service_kit.errors import Conflict
 from attune_service_kit.failpoints import failpoint
 from attune_service_kit.jobs import JobContext
 from attune_service_kit.messaging import Broker, Message, Stored
@@ -26,7 +27,7 @@ CHUNK = 500
 # A lost acknowledgement may reorder a chunk's postings. A chunk of so few days stays inside the least lateness.
 CHUNK_DAYS = 3
 POLL = 0.02
-GATE_POLL = 0.2
+GATE_POLL = 0.05
 LONGEST_PAUSE = 5.0
 
 _POSTINGS = """
@@ -40,9 +41,15 @@ _COUNT = """
 SELECT count(o.account_id), count(*) - count(o.account_id)
 FROM transactions t LEFT JOIN account_owner o USING (account_id)
 WHERE t.business_date BETWEEN $first AND $last"""
-_APPLIED = "SELECT consumer, last_seq FROM position WHERE consumer LIKE 'LEDGER.%'"
+_POSITIONS = "SELECT consumer, last_seq, stream_created FROM position WHERE consumer LIKE 'LEDGER.%'"
 
 Row = tuple[Any, ...]
+
+
+class StreamLost(Conflict):
+    """The stream is another than at the beginning: what was on it is gone."""
+
+    code = "stream_lost"
 
 
 @dataclass
@@ -72,6 +79,7 @@ class Replay:
         self.job, self.con, self.first, self.last = job, con, first, last
         self.zone = job.runtime.settings.zone
         self.speed = job.params.get("speed", "max")
+        self._streams: dict[str, str] = {}
 
     async def run(self) -> dict[str, Any]:
         """Prepare once, publish, follow, report."""
@@ -159,8 +167,7 @@ class Replay:
         """Wait until the gate lets this day through; return the last open day."""
         closed: date | None = None
         while True:
-            async with self.job.runtime.worker_database.pool.acquire() as conn:
-                through = await replays.gate(conn, self.job.id)
+            through = await replays.gate(self.job.runtime.worker_database.pool, self.job.id)
             if through is None:
                 return self.last
             if day <= through:
@@ -238,7 +245,12 @@ class Replay:
 
     async def _applied(self, sent: dict[int, int]) -> bool:
         """Whether the workers have passed these sequences."""
-        rows = await self.job.runtime.worker_database.pool.fetch(_APPLIED)
+        rows = await self.job.runtime.worker_database.pool.fetch(_POSITIONS)
+        for row in rows:
+            if row["stream_created"] != self._streams.setdefault(row["consumer"], row["stream_created"]):
+                raise StreamLost(
+                    "the ledger's stream was lost during the replay: start it again", "账务流已丢失，请重新回放"
+                )
         positions = {row["consumer"]: row["last_seq"] for row in rows}
         return all(positions.get(f"LEDGER.p{partition}", 0) >= seq for partition, seq in sent.items())
 

@@ -7,8 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from attune_contracts.eventing import TransactionsPublished
-from attune_service_kit.files import engine
-from attune_service_kit.files.mapping import load_mapping
+from attune_service_kit.files import engine, load_mapping
 from attune_service_kit.jobs import JobContext
 from eventing.jobs import workbench
 
@@ -39,7 +38,9 @@ async def run(job: JobContext) -> dict[str, Any]:
             async with job.transaction() as tx:
                 # Nothing added: the import is told all the same, whoever waits for it goes on.
                 told = pointers or job.runtime.lake.pointers(DATASET)[-1:]
-                tx.emit(*(TransactionsPublished(pointer=pointer, import_id=import_id) for pointer in told))
+                # The last pointer carries the import's id: whoever reads it finds all months in the lake.
+                tx.emit(*(TransactionsPublished(pointer=pointer) for pointer in told[:-1]))
+                tx.emit(*(TransactionsPublished(pointer=pointer, import_id=import_id) for pointer in told[-1:]))
     counts = {
         "read": prepared.read,
         "accepted": prepared.accepted,

@@ -70,9 +70,9 @@ def add(con: duckdb.DuckDBPyConnection, runtime: Runtime, relation: str) -> tupl
         " ANTI JOIN transactions USING (posting_id) ORDER BY business_date, account_id, posting_id"
     )
     row = con.execute("SELECT count(*), max(business_date) FROM new_posting").fetchone()
-    count, last = row if row is not None else (0, None)
-    if not count:
+    if row is None or not row[0]:
         return [], 0
+    count, last = int(row[0]), row[1]
     as_of = max([last, *(pointer.as_of for pointer in runtime.lake.pointers(TRANSACTIONS.name)[-1:])])
     pointers = lake_sql.write_partitions(
         con, runtime.lake, TRANSACTIONS, f"SELECT {columns} FROM new_posting",

@@ -1,0 +1,96 @@
+"""Detections over HTTP: the feed, and the evidence behind one."""
+
+from datetime import date, datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel
+
+from attune_service_kit.app import AnyRuntime
+from attune_service_kit.auth import Caller, requires
+from attune_service_kit.errors import Invalid, NotFound, refusals
+from attune_service_kit.paging import Cursor, InvalidCursor, Limit, Page, decode_cursor, page
+from eventing import feed
+from eventing.money import to_text
+
+router = APIRouter(prefix="/v1/detections", tags=["detections"])
+Reader = Annotated[Caller, Depends(requires("detections:read"))]
+Text = Annotated[str | None, Query(max_length=64)]
+State = Literal["raised", "withdrawn"]
+
+
+class Evidence(BaseModel):
+    """Why: the amount, and what it was compared with."""
+
+    amount: str
+    compared_with: str
+    currency: str
+    metric: str
+
+
+class DetectionView(BaseModel):
+    """What a trigger found, on whom and why."""
+
+    detection_id: UUID
+    trigger: str
+    trigger_version: int
+    customer_id: UUID
+    event_key: str
+    account_id: UUID
+    account_source_id: str | None
+    branch_id: str | None
+    business_date: date
+    state: State
+    reason: str | None
+    late: bool
+    event_time: datetime
+    expires_at: datetime
+    evidence: Evidence
+
+
+def view(row: feed.Row) -> DetectionView:
+    """A row as the API shows it."""
+    currency = row["currency"]
+    evidence = Evidence(
+        amount=to_text(row["amount_minor"], currency),
+        compared_with=to_text(row["compared_with_minor"], currency),
+        currency=currency,
+        metric=row["metric"],
+    )
+    return DetectionView.model_validate(dict(row) | {"evidence": evidence})
+
+
+@router.get(
+    "",
+    operation_id="detections-list",
+    summary="Detections, the oldest day first",
+    responses=refusals(InvalidCursor, Invalid),
+)
+async def listing(
+    runtime: AnyRuntime,
+    caller: Reader,
+    trigger: Text = None,
+    first: Annotated[date | None, Query(alias="from")] = None,
+    last: Annotated[date | None, Query(alias="to")] = None,
+    branch: Text = None,
+    customer_id: UUID | None = None,
+    state: State | None = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Page[DetectionView]:
+    """List the detections that the caller may see."""
+    wanted = feed.Wanted(trigger, first, last, branch, customer_id, state)
+    key, bound = runtime.settings.cursor_key, ("detections", caller.subject, wanted)
+    after = decode_cursor(key, cursor, bound_to=bound) if cursor else None
+    rows = await feed.read(runtime.database.pool, caller.scope, wanted, after, limit + 1)
+    return page([view(row) for row in rows], limit, key, lambda v: [v.business_date, v.detection_id], bound_to=bound)
+
+
+@router.get("/{detection_id}", operation_id="detections-get", summary="One detection", responses=refusals(NotFound))
+async def get(detection_id: UUID, runtime: AnyRuntime, caller: Reader) -> DetectionView:
+    """Show a detection with its evidence; one outside the caller's scope is as unknown."""
+    row = await feed.one(runtime.database.pool, caller.scope, detection_id)
+    if row is None:
+        raise NotFound("there is no such detection", "没有该事件")
+    return view(row)

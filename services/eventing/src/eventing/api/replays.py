@@ -1,0 +1,122 @@
+"""Replays and rebuilds over HTTP."""
+
+from datetime import date
+from typing import Annotated, Literal, Self
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Response
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from attune_service_kit.app import AnyRuntime
+from attune_service_kit.auth import requires
+from attune_service_kit.database import Transaction
+from attune_service_kit.errors import Invalid, NotFound, refusals
+from attune_service_kit.idempotency import InFlight, KeyMissing, OtherPayload, Write, idempotent
+from attune_service_kit.jobs import JobView
+from eventing import replays
+
+router = APIRouter(prefix="/v1/ledger", tags=["replays"])
+MayReplay = Depends(requires("replays:write"))
+
+
+class ReplayRequest(BaseModel):
+    """Which days of the lake go through the stream again."""
+
+    model_config = ConfigDict(extra="forbid", serialize_by_alias=True)
+
+    first: date = Field(alias="from")
+    last: date = Field(alias="to")
+    rebuild: bool = Field(default=True, description="Set the states to the beginning of the first day before")
+    through: date | None = Field(default=None, description="Pause after this day, until the gate is opened further")
+    speed: Literal["max"] | Annotated[float, Field(gt=0, le=1_000_000)] = Field(
+        default="max", description="Postings a second of wall time"
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.last < self.first:
+            raise ValueError("the last day lies before the first")
+        return self
+
+
+class GateRequest(BaseModel):
+    """How far a gated replay may go."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    through: date
+
+
+class Gate(BaseModel):
+    """The last day that the replay may publish."""
+
+    through: date
+
+
+class RebuildRequest(BaseModel):
+    """Which days the states shall know: all before this one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    before: date
+
+
+@router.post(
+    "/replays",
+    status_code=202,
+    operation_id="replays-start",
+    summary="Send days of the lake's postings through the stream again",
+    dependencies=[MayReplay],
+    response_model=JobView,
+    responses=refusals(replays.ReplayRunning, Invalid, KeyMissing, InFlight, OtherPayload),
+)
+async def start(body: ReplayRequest, runtime: AnyRuntime, write: Annotated[Write, Depends(idempotent)]) -> Response:
+    """Start a replay. Repeating one gives the same detections; those of the range not found again are withdrawn."""
+
+    async def run(tx: Transaction) -> JobView:
+        await replays.refuse_if_active(tx.conn)
+        job_id = await runtime.jobs.start(tx, "replay", body.model_dump(mode="json"), key="replay")
+        if body.through is not None:
+            await replays.set_gate(tx.conn, job_id, body.through)
+        await tx.audit("replay.started", "replay", job_id)
+        return await runtime.jobs.view(tx, job_id)
+
+    return await write(run, status=202)
+
+
+@router.post(
+    "/replays/{job_id}:advance",
+    operation_id="replays-advance",
+    summary="Let a gated replay go on",
+    dependencies=[MayReplay],
+    response_model=Gate,
+    responses=refusals(NotFound, replays.NotGated, KeyMissing, InFlight, OtherPayload),
+)
+async def advance(job_id: UUID, body: GateRequest, write: Annotated[Write, Depends(idempotent)]) -> Response:
+    """Open the gate up to and including a day. It never closes again."""
+
+    async def run(tx: Transaction) -> Gate:
+        return Gate(through=await replays.open_gate(tx.conn, job_id, body.through))
+
+    return await write(run)
+
+
+@router.post(
+    "/rebuilds",
+    status_code=202,
+    operation_id="rebuilds-start",
+    summary="Compute all keyed states anew from the lake",
+    dependencies=[MayReplay],
+    response_model=JobView,
+    responses=refusals(replays.ReplayRunning, Invalid, KeyMissing, InFlight, OtherPayload),
+)
+async def rebuild(body: RebuildRequest, runtime: AnyRuntime, write: Annotated[Write, Depends(idempotent)]) -> Response:
+    """Start the rebuild: afterwards the states know every posting of the days before, and nothing else."""
+
+    async def run(tx: Transaction) -> JobView:
+        await replays.refuse_if_active(tx.conn)
+        job_id = await runtime.jobs.start(tx, "rebuild", body.model_dump(mode="json"), key="rebuild")
+        await tx.audit("rebuild.started", "rebuild", job_id)
+        return await runtime.jobs.view(tx, job_id)
+
+    return await write(run, status=202)

@@ -1,0 +1,96 @@
+"""Triggers over HTTP."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from attune_service_kit.app import AnyRuntime
+from attune_service_kit.auth import requires
+from attune_service_kit.database import Transaction
+from attune_service_kit.errors import NotFound, refusals
+from attune_service_kit.idempotency import InFlight, KeyMissing, OtherPayload, Write, idempotent
+from eventing import triggers
+
+router = APIRouter(prefix="/v1/triggers", tags=["triggers"])
+MayRead = Depends(requires("triggers:read"))
+
+
+class TriggerView(BaseModel):
+    """A trigger's newest version."""
+
+    name: str
+    version: int
+    kind: str
+    event_type: str
+    months: int
+    minimum_minor: int
+    cooldown_days: int
+    lateness_days: int
+    expires_hours: int
+    enabled: bool
+    created_at: datetime
+    created_by: str
+
+
+class TriggerList(BaseModel):
+    """Every trigger, by name."""
+
+    items: list[TriggerView]
+
+
+class TriggerChange(BaseModel):
+    """Parameters to change; what is left out stays."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    minimum_minor: Annotated[int, Field(ge=0, le=10**13)] | None = None
+    cooldown_days: Annotated[int, Field(ge=0, le=3650)] | None = Field(
+        default=None, description="Days of rest after a detection that was raised"
+    )
+    lateness_days: Annotated[int, Field(ge=0, le=365)] | None = Field(
+        default=None, description="How late a posting may come and still be judged; raise it, then rebuild"
+    )
+    expires_hours: Annotated[int, Field(ge=1, le=24 * 365)] | None = None
+    enabled: bool | None = None
+
+
+@router.get("", operation_id="triggers-list", summary="Every trigger", dependencies=[MayRead])
+async def listing(runtime: AnyRuntime) -> TriggerList:
+    """List the newest version of every trigger."""
+    rows: Any = await triggers.current(runtime.database.pool)
+    return TriggerList(items=[TriggerView.model_validate(dict(row)) for row in rows])
+
+
+@router.get(
+    "/{name}",
+    operation_id="triggers-get",
+    summary="One trigger",
+    dependencies=[MayRead],
+    responses=refusals(NotFound),
+)
+async def get(name: str, runtime: AnyRuntime) -> TriggerView:
+    """Show the newest version of a trigger."""
+    return TriggerView.model_validate(dict(await triggers.get(runtime.database.pool, name)))
+
+
+@router.put(
+    "/{name}",
+    operation_id="triggers-put",
+    summary="Change a trigger's parameters",
+    dependencies=[Depends(requires("triggers:write"))],
+    response_model=TriggerView,
+    responses=refusals(NotFound, KeyMissing, InFlight, OtherPayload),
+)
+async def put(name: str, body: TriggerChange, write: Annotated[Write, Depends(idempotent)]) -> Response:
+    """Make a new version. What it changes holds from the next posting on; earlier detections stay."""
+
+    async def run(tx: Transaction) -> TriggerView:
+        changes = body.model_dump(exclude_none=True)
+        row, is_new = await triggers.change(tx.conn, name, changes, write.caller.subject)
+        if is_new:
+            await tx.audit("trigger.changed", "trigger", name, version=row["version"], detail=changes)
+        return TriggerView.model_validate(dict(row))
+
+    return await write(run)

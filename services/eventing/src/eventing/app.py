@@ -1,0 +1,25 @@
+"""The service, put together: what has just happened?"""
+
+from attune_service_kit.jobs import Light
+from attune_service_kit.runtime import Service
+from eventing import handlers, upkeep
+from eventing.api import clock, detections, ledger, replays, triggers
+from eventing.settings import EventingSettings
+from eventing.tables import METADATA
+
+SERVICE = Service(
+    name="eventing",
+    title="Attune eventing",
+    settings=EventingSettings,
+    metadata=METADATA,
+    routers=(ledger.router, replays.router, clock.router, detections.router, triggers.router),
+    subscriptions=handlers.SUBSCRIPTIONS,
+    tasks=(upkeep.tell_time, upkeep.release_pending, upkeep.close_days),
+    jobs={
+        "import": "eventing.jobs.transactions:run",
+        "accounts": Light("eventing.jobs.accounts:run"),
+        "rebuild": "eventing.jobs.rebuild:run",
+        "replay": "eventing.jobs.replay:run",
+        "day_close": Light("eventing.jobs.day_close:run"),
+    },
+)

@@ -1,0 +1,53 @@
+"""The message edge: the ledger's postings in batches, imports and profiles of customer-360."""
+
+from weakref import WeakKeyDictionary
+
+from attune_contracts.customer_360 import ImportCompleted, ProfileChanged
+from attune_contracts.ledger import TransactionPosted
+from attune_service_kit.clock import BusinessClock
+from attune_service_kit.consumer import Event, Subscription
+from attune_service_kit.database import Transaction
+from attune_service_kit.runtime import Runtime
+from eventing import accounts
+from eventing.ledger import Ledger
+
+# One ledger a running service: tests run several in one process.
+_LEDGERS: "WeakKeyDictionary[BusinessClock, Ledger]" = WeakKeyDictionary()
+
+
+def ledger(runtime: Runtime) -> Ledger:
+    """What this worker remembers of the ledger."""
+    return _LEDGERS.setdefault(runtime.clock, Ledger())
+
+
+async def transactions_posted(runtime: Runtime, tx: Transaction, events: list[Event]) -> None:
+    """Postings, in order."""
+    await ledger(runtime).on_batch(runtime, tx, events)
+
+
+async def forget(runtime: Runtime, partition: int) -> None:
+    """The partition was another worker's for a while."""
+    ledger(runtime).forget(partition)
+
+
+async def import_completed(runtime: Runtime, tx: Transaction, events: list[Event]) -> None:
+    """Accounts of an import lie in the lake: load their owners."""
+    # The event names the job: one that is already reading must not swallow what comes after it.
+    await runtime.jobs.start(tx, "accounts", {}, key=str(events[-1].id))
+
+
+async def profile_changed(_: Runtime, tx: Transaction, events: list[Event]) -> None:
+    """Profiles carry their customers' accounts."""
+    await accounts.follow(tx.conn, [ProfileChanged.model_validate(event.data, extra="ignore") for event in events])
+
+
+SUBSCRIPTIONS = (
+    Subscription(
+        stream="LEDGER",
+        handlers={TransactionPosted: transactions_posted},
+        batch_handler=transactions_posted,
+        on_assigned=forget,
+        batch=1_000,
+    ),
+    Subscription(stream="EVT", handlers={ImportCompleted: import_completed, ProfileChanged: profile_changed}),
+)
