@@ -1,10 +1,17 @@
 """A generated training table with a known signal, and the same as a lake."""
 
 from collections.abc import Callable
+from datetime import date
+from uuid import UUID
 
 import numpy as np
 import pytest
 
+from attune_contracts.datasets import ACCOUNTS, FEATURES, TRANSACTIONS
+from attune_contracts.identifiers import customer_id, uuid8_sql
+from attune_service_kit import lake_sql
+from attune_service_kit.lake import Lake
+from attune_service_kit.lake_sql import quote
 from scoring.features import NUMERIC
 from scoring.training.examples import Examples
 
@@ -36,3 +43,57 @@ def examples() -> Examples:
 def generate() -> Callable[..., Examples]:
     """Make other examples of the same kind."""
     return make_examples
+
+
+AS_OF = date(2026, 1, 31)
+LAST_DAY = date(2026, 3, 15)
+CUSTOMERS = 3_000
+
+
+def customer(number: int) -> UUID:
+    """The customer of this number."""
+    return customer_id("test-bank", f"C{number}")
+
+
+def fill_lake(lake: Lake, as_of: date = AS_OF) -> None:
+    """Write a snapshot, accounts and postings of 3,000 customers; who is rich and young tends to buy in February."""
+    with lake_sql.connect(lake) as con:
+        con.execute("SELECT setseed(0.42)")
+        id_of = uuid8_sql(quote("test-bank"), quote("party"), "'C' || i")
+        con.execute(
+            "CREATE TABLE bank AS SELECT i, 20 + i * 7 % 60 AS age, (exp(12 + random() * 4))::BIGINT AS balance,"
+            f" random() AS luck, {id_of} AS customer_id"
+            f" FROM range({CUSTOMERS}) t(i)"
+        )
+        given = {
+            "customer_id": "customer_id",
+            "as_of": f"DATE '{as_of}'",
+            "branch_id": "'B1'",
+            "age": "age",
+            "tenure_days": "1000 + i % 900",
+            "demand_balance_minor": "balance",
+            "aum_90d_minor": "balance",
+            "digital_share_90d": "CASE WHEN i % 5 > 0 THEN (i % 11) / 10.0 END",
+            "holds_wealth": "i % 7 = 0",
+            "value_quadrant": "'D'",
+        }
+        zero = {"BIGINT": "i % 13 * 1000", "INTEGER": "i % 17", "BOOLEAN": "i % 2 = 0", "DOUBLE": "0.5"}
+        columns = ", ".join(f"{given.get(c.name, zero.get(c.type))} AS {c.name}" for c in FEATURES.columns)
+        lake_sql.write_query(con, lake, FEATURES, f"as_of={as_of}", f"SELECT {columns} FROM bank", as_of=as_of)
+        lake_sql.write_query(
+            con, lake, ACCOUNTS, "all",
+            "SELECT 'a' || i AS account_id, 'a' || i AS source_id, customer_id, 'B1' AS branch_id, 'demand' AS kind,"
+            " 'CNY' AS currency, NULL AS opened_on, NULL AS closed_on, 0 AS opening_balance_minor FROM bank",
+            as_of=LAST_DAY,
+        )  # fmt: skip
+        buyers = "luck < 1 / (1 + exp(2 - 1.8 * (ln(balance) - 14) + 0.06 * (age - 50)))"
+        lake_sql.write_query(
+            con, lake, TRANSACTIONS, "month=2026-02",
+            "SELECT 'p' || i AS posting_id, 'a' || i AS account_id, DATE '2026-02-01' + (i % 28)::INTEGER"
+            " AS business_date, NULL AS booked_at, 'debit' AS direction, 500000 AS amount_minor, 'CNY' AS currency,"
+            f" CASE WHEN {buyers} THEN 'wealth_purchase' ELSE 'card_payment' END AS kind, 'mobile' AS channel,"
+            " []::VARCHAR[] AS flags, NULL AS reverses, NULL AS balance_minor FROM bank"
+            f" UNION ALL SELECT 'last', 'a0', DATE '{LAST_DAY}', NULL, 'credit', 1, 'CNY', 'interest', NULL, [],"
+            " NULL, NULL",
+            as_of=LAST_DAY,
+        )  # fmt: skip

@@ -50,7 +50,8 @@ async def create(body: SnapshotRequest, runtime: AnyRuntime, write: Annotated[Wr
     """Start the job; its result names day and rows. A snapshot of the same day replaces the one that stood."""
 
     async def run(tx: Transaction) -> Job:
-        return await _start(runtime, tx, "features", body.model_dump(mode="json"))
+        job_id = await runtime.jobs.start(tx, "features", body.model_dump(mode="json"))
+        return await runtime.jobs.view(tx, job_id)
 
     return await write(run, status=202)
 

@@ -23,6 +23,8 @@ SEGMENT = "value_quadrant"
 
 async def run(job: JobContext) -> dict[str, Any]:
     """Params: `as_of`, an ISO date or null for the ledger's last day. Publishes `features`, partition `as_of=…`."""
+    if job.cursor is not None:  # published before it was interrupted
+        return job.cursor
     settings = job.runtime.settings
     assert isinstance(settings, InsightSettings)  # noqa: S101 - the service declares it
     with lake_sql.connect(job.runtime.lake, settings, memory_limit=settings.memory_limit) as con:
@@ -43,8 +45,9 @@ async def run(job: JobContext) -> dict[str, Any]:
     async with job.transaction() as tx:
         await _store(tx, pointer, parameters.version, sizes)
         tx.emit(FeaturesPublished(pointer=pointer))
+        job.cursor = {"as_of": as_of.isoformat(), "rows": pointer.rows, "manifest": pointer.manifest}
     await job.progress(total, total, "published")
-    return {"as_of": as_of.isoformat(), "rows": pointer.rows, "manifest": pointer.manifest}
+    return job.cursor
 
 
 def _as_of(con: duckdb.DuckDBPyConnection, wanted: str | None) -> date:

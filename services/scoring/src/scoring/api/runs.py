@@ -50,7 +50,8 @@ async def train(spec: TrainingSpec, runtime: AnyRuntime, write: Writing) -> Resp
 
     async def run(tx: Transaction) -> Job:
         await tx.audit("train", "model", spec.model)
-        return await _start(runtime, tx, "train", spec.model_dump(mode="json"))
+        job_id = await runtime.jobs.start(tx, "train", spec.model_dump(mode="json"))
+        return await runtime.jobs.view(tx, job_id)
 
     return await write(run, status=202)
 
@@ -73,6 +74,7 @@ async def score(body: Scoring, runtime: AnyRuntime, write: Writing) -> Response:
             body.model,
         ):
             raise NoChampion("no version of this model answers yet", "该模型尚无生效版本")
-        return await _start(runtime, tx, "score", body.model_dump(mode="json"))
+        job_id = await runtime.jobs.start(tx, "score", body.model_dump(mode="json"))
+        return await runtime.jobs.view(tx, job_id)
 
     return await write(run, status=202)

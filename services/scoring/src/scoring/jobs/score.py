@@ -46,6 +46,8 @@ class Plan:
 
 async def run(job: JobContext) -> dict[str, Any]:
     """Score the snapshot in batches; publish one `scores` partition a model, with all events in one transaction."""
+    if job.cursor is not None:  # published before it was interrupted
+        return job.cursor
     async with _alone(job):
         plan = await _plan(job)
         if plan is None:
@@ -60,12 +62,13 @@ async def run(job: JobContext) -> dict[str, Any]:
             if plan.slot is not None:
                 await feature_rows.switch(tx.conn, plan.slot, plan.pointer, NUMERIC)
             tx.emit(*(ScoresPublished(pointer=pointer) for pointer in pointers.values()))
-    return {
-        "as_of": plan.pointer.as_of.isoformat(),
-        "rows": plan.pointer.rows,
-        "loaded": plan.slot is not None,
-        "scored": {m.name: {"version": m.version, "rows": pointers[m.name].rows} for m in plan.models},
-    }
+            job.cursor = {
+                "as_of": plan.pointer.as_of.isoformat(),
+                "rows": plan.pointer.rows,
+                "loaded": plan.slot is not None,
+                "scored": {m.name: {"version": m.version, "rows": pointers[m.name].rows} for m in plan.models},
+            }
+    return job.cursor
 
 
 @asynccontextmanager

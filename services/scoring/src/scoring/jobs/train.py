@@ -34,6 +34,8 @@ async def run(job: JobContext) -> dict[str, Any]:
     """Train, vet, register; the first version of a model and one with `promote` answer at once."""
     settings = job.runtime.settings
     assert isinstance(settings, ScoringSettings)  # noqa: S101 - the service declares it
+    if job.cursor is not None:  # registered before it was interrupted
+        return job.cursor
     spec = TrainingSpec.model_validate(job.params)
     try:
         as_of, examples = await asyncio.to_thread(read, job.runtime.lake, settings, spec)
@@ -74,13 +76,14 @@ async def _register(job: JobContext, spec: TrainingSpec, as_of: date, trained: T
             metrics=trained.metrics,
             card=trained.card | {"as_of": as_of.isoformat()},
         )
-    return {
-        "model": spec.model,
-        "version": version,
-        "as_of": as_of.isoformat(),
-        "metrics": trained.metrics,
-        "rows": trained.metrics["rows"],
-        "features": list(trained.features),
-        "refused": trained.refused,
-        "sha256": trained.sha256,
-    }
+        job.cursor = {
+            "model": spec.model,
+            "version": version,
+            "as_of": as_of.isoformat(),
+            "metrics": trained.metrics,
+            "rows": trained.metrics["rows"],
+            "features": list(trained.features),
+            "refused": trained.refused,
+            "sha256": trained.sha256,
+        }
+    return job.cursor
