@@ -52,6 +52,7 @@ class Reader:
         self._arrived = asyncio.Event()
         self._credit = 0
         self._expected = 1
+        self._sent = 0
         self._broken = ""
         self._heard = 0.0
         self._generation = 0
@@ -120,12 +121,11 @@ class Reader:
         return int(answer["num_pending"]) + max(sent - applied, 0)
 
     async def verify(self) -> None:
-        """Raise ReaderBroken if the server has sent more than has come: called when all is quiet."""
-        expected = self._expected
+        """Raise ReaderBroken if what the server had sent at the last call has not come since: for quiet times."""
+        if self.delivered < self._sent:
+            raise ReaderBroken(f"{self._sent} sent, {self.delivered} received")
         answer = await self.broker.api(f"CONSUMER.INFO.{self._stream}.{self._name}")
-        sent = int(answer["delivered"]["consumer_seq"])
-        if sent > self.delivered and expected == self._expected:
-            raise ReaderBroken(f"{sent} sent, {self.delivered} received")
+        self._sent = int(answer["delivered"]["consumer_seq"])
 
     def _check(self) -> None:
         if not self._broken and self._generation != self.broker.generation:

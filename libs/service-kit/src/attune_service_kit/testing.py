@@ -1,16 +1,33 @@
 """pytest fixtures over real servers: `pytest_plugins = ["attune_service_kit.testing"]` in the root conftest."""
 
 import asyncio
+import itertools
 import shutil
 import tempfile
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
+from uuid import UUID
 
+import httpx
+import nats
 import pytest
+from fastapi import FastAPI
+from nats.js.errors import NotFoundError
 
+from attune_contracts.envelope import Data, Envelope, envelope, nats_subject, nats_subject_of
+from attune_contracts.eventing import ClockAdvanced
+from attune_service_kit import migrations
+from attune_service_kit.auth import DevelopmentIssuer
 from attune_service_kit.embedded import EmbeddedNats, EmbeddedPostgres
+from attune_service_kit.embedded.nats import LEDGER_USER, PROVISION_USER, inbox_prefix
+from attune_service_kit.messaging import Broker, Message
+from attune_service_kit.runtime import Runtime, Service
+from attune_service_kit.settings import ServiceSettings
+from attune_service_kit.streams import STREAMS, provision, stream_of
 
 # The platform's services, and two names for the services that tests define themselves.
 T = TypeVar("T")
@@ -98,3 +115,242 @@ def lake_dir(tmp_path: Path) -> Path:
     folder = tmp_path / "lake"
     folder.mkdir()
     return folder
+
+
+# --- services --------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class RunningService:
+    """One service of the test: its app answers `client`, its lifespan runs (with `worker`: consumers, relay, jobs)."""
+
+    app: FastAPI
+    client: httpx.AsyncClient
+    runtime: Runtime
+    settings: ServiceSettings
+    _stop: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
+    _task: "asyncio.Task[None] | None" = field(default=None, repr=False)
+
+    async def stop(self) -> None:
+        """End the service as SIGTERM would; a second call does nothing."""
+        self._stop.set()
+        if self._task is not None:
+            await self._task
+
+
+class StartService(Protocol):
+    """`await start_service(SERVICE, worker=True, clock="events", …)`: settings by keyword."""
+
+    def __call__(
+        self, service: Service, *, worker: bool = True, database: str | None = None, **settings: Any
+    ) -> Awaitable[RunningService]:
+        """Start a service on a fresh database, or on the database of that name (of another service just started)."""
+
+
+@pytest.fixture(scope="session")
+def templates() -> dict[tuple[str, str], str]:
+    """The migrated template database of each service, made once a session."""
+    return {}
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def make_database(
+    postgres_server: EmbeddedPostgres, templates: dict[tuple[str, str], str]
+) -> Callable[[Service], Awaitable[str]]:
+    """Make a freshly migrated database of a service and return its name."""
+
+    async def make(service: Service) -> str:
+        key = (service.name, str(migrations.folder(service)))
+        if key not in templates:
+            template = f"{service.name}_template_{next(_numbers)}"
+            await _create_database(postgres_server, service.name, template, None)
+            await migrations.run(service, postgres_server.url(f"{service.name}_owner", template))
+            templates[key] = template
+        name = f"{service.name}_{next(_numbers)}"
+        await _create_database(postgres_server, service.name, name, templates[key])
+        return name
+
+    return make
+
+
+async def _create_database(server: EmbeddedPostgres, service: str, name: str, template: str | None) -> None:
+    connection = await server.connect()
+    source = f'TEMPLATE "{template}" STRATEGY file_copy' if template else ""
+    try:
+        await connection.execute(f'CREATE DATABASE "{name}" OWNER "{service}_owner" {source}')
+    finally:
+        await connection.close()
+    if template is None:
+        inside = await server.connect(name)
+        try:
+            await inside.execute(f'ALTER SCHEMA public OWNER TO "{service}_owner"')
+        finally:
+            await inside.close()
+
+
+async def provision_streams(server: EmbeddedNats, *, anew: bool = True) -> None:
+    """Make the streams as the user `provision`; `anew` deletes what earlier tests have left."""
+    client = await nats.connect(
+        server.url,
+        user=PROVISION_USER,
+        password=server.password(PROVISION_USER),
+        inbox_prefix=inbox_prefix(PROVISION_USER),
+    )
+    try:
+        js = client.jetstream()
+        for stream in STREAMS if anew else ():
+            try:
+                await js.delete_stream(stream)
+            except NotFoundError:
+                continue
+        await provision(js)
+    finally:
+        await client.close()
+
+
+@pytest.fixture
+async def streams(nats_server: EmbeddedNats) -> EmbeddedNats:
+    """The NATS server with fresh, empty streams."""
+    await provision_streams(nats_server)
+    return nats_server
+
+
+@pytest.fixture(scope="session")
+def development_issuer(tmp_path_factory: pytest.TempPathFactory) -> DevelopmentIssuer:
+    """Who issues the tokens that the services of the tests believe."""
+    return DevelopmentIssuer(tmp_path_factory.mktemp("keys"))
+
+
+@pytest.fixture
+def service_settings(
+    postgres_server: EmbeddedPostgres,
+    nats_server: EmbeddedNats,
+    development_issuer: DevelopmentIssuer,
+    lake_dir: Path,
+    tmp_path: Path,
+) -> Callable[..., ServiceSettings]:
+    """Make a service's settings: `service_settings(SERVICE, database, **changes)`."""
+
+    def make(service: Service, database: str, **changes: Any) -> ServiceSettings:
+        def url(role: str) -> str:
+            return postgres_server.url(f"{service.name}_{role}", database)
+
+        values: dict[str, Any] = {
+            "environment": "test",
+            "database_url": url("app"),
+            "worker_database_url": url("worker"),
+            "owner_database_url": url("owner"),
+            "nats_url": nats_server.url,
+            "nats_user": service.name,
+            "nats_password": password(service.name),
+            "lake_url": str(lake_dir),
+            "scratch": tmp_path / "scratch",
+            "token_issuer": development_issuer.issuer,
+            "token_jwks": str(development_issuer.jwks_path),
+            "cursor_key": "u3Jq0Zx81LrTnVb5Wm7yKc2EoPf9SgHd",
+            "import_roots": (tmp_path,),
+            "retry_seconds": (0.05, 0.1),
+        }
+        if "ledger_nats_user" in service.settings.model_fields:
+            values |= {"ledger_nats_user": LEDGER_USER, "ledger_nats_password": password(LEDGER_USER)}
+        return service.settings(**values | changes)
+
+    return make
+
+
+@pytest.fixture
+async def start_service(
+    streams: EmbeddedNats,  # noqa: ARG001 - they must be there
+    make_database: Callable[[Service], Awaitable[str]],
+    service_settings: Callable[..., ServiceSettings],
+) -> AsyncIterator[StartService]:
+    """Start services on fresh migrated databases and fresh streams; all are stopped at the end of the test."""
+    running: list[RunningService] = []
+
+    async def start(
+        service: Service, *, worker: bool = True, database: str | None = None, **settings: Any
+    ) -> RunningService:
+        # Imported here: the application factory is not needed by those who only want the servers.
+        from attune_service_kit.app import create_app
+
+        chosen = service_settings(service, database or await make_database(service), **settings)
+        started = RunningService(app := create_app(service, chosen, worker=worker), _client(app), _of(app), chosen)
+        ready = asyncio.Event()
+        started._task = asyncio.create_task(_live(started, ready), name=f"service {service.name}")
+        waiting = asyncio.create_task(ready.wait())
+        await asyncio.wait({waiting, started._task}, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        if not ready.is_set():
+            await started._task
+        running.append(started)
+        return started
+
+    yield start
+    for service in reversed(running):
+        await service.stop()
+
+
+async def _live(service: RunningService, ready: asyncio.Event) -> None:
+    """Hold the lifespan open in one task from beginning to end, as a server does."""
+    async with service.app.router.lifespan_context(service.app), service.client:
+        if service.runtime.broker is not None:
+            await service.runtime.broker.ready()
+        ready.set()
+        await service._stop.wait()
+
+
+def _client(app: FastAPI) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    return httpx.AsyncClient(transport=transport, base_url="http://service.test", timeout=60)
+
+
+def _of(app: FastAPI) -> Runtime:
+    runtime: Runtime = app.state.runtime
+    return runtime
+
+
+@pytest.fixture
+def token(development_issuer: DevelopmentIssuer) -> Callable[..., dict[str, str]]:
+    """Return request headers with a token: `token("teller", branch="B01")`, `token("mobile", customer=id)`."""
+
+    def headers(
+        role: str, branch: str | None = None, *, subject: str | None = None, customer: UUID | None = None
+    ) -> dict[str, str]:
+        signed, _ = development_issuer.issue(role, branch, subject, customer)
+        return {"Authorization": f"Bearer {signed}"}
+
+    return headers
+
+
+class Publish(Protocol):
+    """`await publish(data, …, time=…)`: put events on the stream as their producer would."""
+
+    def __call__(self, *data: Data, time: datetime | None = None) -> Awaitable[list[Envelope]]:
+        """Publish in order; `time` is business time, by default the wall clock's. Returns the envelopes."""
+
+
+@pytest.fixture
+async def publish(streams: EmbeddedNats) -> AsyncIterator[Publish]:
+    """Publish events as their producers, whose services need not run."""
+    brokers: dict[str, Broker] = {}
+
+    async def as_producer(*data: Data, time: datetime | None = None) -> list[Envelope]:
+        events = [envelope(item, time=time or datetime.now(UTC)) for item in data]
+        for item, event in zip(data, events, strict=True):
+            user = event.type.split(".", 1)[0]
+            if user not in brokers:
+                brokers[user] = Broker(streams.url, user=user, password=password(user), name=f"test as {user}")
+                await brokers[user].start()
+                await brokers[user].ready()
+            told = isinstance(item, ClockAdvanced)  # addressed to a partition, not about anybody
+            subject = nats_subject(item.TYPE, item.partition) if told else nats_subject_of(event)
+            message = Message(subject, event.model_dump_json().encode(), str(event.id), stream_of(event.type))
+            await brokers[user].publish(message)
+        return events
+
+    yield as_producer
+    for broker in brokers.values():
+        await broker.stop()
