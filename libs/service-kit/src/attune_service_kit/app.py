@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, FastAPI, Request
 
-from attune_service_kit import errors, health, openapi
+from attune_service_kit import errors, health, jobs, openapi
 from attune_service_kit.edge import Edge
 from attune_service_kit.lifecycle import make_runtime, running
 from attune_service_kit.runtime import Runtime, Service
@@ -55,6 +55,7 @@ def create_app(
     app.include_router(health.probes)
     if routes:
         app.include_router(health.status_router(service.name))
+        app.include_router(jobs.router(service.name))
         for router in service.routers:
             app.include_router(router)
     errors.register(app)

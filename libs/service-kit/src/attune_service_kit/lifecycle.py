@@ -3,15 +3,14 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from importlib import import_module
-from importlib.util import find_spec
-from typing import Any, Literal
+from typing import Literal
 
 import asyncpg
 import structlog
 
 from attune_service_kit import auth, clock, consumer, failpoints, idempotency, relay
 from attune_service_kit.database import APP_LIMITS, WORKER_LIMITS, Database
+from attune_service_kit.jobs import Jobs
 from attune_service_kit.lake import Lake
 from attune_service_kit.messaging import Broker
 from attune_service_kit.runtime import Runtime, Service
@@ -19,10 +18,6 @@ from attune_service_kit.settings import ServiceSettings
 from attune_service_kit.telemetry import Tracing
 
 log = structlog.get_logger(__name__)
-
-
-def _landed(module: str) -> Any:
-    return import_module(f"attune_service_kit.{module}") if find_spec(f"attune_service_kit.{module}") else None
 
 
 Background = Callable[[Runtime], Awaitable[None]]
@@ -55,7 +50,7 @@ def make_runtime(service: Service, settings: ServiceSettings, kind: Kind) -> Run
         clock=time,
         database=main,
         worker_database=database("worker") if kind == "worker" else main,
-        jobs=_landed("jobs").Jobs(service) if _landed("jobs") else None,
+        jobs=Jobs(service),
         lake=Lake(settings.lake_url, settings.scratch),
         broker=_broker(service, settings) if kind == "worker" else None,
     )
@@ -75,8 +70,7 @@ def background(runtime: Runtime) -> Sequence[Background]:
     """What runs beside HTTP: a worker's loops, or the one that tells an app the worker's business time."""
     if runtime.broker is None:
         return [clock.follow] if runtime.clock.kind == "events" else []
-    later = [runtime.jobs.run] if runtime.jobs else []
-    return [relay.run, consumer.run, idempotency.prune, *later, *runtime.service.tasks]
+    return [relay.run, consumer.run, runtime.jobs.run, idempotency.prune, *runtime.service.tasks]
 
 
 @contextlib.asynccontextmanager
