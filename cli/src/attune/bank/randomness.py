@@ -16,12 +16,13 @@ def stream(seed: int, part: str) -> np.random.Generator:
     return np.random.default_rng([seed, zlib.crc32(part.encode())])
 
 
-def calibrated(scores: Floats, mean: float) -> Floats:
-    """Probabilities logistic(c + score) whose mean is `mean`; c is found by bisection."""
+def calibrated(scores: Floats, mean: float, among: Ints | None = None) -> Floats:
+    """Probabilities logistic(c + score) whose mean (over the rows `among`) is `mean`; c is found by bisection."""
+    judged = scores if among is None else scores[among]
     low, high = -30.0, 30.0
     for _ in range(60):
         middle = (low + high) / 2
-        low, high = (low, middle) if float(logistic(middle + scores).mean()) > mean else (middle, high)
+        low, high = (low, middle) if float(logistic(middle + judged).mean()) > mean else (middle, high)
     return logistic(low + scores)
 
 

@@ -16,8 +16,9 @@ from attune.bank.purchases import appetite, prefers_time
 from attune.bank.randomness import Bools, Floats, Ints, Texts, calibrated, stream
 
 BASE_RATE = 0.09
+"""Share of the targets who buy untouched."""
 MEAN_EFFECT = 0.067
-"""Mean effect of being reached; with a reach of 0.78 the effect of being treated is about 0.052."""
+"""Mean effect of being reached on the targets; with a reach of 0.78 the effect of being treated is about 0.052."""
 LONGEST_DELAY = 14
 
 _COLUMNS = ("cif", "account", "y0", "y1", "reached", "delay", "time", "amount")
@@ -57,11 +58,13 @@ class Truth:
 
 
 def potential_outcomes(book: Ledger, seed: int) -> Truth:
-    """Draw both potential outcomes of every customer, targets and others alike."""
+    """Draw both potential outcomes of every customer; the rates are set on the targets, who have more than most."""
     rng = stream(seed, "truth")
     who = book.who
-    untouched = calibrated(0.8 * appetite(who, book.at_end[AccountType.DEMAND], book.inflow), BASE_RATE)
-    if_reached = np.clip(untouched + _effects(rng, who, untouched), 0.001, 0.95)
+    targets = np.unique(book.booked.owner[book.fired])
+    wish = appetite(who, book.at_end[AccountType.DEMAND], book.inflow)
+    untouched = calibrated(0.8 * wish, BASE_RATE, targets)
+    if_reached = np.clip(untouched + _effects(rng, who, untouched, targets), 0.001, 0.95)
     # One draw decides both outcomes, so the one follows from the other as far as the rates allow.
     draw = rng.random(who.count)
     everyone = np.arange(who.count)
@@ -78,13 +81,13 @@ def potential_outcomes(book: Ledger, seed: int) -> Truth:
     )
 
 
-def _effects(rng: np.random.Generator, who: People, untouched: Floats) -> Floats:
+def _effects(rng: np.random.Generator, who: People, untouched: Floats, targets: Ints) -> Floats:
     """What being reached adds to the probability: much for the undecided; one in nine, mostly digital, is put off."""
     gain = rng.lognormal(0, 0.5, who.count) * (0.4 + np.sqrt(untouched))
     put_off = rng.random(who.count) < 0.2 * who.digital
     loss = np.where(put_off, -0.5 * untouched, 0.0)
-    wanted = MEAN_EFFECT - float(loss.mean())
-    return np.where(put_off, loss, gain * wanted / float(np.where(put_off, 0, gain).mean()))
+    wanted = MEAN_EFFECT - float(loss[targets].mean())
+    return np.where(put_off, loss, gain * wanted / float(np.where(put_off, 0, gain)[targets].mean()))
 
 
 def _amounts(rng: np.random.Generator, spare: Ints) -> Ints:
