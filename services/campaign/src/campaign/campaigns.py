@@ -6,6 +6,7 @@ import asyncpg
 
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Conflict, NotFound
+from campaign.sql import Conn, one
 
 _NEWEST = "SELECT DISTINCT ON (code) * FROM campaign ORDER BY code, version DESC"
 
@@ -44,12 +45,12 @@ class Change:
     enabled: bool
 
 
-async def newest(conn: asyncpg.Connection) -> list[Campaign]:
+async def newest(conn: Conn) -> list[Campaign]:
     """The newest version of every campaign, by code."""
     return [_campaign(row) for row in await conn.fetch(_NEWEST)]
 
 
-async def get(conn: asyncpg.Connection, code: str) -> Campaign:
+async def get(conn: Conn, code: str) -> Campaign:
     """One campaign; NotFound."""
     row = await conn.fetchrow("SELECT * FROM campaign WHERE code = $1 ORDER BY version DESC LIMIT 1", code)
     if row is None:
@@ -63,7 +64,8 @@ async def change(tx: Transaction, code: str, wanted: Change, *, version: int) ->
     old = await get(tx.conn, code)
     if old.version != version:
         raise StaleVersion("the campaign has been changed in between", "营销活动已被他人修改", version=old.version)
-    row = await tx.conn.fetchrow(
+    row = await one(
+        tx.conn,
         "INSERT INTO campaign (code, version, trigger, family, control_share_bp, outcome, outcome_kinds,"
         " window_business_days, capacity, enabled, name_zh, name_en, created_by)"
         " SELECT code, version + 1, trigger, family, $3, outcome, $4, $5, capacity, $6, name_zh, name_en, $7"

@@ -20,7 +20,7 @@ def text(**kwargs: Any) -> Any:
 
 def moment(**kwargs: Any) -> Any:
     """A moment, in UTC."""
-    return Field(sa_type=DateTime(timezone=True), **kwargs)  # type: ignore[call-overload]
+    return Field(sa_type=DateTime(timezone=True), **kwargs)
 
 
 def minor(**kwargs: Any) -> Any:
@@ -45,7 +45,7 @@ def blob(**kwargs: Any) -> Any:
 
 def texts(**kwargs: Any) -> Any:
     """A list of texts."""
-    return Field(sa_type=ARRAY(Text), **kwargs)  # type: ignore[call-overload]
+    return Field(sa_type=ARRAY(Text), **kwargs)
 
 
 def real(**kwargs: Any) -> Any:

@@ -6,9 +6,8 @@ from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-import asyncpg
-
 from campaign.contact_policy import ContactPolicy, direction
+from campaign.sql import Conn
 
 _RESERVE = """
 SELECT reserve_contact(c.id, c.customer_id, NULL, NULL, c.branch_id, c.channel, c.direction, c.campaign, c.step,
@@ -35,7 +34,7 @@ class Wish:
 
 
 async def reserve(
-    conn: asyncpg.Connection, policy: ContactPolicy, wishes: Sequence[Wish], *, zone: str | None = None
+    conn: Conn, policy: ContactPolicy, wishes: Sequence[Wish], *, zone: str | None = None
 ) -> list[str | None]:
     """Reserve each wish, all levels or nothing; the reason where refused. Asking again for the same id renews it.
 
@@ -66,7 +65,7 @@ async def reserve(
     return answers
 
 
-async def confirm(conn: asyncpg.Connection, contact_id: UUID, disposition: str, now: datetime, *, beyond: bool) -> bool:
+async def confirm(conn: Conn, contact_id: UUID, disposition: str, now: datetime, *, beyond: bool) -> bool:
     """The customer has been contacted: it counts from now on. False if it was confirmed before.
 
     `beyond` = it happened although its reservation had lapsed and the policy would refuse it now: a fact stays a fact.
@@ -82,7 +81,7 @@ async def confirm(conn: asyncpg.Connection, contact_id: UUID, disposition: str, 
     return status.endswith(" 1")
 
 
-async def release(conn: asyncpg.Connection, contact_ids: Sequence[UUID]) -> None:
+async def release(conn: Conn, contact_ids: Sequence[UUID]) -> None:
     """Nobody was contacted: the reservations count no longer."""
     await conn.execute(
         "UPDATE contact SET state = 'released', hold_until = NULL WHERE id = ANY ($1::uuid[]) AND state = 'reserved'",

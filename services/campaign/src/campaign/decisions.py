@@ -5,7 +5,6 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 import orjson
 
 from attune_contracts.identifiers import new_id
@@ -17,6 +16,7 @@ from campaign.contact_policy import PastContact
 from campaign.decide import decide
 from campaign.decision_facts import DecisionFacts, LiveOpportunity, PartyFacts, ProfileFacts, StoredScore
 from campaign.decision_log import DecisionLog, Record
+from campaign.sql import Conn, one
 from campaign.visibility import parameters, visible
 
 LONGEST_LOOK = timedelta(days=366)
@@ -67,7 +67,7 @@ async def next_best_actions(runtime: Runtime, caller: Caller, customer_id: UUID,
     as_of, today = runtime.clock.now().astimezone(UTC), runtime.clock.business_date()
     pool = runtime.database.pool
     async with pool.acquire() as conn:
-        row = await conn.fetchrow(_FACTS, customer_id, *parameters(caller.scope), today, as_of - LONGEST_LOOK)
+        row = await one(conn, _FACTS, customer_id, *parameters(caller.scope), today, as_of - LONGEST_LOOK)
         versions = row["catalogue_version"], row["policy_version"], row["holdout_version"]
         plan = await plans.current(runtime.database, conn, versions)
     decision_id = new_id()
@@ -77,7 +77,7 @@ async def next_best_actions(runtime: Runtime, caller: Caller, customer_id: UUID,
     return result
 
 
-async def replay(conn: asyncpg.Connection, decision_id: UUID) -> tuple[bytes, bytes]:
+async def replay(conn: Conn, decision_id: UUID) -> tuple[bytes, bytes]:
     """The stored answer, and what `decide` says of the stored inputs: the same bytes, or something is wrong."""
     row = await conn.fetchrow("SELECT inputs, result, catalogue_version FROM decision WHERE id = $1", decision_id)
     if row is None:

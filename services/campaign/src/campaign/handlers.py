@@ -15,7 +15,8 @@ from campaign import opportunities, plans, projections
 async def detection_raised(runtime: Runtime, tx: Transaction, events: list[Event]) -> None:
     """One opportunity for each detection; its business time is the event's."""
     plan = await plans.current(runtime.worker_database, tx.conn)
-    await opportunities.open_for(tx, plan, [(DetectionRaised.model_validate(e.data), e.time) for e in events])
+    detected = [opportunities.Detected(DetectionRaised.model_validate(e.data), e.time, e.as_cause) for e in events]
+    await opportunities.open_for(tx, plan, detected)
 
 
 async def detection_evidence(_runtime: Runtime, tx: Transaction, events: list[Event]) -> None:

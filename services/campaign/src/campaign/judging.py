@@ -6,14 +6,13 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-import asyncpg
-
 from attune_contracts.campaign import OpportunityState
 from attune_contracts.identifiers import new_id
 from campaign import contacts
 from campaign.campaigns import Campaign
 from campaign.openings import Opening, OpeningFacts, after_policy, open_opportunity
 from campaign.plans import Plans
+from campaign.sql import Conn
 
 # Quadrant and digital share are read only of customers who have agreed to personalised decisions (R-02, X21).
 _KNOWN = """
@@ -69,7 +68,7 @@ class Judged:
     new_task: NewTask | None = None
 
 
-async def judge(conn: asyncpg.Connection, plan: Plans, drafts: Sequence[Draft]) -> list[Judged]:
+async def judge(conn: Conn, plan: Plans, drafts: Sequence[Draft]) -> list[Judged]:
     """Judge the drafts in their order. Contacts of the open ones are reserved when this returns."""
     known = await _known(conn, drafts)
     capacity = await _capacity(conn, drafts, known)
@@ -77,14 +76,12 @@ async def judge(conn: asyncpg.Connection, plan: Plans, drafts: Sequence[Draft]) 
     return await _reserve(conn, plan, judged)
 
 
-async def _known(conn: asyncpg.Connection, drafts: Sequence[Draft]) -> dict[UUID, Any]:
+async def _known(conn: Conn, drafts: Sequence[Draft]) -> dict[UUID, Any]:
     rows = await conn.fetch(_KNOWN, list({d.customer_id for d in drafts}))
     return {row["customer_id"]: row for row in rows}
 
 
-async def _capacity(
-    conn: asyncpg.Connection, drafts: Sequence[Draft], known: Mapping[UUID, Any]
-) -> dict[tuple[str, date], int]:
+async def _capacity(conn: Conn, drafts: Sequence[Draft], known: Mapping[UUID, Any]) -> dict[tuple[str, date], int]:
     """Tasks that each manager concerned has already got on each day concerned."""
     managers = {row["manager_id"] for row in known.values() if row["daily_capacity"] is not None}
     if not managers:
@@ -119,7 +116,7 @@ def _open(draft: Draft, row: Any, plan: Plans, taken: dict[tuple[str, date], int
     return Judged(draft, opening, row["branch_id"])
 
 
-async def _reserve(conn: asyncpg.Connection, plan: Plans, judged: list[Judged]) -> list[Judged]:
+async def _reserve(conn: Conn, plan: Plans, judged: list[Judged]) -> list[Judged]:
     """Ask the contact policy, in rounds: a customer's second opportunity joins the task that the first one got."""
     alive = {
         (r["customer_id"], r["family"]): r["id"]

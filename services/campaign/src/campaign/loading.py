@@ -1,6 +1,6 @@
 """Bulk loads of projections from the lake: job processes only (X17, X29)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -191,7 +191,7 @@ def _moment(microseconds: int) -> datetime:
     return datetime.fromtimestamp(microseconds / 1e6, UTC)
 
 
-_READERS = {"customer_id": UUID, "scored_at": _moment}
+_READERS: dict[str, Callable[[Any], Any]] = {"customer_id": UUID, "scored_at": _moment}
 
 
 async def _judge_unknown(job: JobContext) -> int:

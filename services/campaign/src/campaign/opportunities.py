@@ -1,21 +1,21 @@
 """Opportunities: opened by detections, acted on by staff, withdrawn by repairs (X8, X9, X10)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
-
-import asyncpg
 
 from attune_contracts.campaign import OpportunityActed, OpportunityAssigned, OpportunityOpened, OpportunityState
 from attune_contracts.eventing import DetectionEvidence, DetectionRaised, DetectionWithdrawn
 from attune_contracts.identifiers import new_id, partition
 from attune_service_kit.database import Transaction
 from campaign import campaigns, contacts
-from campaign.bulk import insert_rows
 from campaign.business_days import add_business_days
 from campaign.judging import Draft, Judged, judge
 from campaign.plans import Plans
+from campaign.sql import Conn, insert_rows
 
 _EXISTING = "SELECT detection_id FROM opportunity WHERE detection_id = ANY ($1::uuid[])"
 _EVIDENCE = """
@@ -52,21 +52,32 @@ WHERE t.id = ANY ($1::uuid[]) AND t.state IN ('open', 'claimed')
 RETURNING t.contact_id"""
 
 
-async def open_for(tx: Transaction, plan: Plans, detections: Sequence[tuple[DetectionRaised, datetime]]) -> int:
-    """Open one opportunity for each detection that has none yet; return how many. The moment is business time."""
+@dataclass(frozen=True)
+class Detected:
+    """A detection, the business time at which it was raised, and what makes its effects name it as their cause."""
+
+    raised: DetectionRaised
+    now: datetime
+    as_cause: Callable[[], AbstractContextManager[None]] = nullcontext
+
+
+async def open_for(tx: Transaction, plan: Plans, detections: Sequence[Detected]) -> int:
+    """Open one opportunity for each detection that has none yet; return how many."""
     by_trigger = {c.trigger: c for c in reversed(await campaigns.newest(tx.conn)) if c.enabled}
-    wanted = {d.detection_id: (d, now) for d, now in detections if d.trigger in by_trigger}
+    wanted = {d.raised.detection_id: d for d in detections if d.raised.trigger in by_trigger}
     for row in await tx.conn.fetch(_EXISTING, list(wanted)):
         del wanted[row[0]]
     if not wanted:
         return 0
-    drafts = [_draft(d, now, by_trigger[d.trigger]) for d, now in wanted.values()]
+    drafts = [_draft(d, by_trigger[d.raised.trigger]) for d in wanted.values()]
     judged = await judge(tx.conn, plan, drafts)
-    raised = [d for d, _ in wanted.values()]
-    await insert_rows(tx.conn, "opportunity", [_row(j, d) for j, d in zip(judged, raised, strict=True)])
+    pairs = list(zip(judged, wanted.values(), strict=True))
+    await insert_rows(tx.conn, "opportunity", [_row(j, d.raised) for j, d in pairs])
     await _write_tasks(tx, judged)
     await tx.conn.execute(_MATCH_PENDING, list(wanted))
-    _announce(tx, judged, {d.opportunity_id: r.detection_id for d, r in zip(drafts, raised, strict=True)})
+    for j, d in pairs:
+        with d.as_cause():
+            _announce(tx, j, d.raised.detection_id)
     return len(judged)
 
 
@@ -91,7 +102,8 @@ async def judge_again(tx: Transaction, plan: Plans, customers: Sequence[UUID], n
     judged = await judge(tx.conn, plan, drafts)
     await tx.conn.executemany(_REJUDGED, [_rejudged(j) for j in judged])
     await _write_tasks(tx, judged)
-    _announce(tx, judged, {r["id"]: r["detection_id"] for r in rows})
+    for j, r in zip(judged, rows, strict=True):
+        _announce(tx, j, r["detection_id"])
     return len(judged)
 
 
@@ -134,14 +146,15 @@ async def act(tx: Transaction, opportunity_ids: Iterable[UUID], disposition: str
     return [row["id"] for row in rows]
 
 
-async def close_idle_tasks(conn: asyncpg.Connection, task_ids: Iterable[UUID | None], now: datetime) -> None:
+async def close_idle_tasks(conn: Conn, task_ids: Iterable[UUID | None], now: datetime) -> None:
     """Close tasks in which no opportunity waits any more, and release their contacts."""
     wanted = list({t for t in task_ids if t is not None})
     if wanted:
         await contacts.release(conn, [row[0] for row in await conn.fetch(_CLOSE, wanted, now)])
 
 
-def _draft(detection: DetectionRaised, now: datetime, campaign: campaigns.Campaign) -> Draft:
+def _draft(detected: Detected, campaign: campaigns.Campaign) -> Draft:
+    detection = detected.raised
     return Draft(
         opportunity_id=new_id(),
         campaign=campaign,
@@ -149,7 +162,7 @@ def _draft(detection: DetectionRaised, now: datetime, campaign: campaigns.Campai
         event_key=detection.event_key,
         business_date=detection.business_date,
         expires_at=detection.expires_at,
-        now=now,
+        now=detected.now,
     )
 
 
@@ -229,25 +242,24 @@ async def _write_tasks(tx: Transaction, judged: Sequence[Judged]) -> None:
     await insert_rows(tx.conn, "task", rows)
 
 
-def _announce(tx: Transaction, judged: Sequence[Judged], detections: dict[UUID, UUID]) -> None:
-    for j in judged:
-        draft, opening = j.draft, j.opening
-        opened = OpportunityOpened(
+def _announce(tx: Transaction, judged: Judged, detection_id: UUID) -> None:
+    draft, opening = judged.draft, judged.opening
+    opened = OpportunityOpened(
+        customer_id=draft.customer_id,
+        opportunity_id=draft.opportunity_id,
+        detection_id=detection_id,
+        state=opening.state,
+        reason=opening.reason,
+        escalates_at=opening.escalates_at,
+        expires_at=opening.expires_at,
+    )
+    tx.emit(opened, time=draft.now)
+    if judged.task_id is not None and opening.route is not None:
+        assigned = OpportunityAssigned(
             customer_id=draft.customer_id,
             opportunity_id=draft.opportunity_id,
-            detection_id=detections[draft.opportunity_id],
-            state=opening.state,
-            reason=opening.reason,
-            escalates_at=opening.escalates_at,
-            expires_at=opening.expires_at,
+            task_id=judged.task_id,
+            channel=opening.route.channel,
+            employee_id=opening.route.employee_id,
         )
-        tx.emit(opened, time=draft.now)
-        if j.task_id is not None and opening.route is not None:
-            assigned = OpportunityAssigned(
-                customer_id=draft.customer_id,
-                opportunity_id=draft.opportunity_id,
-                task_id=j.task_id,
-                channel=opening.route.channel,
-                employee_id=opening.route.employee_id,
-            )
-            tx.emit(assigned, time=draft.now)
+        tx.emit(assigned, time=draft.now)

@@ -7,7 +7,6 @@ from datetime import date
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
-import asyncpg
 import orjson
 
 from attune_measure.arms import Arm, Salt, arm_number, assign, salt_on
@@ -16,6 +15,7 @@ from attune_service_kit.runtime import Runtime
 from campaign.catalogue import Catalogue, compile_catalogue
 from campaign.contact_policy import ContactPolicy
 from campaign.settings import CampaignSettings
+from campaign.sql import Conn, one
 
 UNIVERSAL = "universal"
 BEGINNING = date(1900, 1, 1)
@@ -56,9 +56,9 @@ class Plans:
 _CACHE: WeakKeyDictionary[Database, Plans] = WeakKeyDictionary()
 
 
-async def current(database: Database, conn: asyncpg.Connection, versions: Versions | None = None) -> Plans:
+async def current(database: Database, conn: Conn, versions: Versions | None = None) -> Plans:
     """The plans of these versions, or of the newest; from memory where they have not changed."""
-    wanted = versions or tuple(await conn.fetchrow(_VERSIONS))
+    wanted = versions or await _versions(conn)
     cached = _CACHE.get(database)
     if cached is None or cached.versions != wanted:
         cached = await _load(conn, wanted)
@@ -66,13 +66,18 @@ async def current(database: Database, conn: asyncpg.Connection, versions: Versio
     return cached
 
 
-async def catalogue_of(conn: asyncpg.Connection, version: int) -> Catalogue:
+async def _versions(conn: Conn) -> Versions:
+    catalogue, contact, holdout = await one(conn, _VERSIONS)
+    return catalogue, contact, holdout
+
+
+async def catalogue_of(conn: Conn, version: int) -> Catalogue:
     """The catalogue of one version, as a stored decision names it."""
     content = await conn.fetchval("SELECT content FROM catalogue WHERE version = $1", version)
     return compile_catalogue(version, content)
 
 
-async def _load(conn: asyncpg.Connection, versions: Versions) -> Plans:
+async def _load(conn: Conn, versions: Versions) -> Plans:
     catalogue, contact, holdout = versions
     salts: dict[str, tuple[Salt, ...]] = {}
     for row in await conn.fetch("SELECT name, value, valid_from, valid_to FROM salt ORDER BY name, valid_from"):

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-import asyncpg
 import orjson
 
 from attune_contracts.campaign import ContactMade, ResponseRecorded
@@ -18,6 +17,7 @@ from campaign import contacts
 from campaign.contact_policy import direction
 from campaign.opportunities import act, close_idle_tasks
 from campaign.plans import Plans
+from campaign.sql import Conn
 from campaign.tasks import ContactRefused
 from campaign.texts import POLICY
 from campaign.visibility import parameters, visible
@@ -197,7 +197,7 @@ def _made(tx: Transaction, contact: Any, disposition: str) -> None:
     )
 
 
-async def decision_row(conn: asyncpg.Connection, caller: Caller, decision_id: UUID, *, lock: bool = True) -> Any:
+async def decision_row(conn: Conn, caller: Caller, decision_id: UUID, *, lock: bool = True) -> Any:
     """The stored decision's row; NotFound outside the scope."""
     tail = " FOR UPDATE" if lock else ""
     row = await conn.fetchrow(_DECISION + tail, *parameters(caller.scope), decision_id)

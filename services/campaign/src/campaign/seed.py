@@ -8,6 +8,7 @@ from sqlalchemy import Connection, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from campaign import catalogue, tables
+from campaign.columns import Table
 from campaign.contact_policy import ContactPolicy
 from campaign.money import minor_units
 
@@ -47,7 +48,7 @@ def _snapshot(connection: Connection) -> None:
     connection.execute(insert(tables.Catalogue).values(values).on_conflict_do_nothing(index_elements=["sha256"]))
 
 
-def _insert(connection: Connection, table: type[tables.c.Table], values: dict[str, Any]) -> None:
+def _insert(connection: Connection, table: type[Table], values: dict[str, Any]) -> None:
     known = {k: v for k, v in values.items() if k in table.model_fields}
     connection.execute(insert(table).values(known).on_conflict_do_nothing())
 

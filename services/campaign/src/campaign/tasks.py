@@ -5,8 +5,6 @@ from datetime import date, datetime
 from typing import Any, Literal
 from uuid import UUID
 
-import asyncpg
-
 from attune_contracts.campaign import ContactMade
 from attune_service_kit.auth import Caller
 from attune_service_kit.database import Transaction
@@ -14,6 +12,7 @@ from attune_service_kit.errors import Conflict, Forbidden, NotFound
 from campaign import contacts
 from campaign.opportunities import act
 from campaign.plans import Plans
+from campaign.sql import Conn, one
 from campaign.texts import NO_CONSENT, POLICY
 from campaign.visibility import parameters, visible
 
@@ -78,9 +77,7 @@ FROM task t WHERE {visible("t", 1)} AND t.id = $4 FOR UPDATE OF t"""  # noqa: S6
 _CONSENT = "SELECT granted FROM proj_consent WHERE customer_id = $1 AND purpose = 'marketing_contact'"
 
 
-async def list_tasks(
-    conn: asyncpg.Connection, caller: Caller, wanted: TaskFilter, after: UUID | None, limit: int
-) -> list[Task]:
+async def list_tasks(conn: Conn, caller: Caller, wanted: TaskFilter, after: UUID | None, limit: int) -> list[Task]:
     """Tasks in the caller's scope, oldest first; a relationship manager sees their own book only."""
     employee = caller.subject if "relationship_manager" in caller.roles else wanted.employee_id
     rows = await conn.fetch(_LIST, *parameters(caller.scope), employee, wanted.channel, wanted.state, after, limit)
@@ -155,9 +152,7 @@ async def _reserve(tx: Transaction, plan: Plans, row: Any, zone: str | None) -> 
 
 
 async def _wish(tx: Transaction, row: Any) -> contacts.Wish:
-    contact = await tx.conn.fetchrow(
-        "SELECT campaign, step, opportunity_id FROM contact WHERE id = $1", row["contact_id"]
-    )
+    contact = await one(tx.conn, "SELECT campaign, step, opportunity_id FROM contact WHERE id = $1", row["contact_id"])
     return contacts.Wish(
         id=row["contact_id"],
         customer_id=row["customer_id"],

@@ -19,7 +19,7 @@ POLL_SECONDS = 1.0
 # Only one sweeper at a time: two would fire out of order.
 _TURN = "SELECT pg_try_advisory_xact_lock(hashtext('campaign.timers'))"
 _DUE = """
-SELECT id, customer_id, state, due, task_id, due >= expires_at OR state <> 'open' AS ends FROM opportunity
+SELECT id, customer_id, state, due, expires_at, task_id, due >= expires_at OR state <> 'open' AS ends FROM opportunity
 WHERE due <= $1 ORDER BY due, id LIMIT $2 FOR UPDATE"""
 _ESCALATE = "UPDATE opportunity SET state = 'escalated', due = expires_at WHERE id = ANY ($1::uuid[])"
 _EXPIRE = "UPDATE opportunity SET state = 'expired', due = NULL WHERE id = ANY ($1::uuid[])"
@@ -43,17 +43,20 @@ async def sweep(runtime: Runtime, now: datetime) -> int:
     while True:
         async with runtime.worker_database.transaction() as tx:
             count = await _fire(tx, now)
-        fired += count
-        if count < BATCH:
+        if not count:
             return fired
+        fired += count
 
 
 async def _fire(tx: Transaction, now: datetime) -> int:
     if not await tx.conn.fetchval(_TURN):
         return 0
-    rows = await tx.conn.fetch(_DUE, now, BATCH)
-    if not rows:
+    due = await tx.conn.fetch(_DUE, now, BATCH)
+    if not due:
         return 0
+    # An escalation starts the next timer, which may be due before others of this batch: those wait for the next one.
+    next_timer = min((r["expires_at"] for r in due if not r["ends"]), default=now)
+    rows = [r for r in due if r["due"] <= next_timer]
     ending, escalating = [r for r in rows if r["ends"]], [r for r in rows if not r["ends"]]
     await tx.conn.execute(_ESCALATE, [r["id"] for r in escalating])
     await tx.conn.execute(_FLAG, [r["task_id"] for r in escalating if r["task_id"]])

@@ -1,0 +1,54 @@
+"""The migrations make exactly the tables of `tables`, and can be undone; the seed is harmless twice."""
+
+import asyncpg
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from attune_service_kit import migrations
+from attune_service_kit.embedded import EmbeddedPostgres
+from campaign import seed
+from campaign.app import SERVICE
+
+
+def _engine(server: EmbeddedPostgres):
+    url = server.url("campaign_owner", "campaign")
+    return create_async_engine("postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(url))
+
+
+async def test_tables_and_migrations_agree(migrated: EmbeddedPostgres) -> None:
+    def differences(connection: Connection) -> list[object]:
+        found = compare_metadata(MigrationContext.configure(connection), SERVICE.metadata)
+        return [d for d in found if not (d[0] == "remove_table" and d[1].name == "alembic_version")]
+
+    engine = _engine(migrated)
+    async with engine.connect() as connection:
+        assert await connection.run_sync(differences) == []
+    await engine.dispose()
+
+
+async def test_the_seed_twice_is_the_seed_once(migrated: EmbeddedPostgres) -> None:
+    engine = _engine(migrated)
+    async with engine.begin() as connection:
+        await connection.run_sync(seed.apply)
+    await engine.dispose()
+    admin = await migrated.connect("campaign")
+    counts = {
+        table: await admin.fetchval(f"SELECT count(*) FROM {table}")
+        for table in ("offer", "script", "campaign", "policy", "catalogue")
+    }
+    await admin.close()
+    assert counts == {"offer": 4, "script": 16, "campaign": 1, "policy": 2, "catalogue": 1}
+
+
+async def test_down_and_up_again(migrated: EmbeddedPostgres) -> None:
+    owner = migrated.url("campaign_owner", "campaign")
+    await migrations.run(SERVICE, owner, "base")
+    admin = await migrated.connect("campaign")
+    left = await admin.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    functions = await admin.fetchval("SELECT count(*) FROM pg_proc WHERE pronamespace = 'public'::regnamespace")
+    await admin.close()
+    assert [row[0] for row in left] == ["alembic_version"]
+    assert functions == 0
+    await migrations.run(SERVICE, owner)
