@@ -9,7 +9,8 @@ ROLE_SCOPES: dict[str, frozenset[str]] = {
     "call_centre": frozenset(STAFF),
     "branch_manager": frozenset(STAFF | {"books:write", "results:read"}),
     "marketer": frozenset(
-        READ | {"campaigns:read", "campaigns:write", "results:read", "triggers:read", "triggers:write", "detections:read"}
+        READ
+        | {"campaigns:read", "campaigns:write", "results:read", "triggers:read", "triggers:write", "detections:read"}
     ),
     "head_office": frozenset(READ | {"campaigns:read", "results:read", "detections:read", "segments:read"}),
     "model_admin": frozenset({"models:read", "models:write", "scores:read", "features:write", "segments:read"}),

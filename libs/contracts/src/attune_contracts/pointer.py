@@ -1,4 +1,4 @@
-"""Bulk crosses between services as a pointer to a published partition, never as one message per customer (architecture 3)."""
+"""Bulk crosses between services as a pointer to a published partition, never as one message per customer."""
 
 from datetime import date
 from typing import Annotated

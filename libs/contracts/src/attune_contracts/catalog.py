@@ -1,0 +1,72 @@
+"""The catalogue: every event with its producer, stream, consumers, retention, data level and partition rule."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from attune_contracts import campaign, customer_360, eventing, insight, ledger, scoring
+from attune_contracts.datasets import Level
+from attune_contracts.envelope import Data
+
+Stream = Literal["EVT", "LEDGER"]
+PartitionRule = Literal["customer", "dataset", "import", "model", "addressed"]
+"""What chooses the partition: a hashed subject, or for `addressed` the publisher, which sends to all eight."""
+
+RETENTION_DAYS: dict[Stream, int] = {"EVT": 7, "LEDGER": 3}
+
+SERVICES = ("customer_360", "eventing", "insight", "scoring", "campaign")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One event type. Consumers are the services whose message edge has a handler for it."""
+
+    data: type[Data]
+    consumers: tuple[str, ...] = ()
+    level: Level = "C1"
+    partition: PartitionRule = "customer"
+    stream: Stream = "EVT"
+
+    @property
+    def type(self) -> str:
+        """`<producer>.<noun>.<participle>.v<major>`."""
+        return self.data.TYPE
+
+    @property
+    def producer(self) -> str:
+        """Who says it: the NATS user that may publish it."""
+        return self.type.split(".", 1)[0]
+
+    @property
+    def retention_days(self) -> int:
+        """How long the stream keeps it: the database is the truth, the stream a delivery log."""
+        return RETENTION_DAYS[self.stream]
+
+    @property
+    def meaning(self) -> str:
+        """The first sentence of what it means."""
+        return (self.data.__doc__ or "").strip().split("\n", 1)[0]
+
+
+_ENTRIES = (
+    Entry(ledger.TransactionPosted, ("eventing",), "C2", stream="LEDGER"),
+    Entry(customer_360.ProfileChanged, ("eventing", "campaign"), "C2"),
+    Entry(customer_360.ImportCompleted, ("eventing", "insight", "campaign"), partition="import"),
+    Entry(eventing.DetectionRaised, ("campaign",)),
+    Entry(eventing.DetectionEvidence, ("scoring", "campaign"), "C2"),
+    Entry(eventing.DetectionWithdrawn, ("campaign",)),
+    Entry(eventing.TransactionsPublished, ("insight",), partition="dataset"),
+    Entry(eventing.ClockAdvanced, SERVICES, partition="addressed"),
+    Entry(insight.FeaturesPublished, ("scoring", "campaign"), partition="dataset"),
+    Entry(scoring.ScoresPublished, ("campaign",), "C2"),
+    Entry(scoring.ModelPromoted, ("scoring",), partition="model"),
+    Entry(campaign.OpportunityOpened),
+    Entry(campaign.OpportunityAssigned),
+    Entry(campaign.OpportunityActed),
+    Entry(campaign.OpportunityEscalated),
+    Entry(campaign.OpportunityExpired),
+    Entry(campaign.ContactMade),
+    Entry(campaign.ResponseRecorded),
+)
+
+CATALOGUE: dict[str, Entry] = {entry.type: entry for entry in _ENTRIES}
+"""Event type → entry; an event that is not here is not said."""

@@ -1,0 +1,126 @@
+"""The catalogue is complete and true: every event stands in it, and its consumers are those that listen."""
+
+import importlib
+import pkgutil
+import re
+from collections.abc import Iterator
+from typing import get_args
+
+import duckdb
+import pytest
+from pydantic import BaseModel
+
+import attune_contracts
+from attune_contracts.catalog import CATALOGUE, SERVICES
+from attune_contracts.datasets import DATASETS, IDENTITY_COLUMNS, IMPORT_ORDER
+from attune_contracts.envelope import CustomerData, Data
+from attune_service_kit.streams import stream_of
+
+# Words of identity data (X19, architecture 6): what says who somebody is stays in customer-360.
+IDENTITY = re.compile(
+    r"(^|_)(name|phone|mobile|telephone|email|document|passport|id_no|id_card|address|addr|wechat)(_|$)"
+)
+# Branches and products have names, and two flags say only that a phone or an address is known (M-97).
+NO_PERSON = {"branches.name", "products.name_zh", "products.name_en", "parties.has_phone", "parties.has_address"}
+
+
+def all_events() -> Iterator[type[Data]]:
+    for module in pkgutil.iter_modules(attune_contracts.__path__):
+        importlib.import_module(f"attune_contracts.{module.name}")
+    waiting: list[type[Data]] = [Data]
+    while waiting:
+        cls = waiting.pop()
+        waiting += cls.__subclasses__()
+        if "TYPE" in cls.__dict__ and cls.__module__.startswith("attune_contracts."):
+            yield cls
+
+
+def field_names(model: type[BaseModel]) -> Iterator[str]:
+    """The fields of a model and of the models inside it."""
+    for name, field in model.model_fields.items():
+        yield name
+        waiting = [field.annotation]
+        while waiting:
+            annotation = waiting.pop()
+            if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+                yield from field_names(annotation)
+            waiting += get_args(annotation)
+
+
+def test_every_event_stands_in_the_catalogue() -> None:
+    assert {cls.TYPE: cls for cls in all_events()} == {type_: entry.data for type_, entry in CATALOGUE.items()}
+    assert len(CATALOGUE) >= 18
+
+
+@pytest.mark.parametrize("type_", CATALOGUE)
+def test_types_say_producer_noun_participle_and_version(type_: str) -> None:
+    entry = CATALOGUE[type_]
+    assert re.fullmatch(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*){2}\.v[1-9][0-9]*", type_)
+    assert entry.producer in {*SERVICES, "ledger"}
+    assert set(entry.consumers) <= set(SERVICES)
+    assert entry.meaning.endswith((".", "…")) or entry.meaning
+
+
+@pytest.mark.parametrize("type_", CATALOGUE)
+def test_the_kit_sends_each_event_to_its_stream(type_: str) -> None:
+    assert stream_of(type_) == CATALOGUE[type_].stream
+    assert CATALOGUE[type_].retention_days == {"EVT": 7, "LEDGER": 3}[CATALOGUE[type_].stream]
+
+
+@pytest.mark.parametrize("type_", CATALOGUE)
+def test_events_of_a_customer_keep_the_customers_order(type_: str) -> None:
+    entry = CATALOGUE[type_]
+    if issubclass(entry.data, CustomerData):
+        assert entry.partition == "customer"
+    assert entry.level in {"C1", "C2"}
+
+
+def test_amounts_and_scores_are_level_c2() -> None:
+    carrying = {
+        type_
+        for type_, entry in CATALOGUE.items()
+        if {"amount_minor", "birth_date", "score", "opening_balance_minor"} & set(field_names(entry.data))
+    }
+    assert carrying == {type_ for type_, entry in CATALOGUE.items() if entry.level == "C2"}
+
+
+def test_the_consumers_are_the_services_that_listen() -> None:
+    listening: dict[str, set[str]] = {type_: set() for type_ in CATALOGUE}
+    for name in SERVICES:
+        service = importlib.import_module(f"{name}.app").SERVICE
+        for subscription in service.subscriptions:
+            for handled in subscription.handlers:
+                listening[handled if isinstance(handled, str) else handled.TYPE].add(name)
+    # The kit itself listens to the clock in every service.
+    listening["eventing.clock.advanced.v1"] = set(SERVICES)
+    assert listening == {type_: set(entry.consumers) for type_, entry in CATALOGUE.items()}
+
+
+def test_no_event_carries_identity_data() -> None:
+    found = [(t, f) for t, entry in CATALOGUE.items() for f in field_names(entry.data) if IDENTITY.search(f)]
+    assert found == []
+
+
+def test_no_dataset_carries_identity_data() -> None:
+    found = {f"{d.name}.{c}" for d in DATASETS.values() for c in d.names if IDENTITY.search(c)}
+    assert found == NO_PERSON
+    for dataset, identity in IDENTITY_COLUMNS.items():
+        assert not set(identity) & set(DATASETS[dataset].names)
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_datasets_are_tables_that_duckdb_can_make(name: str) -> None:
+    dataset = DATASETS[name]
+    columns = ", ".join(f"{c.name} {c.type}{'' if c.nullable else ' NOT NULL'}" for c in dataset.columns)
+    con = duckdb.connect()
+    con.execute(f"CREATE TABLE t ({columns}, PRIMARY KEY ({', '.join(dataset.key)}))")
+    assert [row[0] for row in con.execute("DESCRIBE t").fetchall()] == list(dataset.names)
+    assert dataset.owner in SERVICES
+    assert all(column.type == "BIGINT" for column in dataset.columns if column.name.endswith("_minor"))
+
+
+def test_every_imported_dataset_has_an_owner_and_a_place_in_the_order() -> None:
+    assert set(IMPORT_ORDER) <= set(DATASETS)
+    assert IMPORT_ORDER.index("parties") < IMPORT_ORDER.index("accounts") < IMPORT_ORDER.index("transactions")
+    with pytest.raises(KeyError, match="parties has no column shoe_size"):
+        DATASETS["parties"].column("shoe_size")

@@ -1,0 +1,66 @@
+"""The committed schemas are those of the classes, and every golden example parses for ever."""
+
+import json
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from attune_contracts import schemas
+from attune_contracts.catalog import CATALOGUE
+from attune_contracts.envelope import Envelope, envelope, nats_subject_of
+from attune_contracts.identifiers import partition
+
+EXAMPLES = schemas.FOLDER.with_name("examples")
+FILES = sorted(EXAMPLES.rglob("*.json"))
+
+
+def test_the_committed_schemas_are_current() -> None:
+    committed = {p.relative_to(schemas.FOLDER).as_posix(): p.read_text("utf-8") for p in schemas.FOLDER.rglob("*.json")}
+    assert committed == schemas.rendered(), "run `make contracts` and commit what changes"
+
+
+def test_writing_removes_what_is_no_longer_said(tmp_path: Path) -> None:
+    (tmp_path / "eventing.rumour.spread.v1.json").write_text("{}")
+    assert schemas.write(tmp_path) == len(schemas.rendered())
+    assert len(list(tmp_path.rglob("*.json"))) == len(schemas.rendered())
+
+
+def test_every_event_has_an_example() -> None:
+    assert {p.parent.name for p in FILES} == set(CATALOGUE)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda p: f"{p.parent.name}/{p.stem}")
+def test_examples_parse_and_say_the_same_when_written_again(file: Path) -> None:
+    event = Envelope.model_validate_json(file.read_bytes())
+    entry = CATALOGUE[event.type]
+    assert (file.parent.name, event.source, event.dataschema) == (event.type, entry.producer, event.type)
+    # Strict: an example holds no field that the class does not know.
+    data = entry.data.model_validate(event.data)
+    assert event.subject == data.subject()
+    again = envelope(data, time=event.time, event_id=event.id)
+    assert json.loads(again.model_dump_json()) == json.loads(file.read_bytes())
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda p: f"{p.parent.name}/{p.stem}")
+def test_a_field_of_tomorrow_is_tolerated_when_received(file: Path) -> None:
+    event = Envelope.model_validate_json(file.read_bytes())
+    tomorrow = event.data | {"field_of_tomorrow": 1}
+    data = CATALOGUE[event.type].data
+    assert data.model_validate(tomorrow, extra="ignore") == data.model_validate(event.data)
+    with pytest.raises(ValidationError, match="field_of_tomorrow"):
+        data.model_validate(tomorrow)
+
+
+def test_the_subject_names_type_and_partition() -> None:
+    event = Envelope.model_validate_json((EXAMPLES / "ledger.transaction.posted.v1/large-deposit.json").read_bytes())
+    number = partition(event.subject)
+    assert nats_subject_of(event) == f"evt.ledger.transaction.posted.v1.p{number}"
+    assert 0 <= number < 8
+
+
+def test_a_time_without_zone_is_refused() -> None:
+    event = Envelope.model_validate_json((EXAMPLES / "campaign.contact.made.v1/call.json").read_bytes())
+    data = CATALOGUE[event.type].data.model_validate(event.data)
+    with pytest.raises(ValueError, match="zone"):
+        envelope(data, time=event.time.replace(tzinfo=None))
