@@ -121,6 +121,19 @@ async def test_mapped_rows_and_raw_rows_see_each_other(sample_database: Database
     assert await sample_database.pool.fetchval("SELECT text FROM note WHERE id = 2") == "changed at commit"
 
 
+async def test_a_restarted_database_costs_no_request(
+    sample_database: Database, postgres_server: EmbeddedPostgres
+) -> None:
+    async with sample_database.transaction(), sample_database.transaction():
+        await count(sample_database, "note")
+    admin = await postgres_server.connect()
+    await admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'sample_app'")
+    await admin.close()
+    async with sample_database.transaction() as tx:
+        await fill(tx)
+    assert await count(sample_database, "note") == 2
+
+
 async def test_savepoints_of_the_raw_connection_nest(sample_database: Database) -> None:
     async with sample_database.transaction() as tx:
         await tx.conn.execute("INSERT INTO note (id, text) VALUES (1, 'kept')")

@@ -11,6 +11,7 @@ import asyncpg
 import orjson
 import structlog
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -28,6 +29,8 @@ APP_LIMITS: Mapping[str, str] = {
     "idle_in_transaction_session_timeout": "10s",
 }
 WORKER_LIMITS: Mapping[str, str] = {"statement_timeout": "0", "lock_timeout": "0"}
+
+_PATIENCE = 10.0  # seconds
 
 _BEGIN = text(
     "SELECT set_config('app.scope', :kind, true), set_config('app.branch', :branch, true),"
@@ -126,6 +129,8 @@ class Database:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         application: str = "attune",
     ) -> None:
+        # The server's own limit does not help when the server is frozen.
+        self._patience = None if limits.get("statement_timeout") == "0" else _PATIENCE
         self.url = url
         self.now = now
         self._size = size
@@ -135,7 +140,9 @@ class Database:
 
     async def connect(self) -> asyncpg.Connection:
         """A connection of its own, outside the pools: for LISTEN and long-held locks. The caller closes it."""
-        return await asyncpg.connect(self.url, timeout=5, server_settings=self._settings)
+        return await asyncpg.connect(
+            self.url, timeout=5, command_timeout=self._patience, server_settings=self._settings
+        )
 
     async def open(self) -> None:
         """Make the pools; no connection yet, so a service starts while its database restarts."""
@@ -143,7 +150,12 @@ class Database:
             "postgresql+asyncpg://", async_creator=self.connect, pool_size=self._size, max_overflow=5, pool_timeout=5
         )
         self._pool = await asyncpg.create_pool(
-            self.url, min_size=0, max_size=self._size, timeout=5, command_timeout=30, server_settings=self._settings
+            self.url,
+            min_size=0,
+            max_size=self._size,
+            timeout=5,
+            command_timeout=self._patience,
+            server_settings=self._settings,
         )
 
     async def close(self) -> None:
@@ -167,11 +179,21 @@ class Database:
             raise RuntimeError("the database is not open")
         seen = scope or WHOLE_BANK
         async with AsyncSession(self._engine, expire_on_commit=False) as session:
-            connection = await session.connection()
-            # The adapter begins the transaction with the first statement: only then does `conn` share it.
-            await connection.execute(_BEGIN, seen.parameters())
-            raw = (await connection.get_raw_connection()).driver_connection
-            assert raw is not None  # noqa: S101 - the adapter always has one
-            transaction = Transaction(session, raw, seen, self.now())
+            transaction = Transaction(session, await _begin(session, seen), seen, self.now())
             yield transaction
             await transaction.finish()
+
+
+async def _begin(session: AsyncSession, scope: Scope) -> asyncpg.Connection:
+    """Begin the transaction and return its raw connection; one that died in the pool is replaced once."""
+    # The adapter begins with the first statement: only then does the raw connection share the transaction.
+    try:
+        await (await session.connection()).execute(_BEGIN, scope.parameters())
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+        await session.rollback()
+        await (await session.connection()).execute(_BEGIN, scope.parameters())
+    raw: asyncpg.Connection | None = (await (await session.connection()).get_raw_connection()).driver_connection
+    assert raw is not None  # noqa: S101 - the adapter always has one
+    return raw

@@ -9,7 +9,7 @@ from types import FrameType
 import orjson
 import uvicorn
 
-from attune_service_kit import migrations, openapi, telemetry
+from attune_service_kit import openapi, telemetry
 from attune_service_kit.app import create_app
 from attune_service_kit.runtime import Runtime, Service
 from attune_service_kit.settings import ServiceSettings
@@ -61,6 +61,9 @@ def documentation_settings(service: Service) -> ServiceSettings:
 
 def migrate(service: Service, settings: ServiceSettings) -> None:
     """Bring the database to the newest revision."""
+    # Alembic is 10 MB that no serving process needs.
+    from attune_service_kit import migrations
+
     if settings.owner_database_url is None:
         sys.exit("migrate needs owner_database_url: the role of the service's owner")
     asyncio.run(migrations.run(service, settings.owner_database_url))
