@@ -1,9 +1,11 @@
-"""A service that sends itself orders through outbox, stream and consumer; `python delivery_sample.py worker` runs it."""
+"""A service that sends itself orders through outbox, stream and consumer; run as `python delivery_sample.py worker`."""
 
 import asyncio
 import os
 from pathlib import Path
 from typing import ClassVar, Literal
+
+from sqlalchemy import MetaData
 
 from attune_contracts.envelope import CustomerData
 from attune_service_kit.consumer import Event, FatalEvent, Subscription
@@ -12,7 +14,6 @@ from attune_service_kit.runtime import Runtime, Service
 from attune_service_kit.service import main
 from attune_service_kit.settings import ServiceSettings, settings_config
 from attune_service_kit.tables import kit_tables
-from sqlalchemy import MetaData
 
 
 class SampleSettings(ServiceSettings):

@@ -13,7 +13,7 @@ import structlog
 from attune_contracts.envelope import nats_subject
 from attune_service_kit import outbox, reconcile
 from attune_service_kit.failpoints import failpoint
-from attune_service_kit.messaging import Broker, Message, Stored
+from attune_service_kit.messaging import Broker, Message, Outcome, Stored
 from attune_service_kit.settings import ServiceSettings
 
 if TYPE_CHECKING:
@@ -144,7 +144,20 @@ class Relay:
         return len(rows), len(stored)
 
     async def _publish_in_order(self, rows: Sequence[asyncpg.Record]) -> dict[int, int]:
-        """Publish round by round, in each at most one event of a customer: the next only behind a stored one (P-05)."""
+        """Publish in atomic batches, else round by round: no event overtakes one of its customer (P-05)."""
+        stored: dict[int, int] = {}
+        rest: list[asyncpg.Record] = []
+        for broker, part in self._by_publisher(rows):
+            outcomes = await broker.publish_atomically([_message(row) for row in part])
+            if outcomes is None:
+                rest += part
+            else:
+                _note(part, outcomes, stored)
+        stored |= await self._in_rounds(rest)
+        return stored
+
+    async def _in_rounds(self, rows: Sequence[asyncpg.Record]) -> dict[int, int]:
+        """In each round at most one event of a customer; the next one only behind a stored one."""
         stored: dict[int, int] = {}
         waiting: dict[str, list[asyncpg.Record]] = {}
         for row in rows:
@@ -153,22 +166,30 @@ class Relay:
         while turn := [queue[depth] for queue in waiting.values() if len(queue) > depth]:
             failed: set[str] = set()
             for broker, part in self._by_publisher(turn):
-                for row, outcome in zip(part, await broker.publish_window([_message(r) for r in part]), strict=True):
-                    if isinstance(outcome, Stored):
-                        stored[row["seq"]] = outcome.seq
-                    else:
-                        failed.add(row["subject"])
-                        log.warning("event_not_stored", event_type=row["type"], seq=row["seq"], reason=str(outcome))
+                outcomes = await broker.publish_singly([_message(row) for row in part])
+                failed |= _note(part, outcomes, stored)
             for subject in failed:
                 del waiting[subject]
             depth += 1
         return stored
 
     def _by_publisher(self, rows: Iterable[asyncpg.Record]) -> list[tuple[Broker, list[asyncpg.Record]]]:
-        parts: dict[Broker, list[asyncpg.Record]] = {}
+        parts: dict[tuple[Broker, str], list[asyncpg.Record]] = {}
         for row in rows:
-            parts.setdefault(self._publishers.of(row["type"]), []).append(row)
-        return list(parts.items())
+            parts.setdefault((self._publishers.of(row["type"]), row["stream"]), []).append(row)
+        return [(broker, part) for (broker, _), part in parts.items()]
+
+
+def _note(rows: Sequence[asyncpg.Record], outcomes: Sequence[Outcome], stored: dict[int, int]) -> set[str]:
+    """Enter the stored rows; return the customers of the others."""
+    failed: set[str] = set()
+    for row, outcome in zip(rows, outcomes, strict=True):
+        if isinstance(outcome, Stored):
+            stored[row["seq"]] = outcome.seq
+        else:
+            failed.add(row["subject"])
+            log.warning("event_not_stored", event_type=row["type"], seq=row["seq"], reason=str(outcome))
+    return failed
 
 
 def _message(row: asyncpg.Record) -> Message:

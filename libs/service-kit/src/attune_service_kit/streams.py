@@ -94,6 +94,7 @@ async def _make(js: JetStreamContext, stream: Stream, max_bytes: int, replicas: 
         num_replicas=replicas,
         deny_delete=True,
         deny_purge=True,
+        allow_atomic=True,
     )
     try:
         await js.stream_info(stream.name)

@@ -345,8 +345,9 @@ async def publish(streams: EmbeddedNats) -> AsyncIterator[Publish]:
                 brokers[user] = Broker(streams.url, user=user, password=password(user), name=f"test as {user}")
                 await brokers[user].start()
                 await brokers[user].ready()
-            told = isinstance(item, ClockAdvanced)  # addressed to a partition, not about anybody
-            subject = nats_subject(item.TYPE, item.partition) if told else nats_subject_of(event)
+            subject = nats_subject_of(event)
+            if isinstance(item, ClockAdvanced):  # addressed to a partition, not about anybody
+                subject = nats_subject(item.TYPE, item.partition)
             message = Message(subject, event.model_dump_json().encode(), str(event.id), stream_of(event.type))
             await brokers[user].publish(message)
         return events
