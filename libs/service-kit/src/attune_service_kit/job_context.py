@@ -58,7 +58,7 @@ class JobContext:
 
     @asynccontextmanager
     async def transaction(self, scope: Scope | None = None) -> AsyncIterator[Transaction]:
-        """One transaction that commits its effects and the cursor together; raises JobCancelled instead if it was cancelled."""
+        """One transaction that commits its effects and the cursor together; if cancelled, it raises JobCancelled."""
         async with self.runtime.database.transaction(scope) as tx:
             yield tx
             cursor = None if self.cursor is None else orjson.dumps(self.cursor, default=str).decode()
