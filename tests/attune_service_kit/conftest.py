@@ -1,8 +1,11 @@
 """A small service of its own for the kit's tests: one table, three routes."""
 
+import importlib.util
+import sys
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated
 
 import httpx
@@ -161,3 +164,15 @@ async def client(
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://sample", headers=headers) as made:
             yield made
+
+
+@pytest.fixture(scope="session")
+def delivery() -> ModuleType:
+    """The module of the service that sends itself orders; its file is also what the fault tests run as a process."""
+    spec = importlib.util.spec_from_file_location("delivery_sample", Path(__file__).parent / "delivery_sample.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
