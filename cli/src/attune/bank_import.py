@@ -11,7 +11,7 @@ from attune.output import Failure, console
 from attune.progress import job_progress
 from attune_contracts.datasets import DATASETS, IMPORT_ORDER
 from attune_contracts.identifiers import new_id
-from attune_service_kit.files.mapping import load_mapping
+from attune_service_kit.files import MappingError, load_mapping
 
 OWNERS = {"customer_360": "/v1/imports", "eventing": "/v1/ledger/imports"}
 
@@ -24,7 +24,7 @@ def run_import(home: Home, mapping_file: Path, folder: Path, quiet: bool = False
         raise Failure(f"{mapping_file}: no such mapping file (examples lie in mappings/)")
     try:
         mapping = load_mapping(mapping_file)
-    except ValueError as error:
+    except MappingError as error:
         raise Failure(str(error)) from error
     import_id = str(new_id())
     body = {

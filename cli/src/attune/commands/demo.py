@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from attune.commands.options import HomeOption, JsonOption
-from attune.demo.story import farewell, told
 from attune.home import Home
 from attune.output import Failure, console, print_result
 
@@ -24,6 +23,9 @@ def demo(
     as_json: JsonOption = False,
 ) -> None:
     """Generate a bank, import it, replay 60 days, contact, measure; then stay up until Ctrl-C."""
+    # The generator and its libraries take a second to import: only this command pays for them.
+    from attune.demo.story import farewell, told
+
     # A closing terminal or `kill` ends the demo as Ctrl-C does: nothing may stay behind.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)

@@ -40,6 +40,8 @@ class DemoDays:
     def __init__(self, home: Home, truth: Truth, seed: int, source: str) -> None:
         self.home, self.truth, self.source = home, truth, source
         self.channel = ChannelSimulator(seed)
+        with Client(home, "head_office") as office:
+            self.head_office = next(b["branch_id"] for b in office.get("/v1/branches")["items"] if not b["parent_id"])
         self.assignments: list[Assignment] = []
         self.accepted = 0
         self.postings = 0
@@ -63,9 +65,7 @@ class DemoDays:
         """Live through the days after the ledger's end: what was decided before still happens."""
         with Client(self.home) as operator:
             for day in days(first, last):
-                operator.post("/v1/clock:advance", {"to": f"{day.isoformat()}T17:00:00+08:00"})
                 yield self._live(operator, day)
-            operator.post("/v1/clock:advance", {"to": f"{last.isoformat()}T23:59:59+08:00"})
             operator.settle(timeout=600)
 
     def _wait_through(self, operator: Client, job: str, day: date) -> None:
@@ -75,15 +75,19 @@ class DemoDays:
             state = operator.job("eventing", job)
             if state["state"] in ("failed", "cancelled"):
                 operator.wait_job("eventing", job)
-            if state["state"] == "done" or (state["message"] or "") >= f"through {day.isoformat()}":
+            if state["state"] == "done" or state["message"] == f"waiting after {day.isoformat()}":
                 return
             if time.monotonic() > deadline:
                 raise Failure(f"the replay has not come to {day} within {PAUSE_SECONDS:.0f} s: {state['message']}")
             time.sleep(0.03)
 
     def _live(self, operator: Client, day: date) -> DayReport:
-        operator.settle(*FLOW)
+        """The day's postings are in; the channels work its tasks the next morning, when people may be called."""
+        operator.settle(*FLOW, jobs=False)
         assigned = self._new_assignments(operator, day)
+        morning = day + timedelta(days=1)
+        operator.post("/v1/clock:advance", {"to": f"{morning.isoformat()}T09:30:00+08:00"})
+        operator.settle(*FLOW, jobs=False)
         contacts = self._work_tasks()
         for purchase in outcome_postings(self.truth, assigned):
             self._due[purchase.business_date].append(purchase)
@@ -104,7 +108,7 @@ class DemoDays:
 
     def _work_tasks(self) -> int:
         """Every open task is worked: a contact is tried, an answer recorded."""
-        with Client(self.home, "call_centre") as lister:
+        with self._channels() as lister:
             tasks = list(lister.pages("/v1/tasks", state="open", limit=500))
         shares = [tasks[n::CHANNEL_WORKERS] for n in range(CHANNEL_WORKERS)]
         with ThreadPoolExecutor(CHANNEL_WORKERS) as workers:
@@ -113,17 +117,21 @@ class DemoDays:
 
     def _work(self, tasks: list[dict[str, Any]]) -> int:
         accepted = 0
-        with Client(self.home, "call_centre") as client:
+        with self._channels() as client:
             for task in tasks:
                 cif = self._cif[task["customer_id"]]
                 result = self.channel.contact(cif, buys=bool(self.truth.y1[self.truth.rows[cif]]))
                 client.post(f"/v1/tasks/{task['id']}:complete", {"disposition": result.disposition})
                 if result.response == "accepted":
                     offer = "time-deposit-12m" if self.truth.time[self.truth.rows[cif]] else "wealth-steady-6m"
-                    body = {"opportunity_id": task["opportunity_id"], "offer": offer, "outcome": "accepted"}
+                    body = {"opportunity_id": task["opportunity_ids"][0], "offer": offer, "outcome": "accepted"}
                     client.post("/v1/responses", body)
                     accepted += 1
         return accepted
+
+    def _channels(self) -> Client:
+        """All channels at once: head office's manager may act for every branch."""
+        return Client(self.home, "branch_manager", self.head_office)
 
     def _post(self, operator: Client, purchases: list[OutcomePosting]) -> None:
         for start in range(0, len(purchases), POSTINGS_A_REQUEST):

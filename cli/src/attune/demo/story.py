@@ -16,7 +16,7 @@ from rich.panel import Panel
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from attune.bank.calendar import add_business_days
-from attune.bank.generate import BankFiles, generate, read_truth
+from attune.bank.generate import BankFiles, generate
 from attune.bank.outcomes import WINDOW_BUSINESS_DAYS, true_effect
 from attune.bank_import import run_import
 from attune.client import Client, issue_token
@@ -85,9 +85,8 @@ def told(home: Home, customers: int, seed: int) -> Iterator[Story]:
             with supervised(home, "events"):
                 bank = making.result()
                 apart.shutdown()
-                console.print(
-                    f"  {sum(bank.rows.values()):,} rows written, {bank.first_day} to {bank.last_day}; all processes serve"
-                )
+                written = f"{sum(bank.rows.values()):,} rows written, {bank.first_day} to {bank.last_day}"
+                console.print(f"  {written}; all processes serve")
                 tell(home, bank, seed, story)
                 story.seconds, story.peak_mb = time.monotonic() - start, memory.peak >> 20
                 yield story
@@ -120,7 +119,7 @@ def tell(home: Home, bank: BankFiles, seed: int, story: Story) -> None:
     source = str(yaml.safe_load(mapping.read_text(encoding="utf-8"))["source"])
     import_bank(home, bank, mapping, story)
     train_model(home, bank, story)
-    live = DemoDays(home, read_truth(bank), seed, source)
+    live = DemoDays(home, bank.truth(), seed, source)
     replay_days(home, bank, live, story)
     last = follow_up(bank, live)
     measure(home, live, story)
@@ -228,8 +227,8 @@ def result_panel(result: dict[str, Any], truth: float) -> Panel:
     lines = (
         f"treated  {result['treated']['rate']:7.2%} of {result['treated']['n']:,} bought in 14 business days",
         f"control  {result['control']['rate']:7.2%} of {result['control']['n']:,}",
-        f"effect   [bold]{result['difference']:+.2%}[/bold]  (95 % interval {result['low']:+.2%} to {result['high']:+.2%})"
-        f"   {result['verdict']}",
+        f"effect   [bold]{result['difference']:+.2%}[/bold]  "
+        f"(95 % interval {result['low']:+.2%} to {result['high']:+.2%})   {result['verdict']}",
         f"truth    {truth:+.2%}  kept outside Attune; {'inside' if inside else 'outside'} the interval",
     )
     return Panel("\n".join(lines), title="The effect", expand=False)
