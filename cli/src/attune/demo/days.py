@@ -17,7 +17,6 @@ from attune.ledger_replay import FLOW
 from attune.output import Failure
 from attune_contracts.identifiers import customer_id
 
-CAMPAIGN = "large-deposit"
 POSTINGS_A_REQUEST = 500
 # So many people work the tasks at a time.
 CHANNEL_WORKERS = 3
@@ -44,7 +43,7 @@ class DemoDays:
             self.head_office = next(b["branch_id"] for b in office.get("/v1/branches")["items"] if not b["parent_id"])
         self.assignments: list[Assignment] = []
         self.accepted = 0
-        self.postings = 0
+        self.replayed: dict[str, Any] = {}
         self._cif = {str(customer_id(source, cif)): cif for cif in truth.rows}
         self._known: set[str] = set()
         self._due: dict[date, list[OutcomePosting]] = defaultdict(list)
@@ -59,7 +58,7 @@ class DemoDays:
                     operator.post(f"/v1/ledger/replays/{job}:advance", {"through": day.isoformat()})
                 self._wait_through(operator, job, day)
                 yield self._live(operator, day)
-            self.postings = operator.wait_job("eventing", job)["postings"]
+            self.replayed = operator.wait_job("eventing", job)
 
     def follow(self, first: date, last: date) -> Iterator[DayReport]:
         """Live through the days after the ledger's end: what was decided before still happens."""
@@ -96,10 +95,12 @@ class DemoDays:
         return DayReport(day, len(assigned), contacts, len(purchases))
 
     def _new_assignments(self, operator: Client, day: date) -> list[Assignment]:
-        """Return the customers whose first opportunity was opened today, with their arms: the auditor's view."""
+        """Return the customers whose first opportunity was opened today, with their arms: not what a channel sees."""
         new = []
-        for row in operator.pages(f"/v1/campaigns/{CAMPAIGN}/assignments", **{"from": day.isoformat(), "limit": 500}):
-            if row["customer_id"] not in self._known and row["arm"] in ("treated", "control"):
+        days_ = {"from": day.isoformat(), "to": day.isoformat()}
+        for row in operator.pages("/v1/opportunities", **days_, limit=200):
+            takes_part = row["state"] != "suppressed" and row["arm"] in ("treated", "control")
+            if takes_part and row["customer_id"] not in self._known:
                 self._known.add(row["customer_id"])
                 business_date = date.fromisoformat(row["business_date"])
                 new.append(Assignment(self._cif[row["customer_id"]], row["arm"], business_date))
@@ -109,7 +110,7 @@ class DemoDays:
     def _work_tasks(self) -> int:
         """Every open task is worked: a contact is tried, an answer recorded."""
         with self._channels() as lister:
-            tasks = list(lister.pages("/v1/tasks", state="open", limit=500))
+            tasks = list(lister.pages("/v1/tasks", state="open", limit=200))
         shares = [tasks[n::CHANNEL_WORKERS] for n in range(CHANNEL_WORKERS)]
         with ThreadPoolExecutor(CHANNEL_WORKERS) as workers:
             self.accepted += sum(workers.map(self._work, (s for s in shares if s)))

@@ -133,7 +133,9 @@ def import_bank(home: Home, bank: BankFiles, mapping: Path, story: Story) -> Non
     with Client(home) as client:
         client.post("/v1/clock:advance", {"to": f"{eve.isoformat()}T23:59:59+08:00"})
         campaign = client.get(f"/v1/campaigns/{CAMPAIGN}")
-        client.put(f"/v1/campaigns/{CAMPAIGN}", {"version": campaign["version"], "control_share": CONTROL_SHARE})
+        kept = ("version", "outcome_kinds", "window_business_days")
+        change = {name: campaign[name] for name in kept} | {"control_share": CONTROL_SHARE}
+        client.put(f"/v1/campaigns/{CAMPAIGN}", change)
     result = run_import(home, mapping, bank.folder)
     story.imported = result["datasets"]
     console.print(import_table(result))

@@ -1,6 +1,7 @@
 """Opportunities as lists and counts. Whoever serves customers sees the treated only: the arm never shows (X11)."""
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +19,8 @@ class OpportunityFilter:
     trigger: str | None = None
     customer_id: UUID | None = None
     branch: str | None = None
+    first: date | None = None
+    last: date | None = None
 
 
 _WHERE = f"""
@@ -26,14 +29,15 @@ WHERE {visible("t", 1)} AND ($4::boolean OR t.arm = 'treated')
   AND ($5::text IS NULL OR t.state = $5) AND ($6::text IS NULL OR t.trigger = $6)
   AND ($7::uuid IS NULL OR t.customer_id = $7)
   AND ($8::text IS NULL
-       OR EXISTS (SELECT FROM branch_scope b WHERE b.ancestor = $8 AND b.branch = t.branch_id))"""
+       OR EXISTS (SELECT FROM branch_scope b WHERE b.ancestor = $8 AND b.branch = t.branch_id))
+  AND ($9::date IS NULL OR t.business_date >= $9) AND ($10::date IS NULL OR t.business_date <= $10)"""
 
 
 async def opportunities(
     conn: Conn, caller: Caller, wanted: OpportunityFilter, after: UUID | None, limit: int
 ) -> list[Any]:
     """One page in the order of their ids, which is that of their opening."""
-    query = f"SELECT t.* {_WHERE} AND ($9::uuid IS NULL OR t.id > $9) ORDER BY t.id LIMIT $10"
+    query = f"SELECT t.* {_WHERE} AND ($11::uuid IS NULL OR t.id > $11) ORDER BY t.id LIMIT $12"
     return list(await conn.fetch(query, *_arguments(caller, wanted), after, limit))
 
 
@@ -45,7 +49,7 @@ async def counts(conn: Conn, caller: Caller, wanted: OpportunityFilter) -> dict[
 
 async def opportunity(conn: Conn, caller: Caller, opportunity_id: UUID) -> Any:
     """One opportunity; NotFound outside the scope."""
-    query = f"SELECT t.* {_WHERE} AND t.id = $9"
+    query = f"SELECT t.* {_WHERE} AND t.id = $11"
     row = await conn.fetchrow(query, *_arguments(caller, OpportunityFilter()), opportunity_id)
     if row is None:
         raise NotFound("there is no such opportunity", "商机不存在")
@@ -54,4 +58,5 @@ async def opportunity(conn: Conn, caller: Caller, opportunity_id: UUID) -> Any:
 
 def _arguments(caller: Caller, wanted: OpportunityFilter) -> tuple[object, ...]:
     scope = parameters(caller.scope)
-    return *scope, sees_arms(caller), wanted.state, wanted.trigger, wanted.customer_id, wanted.branch
+    asked = (wanted.state, wanted.trigger, wanted.customer_id, wanted.branch, wanted.first, wanted.last)
+    return *scope, sees_arms(caller), *asked

@@ -168,6 +168,7 @@ class OpportunityView(BaseModel):
     id: UUID
     trigger: str
     detection_id: UUID
+    event_key: str
     customer_id: UUID
     branch_id: str | None
     campaign: str
@@ -284,14 +285,6 @@ class AssignmentView(BaseModel):
     customer_id: UUID
     arm: str
     business_date: date
-
-
-class JobStarted(BaseModel):
-    """A job that was started; its progress is at /v1/jobs/campaign/{id}."""
-
-    id: UUID
-    kind: str
-    state: str
 
 
 class ScriptView(BaseModel):

@@ -1,5 +1,6 @@
 """Opportunities over HTTP."""
 
+from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -28,8 +29,10 @@ def _filter(
     trigger: Name = None,
     customer_id: UUID | None = None,
     branch: Annotated[str | None, Query(max_length=64, description="This branch and those below it")] = None,
+    first: Annotated[date | None, Query(alias="from", description="First business day")] = None,
+    last: Annotated[date | None, Query(alias="to", description="Last business day")] = None,
 ) -> listing.OpportunityFilter:
-    return listing.OpportunityFilter(state, trigger, customer_id, branch)
+    return listing.OpportunityFilter(state, trigger, customer_id, branch, first, last)
 
 
 Filter = Annotated[listing.OpportunityFilter, Depends(_filter)]
