@@ -22,7 +22,7 @@ from attune.bank_import import run_import
 from attune.client import Client, issue_token
 from attune.commands.bank_data import import_table, replay_table
 from attune.commands.models import run_training
-from attune.demo.days import CAMPAIGN, DayReport, DemoDays, days
+from attune.demo.days import DayReport, DemoDays, days
 from attune.demo.teller import live_deposit, teller_view
 from attune.home import Home
 from attune.ledger_replay import standing_opportunities
@@ -34,6 +34,7 @@ from attune.session import supervised, supervisor_pid
 TRAINING_DAYS_BEFORE = 31
 # Half of the targets are held out: the demo's question is what the contact earned.
 CONTROL_SHARE = 0.5
+CAMPAIGN = "large-deposit"
 MARKER = "demo.json"
 
 
@@ -158,36 +159,13 @@ def replay_days(home: Home, bank: BankFiles, live: DemoDays, story: Story) -> No
     walk("replay", live.replay(bank.replay_from, bank.last_day), bank.replay_from, bank.last_day)
     first, last = bank.replay_from, bank.last_day
     with Client(home) as client:
-        detections = list(
-            client.pages("/v1/detections", **{"from": first.isoformat(), "to": last.isoformat(), "limit": 500})
-        )
         story.opportunities = standing_opportunities(client, first, last)
-    story.detections = count_detections(detections)
+    story.detections = live.replayed["detections"]
     console.print(replay_table({"detections": story.detections}))
     console.print(
-        f"  {live.postings:,} postings, {story.opportunities:,} opportunities; {len(live.assignments):,} customers in "
+        f"  {live.replayed['postings']:,} postings, {story.opportunities:,} opportunities; {len(live.assignments):,} customers in "
         f"the experiment, {live.accepted:,} offers accepted"
     )
-
-
-def count_detections(found: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return `{TRIGGER: {count, subjects, first}}` of the standing detections."""
-    counts: dict[str, Any] = {}
-    for trigger in sorted({d["trigger"] for d in found}):
-        own = sorted((d for d in found if d["trigger"] == trigger), key=lambda d: (d["business_date"], d["event_key"]))
-        first = own[0]
-        counts[trigger] = {
-            "count": len(own),
-            "subjects": len({d["customer_id"] for d in own}),
-            "first": {
-                "posting_id": first["event_key"],
-                "account_id": first["account_id"],
-                "date": first["business_date"],
-                "amount": first["amount"],
-                "compared_with": first["compared_with"],
-            },
-        }
-    return counts
 
 
 def follow_up(bank: BankFiles, live: DemoDays) -> date:
