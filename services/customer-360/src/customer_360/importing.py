@@ -152,7 +152,7 @@ class _Dataset:
         for reference in self._load.references:
             known = f"known_{reference.table}"
             con.execute(f"CREATE TABLE {known} (key VARCHAR)")
-            async with self._job.transaction() as tx:
+            async with self._job.runtime.database.transaction() as tx:
                 await _copy_keys(tx.conn, con, f"SELECT {reference.key}::text FROM {reference.table}", known)  # noqa: S608
             found.append(Reference(reference.column, known, reference.reason))
         return found

@@ -32,7 +32,7 @@ async def _export(runtime: Runtime, folder: Path) -> dict[str, Path]:
         async with conn.transaction(isolation="repeatable_read", readonly=True):
             for name in OWN_DATASETS:
                 files[name] = folder / f"{name}.csv"
-                await conn.copy_from_query(snapshot(name), output=str(files[name]), format="csv")
+                await conn.copy_from_query(snapshot(name), output=files[name], format="csv")
     finally:
         await conn.close()
     return files

@@ -12,7 +12,7 @@ from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Invalid, refusals
 from attune_service_kit.files import MappingError
 from attune_service_kit.idempotency import Write, idempotent
-from attune_service_kit.jobs import JobView
+from attune_service_kit.jobs import Job
 from customer_360 import imports
 
 router = APIRouter(tags=["imports"])
@@ -36,7 +36,7 @@ class ImportRequest(BaseModel):
     status_code=202,
     operation_id="imports-start",
     summary="Import customers and what belongs to them from the bank's files",
-    response_model=JobView,
+    response_model=Job,
     responses=refusals(imports.FolderRefused, MappingError, Invalid),
 )
 async def start(
@@ -48,7 +48,7 @@ async def start(
     """Start the job that imports the datasets in their order. Repeating an import changes nothing."""
     params = imports.checked(runtime.settings, body.import_id, body.mapping, body.folder, body.datasets)
 
-    async def run(tx: Transaction) -> JobView:
+    async def run(tx: Transaction) -> Job:
         job_id = await runtime.jobs.start(tx, "import", params, key=str(body.import_id))
         await tx.audit("import.started", "import", body.import_id, detail={"datasets": params["datasets"]})
         return await runtime.jobs.view(tx, job_id)

@@ -133,7 +133,8 @@ $$
 def upgrade() -> None:
     """Create everything."""
     create_kit_tables(op)
-    op.execute(TABLES)
+    for statement in TABLES.strip().removesuffix(";").split(";"):  # the driver takes one at a time
+        op.execute(statement)
     op.execute(MONEY)
 
 
