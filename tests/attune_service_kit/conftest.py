@@ -14,6 +14,7 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 from sqlalchemy import MetaData
 
+from attune_contracts.eventing import ClockAdvanced
 from attune_service_kit import migrations
 from attune_service_kit.app import AnyRuntime, create_app
 from attune_service_kit.auth import Caller, DevelopmentIssuer, requires
@@ -49,6 +50,7 @@ async def write_note(
 
     async def run(tx: Transaction) -> Note:
         await tx.conn.execute("INSERT INTO note (id, text) VALUES ($1, $2)", note.id, note.text)
+        tx.emit_to(ClockAdvanced(now=tx.now, business_date=tx.now.date(), partition=0), 0)
         await tx.audit("note.written", "note", note.id, version=1, detail={"length": len(note.text)})
         if note.text == "refuse":
             raise Conflict("refused", "已拒绝")

@@ -147,6 +147,17 @@ async def test_a_request_continues_its_callers_trace(
     assert "url.query" not in record["attributes"]
 
 
+async def test_an_event_names_the_request_that_caused_it(client: httpx.AsyncClient, sample_database: Database) -> None:
+    trace_id = "0af7651916cd43dd8448eb211c80319c"
+    cause = {"traceparent": f"00-{trace_id}-b7ad6b7169203331-01", "X-Correlation-Id": "cause-000001"}
+    response = await client.post("/v1/notes", json={"id": 1, "text": "x"}, headers=JSON | cause)
+    assert response.status_code == 201
+    row = await sample_database.pool.fetchrow("SELECT traceparent, correlation_id FROM outbox")
+    assert row["traceparent"].split("-")[1] == trace_id
+    assert "b7ad6b7169203331" not in row["traceparent"]  # the parent of what follows is our own span
+    assert row["correlation_id"] == "cause-000001"
+
+
 async def test_status_tells_what_is_outstanding(client: httpx.AsyncClient) -> None:
     status = (await client.get("/v1/status/sample")).json()
     assert status["service"] == "sample"

@@ -20,9 +20,12 @@ if TYPE_CHECKING:
 
 KEY = re.compile(r"[\x21-\x7e]{16,64}")
 
+# The lock tells at once, without waiting, whether another transaction has the key in hand.
 _CLAIM = """
-INSERT INTO idempotency_key (client_id, method, route, key, body_hash, state) VALUES ($1, $2, $3, $4, $5, 'running')
-ON CONFLICT DO NOTHING RETURNING true"""
+WITH mine AS (SELECT pg_try_advisory_xact_lock($6) AS held), claimed AS (
+    INSERT INTO idempotency_key (client_id, method, route, key, body_hash, state)
+    SELECT $1, $2, $3, $4, $5, 'running' FROM mine WHERE held ON CONFLICT DO NOTHING RETURNING true)
+SELECT held, EXISTS (SELECT FROM claimed) AS claimed FROM mine"""
 _STORED = """
 SELECT body_hash, status, response FROM idempotency_key
 WHERE client_id = $1 AND method = $2 AND route = $3 AND key = $4"""
@@ -84,12 +87,13 @@ class Write:
         return _answer(status, body)
 
     async def _claim(self, conn: asyncpg.Connection) -> bool:
-        """Take the key. The advisory lock answers at once whether another transaction holds it, without waiting."""
+        """Take the key for this transaction; False if its result is stored, InFlight if somebody else has it now."""
         name = hashlib.sha256("\x00".join(self._identity).encode()).digest()[:8]
-        number = int.from_bytes(name, "big", signed=True)
-        if not await conn.fetchval("SELECT pg_try_advisory_xact_lock($1)", number):
+        lock = int.from_bytes(name, "big", signed=True)
+        [row] = await conn.fetch(_CLAIM, *self._identity, self._digest, lock)
+        if not row["held"]:
             raise InFlight("a request with this key is in flight", "相同幂等键的请求正在处理", retry_after=1)
-        return await conn.fetchval(_CLAIM, *self._identity, self._digest) is True
+        return bool(row["claimed"])
 
     async def _replay(self, conn: asyncpg.Connection) -> Response:
         stored = await conn.fetchrow(_STORED, *self._identity)
