@@ -101,6 +101,7 @@ class PartitionWorker:
                 log.warning("consumer_waits", consumer=self.consumer, reason=f"{type(error).__name__}: {error}"[:200])
             except Exception:
                 log.exception("consumer_failed", consumer=self.consumer)
+            _stop_if_cancelled()
             pause = 0.1 if time.monotonic() - started > _LONGEST_PAUSE else min(pause * 2, _LONGEST_PAUSE)
             await asyncio.sleep(pause)
 
@@ -155,6 +156,7 @@ class PartitionWorker:
         verified = time.monotonic()
         while True:
             batch = await reader.next(self.plan.batch, _IDLE_SECONDS)
+            _stop_if_cancelled()
             if not self.held:
                 raise LeaseLost(self.consumer)
             if batch:
@@ -275,6 +277,13 @@ class PartitionWorker:
             payload=message.payload,
             error=reason,
         )
+
+
+def _stop_if_cancelled() -> None:
+    """Stop although the cancellation was lost: Python 3.11's wait_for, under nats-py and asyncpg, can swallow one."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _type_of(nats_subject: str) -> str:
