@@ -25,7 +25,6 @@ from attune_service_kit.idempotency import Write, idempotent
 from attune_service_kit.service import Service
 from attune_service_kit.settings import ServiceSettings, settings_config
 from attune_service_kit.tables import kit_tables
-from attune_service_kit.telemetry import configure_logging
 
 
 class SampleSettings(ServiceSettings):
@@ -78,12 +77,6 @@ SERVICE = Service(
     routers=[routes],
     migrations=Path(__file__).parent / "sample_migrations",
 )
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _plain_log_lines() -> None:
-    """structlog's own default draws every local variable of a traceback, which takes seconds."""
-    configure_logging("sample", environment="test")
 
 
 @pytest.fixture

@@ -180,10 +180,11 @@ async def test_without_any_key_the_service_is_unavailable_not_open(tmp_path: Pat
 async def test_a_verified_token_is_cached_until_its_end_only(
     verifier: TokenVerifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    short = token(exp=NOW + 30)
+    now = int(time.time())
+    short = token(exp=now + 30)
     first = await verifier.verify(short)
     assert await verifier.verify(short) is first
-    monkeypatch.setattr("attune_service_kit.auth.time.time", lambda: NOW + 61.0)
+    monkeypatch.setattr("attune_service_kit.auth.time.time", lambda: now + 61.0)
     with pytest.raises(Unauthenticated):
         await verifier.verify(short)
 

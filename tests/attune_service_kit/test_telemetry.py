@@ -3,6 +3,7 @@
 import io
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -85,13 +86,14 @@ async def test_ids_are_taken_over_only_if_plain() -> None:
 
 
 @pytest.fixture
-def log_lines(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
-    lines = io.StringIO()
+def log_lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
+    lines, before = io.StringIO(), structlog.get_config()
     monkeypatch.setattr(sys, "stderr", lines)
     monkeypatch.setattr(telemetry.logging, "basicConfig", lambda **_: None)
     telemetry.configure_logging("sample", environment="production")
     structlog.configure(cache_logger_on_first_use=False)
-    return lines
+    yield lines
+    structlog.configure(**before)
 
 
 def test_a_log_line_drops_what_is_not_on_the_list(log_lines: io.StringIO) -> None:

@@ -28,11 +28,17 @@ from attune_service_kit.messaging import Broker, Message
 from attune_service_kit.runtime import Runtime, Service
 from attune_service_kit.settings import ServiceSettings
 from attune_service_kit.streams import STREAMS, provision, stream_of
+from attune_service_kit.telemetry import configure_logging
 
 # The platform's services, and two names for the services that tests define themselves.
 T = TypeVar("T")
 
 SERVICES = ("customer_360", "eventing", "insight", "scoring", "campaign", "sample", "sample_reader")
+
+
+def pytest_configure() -> None:
+    """Log as a service does: structlog's own default draws every local variable of a traceback, for seconds."""
+    configure_logging("tests", environment="test")
 
 
 def password(user: str) -> str:
