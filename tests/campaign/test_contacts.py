@@ -141,8 +141,8 @@ async def test_household_and_account_levels(database: Database) -> None:
     policy = ContactPolicy(caps=(Cap(level="household", limit=1, days=7), Cap(level="account", limit=1, days=7)))
     account = uuid4()
     call = (
-        "SELECT reserve_contact($1, $2, $3, $4, 'B1', 'call_centre', 'outbound', NULL, NULL, NULL, NULL, $5, $6::jsonb,"
-        " NULL, true)"
+        "SELECT reserve_contact($1, $2, $3, $4, 'B1', 'call_centre', 'outbound', NULL, NULL, NULL, NULL, $5,"
+        " $6::text::jsonb, NULL, true)"
     )
     rules = policy.model_dump_json()
     pool = database.pool

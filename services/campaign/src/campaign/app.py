@@ -1,5 +1,6 @@
 """The composition root: what campaign is made of."""
 
+from attune_service_kit.jobs import Light
 from attune_service_kit.runtime import Service
 from campaign import plans, timers
 from campaign.api import campaigns, decisions, opportunities, tasks
@@ -17,9 +18,9 @@ SERVICE = Service(
     subscriptions=(SUBSCRIPTION,),
     tasks=(timers.run,),
     jobs={
-        "load-import": "campaign.loading:load_import",
-        "load-features": "campaign.loading:load_features",
-        "load-scores": "campaign.loading:load_scores",
+        "load-import": Light("campaign.loading:load_import"),
+        "load-features": Light("campaign.loading:load_features"),
+        "load-scores": Light("campaign.loading:load_scores"),
         "measure": "campaign.measuring:measure",
     },
     setup=(plans.ensure_salts,),

@@ -11,7 +11,7 @@ from campaign.sql import Conn
 
 _RESERVE = """
 SELECT reserve_contact(c.id, c.customer_id, NULL, NULL, c.branch_id, c.channel, c.direction, c.campaign, c.step,
-                       c.opportunity_id, c.decision_id, c.at, $11::jsonb, $12::time, c.keep)
+                       c.opportunity_id, c.decision_id, c.at, $11::text::jsonb, $12::time, c.keep)
 FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::uuid[],
             $9::uuid[], $10::timestamptz[], $13::boolean[])
      AS c (id, customer_id, branch_id, channel, direction, campaign, step, opportunity_id, decision_id, at, keep)"""

@@ -24,7 +24,7 @@ WITH bought AS (
     JOIN assigned a ON a.customer_id = c.customer_id
     WHERE t.kind IN (SELECT unnest($1)) AND t.business_date > a.business_date AND t.business_date <= a.window_ends_on
       AND NOT list_contains(t.flags, 'reversal')
-      AND NOT EXISTS (SELECT FROM transactions r WHERE r.reverses = t.posting_id)
+      AND NOT EXISTS (SELECT 1 FROM transactions r WHERE r.reverses = t.posting_id)
 )
 SELECT a.arm, count(*)::BIGINT, count(b.customer_id)::BIGINT
 FROM assigned a LEFT JOIN bought b USING (customer_id) WHERE a.arm IN ('treated', 'control') GROUP BY a.arm"""
@@ -41,7 +41,8 @@ async def measure(job: JobContext) -> dict[str, Any]:
     content = estimate(_measured(con, campaign, rows))
     async with job.transaction() as tx:
         await tx.conn.execute(
-            "INSERT INTO result (id, campaign, campaign_version, as_of, content) VALUES ($1, $2, $3, $4, $5::jsonb)",
+            "INSERT INTO result (id, campaign, campaign_version, as_of, content)"
+            " VALUES ($1, $2, $3, $4, $5::text::jsonb)",
             new_id(),
             campaign.code,
             campaign.version,

@@ -83,7 +83,7 @@ async def _load(conn: Conn, versions: Versions) -> Plans:
     for row in await conn.fetch("SELECT name, value, valid_from, valid_to FROM salt ORDER BY name, valid_from"):
         salt = Salt(row["value"], row["valid_from"], row["valid_to"])
         salts[row["name"]] = (*salts.get(row["name"], ()), salt)
-    policy = "SELECT content FROM policy WHERE kind = $1 AND version = $2"
+    policy = "SELECT content::text FROM policy WHERE kind = $1 AND version = $2"
     return Plans(
         versions=versions,
         catalogue=await catalogue_of(conn, catalogue),

@@ -10,7 +10,8 @@ async def change(tx: Transaction, plan: Plans, wanted: ContactPolicy, *, version
     """Store a new version on top of `version`, and return it; StaleVersion if that is no longer the newest."""
     stored: int | None = await tx.conn.fetchval(
         "INSERT INTO policy (kind, version, content, created_by)"
-        " SELECT 'contact', $1 + 1, $2::jsonb, $3 WHERE (SELECT max(version) FROM policy WHERE kind = 'contact') = $1"
+        " SELECT 'contact', $1 + 1, $2::text::jsonb, $3"
+        " WHERE (SELECT max(version) FROM policy WHERE kind = 'contact') = $1"
         " ON CONFLICT DO NOTHING RETURNING version",
         version,
         wanted.model_dump_json(),

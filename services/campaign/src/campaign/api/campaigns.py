@@ -12,6 +12,7 @@ from attune_service_kit.auth import Caller, requires
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Forbidden, Invalid, NotFound, refusals
 from attune_service_kit.idempotency import Write, idempotent
+from attune_service_kit.jobs import Job
 from attune_service_kit.paging import Cursor, InvalidCursor, Limit, Page, decode_cursor, page
 from campaign import assignments, campaigns
 from campaign.api.models import (
@@ -19,7 +20,6 @@ from campaign.api.models import (
     BothLanguages,
     CampaignChange,
     CampaignView,
-    JobStarted,
     ResultView,
 )
 from campaign.visibility import sees_arms
@@ -68,7 +68,7 @@ async def change(
     operation_id="campaigns-measure",
     summary="Compute the campaign's result from the ledger",
     status_code=202,
-    response_model=JobStarted,
+    response_model=Job,
     responses=refusals(NotFound),
 )
 async def measure(
@@ -76,10 +76,10 @@ async def measure(
 ) -> Response:
     """Start the job; asking again while it runs gives the same one."""
 
-    async def run(tx: Transaction) -> JobStarted:
+    async def run(tx: Transaction) -> Job:
         campaign = await campaigns.get(tx.conn, code)
         job = await runtime.jobs.start(tx, "measure", {"campaign": campaign.code}, key=campaign.code)
-        return JobStarted(id=job, kind="measure", state="queued")
+        return await runtime.jobs.view(tx, job)
 
     return await write(run, status=202)
 
@@ -93,7 +93,9 @@ async def measure(
 async def results(code: Code, runtime: AnyRuntime, _caller: ResultReader) -> ResultView:
     """Return the newest computed result; NotFound before the first one."""
     async with runtime.database.pool.acquire() as conn:
-        content = await conn.fetchval("SELECT content FROM result WHERE campaign = $1 ORDER BY id DESC LIMIT 1", code)
+        content = await conn.fetchval(
+            "SELECT content::text FROM result WHERE campaign = $1 ORDER BY id DESC LIMIT 1", code
+        )
     if content is None:
         raise NotFound("there is no result yet", "尚无结果")
     return ResultView.model_validate(orjson.loads(content))
