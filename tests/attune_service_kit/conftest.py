@@ -97,7 +97,7 @@ async def empty(server: EmbeddedPostgres) -> None:
     connection = await server.connect("sample")
     try:
         await connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
             " WHERE datname = 'sample' AND pid <> pg_backend_pid()"
         )
         await connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public AUTHORIZATION sample_owner")

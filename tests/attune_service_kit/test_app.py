@@ -172,7 +172,7 @@ async def test_without_its_database_a_service_is_alive_and_not_ready(
     admin = await postgres_server.connect()
     await admin.execute("ALTER ROLE sample_app CONNECTION LIMIT 0")
     try:
-        await admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'sample'")
+        await admin.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = 'sample'")
         ready, live, read = [await client.get(path) for path in ("/readyz", "/livez", "/v1/status/sample")]
         assert (ready.status_code, live.status_code, read.status_code) == (503, 200, 503)
         assert ready.headers["Retry-After"] == "1"

@@ -127,7 +127,7 @@ async def test_a_restarted_database_costs_no_request(
     async with sample_database.transaction(), sample_database.transaction():
         await count(sample_database, "note")
     admin = await postgres_server.connect()
-    await admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'sample_app'")
+    await admin.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'sample_app'")
     await admin.close()
     async with sample_database.transaction() as tx:
         await fill(tx)

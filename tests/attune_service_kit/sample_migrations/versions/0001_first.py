@@ -1,6 +1,7 @@
 """The kit's tables and one of the sample service's own."""
 
 from alembic import op
+
 from attune_service_kit.migrations import create_kit_tables, drop_kit_tables
 
 revision = "0001"
