@@ -141,7 +141,10 @@ class Bank:
     async def finish(self, started: httpx.Response) -> dict[str, Any]:
         """Run a started job in this process, which saves the start of another; return how it stands then."""
         assert started.status_code == 202, started.text
-        job_id = started.json()["id"]
+        return await self.go_on(started.json()["id"])
+
+    async def go_on(self, job_id: str) -> dict[str, Any]:
+        """Run a job that waits or was interrupted; return how it stands then."""
         runtime = make_runtime(SERVICE, self.service.settings, "job")
         async with running(runtime):
             assert await job_process._attempt(runtime, UUID(job_id)) == 0

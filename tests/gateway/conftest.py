@@ -4,8 +4,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import pytest
@@ -35,9 +34,11 @@ class Quiet(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def serving(app: Any, port: int = 0) -> AsyncIterator[str]:
+async def serving(app: Any, port: int = 0, lifespan: Literal["on", "off"] = "on") -> AsyncIterator[str]:
     """Serve an ASGI application, on a free port by default; gives its address."""
-    config = uvicorn.Config(app, port=port, log_config=None, access_log=False, http="httptools", proxy_headers=False)
+    config = uvicorn.Config(
+        app, port=port, lifespan=lifespan, log_config=None, access_log=False, http="httptools", proxy_headers=False
+    )
     config.timeout_graceful_shutdown = 1
     server = Quiet(config)
     task = asyncio.create_task(server.serve())
@@ -95,12 +96,7 @@ class Echo:
 
 
 @pytest.fixture
-def issuer(tmp_path: Path) -> DevelopmentIssuer:
-    return DevelopmentIssuer(tmp_path / "keys", environment="test")
-
-
-@pytest.fixture
-def make_gateway(issuer: DevelopmentIssuer) -> Callable[..., Gateway]:
+def make_gateway(development_issuer: DevelopmentIssuer) -> Callable[..., Gateway]:
     """A gateway in front of the given addresses; `table` and other settings as keywords."""
 
     def make(upstreams: dict[str, str], table: Any = TABLE, document: Any = DOCUMENT, **settings: Any) -> Gateway:
@@ -108,8 +104,8 @@ def make_gateway(issuer: DevelopmentIssuer) -> Callable[..., Gateway]:
             GatewaySettings(
                 environment="test",
                 upstreams=upstreams,
-                token_issuer=issuer.issuer,
-                token_jwks=str(issuer.jwks_path),
+                token_issuer=development_issuer.issuer,
+                token_jwks=str(development_issuer.jwks_path),
                 **settings,
             ),
             table,
@@ -120,8 +116,8 @@ def make_gateway(issuer: DevelopmentIssuer) -> Callable[..., Gateway]:
 
 
 @pytest.fixture
-def bearer(issuer: DevelopmentIssuer) -> dict[str, str]:
-    return {"Authorization": f"Bearer {issuer.issue('call_centre')[0]}"}
+def bearer(development_issuer: DevelopmentIssuer) -> dict[str, str]:
+    return {"Authorization": f"Bearer {development_issuer.issue('call_centre')[0]}"}
 
 
 @pytest.fixture
@@ -140,12 +136,12 @@ async def client(make_gateway: Any, echoes: Any) -> AsyncIterator[httpx.AsyncCli
 
 
 @pytest.fixture
-async def serve() -> AsyncIterator[Callable[[Any], Any]]:
+async def serve() -> AsyncIterator[Callable[..., Any]]:
     """`url = await serve(app)`: serve an application until the test ends."""
     async with contextlib.AsyncExitStack() as stack:
 
-        async def start(app: Any) -> str:
-            return await stack.enter_async_context(serving(app))
+        async def start(app: Any, **options: Any) -> str:
+            return await stack.enter_async_context(serving(app, **options))
 
         yield start
 
