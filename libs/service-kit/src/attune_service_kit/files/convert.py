@@ -62,7 +62,8 @@ class Converter:
             self.outputs.append((name, self._identifier(kind, sql)))
 
     def _identifier(self, kind: str, sql: str) -> str:
-        return f"CASE WHEN {sql} IS NOT NULL THEN {uuid8_sql(quote(self.source), quote(kind), sql)} END"
+        # NULL gives NULL. Without a CASE around it DuckDB computes the repeated digest once.
+        return uuid8_sql(quote(self.source), quote(kind), sql)
 
     def _check(self, target: Target, sql: str, label: str) -> None:
         """Faults of the value, whatever it was made from."""
@@ -230,7 +231,7 @@ def _iso_date(source: Source, column: str, format_: str) -> str:
         year = f"'{(source.century or 1900) // 100}' || {piece(column, format_, 'YY')}"
     month = piece(column, format_, "MM")
     if source.women_month_plus:
-        number, plus = f"CAST({month} AS INTEGER)", source.women_month_plus
+        number, plus = f"TRY_CAST({month} AS INTEGER)", source.women_month_plus
         month = f"CASE WHEN {number} > {plus} THEN lpad(CAST({number} - {plus} AS VARCHAR), 2, '0') ELSE {month} END"
     return f"{year} || '-' || ({month}) || '-' || {piece(column, format_, 'DD')}"
 

@@ -32,22 +32,26 @@ class Decoded:
     path: Path
     names: tuple[str, ...]  # its columns
     heading: int  # heading lines of the original: 0 or 1
-    lines: int  # lines on scratch: each one record
+    lines: int  # lines on scratch
+    regular: bool  # nothing hints at a line that is not exactly one record with all its values
 
 
 def decode(path: Path, form: Csv, target: Path) -> Decoded:
-    """Copy the data lines to `target` block by block; whether each line is one record is for the reader to check."""
+    """Copy the data lines to `target` block by block, which is fast; `regular` tells whether that was enough."""
     with opened(path) as stream, target.open("wb") as out:
         names = _heading(stream, form, path.name)
-        lines, last = 0, b"\n"
+        lines, separators, last, strays = 0, 0, b"\n", 0
         for block in _blocks(stream):
             lines += block.count(b"\n")
+            separators += block.count(form.separator.encode())
+            strays += block.count(b"\r")  # DuckDB would take it for the end of a line
             last = block[-1:]
             out.write(block)
         if last != b"\n":
             out.write(b"\n")
             lines += 1
-    return Decoded(target, names, 0 if form.names else 1, lines)
+    regular = not strays and separators == lines * (len(names) - 1)
+    return Decoded(target, names, 0 if form.names else 1, lines, regular)
 
 
 def decode_strictly(path: Path, form: Csv, target: Path, dropped: Path) -> Decoded:
@@ -55,21 +59,23 @@ def decode_strictly(path: Path, form: Csv, target: Path, dropped: Path) -> Decod
 
     Blank lines are no records: they are dropped without a reason.
     """
-    whole = _record_pattern(form)
     lines = 0
     with opened(path) as stream, target.open("wb") as out, dropped.open("w", encoding="utf-8") as left:
         names = _heading(stream, form, path.name)
+        record, any_record = _record_pattern(form, len(names) - 1), _record_pattern(form)
         for number, line in enumerate(data_lines(stream), start=1):
             if len(line) > LONGEST_LINE:
                 left.write(f"{number},is longer than {LONGEST_LINE} bytes\n")
             elif not line.strip():
                 left.write(f"{number},\n")
-            elif not whole.fullmatch(line):
-                left.write(f"{number},a quote is not closed or a value holds a line break\n")
-            else:
+            elif record.fullmatch(line):
                 out.write(line + b"\n")
                 lines += 1
-    return Decoded(target, names, 0 if form.names else 1, lines)
+            elif any_record.fullmatch(line):
+                left.write(f"{number},has more or fewer values than the {len(names)} columns\n")
+            else:
+                left.write(f"{number},a quote is not closed or a value holds a line break\n")
+    return Decoded(target, names, 0 if form.names else 1, lines, True)
 
 
 def data_lines(stream: BinaryIO) -> Iterator[bytes]:
@@ -131,11 +137,13 @@ def _heading(stream: BinaryIO, form: Csv, file: str) -> tuple[str, ...]:
     return names
 
 
-def _record_pattern(form: Csv) -> re.Pattern[bytes]:
+def _record_pattern(form: Csv, separators: int | None = None) -> re.Pattern[bytes]:
+    """A line that is one record: with exactly that many separators outside quotes, or with any number."""
     separator = re.escape(form.separator.encode())
-    if not form.quote:
-        return re.compile(rb"[^\r]*")
-    quote = re.escape(form.quote.encode())
-    quoted = rb"[ \t]*Q(?:[^Q\r]|QQ)*Q[ \t]*".replace(b"Q", quote)
-    plain = rb"(?![ \t]*Q)[^S\r]*".replace(b"Q", quote).replace(b"S", separator)
-    return re.compile(rb"(?:V)(?:S(?:V))*".replace(b"V", quoted + b"|" + plain).replace(b"S", separator))
+    value = rb"[^S\r]*+"
+    if form.quote:
+        quoted = rb"[ \t]*+Q(?:[^Q\r]++|QQ)*+Q[ \t]*+"
+        value = rb"(?:(?![ \t]*Q)[^S\r]*+|" + quoted + rb")"
+        value = value.replace(b"Q", re.escape(form.quote.encode()))
+    times = b"*" if separators is None else b"{%d}" % separators
+    return re.compile((value + rb"(?:S" + value + rb")" + times).replace(b"S", separator))

@@ -9,15 +9,13 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    GetJsonSchemaHandler,
     StrictBool,
     StrictStr,
     StringConstraints,
     field_validator,
     model_validator,
 )
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic_core import PydanticCustomError
 
 Scalar = StrictStr | StrictBool
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
@@ -98,18 +96,6 @@ class Source(Part):
         if "otherwise" in self.model_fields_set and self.codes is None:
             raise PydanticCustomError("otherwise", "'otherwise' belongs to 'codes'")
         return self
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """The shorthands are part of the schema."""
-        described = handler.resolve_ref_schema(handler(schema))
-        return {
-            "anyOf": [
-                {"type": "string", "description": "short for {column: …}"},
-                {"type": "array", "items": {"$ref": "#/$defs/Source"}, "description": "short for {first_of: […]}"},
-                described,
-            ]
-        }
 
     @model_validator(mode="before")
     @classmethod

@@ -101,19 +101,21 @@ class Reader:
         decoded = decode(path, form, target)
         _require(decoded, columns, path.name)
         try:
-            self._insert(table, decoded, columns, form)
+            if not decoded.regular:
+                raise _NotLineByLine
+            self._insert(table, decoded, columns, form, broken_lines=False)
         except _NotLineByLine:
             decoded = decode_strictly(path, form, target, dropped)
             try:
-                self._insert(table, decoded, columns, form)
+                self._insert(table, decoded, columns, form, broken_lines=True)
             except _NotLineByLine as error:
                 text = f"{path.name}: its records cannot be told apart"
                 raise UnreadableFile(text, f"{path.name}：无法区分各条记录") from error
         target.unlink()
         return Part(number, path, decoded.heading, base, self._note_broken(number, decoded.heading, dropped))
 
-    def _insert(self, table: str, decoded: Decoded, columns: Sequence[str], form: Csv) -> None:
-        """Insert the lines' columns; raises _NotLineByLine unless each line became one row or one broken line."""
+    def _insert(self, table: str, decoded: Decoded, columns: Sequence[str], form: Csv, *, broken_lines: bool) -> None:
+        """Insert the lines' columns; raises _NotLineByLine unless each became one row (or, if allowed, is broken)."""
         con = self.con
         con.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
         before = _count(con, table)
@@ -121,7 +123,8 @@ class Reader:
         try:
             if decoded.lines:
                 con.execute(f"INSERT INTO {table} {_select(decoded, columns, form)}")
-            if _count(con, table) - before + _broken(con) != decoded.lines:
+            broken = _broken(con)
+            if _count(con, table) - before + broken != decoded.lines or (broken and not broken_lines):
                 raise _NotLineByLine
         except (duckdb.InvalidInputException, duckdb.ConversionException) as error:
             con.rollback()

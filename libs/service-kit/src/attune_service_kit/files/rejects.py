@@ -37,7 +37,7 @@ def write_rejects(
     # The rows are customers' data: nobody else on this machine may read them.
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as out:
-        writer = csv.writer(out, lineterminator="\n")
+        writer = csv.writer(out)
         writer.writerow(HEADING)
         for path, line, column, reason, row in _with_rows(reader.paths, _all(found, first)):
             writer.writerow([safe_cell(path.name), line, safe_cell(column or ""), reason, safe_cell(row)])

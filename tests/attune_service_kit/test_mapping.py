@@ -1,0 +1,179 @@
+"""A mapping is refused with file, line, key and what is allowed."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from attune_contracts.datasets import IMPORT_ORDER
+from attune_service_kit.files import MappingError, load_mapping
+from attune_service_kit.files.mapping import Source
+from attune_service_kit.files.schema import schema_text
+from attune_service_kit.files.yaml_lines import read_yaml
+
+ROOT = Path(__file__).parents[2]
+MAPPINGS = sorted((ROOT / "mappings").glob("*.yaml"))
+
+GOOD = """\
+source: bank
+datasets:
+  branches:
+    file: branches.csv
+    columns:
+      branch_id: NO
+      name: NAME
+  transactions:
+    file: "*.csv"
+    csv: {separator: ";"}
+    columns:
+      posting_id: ID
+      account_id: ACCOUNT
+      business_date: {column: DAY, format: YYYYMMDD}
+      direction: {column: SIGN, codes: {C: credit, D: debit}}
+      amount_minor: {column: AMOUNT, places: 2}
+      currency: {constant: CNY}
+      kind: [{column: KIND, codes: {1: salary}, otherwise: null}, {constant: other}]
+"""
+
+
+def faults(text: str, tmp_path: Path) -> list[str]:
+    file = tmp_path / "bank.yaml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(MappingError) as caught:
+        load_mapping(file)
+    return caught.value.en.splitlines()
+
+
+@pytest.mark.parametrize("file", MAPPINGS, ids=lambda file: file.name)
+def test_the_shipped_mappings_load_and_travel_as_objects(file: Path) -> None:
+    mapping = load_mapping(file)
+    assert mapping.source == file.stem
+    assert load_mapping(json.loads(json.dumps(mapping.as_object()))) == mapping
+
+
+def test_the_demo_bank_fills_every_dataset() -> None:
+    assert set(load_mapping(ROOT / "mappings" / "demo.yaml").datasets) == set(IMPORT_ORDER)
+
+
+def test_shorthands_mean_the_long_form(tmp_path: Path) -> None:
+    file = tmp_path / "bank.yaml"
+    file.write_text(GOOD)
+    mapping = load_mapping(file)
+    assert mapping.datasets["branches"].columns["name"] == Source(column="NAME")
+    kind = mapping.datasets["transactions"].columns["kind"]
+    assert kind.first_of is not None
+    assert kind.first_of[0].codes == {"1": "salary"}
+    assert kind.first_of[1].constant == "other"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("    file: branches.csv\n", "    fiel: branches.csv\n", "line 4: datasets.branches.fiel: unknown key 'fiel'"),
+        ("    file: branches.csv\n", "    fiel: branches.csv\n", "did you mean 'file'?"),
+        ("places: 2", "plces: 2", "line 16: datasets.transactions.columns.amount_minor.plces: unknown key"),
+        ("places: 2", "places: two", "line 16: datasets.transactions.columns.amount_minor.places: "),
+        ("places: 2", "places: 9", "less than or equal to 4"),
+        ("places: 2", "format: YYYY", "'format' has no meaning for amount_minor (BIGINT)"),
+        ("  branches:", "  branch:", "line 3: datasets.branch: no such dataset; allowed are branches, employees"),
+        ("  branches:", "  branch:", "did you mean 'branches'?"),
+        ("      name: NAME", "      nmae: NAME", "line 7: datasets.branches.columns.nmae: branches has no such column"),
+        ("      name: NAME", "      nmae: NAME", "line 5: datasets.branches.columns: branches needs name"),
+        ("C: credit", "C: credti", "line 15: datasets.transactions.columns.direction.codes.C: 'credti' is none of"),
+        ("C: credit", "C: credti", "did you mean 'credit'?"),
+        ("C: credit", "C: true", "direction is no truth value"),
+        ("YYYYMMDD", "yyyymmdd", "line 14: datasets.transactions.columns.business_date.format: a format is made of"),
+        ("YYYYMMDD", "YYMMDD", "YY needs 'century'"),
+        ("YYYYMMDD", "YYYYMM", "a date needs year, month and day"),
+        ("YYYYMMDD", "YYYYMMDDMM", "each part stands once"),
+        ("constant: CNY", "constant: CNY, column: CCY", "give exactly one of column, constant, first_of, when"),
+        ("constant: CNY", "otherwise: CNY, column: CCY", "'otherwise' belongs to 'codes'"),
+        ("{constant: CNY}", "{}", "give exactly one of column, constant, first_of, when; found none"),
+        ("file: branches.csv", "file: ../branches.csv", "a file is named relative to the extract's folder"),
+        ("file: branches.csv", "file: /etc/passwd", "a file is named relative to the extract's folder"),
+        ("source: bank", "source: bank\nencoding: gbk", "line 2: encoding: only utf-8 is read"),
+        ("source: bank", "source: The Bank", "line 1: source: "),
+        ("source: bank", "source: bank\nsource: other", "line 2: 'source' stands here twice"),
+        ("source: bank", "source: &a bank\nencoding: *a", "anchors and aliases are not admitted"),
+        ("source: bank", "source: [bank", "line "),
+        ('";"', '"#"', "line 10: datasets.transactions.csv.separator: "),
+        ("posting_id: ID", "posting_id: own.ID", None),
+    ],
+)
+def test_a_fault_is_named_by_file_line_and_key(old: str, new: str, expected: str | None, tmp_path: Path) -> None:
+    assert old in GOOD
+    text = GOOD.replace(old, new, 1)
+    if expected is None:
+        (tmp_path / "bank.yaml").write_text(text)
+        assert load_mapping(tmp_path / "bank.yaml"), "a dot may be part of a column's name"
+        return
+    found = faults(text, tmp_path)
+    assert any(expected in line for line in found), found
+    assert all(line.startswith("bank.yaml: ") for line in found)
+
+
+def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
+    text = GOOD.replace("name: NAME", "nmae: NAME").replace("C: credit", "C: credti")
+    assert len(faults(text, tmp_path)) == 3
+
+
+@pytest.mark.parametrize(
+    ("dataset", "column"), [("parties", "customer_id"), ("accounts", "account_id")], ids=["parties", "accounts"]
+)
+def test_computed_ids_cannot_be_mapped(dataset: str, column: str) -> None:
+    columns = {column: "A", "source_id": "A", "customer_id": "B", "kind": {"constant": "demand"}, "currency": "C"}
+    if dataset == "parties":
+        columns = {column: "A", "source_id": "A"}
+    with pytest.raises(MappingError, match="this id is computed: map source_id"):
+        load_mapping({"source": "bank", "datasets": {dataset: {"file": "a.csv", "columns": columns}}})
+
+
+def test_an_unknown_join_is_named() -> None:
+    mapping: dict[str, Any] = {
+        "source": "bank",
+        "datasets": {
+            "branches": {
+                "file": "a.csv",
+                "join": {"region": {"file": "b.csv", "on": {"A": "A"}}},
+                "columns": {"branch_id": "A", "name": "regin.NAME"},
+            }
+        },
+    }
+    with pytest.raises(MappingError, match="no join is called 'regin'; there are region"):
+        load_mapping(mapping)
+
+
+def test_an_object_is_refused_without_lines() -> None:
+    with pytest.raises(MappingError, match=r"^datasets: ") as caught:
+        load_mapping({"source": "bank", "datasets": {}})
+    assert caught.value.status == 422
+    assert "映射文件有误" in caught.value.zh
+
+
+def test_yaml_guesses_nothing() -> None:
+    content, lines = read_yaml("NO: 012\nyes: 1:30\nflag: true\nday: 2024-01-01\nnothing: ~\nquoted: 'true'\n")
+    assert content == {
+        "NO": "012",
+        "yes": "1:30",
+        "flag": True,
+        "day": "2024-01-01",
+        "nothing": None,
+        "quoted": "true",
+    }
+    assert lines["day",] == 4
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"- a\n- b\n", b"", b"source\n", b"{[a]: b}"])
+def test_what_is_no_mapping_is_refused(content: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "bank.yaml"
+    file.write_bytes(content)
+    with pytest.raises(MappingError, match=r"bank\.yaml"):
+        load_mapping(file)
+
+
+def test_the_json_schema_is_current() -> None:
+    committed = (ROOT / "docs" / "reference" / "mapping.schema.json").read_text(encoding="utf-8")
+    assert committed == schema_text(), (
+        "run: python -m attune_service_kit.files.schema > docs/reference/mapping.schema.json"
+    )
