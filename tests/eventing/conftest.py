@@ -1,5 +1,6 @@
 """An invented bank in the lake, as customer-360 and an import would have left it."""
 
+import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -84,7 +85,7 @@ def row(dataset: Dataset, **values: Any) -> Row:
     return dict.fromkeys(dataset.names) | values
 
 
-def invented(people: int = 60, seed: int = 5) -> Bank:
+def invented(people: int = 40, seed: int = 5) -> Bank:
     """People with a demand account, some with time and wealth accounts, 14 months of postings, flags and reversals."""
     draw = random.Random(seed)
     bank = Bank()
@@ -127,7 +128,7 @@ class Eventing:
         headers = self.token(role) | {"Idempotency-Key": uuid4().hex}
         return await self.service.client.request(method, path, json=body, headers=headers)
 
-    async def done(self, response: httpx.Response, timeout: float = 60) -> Any:
+    async def done(self, response: httpx.Response, timeout: float = 120) -> Any:
         """The result of the job that a response names, once it is there."""
         assert response.status_code == 202, response.text
         path = f"/v1/jobs/eventing/{response.json()['id']}"
@@ -140,7 +141,7 @@ class Eventing:
         assert job["state"] == "done", job
         return job["result"]
 
-    async def settled(self, timeout: float = 30) -> None:
+    async def settled(self, timeout: float = 90) -> None:
         """Wait until nothing is under way."""
 
         async def quiet() -> bool:
@@ -157,13 +158,13 @@ class Eventing:
 
     async def load(self, bank: Bank, lake_dir: Path, scratch: Path) -> None:
         """Put a bank into the lake and wait until its owners are known."""
-        await self.publish(bank.write(lake_dir, scratch))
+        await self.publish(await asyncio.to_thread(bank.write, lake_dir, scratch))
 
         async def known() -> bool:
             (row,) = await self.rows("SELECT count(*) AS owners FROM account_owner")
             return bool(row["owners"] == len(bank.accounts))
 
-        await eventually(known, what="the owners")
+        await eventually(known, 90, every=0.1, what="the owners")
 
 
 @pytest.fixture
@@ -180,5 +181,5 @@ def new_bank() -> Callable[[], Bank]:
 
 @pytest.fixture
 def invented_bank() -> Bank:
-    """Sixty people over fourteen months."""
+    """Forty people over fourteen months."""
     return invented()

@@ -26,6 +26,8 @@ AHEAD = 4_000
 CHUNK = 500
 # A lost acknowledgement may reorder a chunk's postings. A chunk of so few days stays inside the least lateness.
 CHUNK_DAYS = 3
+# A killed replay sends at most so much wall time again; the inbox drops it.
+SAVE_SECONDS = 1.0
 POLL = 0.02
 GATE_POLL = 0.05
 LONGEST_PAUSE = 5.0
@@ -125,6 +127,7 @@ class Replay:
         progress.done = self._count_before(start)
         open_day: date | None = None
         pace = _Pace(self.speed)
+        saved = time.monotonic()
         for chunk in self._chunks(start):
             day = chunk[0][5]
             if open_day is None or day > open_day:
@@ -133,10 +136,12 @@ class Replay:
             await pace.wait(len(chunk))
             await self._send(broker, chunk, progress)
             progress.done += len(chunk)
-            async with self.job.transaction():
-                self.job.cursor = {"day": day.isoformat()}
+            if time.monotonic() - saved >= SAVE_SECONDS:
+                async with self.job.transaction():
+                    self.job.cursor = {"day": day.isoformat()}
+                saved = time.monotonic()
             failpoint("replay.chunk")
-            await self.job.progress(progress.done, progress.total, f"up to {chunk[-1][5]}")
+            await self.job.progress(progress.done, progress.total, "publishing")
 
     def _chunks(self, start: date) -> Iterator[list[Row]]:
         """The postings in order, cut at CHUNK postings and CHUNK_DAYS days, and wherever the gate closes."""
