@@ -265,7 +265,7 @@ class PartitionWorker:
         event_id = None
         with contextlib.suppress(orjson.JSONDecodeError, ValueError, TypeError, KeyError):
             envelope = dict(orjson.loads(message.payload))
-            event_id = UUID(envelope["id"])
+            event_id = UUID(str(envelope["id"]))
         subject = envelope.get("subject")
         await quarantine(
             conn,

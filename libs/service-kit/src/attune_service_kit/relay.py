@@ -100,26 +100,26 @@ class Relay:
     """The leader's work on its own connection."""
 
     def __init__(self, connection: asyncpg.Connection, publishers: Publishers) -> None:
-        self._connection = connection
-        self._publishers = publishers
+        self.connection = connection
+        self.publishers = publishers
         self._news = asyncio.Event()
 
     async def lead(self) -> None:
         """Publish, reconcile with the streams, purge: until the connection breaks or the task is cancelled."""
-        await self._connection.add_listener(outbox.CHANNEL, lambda *_: self._news.set())
+        await self.connection.add_listener(outbox.CHANNEL, lambda *_: self._news.set())
         pause = 0.0
         reconciled = purged = -PURGE_SECONDS
         generation = 0
         while True:
             self._news.clear()
             now = time.monotonic()
-            own = self._publishers.own
+            own = self.publishers.own
             if own.connected and (now - reconciled > RECONCILE_SECONDS or generation != own.generation):
                 generation, reconciled = own.generation, now
-                await reconcile.run(self._connection, self._publishers)
+                await reconcile.run(self.connection, self.publishers)
             if now - purged > PURGE_SECONDS:
                 purged = now
-                await outbox.purge(self._connection)
+                await outbox.purge(self.connection)
             found, stored = await self.publish_once()
             if found and not stored:
                 pause = min(max(pause * 2, 0.1), LONGEST_PAUSE)
@@ -133,13 +133,13 @@ class Relay:
 
     async def publish_once(self) -> tuple[int, int]:
         """Publish one batch; return how many rows were found and how many are stored and marked."""
-        rows = await self._connection.fetch(_PENDING, BATCH)
+        rows = await self.connection.fetch(_PENDING, BATCH)
         if not rows:
             return 0, 0
         stored = await self._publish_in_order(rows)
         failpoint("relay.after_ack")
         if stored:
-            await self._connection.execute(_MARK, list(stored), list(stored.values()))
+            await self.connection.execute(_MARK, list(stored), list(stored.values()))
         failpoint("relay.after_mark")
         return len(rows), len(stored)
 
@@ -176,7 +176,7 @@ class Relay:
     def _by_publisher(self, rows: Iterable[asyncpg.Record]) -> list[tuple[Broker, list[asyncpg.Record]]]:
         parts: dict[tuple[Broker, str], list[asyncpg.Record]] = {}
         for row in rows:
-            parts.setdefault((self._publishers.of(row["type"]), row["stream"]), []).append(row)
+            parts.setdefault((self.publishers.of(row["type"]), row["stream"]), []).append(row)
         return [(broker, part) for (broker, _), part in parts.items()]
 
 

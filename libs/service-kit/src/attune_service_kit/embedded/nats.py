@@ -35,7 +35,10 @@ class NatsFailed(RuntimeError):
 
 
 class EmbeddedNats:
-    """One bundled server. `passwords(user)` returns the lasting password of a NATS user; port 0 = any free one."""
+    """One bundled server. `passwords(user)` returns the lasting password of a NATS user; port 0 = any free one.
+
+    Anything but `sync_interval` "always" loses acknowledged messages with the machine's power (P-02): for tests only.
+    """
 
     def __init__(
         self,
@@ -45,12 +48,14 @@ class EmbeddedNats:
         passwords: Callable[[str], str],
         services: Iterable[str] = (),
         max_file_store: int = 8192 * _MEGABYTE,
+        sync_interval: str = "always",
     ) -> None:
         self.store_dir = store_dir.absolute()
         self.port = port or process.free_port()
         self.services = tuple(services)
         self._passwords = passwords
         self._max_file_store = max_file_store
+        self._sync_interval = sync_interval
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -81,7 +86,7 @@ class EmbeddedNats:
             "write_deadline": "10s",
             "jetstream": {
                 "store_dir": str(self.store_dir),
-                "sync_interval": "always",
+                "sync_interval": self._sync_interval,
                 "max_memory_store": 64 * _MEGABYTE,
                 "max_file_store": min(self._max_file_store, int(volume * 0.8)),
                 "limits": {"duplicate_window": "600s", "max_ack_pending": 1000},

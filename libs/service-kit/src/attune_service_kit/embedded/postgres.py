@@ -9,9 +9,10 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
@@ -45,9 +46,19 @@ class PostgresFailed(RuntimeError):
 
 
 class EmbeddedPostgres:
-    """One bundled server. `passwords(user)` returns the lasting password of a role; port 0 = any free one."""
+    """One bundled server. `passwords(user)` returns the lasting password of a role; port 0 = any free one.
 
-    def __init__(self, data_dir: Path, port: int = 0, *, passwords: Callable[[str], str]) -> None:
+    `settings` override the server's: only tests that throw their data away may turn its disk syncs off.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path,
+        port: int = 0,
+        *,
+        passwords: Callable[[str], str],
+        settings: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.port = port or process.free_port()
         self.user: pwd.struct_passwd | None = os_user.unprivileged_user()
         self.data_dir = os_user.reachable_place(data_dir.absolute(), self.user)
@@ -58,6 +69,7 @@ class EmbeddedPostgres:
                 f"the user {self.user.pw_name if self.user else '?'} may not enter that folder"
             )
         self._passwords = passwords
+        self._settings = _SETTINGS | dict(settings)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -116,7 +128,7 @@ class EmbeddedPostgres:
     def argv(self) -> list[str]:
         """Return the command line of the server in the foreground; start it with `popen_options()`."""
         command = [str(self.binaries / "postgres"), "-D", str(self.data_dir), "-p", str(self.port)]
-        for name, value in _SETTINGS.items():
+        for name, value in self._settings.items():
             command += ["-c", f"{name}={value}"]
         return command
 
@@ -126,10 +138,10 @@ class EmbeddedPostgres:
         self._process = process.start(self.argv(), log, signal.SIGINT, **self.popen_options())
         return self._process
 
-    def stop(self) -> None:
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """End the server in its fast mode: open transactions are rolled back, nothing committed is lost."""
         if self._process is not None:
-            process.stop(self._process, signal.SIGINT)
+            process.stop(self._process, how)
             self._process = None
 
     def url(self, user: str, database: str) -> str:
