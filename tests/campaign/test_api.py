@@ -467,6 +467,13 @@ async def test_offers_and_lists(service: RunningService, token: Headers) -> None
     assert here.json()["total"] == 7
     elsewhere = await client.get("/v1/opportunities:count", params={"branch": "B2"}, headers=operator)
     assert elsewhere.json()["total"] == 0
+    for days, total in (
+        ({"from": "2026-03-17", "to": "2026-03-17"}, 7),
+        ({"from": "2026-03-18"}, 0),
+        ({"to": "2026-03-16"}, 0),
+    ):
+        counted = await client.get("/v1/opportunities:count", params=days, headers=operator)
+        assert counted.json()["total"] == total
     assigned = (await client.get("/v1/campaigns/large-deposit/assignments", headers=token("auditor"))).json()["items"]
     assert {a["customer_id"] for a in assigned} == {str(person(n)) for n in range(7)}
     nothing = await client.get("/v1/campaigns/large-deposit/results", headers=operator)
