@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import subprocess
 import sys
 import time
 from collections import deque
@@ -64,7 +65,7 @@ class Child:
 
     job_id: UUID
     light: bool
-    process: asyncio.subprocess.Process
+    process: subprocess.Popen[bytes]
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=_LAST_LINES))
     ending_since: float | None = None
 
@@ -127,7 +128,7 @@ class JobStarter:
             if failure.times >= ATTEMPTS:
                 await connection.execute(_CRASHED, job_id, orjson.dumps(self._crash(failure)).decode())
             elif not row["held"] and time.monotonic() >= failure.not_before and self._has_room(job_id, row["kind"]):
-                await self._spawn(job_id, row["kind"])
+                self._spawn(job_id, row["kind"])
 
     def _has_room(self, job_id: UUID, kind: str) -> bool:
         light = self._light(kind)
@@ -137,15 +138,13 @@ class JobStarter:
     def _light(self, kind: str) -> bool:
         return isinstance(self._runtime.service.jobs.get(kind), Light)
 
-    async def _spawn(self, job_id: UUID, kind: str) -> None:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            f"{self._runtime.service.name}.job",
-            str(job_id),
+    def _spawn(self, job_id: UUID, kind: str) -> None:
+        # Not the loop's own: uvloop's fork runs Python's at-fork hooks, and the tracer's starts a thread: it hangs.
+        process = subprocess.Popen(
+            [sys.executable, "-m", f"{self._runtime.service.name}.job", str(job_id)],
             env=os.environ | settings_environment(self._runtime.settings) | {PARENT: str(os.getpid())},
-            stdin=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C reaches the worker alone, which then ends its children
         )
         child = self._children[job_id] = Child(job_id, self._light(kind), process)
@@ -155,11 +154,7 @@ class JobStarter:
 
     async def _watch(self, child: Child) -> None:
         """Pass on what the child says, keep its last words, and note how it ended."""
-        assert child.process.stderr is not None  # noqa: S101 - asked for above
-        while line := await _line(child.process.stderr):
-            sys.stderr.write(line)
-            child.lines.append(line.rstrip())
-        status = await child.process.wait()
+        status = await asyncio.to_thread(_follow, child)
         del self._children[child.job_id]
         if status != 0:
             failure = self._failures.setdefault(child.job_id, Failure())
@@ -188,12 +183,15 @@ class JobStarter:
         }
 
 
-async def _line(stream: asyncio.StreamReader) -> str:
-    """Read a line; one that is longer than the buffer comes in pieces."""
-    try:
-        return (await stream.readline()).decode(errors="replace")
-    except ValueError:
-        return (await stream.read(1 << 16)).decode(errors="replace")
+def _follow(child: Child) -> int:
+    """Read what the child says until it ends; runs in a thread of its own. A very long line comes in pieces."""
+    assert child.process.stderr is not None  # noqa: S101 - asked for at the start
+    with child.process.stderr as words:
+        while line := words.readline(1 << 16):
+            text = line.decode(errors="replace")
+            sys.stderr.write(text)
+            child.lines.append(text.rstrip())
+    return child.process.wait()
 
 
 def settings_environment(settings: ServiceSettings) -> dict[str, str]:
