@@ -10,8 +10,9 @@ import duckdb
 import pytest
 
 from attune_contracts.datasets import DATASETS, FEATURES
+from attune_service_kit.errors import Invalid
 from insight import models
-from insight.snapshot import QuadrantSize, build_features, last_business_date, quadrant_sizes
+from insight.snapshot import QuadrantSize, build_features, choose_day, last_business_date, quadrant_sizes
 from insight.value_quadrant import quadrant_parameters
 
 AS_OF = date(2026, 3, 31)
@@ -306,6 +307,18 @@ def test_columns_have_the_contracts_types(con: duckdb.DuckDBPyConnection) -> Non
     found = {row[0]: row[1] for row in con.execute("DESCRIBE features").fetchall()}
 
     assert found == {column.name: column.type for column in FEATURES.columns}
+
+
+@pytest.mark.parametrize(("wanted", "day"), [(None, AS_OF), ("2026-03-01", date(2026, 3, 1)), ("2026-03-31", AS_OF)])
+def test_a_snapshot_looks_back_from_the_wanted_day_or_the_ledgers_last(wanted: str | None, day: date) -> None:
+    assert choose_day(AS_OF, wanted) == day
+
+
+def test_nobody_looks_back_from_a_day_that_is_not_known() -> None:
+    with pytest.raises(Invalid, match="holds no transactions yet"):
+        choose_day(None, None)
+    with pytest.raises(Invalid, match="the ledger ends on 2026-03-31"):
+        choose_day(AS_OF, "2026-04-01")
 
 
 def test_the_last_day_of_the_ledger_is_found_beyond_as_of(con: duckdb.DuckDBPyConnection) -> None:

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from datetime import date
-from uuid import UUID
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from attune_contracts.datasets import ACCOUNTS, FEATURES, TRANSACTIONS
-from attune_contracts.identifiers import customer_id, uuid8_sql
+from attune_contracts.identifiers import uuid8_sql
 from attune_service_kit import lake_sql
 from attune_service_kit.lake import Lake
 from attune_service_kit.lake_sql import quote
@@ -48,11 +48,6 @@ def generate() -> Callable[..., Examples]:
 AS_OF = date(2026, 1, 31)
 LAST_DAY = date(2026, 3, 15)
 CUSTOMERS = 3_000
-
-
-def customer(number: int) -> UUID:
-    """The customer of this number."""
-    return customer_id("test-bank", f"C{number}")
 
 
 def fill_lake(lake: Lake, as_of: date = AS_OF) -> None:
@@ -97,3 +92,17 @@ def fill_lake(lake: Lake, as_of: date = AS_OF) -> None:
             " NULL, NULL",
             as_of=LAST_DAY,
         )  # fmt: skip
+
+
+@pytest.fixture
+def bank(lake_dir: Path, tmp_path: Path) -> Lake:
+    """The lake of the generated bank: customers C0, C1 … of the source `test-bank`."""
+    lake = Lake(str(lake_dir), tmp_path / "filling")
+    fill_lake(lake)
+    return lake
+
+
+@pytest.fixture
+def snapshot() -> Callable[[Lake, date], None]:
+    """Add a snapshot of another day, with the same values."""
+    return fill_lake

@@ -2,13 +2,17 @@
 
 from collections.abc import Iterator
 from datetime import date, timedelta
+from typing import Any
 
 import duckdb
 import numpy as np
 import pytest
 
 from attune_contracts.datasets import DATASETS
-from scoring.spec import TrainingSpec, label_window
+from attune_service_kit.lake import Lake
+from scoring.jobs.train import read
+from scoring.settings import ScoringSettings
+from scoring.spec import SpecRefused, TrainingSpec, label_window
 from scoring.training.examples import read_examples
 
 AS_OF = date(2026, 1, 31)
@@ -87,3 +91,28 @@ def test_the_division_depends_on_customer_and_seed_alone(con: duckdb.DuckDBPyCon
     assert np.array_equal(before[odd], after)
     assert not np.array_equal(after, other)
     assert 0.15 < before.mean() < 0.35
+
+
+SETTINGS = ScoringSettings.model_construct(memory_limit="200MB")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"as_of": "2026-01-30"}, r"no feature snapshot of 2026-01-30 \(newest: 2026-01-31\)"),
+        ({"label": {"kinds": ["wealth_purchase"], "within_days": 60}}, "leaves 60 days of ledger"),
+    ],
+)
+def test_a_lake_that_cannot_serve_the_spec_is_refused(bank: Lake, change: dict[str, Any], words: str) -> None:
+    spec = TrainingSpec.model_validate(SPEC.model_dump(exclude_unset=True) | change)
+
+    with pytest.raises(SpecRefused, match=words):
+        read(bank, SETTINGS.model_copy(update={"scratch": bank.scratch}), spec)
+
+
+def test_the_newest_snapshot_with_room_is_read_from_the_lake(bank: Lake) -> None:
+    as_of, examples = read(bank, SETTINGS.model_copy(update={"scratch": bank.scratch}), SPEC)
+
+    assert as_of == AS_OF
+    assert len(examples.label) == 3_000
+    assert 0.1 < examples.label.mean() < 0.5

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import duckdb
 
+from attune_service_kit.errors import Invalid
 from insight import models
 from insight.value_quadrant import QuadrantParameters
 
@@ -22,6 +23,18 @@ def last_business_date(con: duckdb.DuckDBPyConnection) -> date | None:
     """Return the last booking day in the transactions; None if there are none."""
     row = con.execute("SELECT MAX(business_date) FROM transactions").fetchone()
     return row[0] if row else None
+
+
+def choose_day(last: date | None, wanted: str | None) -> date:
+    """Return the day to look back from: the wanted ISO date, or the ledger's last. Raises Invalid."""
+    if last is None:
+        raise Invalid("the lake holds no transactions yet: import a ledger first", "数据湖中尚无交易，请先导入账务数据")
+    day = date.fromisoformat(wanted) if wanted else last
+    if day > last:
+        raise Invalid(
+            f"the ledger ends on {last}: nothing is known of {day}", f"账务数据截至 {last}，没有 {day} 的数据"
+        )
+    return day
 
 
 def build_features(con: duckdb.DuckDBPyConnection, as_of: date, parameters: QuadrantParameters) -> Iterator[str]:

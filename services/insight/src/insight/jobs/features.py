@@ -1,21 +1,17 @@
 """The job `features`: a snapshot of every customer's features as of a day, and the segments' sizes with it."""
 
 import asyncio
-from datetime import date
 from typing import Any
-
-import duckdb
 
 from attune_contracts.datasets import FEATURES
 from attune_contracts.insight import FeaturesPublished
 from attune_contracts.pointer import Pointer
 from attune_service_kit import lake_sql
 from attune_service_kit.database import Transaction
-from attune_service_kit.errors import Invalid
 from attune_service_kit.jobs import JobContext
 from insight import models
 from insight.settings import InsightSettings
-from insight.snapshot import QuadrantSize, build_features, last_business_date, quadrant_sizes
+from insight.snapshot import QuadrantSize, build_features, choose_day, last_business_date, quadrant_sizes
 from insight.value_quadrant import quadrant_parameters
 
 SEGMENT = "value_quadrant"
@@ -29,7 +25,7 @@ async def run(job: JobContext) -> dict[str, Any]:
     assert isinstance(settings, InsightSettings)  # noqa: S101 - the service declares it
     with lake_sql.connect(job.runtime.lake, settings, memory_limit=settings.memory_limit) as con:
         lake_sql.register(con, job.runtime.lake, *models.DATASETS)
-        as_of = _as_of(con, job.params.get("as_of"))
+        as_of = choose_day(last_business_date(con), job.params.get("as_of"))
         parameters = quadrant_parameters()
         total = len(models.ORDER) + 1
         steps = build_features(con, as_of, parameters)
@@ -48,18 +44,6 @@ async def run(job: JobContext) -> dict[str, Any]:
         job.cursor = {"as_of": as_of.isoformat(), "rows": pointer.rows, "manifest": pointer.manifest}
     await job.progress(total, total, "published")
     return job.cursor
-
-
-def _as_of(con: duckdb.DuckDBPyConnection, wanted: str | None) -> date:
-    last = last_business_date(con)
-    if last is None:
-        raise Invalid("the lake holds no transactions yet: import a ledger first", "数据湖中尚无交易，请先导入账务数据")
-    as_of = date.fromisoformat(wanted) if wanted else last
-    if as_of > last:
-        raise Invalid(
-            f"the ledger ends on {last}: nothing is known of {as_of}", f"账务数据截至 {last}，没有 {as_of} 的数据"
-        )
-    return as_of
 
 
 async def _store(tx: Transaction, pointer: Pointer, version: int, sizes: list[QuadrantSize]) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
@@ -14,8 +14,9 @@ from scoring.registry import register
 from scoring.settings import ScoringSettings
 from scoring.spec import SpecRefused, TrainingSpec, choose_snapshot, label_window
 from scoring.training.examples import Examples, read_examples
-from scoring.training.exporting import ParityBroken
-from scoring.training.trainer import Trained, train
+
+if TYPE_CHECKING:
+    from scoring.training.trainer import Trained
 
 
 class TrainingRefused(Invalid):
@@ -40,11 +41,9 @@ async def run(job: JobContext) -> dict[str, Any]:
     try:
         as_of, examples = await asyncio.to_thread(read, job.runtime.lake, settings, spec)
         await job.progress(1, 3, f"{len(examples.label)} examples of {as_of}")
-        trained = await asyncio.to_thread(train, examples, spec)
+        trained = await asyncio.to_thread(_train, examples, spec)
     except SpecRefused as refused:
         raise TrainingRefused(refused.en, refused.zh) from refused
-    except ParityBroken as broken:
-        raise ParityRefused(str(broken), "导出的模型与训练模型的结果不一致") from broken
     await job.progress(2, 3, "trained")
     return await _register(job, spec, as_of, trained)
 
@@ -65,7 +64,18 @@ def _last_day(con: duckdb.DuckDBPyConnection) -> date | None:
     return row[0] if row else None
 
 
-async def _register(job: JobContext, spec: TrainingSpec, as_of: date, trained: Trained) -> dict[str, Any]:
+def _train(examples: Examples, spec: TrainingSpec) -> "Trained":
+    # Seconds of import, spared where the data has been refused.
+    from scoring.training.exporting import ParityBroken
+    from scoring.training.trainer import train
+
+    try:
+        return train(examples, spec)
+    except ParityBroken as broken:
+        raise ParityRefused(str(broken), "导出的模型与训练模型的结果不一致") from broken
+
+
+async def _register(job: JobContext, spec: TrainingSpec, as_of: date, trained: "Trained") -> dict[str, Any]:
     async with job.transaction() as tx:
         version = await register(
             tx,
