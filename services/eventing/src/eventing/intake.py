@@ -33,7 +33,7 @@ DELETE FROM intake_pending p USING (
     ORDER BY received_at LIMIT $1 FOR UPDATE SKIP LOCKED
 ) AS ready
 WHERE p.source = ready.source AND p.posting_id = ready.posting_id
-RETURNING p.source, p.posting_id, p.account_id, p.posting, p.received_at"""
+RETURNING p.source, p.posting_id, p.account_id, p.posting::text AS posting, p.received_at"""
 CHUNK = 500
 
 

@@ -233,10 +233,8 @@ class Replay:
                 "run": str(self.job.id),
             },
         }
-        return Message(
-            nats_subject(TransactionPosted.TYPE, partition), orjson.dumps(event), event_id, "LEDGER",
-            correlation_id=str(self.job.id),
-        )  # fmt: skip
+        # As few headers as may be: a client's cost of reading a message is mostly theirs.
+        return Message(nats_subject(TransactionPosted.TYPE, partition), orjson.dumps(event), event_id, "LEDGER")
 
     async def _ahead(self, progress: Progress) -> None:
         """Wait while more than AHEAD postings are published and not applied."""
