@@ -19,7 +19,7 @@ from attune_service_kit import lake_sql
 from attune_service_kit.errors import Invalid
 from attune_service_kit.files import load_mapping
 from attune_service_kit.files.decode import UnreadableFile
-from attune_service_kit.files.engine import NotMapped, Prepared, prepare
+from attune_service_kit.files.engine import NotMapped, Prepared, Reference, prepare
 from attune_service_kit.files.reading import MissingColumn, MissingFile
 from attune_service_kit.lake import Lake
 
@@ -338,6 +338,24 @@ def test_a_second_import_without_faults_leaves_no_old_report(imported: Callable[
     second = imported("branches", BRANCHES, b_csv="NO,UP,NAME\n1,,A\n")
     assert first.rejects_file is not None
     assert (second.rejects_file, first.rejects_file.exists()) == (None, False)
+
+
+def test_a_row_that_refers_to_nothing_known_is_rejected(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    (tmp_path / "b.csv").write_text("NO,UP,NAME\n1,,A\n2,1,B\n3,9,C\n")
+    con.execute("CREATE TABLE known AS SELECT '1' AS key")
+    mapping = load_mapping({"source": "bank", "datasets": {"branches": BRANCHES}})
+    above = Reference("parent_id", "known", "is no branch")
+    prepared = prepare(mapping, tmp_path, "branches", con, tmp_path / "rejects", [above])
+    assert (prepared.read, prepared.accepted, prepared.rejected) == (3, 2, 1)
+    assert rejects(prepared) == [("b.csv", 4, "UP", "is no branch", "3,9,C")]
+
+
+def test_what_a_killed_run_left_behind_is_removed(imported: Callable[..., Prepared], tmp_path: Path) -> None:
+    left = tmp_path / "rejects" / ".decode-branches-killed"
+    left.mkdir(parents=True)
+    (left / "lines.csv").write_text("customers' data")
+    imported("branches", BRANCHES, b_csv="NO,UP,NAME\n1,,A\n")
+    assert list((tmp_path / "rejects").iterdir()) == []
 
 
 @pytest.mark.parametrize(

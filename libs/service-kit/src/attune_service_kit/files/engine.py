@@ -4,6 +4,7 @@ For job processes only: it imports duckdb (X29). accepted + rejected = read, alw
 """
 # ruff: noqa: S608 - the statements are made of names that this package chose and of quoted literals
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,7 +66,9 @@ def prepare(
     if dataset not in mapping.datasets:
         raise NotMapped(f"the mapping has no dataset {dataset}", f"映射文件中没有数据集 {dataset}")
     rejects_dir.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=rejects_dir, prefix=".decode-") as scratch:
+    for left_behind in rejects_dir.glob(f".decode-{dataset}-*"):  # by a run that was killed: it holds customers' data
+        shutil.rmtree(left_behind)
+    with TemporaryDirectory(dir=rejects_dir, prefix=f".decode-{dataset}-") as scratch:
         return _Preparation(mapping, dataset, folder, con, Path(scratch)).run(rejects_dir, references)
 
 
