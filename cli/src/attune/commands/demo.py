@@ -16,7 +16,7 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(
-    customers: Annotated[int, typer.Option(min=500, max=1_000_000, help="Persons of the generated bank.")] = 20_000,
+    customers: Annotated[int, typer.Option(min=2000, max=1_000_000, help="Persons of the generated bank.")] = 20_000,
     seed: Annotated[int, typer.Option(help="The same seed makes the same bank.")] = 1,
     exit_: Annotated[bool, typer.Option("--exit", help="End when the story is told.")] = False,
     home: HomeOption = None,

@@ -31,7 +31,7 @@ from attune.output import Failure, console
 from attune.session import supervised, supervisor_pid
 
 # The label window of the training, and a day for the import's own snapshot.
-TRAINING_DAYS_BEFORE = 31
+TRAINING_DAYS_BEFORE = 91
 # Half of the targets are held out: the demo's question is what the contact earned.
 CONTROL_SHARE = 0.5
 CAMPAIGN = "large-deposit"
@@ -144,7 +144,7 @@ def import_bank(home: Home, bank: BankFiles, mapping: Path, story: Story) -> Non
 
 def train_model(home: Home, bank: BankFiles, story: Story) -> None:
     """Chapter 3: a propensity model from what was known before the replay; every customer is scored."""
-    chapter(3, "How likely?", "LightGBM on the features of a month before, exported to ONNX, every customer scored")
+    chapter(3, "How likely?", "LightGBM on the features of a quarter before, exported to ONNX, every customer scored")
     as_of = bank.replay_from - timedelta(days=TRAINING_DAYS_BEFORE)
     result = run_training(home, find_tree("specs") / "propensity-purchase.yaml", as_of.isoformat())
     story.metrics = {"model": result["model"], "version": result["version"], **result["metrics"]}
