@@ -166,7 +166,8 @@ async def test_what_the_edge_refuses(eventing: Any, new_bank: Callable[[], Any])
     assert (await post(eventing, good, role="marketer")).status_code == 403
     for bad in ({"amount": "1.001"}, {"amount": "-1.00"}, {"amount": "1e3"}, {"amount": "99999999999999.00"},
                 {"currency": "CN"}, {"flags": ["new"]}, {"posting_id": ""}, {"posting_id": "x" * 65},
-                {"booked_at": "2024-09-02T12:00:00"}, {"business_date": "2024-13-01"}, {"name": "Li"}):  # fmt: skip
+                {"booked_at": "2024-09-02T12:00:00"}, {"business_date": "2024-13-01"},
+                {"business_date": "0001-01-02"}, {"name": "Li"}):  # fmt: skip
         refused = await post(eventing, good | bad)
         assert refused.status_code == 422, bad
         assert "99999999999999" not in refused.text
@@ -180,6 +181,35 @@ async def test_what_the_edge_refuses(eventing: Any, new_bank: Callable[[], Any])
         "mapping": {"source": "t", "datasets": {"transactions": {"file": "a.csv", "columns": {}}}},
     })  # fmt: skip
     assert folder.status_code == 422
+
+
+async def test_what_no_rule_can_read_is_set_aside(eventing: Any, streams: Any) -> None:
+    """A posting in another customer's partition, one from before every ledger: quarantined; the next is applied."""
+    from attune_contracts.envelope import envelope, nats_subject
+    from attune_contracts.identifiers import partition
+    from attune_service_kit.messaging import Broker, Message
+    from attune_service_kit.testing import password
+
+    good = TransactionPosted(
+        customer_id=customer_id("test", "A"), posting_id="1", account_id=account_id("test", "A"), business_date=DAY,
+        direction="credit", amount_minor=5, currency="CNY", kind="x",
+    )  # fmt: skip
+    own = partition(good.customer_id)
+    sent = [(good, (own + 1) % 8), (good.model_copy(update={"business_date": date(2, 1, 1)}), own), (good, own)]
+    broker = Broker(streams.url, user="ledger", password=password("ledger"), name="adapter")
+    await broker.start()
+    await broker.ready()
+    for posted, number in sent:
+        event = envelope(posted, time=NOON)
+        subject = nats_subject(posted.TYPE, number)
+        await broker.publish(Message(subject, event.model_dump_json().encode(), str(event.id), "LEDGER"))
+    await broker.stop()
+
+    async def settled() -> bool:
+        held = await eventing.rows("SELECT error FROM quarantine")
+        return len(held) == 2 and len(await eventing.rows("SELECT 1 FROM keyed_state")) == 1
+
+    assert await eventually(settled, what="two in quarantine, one applied")
 
 
 async def test_triggers_are_versioned(eventing: Any) -> None:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import asyncpg
 import orjson
+import structlog
 
 from attune_contracts.envelope import envelope
 from attune_contracts.identifiers import account_id, posting_event_id
@@ -15,6 +16,8 @@ from attune_contracts.ledger import TransactionPosted
 from attune_service_kit import outbox
 from attune_service_kit.database import Transaction
 from eventing import moments
+
+log = structlog.get_logger(__name__)
 
 # Chosen apart from any replay's run id, which is a UUID.
 _RUN = "live:{source}"
@@ -76,6 +79,7 @@ async def take(tx: Transaction, source: str, received: Sequence[Received], sende
     owners = await _owners(tx.conn, {account for account, _ in fresh})
     waiting = [(account, p) for account, p in fresh if account not in owners]
     if waiting:
+        log.warning("postings_wait_for_account", count=len(waiting))
         await tx.conn.execute(
             _WAIT,
             source,

@@ -8,6 +8,7 @@ from uuid import UUID
 import asyncpg
 import structlog
 
+from attune_contracts.identifiers import partition as number_of
 from attune_contracts.ledger import TransactionPosted
 from attune_service_kit.consumer import Event, FatalEvent
 from attune_service_kit.database import Transaction
@@ -140,6 +141,8 @@ def _read(event: Event, runtime: Runtime) -> TransactionPosted:
         posting = postings.read(event.data)
     except postings.UnreadablePosting as error:
         raise FatalEvent(str(error)) from error
+    if number_of(posting.customer_id) != event.partition:
+        raise FatalEvent("the event lies in another partition than its customer's")
     # On the wall clock a day far ahead is an error of the sender; it would push the watermark over everybody.
     if runtime.settings.clock == "wall" and (posting.business_date - runtime.clock.business_date()).days > 1:
         raise FatalEvent("the business date lies in the future")

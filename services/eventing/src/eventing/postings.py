@@ -10,6 +10,8 @@ from pydantic import ValidationError
 from attune_contracts.ledger import AccountKind, Direction, TransactionPosted
 from eventing.judging import Movement
 
+# A date far back is a fault of the sender, and six months before it must be a date, too.
+EARLIEST = date(1900, 1, 1)
 DEPOSITS = frozenset({AccountKind.DEMAND, AccountKind.TIME})
 
 
@@ -20,10 +22,13 @@ class UnreadablePosting(Exception):
 def read(data: Mapping[str, Any]) -> TransactionPosted:
     """The posting behind an event's data. Tolerant: unknown fields are ignored. Raises UnreadablePosting."""
     try:
-        return TransactionPosted.model_validate(data, extra="ignore")
+        posting = TransactionPosted.model_validate(data, extra="ignore")
     except ValidationError as error:
         places = {".".join(map(str, fault["loc"])) for fault in error.errors(include_input=False, include_url=False)}
         raise UnreadablePosting(f"not as the contract has it: {', '.join(sorted(places))}") from None
+    if posting.business_date < EARLIEST:
+        raise UnreadablePosting("the business date lies before every bank's ledger")
+    return posting
 
 
 def is_deposit(posting: TransactionPosted) -> bool:

@@ -18,6 +18,7 @@ from attune_service_kit.idempotency import InFlight, KeyMissing, OtherPayload, W
 from attune_service_kit.jobs import JobView
 from attune_service_kit.runtime import Runtime
 from eventing import imports, intake, money, upkeep
+from eventing.postings import EARLIEST
 
 router = APIRouter(prefix="/v1/ledger", tags=["ledger"])
 
@@ -102,6 +103,8 @@ def _received(at: int, posting: PostingIn, runtime: Runtime) -> intake.Received:
         minor = money.to_minor(Decimal(posting.amount), posting.currency)
     except money.NotAnAmount as error:
         raise PostingRefused("the amount is none of this currency", "金额与币种不符", at=at) from error
+    if posting.business_date < EARLIEST:
+        raise PostingRefused("the business date lies too far back", "记账日期过早", at=at)
     if runtime.settings.clock == "wall" and (posting.business_date - runtime.clock.business_date()).days > 1:
         raise PostingRefused("the business date lies in the future", "记账日期在未来", at=at)
     fields = posting.model_dump(mode="json", exclude={"amount", "account_id"}) | {"amount_minor": minor}

@@ -52,6 +52,7 @@ async def run(job: JobContext) -> dict[str, Any]:
     with workbench.opened(job.runtime) as con:
         await day_close.publish(job, con)
         await job.progress(0, 2, "postings gathered")
+        await workbench.load_owners(con, job.runtime)
         rebuilt = await compute(job, con, before)
         await job.progress(1, 2, "states computed")
         async with job.transaction() as tx:
@@ -62,8 +63,7 @@ async def run(job: JobContext) -> dict[str, Any]:
 
 
 async def compute(job: JobContext, con: duckdb.DuckDBPyConnection, before: date) -> Rebuilt:
-    """The states that the lake's postings of days before `before` give."""
-    await workbench.load_owners(con, job.runtime)
+    """The states that the lake's postings of days before `before` give; `account_owner` is loaded."""
     async with job.runtime.worker_database.pool.acquire() as conn:
         rows = [row for row in await triggers.current(conn) if row["kind"] == "own_history"]
         currency = await conn.fetchval(_CURRENCY)

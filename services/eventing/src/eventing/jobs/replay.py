@@ -110,10 +110,12 @@ class Replay:
     async def _prepare(self) -> None:
         """State of the days before, and every detection of the range unconfirmed until found again: one transaction."""
         await day_close.publish(self.job, self.con)
-        with_rebuild = self.job.params.get("rebuild", True)
-        rebuilt = await rebuild.compute(self.job, self.con, self.first)
+        await workbench.load_owners(self.con, self.job.runtime)
+        rebuilt = None
+        if self.job.params.get("rebuild", True):
+            rebuilt = await rebuild.compute(self.job, self.con, self.first)
         async with self.job.transaction() as tx:
-            if with_rebuild:
+            if rebuilt is not None:
                 await rebuild.swap(tx, rebuilt, run=self.job.id)
             else:
                 await replays.take_over(tx.conn, self.job.id)
@@ -261,10 +263,12 @@ class Replay:
         """Wait until everything published has been applied, then move business time to the day's end."""
         await self._until_applied(progress.sent)
         end = moments.end_of(day, self.zone)
-        if self.job.runtime.clock.kind == "events":
+        runtime = self.job.runtime
+        if runtime.clock.kind == "events":
+            await runtime.clock.load(runtime.database)
             async with self.job.transaction() as tx:
                 if end > tx.now:
-                    await clock.advance(self.job.runtime, tx, end)
+                    await clock.advance(runtime, tx, end)
 
 
 class _Pace:

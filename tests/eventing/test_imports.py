@@ -1,0 +1,125 @@
+"""Files of postings: into the lake once, whatever is repeated; keyed state is not touched."""
+
+import asyncio
+import os
+import signal
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyarrow import parquet
+
+from attune_contracts.identifiers import account_id, new_id
+from attune_service_kit.lake import Lake
+from attune_service_kit.testing import eventually
+
+MAPPING = {
+    "source": "test",
+    "datasets": {
+        "transactions": {
+            "file": "postings*.csv",
+            "columns": {
+                "posting_id": "id",
+                "account_id": "account",
+                "business_date": "day",
+                "direction": {"column": "side", "codes": {"C": "credit", "D": "debit"}},
+                "amount_minor": "amount",
+                "currency": {"constant": "CNY"},
+                "kind": {"constant": "transfer"},
+            },
+        }
+    },
+}
+
+
+def write(folder: Path, name: str, *lines: str) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text("\n".join(["id,account,day,side,amount", *lines]) + "\n", encoding="utf-8")
+
+
+async def run(eventing: Any, folder: Path) -> dict[str, Any]:
+    body = {"import_id": str(new_id()), "mapping": MAPPING, "folder": str(folder), "datasets": ["transactions"]}
+    result: dict[str, Any] = await eventing.done(await eventing.send("POST", "/v1/ledger/imports", body))
+    assert result["import_id"] == body["import_id"]
+    return result
+
+
+async def test_the_same_file_twice_changes_nothing(
+    eventing: Any, new_bank: Any, lake_dir: Path, tmp_path: Path
+) -> None:
+    bank = new_bank()
+    bank.person("A")
+    await eventing.load(bank, lake_dir, tmp_path / "s")
+    folder = tmp_path / "extract"
+    write(folder, "postings.csv", "1,A,2024-01-31,C,12.50", "2,A,2024-02-01,D,3.00", "3,A,2024-02-30,C,1.00",
+          "4,unknown,2024-02-02,C,1.00")  # fmt: skip
+    first = await run(eventing, folder)
+    assert first["datasets"]["transactions"] == {
+        "read": 4, "accepted": 3, "rejected": 1, "unchanged": 0, "unknown_accounts": 1,
+    }  # fmt: skip
+    assert "2024-02-30" not in first["rejects_file"]
+    assert Path(first["rejects_file"]).read_text(encoding="utf-8").count("postings.csv") == 1
+    write(folder, "postings_2.csv", "5,A,2024-02-03,C,7.00")
+    second = await run(eventing, folder)
+    counts = second["datasets"]["transactions"]
+    assert (counts["read"], counts["accepted"], counts["unchanged"]) == (5, 4, 3)
+
+    lake = Lake(str(lake_dir), tmp_path / "x")
+    rows = {
+        row["posting_id"]: row for file in lake.files("transactions") for row in parquet.read_table(file).to_pylist()
+    }
+    assert sorted(rows) == ["1", "2", "4", "5"]
+    assert rows["1"]["account_id"] == str(account_id("test", "A"))
+    assert (rows["1"]["amount_minor"], rows["1"]["business_date"]) == (1250, date(2024, 1, 31))
+    pointers = {pointer.partition: pointer for pointer in lake.pointers("transactions")}
+    assert {name: pointer.rows for name, pointer in pointers.items()} == {"month=2024-01": 1, "month=2024-02": 3}
+    assert not await eventing.rows("SELECT 1 FROM keyed_state")
+
+    said = await eventing.rows(
+        "SELECT convert_from(payload, 'UTF8')::json -> 'data' ->> 'import_id' AS import_id FROM outbox"
+        " WHERE type = 'eventing.transactions.published.v1' ORDER BY seq"
+    )
+    # One event an import carries its id, the last: by then every month lies in the lake.
+    assert [row["import_id"] for row in said] == [None, first["import_id"], second["import_id"]]
+
+
+@pytest.mark.faults
+async def test_a_replay_survives_kills_of_its_process(
+    eventing: Any, invented_bank: Any, lake_dir: Path, tmp_path: Path
+) -> None:
+    """`kill -9` of the publishing process, twice: the same detections and the same states as without."""
+    await eventing.load(invented_bank, lake_dir, tmp_path / "s")
+    body = {"from": "2024-08-01", "to": "2025-02-28", "speed": 500}
+    started = await eventing.send("POST", "/v1/ledger/replays", body)
+    job = f"/v1/jobs/eventing/{started.json()['id']}"
+    killed = 0
+    for share in (0.2, 0.6):
+
+        async def advanced(share: float = share) -> bool:
+            seen = (await eventing.get(job)).json()
+            return bool(seen["total"]) and seen["progress"] >= share * seen["total"]
+
+        await eventually(advanced, 90, every=0.05, what=f"{share:.0%} of the replay")
+        killed += await asyncio.to_thread(kill_job, started.json()["id"])
+    assert killed == 2
+    result = await eventing.done(started)
+    after = await eventing.rows("SELECT customer_id, packed FROM keyed_state ORDER BY customer_id")
+    await eventing.done(await eventing.send("POST", "/v1/ledger/replays", body | {"speed": "max"}))
+    assert await eventing.rows("SELECT customer_id, packed FROM keyed_state ORDER BY customer_id") == after
+    again = await eventing.rows("SELECT count(*) AS n FROM detection WHERE state = 'raised'")
+    assert result["detections"]["large-deposit"]["count"] == again[0]["n"] > 10
+
+
+def kill_job(job_id: str) -> int:
+    """Kill the process of a job, found by its own arguments; return how many were found."""
+    found = 0
+    for entry in Path("/proc").iterdir():
+        try:
+            arguments = (entry / "cmdline").read_bytes().split(b"\0") if entry.name.isdigit() else []
+        except OSError:
+            continue
+        if b"eventing.job" in arguments and job_id.encode() in arguments:
+            os.kill(int(entry.name), signal.SIGKILL)
+            found += 1
+    return found
