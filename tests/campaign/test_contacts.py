@@ -125,8 +125,8 @@ async def test_confirmed_counts_for_good_and_once(database: Database) -> None:
     first = wish(person(1))
     await ask(database, one, first)
     async with database.transaction() as tx:
-        assert await contacts.confirm(tx.conn, first.id, "reached", NOW, beyond=False)
-        assert not await contacts.confirm(tx.conn, first.id, "reached", NOW, beyond=False)
+        assert await contacts.confirm(tx.conn, one, first, "reached")
+        assert not await contacts.confirm(tx.conn, one, first, "reached")
         await contacts.release(tx.conn, [first.id])
     assert await ask(database, one, wish(person(1))) == "frequency_cap"
     assert await ask(database, one, wish(person(1), NOW + timedelta(days=7))) is None

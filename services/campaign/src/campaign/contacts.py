@@ -7,7 +7,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from campaign.contact_policy import ContactPolicy, direction
-from campaign.sql import Conn
+from campaign.sql import Conn, one
 
 _RESERVE = """
 SELECT reserve_contact(c.id, c.customer_id, NULL, NULL, c.branch_id, c.channel, c.direction, c.campaign, c.step,
@@ -15,6 +15,13 @@ SELECT reserve_contact(c.id, c.customer_id, NULL, NULL, c.branch_id, c.channel, 
 FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::uuid[],
             $9::uuid[], $10::timestamptz[], $13::boolean[])
      AS c (id, customer_id, branch_id, channel, direction, campaign, step, opportunity_id, decision_id, at, keep)"""
+
+_CONFIRM = """
+UPDATE contact SET state = 'confirmed', disposition = $2, confirmed_at = $3, at = $3, hold_until = NULL,
+                   beyond_policy = $4
+WHERE id = $1 AND state <> 'confirmed'"""
+_WISH = """
+SELECT id, customer_id, branch_id, channel, campaign, step, opportunity_id, decision_id FROM contact WHERE id = $1"""
 
 
 @dataclass(frozen=True)
@@ -65,20 +72,20 @@ async def reserve(
     return answers
 
 
-async def confirm(conn: Conn, contact_id: UUID, disposition: str, now: datetime, *, beyond: bool) -> bool:
-    """The customer has been contacted: it counts from now on. False if it was confirmed before.
+async def confirm(conn: Conn, policy: ContactPolicy, wish: Wish, disposition: str) -> bool:
+    """The customer of a reserved contact has been contacted: it counts from `wish.at` on. False if it did before.
 
-    `beyond` = it happened although its reservation had lapsed and the policy would refuse it now: a fact stays a fact.
+    If the reservation had lapsed and the policy would refuse it now, it counts all the same, marked `beyond_policy`: a
+    fact stays a fact. Asking again takes the lock, so that nobody counts the contact as lapsed meanwhile.
     """
-    status: str = await conn.execute(
-        "UPDATE contact SET state = 'confirmed', disposition = $2, confirmed_at = $3, at = $3, hold_until = NULL,"
-        " beyond_policy = $4 WHERE id = $1 AND state <> 'confirmed'",
-        contact_id,
-        disposition,
-        now,
-        beyond,
-    )
+    (refusal,) = await reserve(conn, policy, [wish])
+    status: str = await conn.execute(_CONFIRM, wish.id, disposition, wish.at, refusal is not None)
     return status.endswith(" 1")
+
+
+async def wish_of(conn: Conn, contact_id: UUID, at: datetime) -> Wish:
+    """The wish behind a contact, for asking again."""
+    return Wish(**dict(await one(conn, _WISH, contact_id)), at=at)
 
 
 async def release(conn: Conn, contact_ids: Sequence[UUID]) -> None:

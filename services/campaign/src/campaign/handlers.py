@@ -9,7 +9,7 @@ from attune_contracts.scoring import ScoresPublished
 from attune_service_kit.consumer import Event, Subscription
 from attune_service_kit.database import Transaction
 from attune_service_kit.runtime import Runtime
-from campaign import opportunities, plans, projections
+from campaign import opportunities, plans, projections, turns
 
 
 async def detection_raised(runtime: Runtime, tx: Transaction, events: list[Event]) -> None:
@@ -58,6 +58,7 @@ async def profile_changed(runtime: Runtime, tx: Transaction, events: list[Event]
     changes = [ProfileChanged.model_validate(e.data) for e in events]
     await projections.apply_profiles(tx, changes)
     plan = await plans.current(runtime.worker_database, tx.conn)
+    await turns.share(tx.conn)
     await opportunities.judge_again(tx, plan, [c.customer_id for c in changes], tx.now)
 
 

@@ -28,9 +28,10 @@ LEFT JOIN proj_features f ON f.customer_id = p.customer_id AND p.personalisation
 LEFT JOIN employee e ON e.employee_id = p.manager_id
 WHERE p.customer_id = ANY ($1::uuid[])"""
 
-_ALIVE = (
-    "SELECT id, customer_id, family FROM task WHERE customer_id = ANY ($1::uuid[]) AND state IN ('open', 'claimed')"
-)
+# Locked: a task that somebody is completing right now takes no further opportunity.
+_ALIVE = """
+SELECT id, customer_id, family FROM task WHERE customer_id = ANY ($1::uuid[]) AND state IN ('open', 'claimed')
+ORDER BY id FOR UPDATE"""
 _LOAD = """
 SELECT employee_id, business_date, count(*) FROM task
 WHERE employee_id = ANY ($1::text[]) AND business_date = ANY ($2::date[]) GROUP BY 1, 2"""

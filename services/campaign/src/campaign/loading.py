@@ -12,7 +12,7 @@ from attune_contracts.pointer import Pointer
 from attune_service_kit.database import Transaction
 from attune_service_kit.jobs import JobContext
 from attune_service_kit.lake_sql import connect, scan
-from campaign import opportunities, plans
+from campaign import opportunities, plans, turns
 from campaign.branch_tree import closure
 
 CHUNK = 20_000
@@ -201,6 +201,7 @@ async def _judge_unknown(job: JobContext) -> int:
     judged = 0
     for start in range(0, len(waiting), JUDGED_AT_ONCE):
         async with job.transaction() as tx:
+            await turns.alone(tx.conn)
             plan = await plans.current(job.runtime.database, tx.conn)
             judged += await opportunities.judge_again(tx, plan, waiting[start : start + JUDGED_AT_ONCE], now)
     return judged

@@ -11,7 +11,7 @@ from attune_contracts.campaign import OpportunityActed, OpportunityAssigned, Opp
 from attune_contracts.eventing import DetectionEvidence, DetectionRaised, DetectionWithdrawn
 from attune_contracts.identifiers import new_id, partition
 from attune_service_kit.database import Transaction
-from campaign import campaigns, contacts
+from campaign import campaigns, contacts, turns
 from campaign.business_days import add_business_days
 from campaign.judging import Draft, Judged, judge
 from campaign.plans import Plans
@@ -31,6 +31,7 @@ _REJUDGED = """
 UPDATE opportunity SET state = $2, reason = $3, assigned = $4, arm = $5, channel = $6, branch_id = $7, due = $8,
                        task_id = $9
 WHERE id = $1 AND state = 'suppressed'"""
+_TASKS_OF = "SELECT task_id FROM opportunity WHERE detection_id = ANY ($1::uuid[])"
 _WITHDRAW = """
 WITH told AS (SELECT * FROM unnest($1::uuid[], $2::timestamptz[]) AS t (detection_id, at)),
 seen AS (
@@ -63,6 +64,7 @@ class Detected:
 
 async def open_for(tx: Transaction, plan: Plans, detections: Sequence[Detected]) -> int:
     """Open one opportunity for each detection that has none yet; return how many."""
+    await turns.share(tx.conn)
     by_trigger = {c.trigger: c for c in reversed(await campaigns.newest(tx.conn)) if c.enabled}
     wanted = {d.raised.detection_id: d for d in detections if d.raised.trigger in by_trigger}
     for row in await tx.conn.fetch(_EXISTING, list(wanted)):
@@ -82,7 +84,10 @@ async def open_for(tx: Transaction, plan: Plans, detections: Sequence[Detected])
 
 
 async def judge_again(tx: Transaction, plan: Plans, customers: Sequence[UUID], now: datetime) -> int:
-    """Judge opportunities of customers who were unknown and no longer are, while their clock runs; return how many."""
+    """Judge opportunities of customers who were unknown and no longer are, while their clock runs; return how many.
+
+    The caller shares its turn with others (in the customers' own partition) or is alone, see `turns`.
+    """
     by_code = {c.code: c for c in await campaigns.newest(tx.conn)}
     rows = await tx.conn.fetch(
         "SELECT id, detection_id, campaign, customer_id, event_key, business_date, expires_at FROM opportunity"
@@ -131,8 +136,12 @@ async def add_evidence(tx: Transaction, evidence: Sequence[DetectionEvidence]) -
 
 async def withdraw(tx: Transaction, withdrawn: Sequence[tuple[DetectionWithdrawn, datetime]]) -> None:
     """Close what nobody has touched, mark what somebody has (X8)."""
-    rows = await tx.conn.fetch(_WITHDRAW, [d.detection_id for d, _ in withdrawn], [at for _, at in withdrawn])
-    await close_idle_tasks(tx.conn, (r[0] for r in rows), max(at for _, at in withdrawn))
+    await turns.share(tx.conn)
+    ids = [d.detection_id for d, _ in withdrawn]
+    await turns.lock_tasks(tx.conn, (r[0] for r in await tx.conn.fetch(_TASKS_OF, ids)))
+    rows = await tx.conn.fetch(_WITHDRAW, ids, [at for _, at in withdrawn])
+    if rows:
+        await close_idle_tasks(tx.conn, (r[0] for r in rows), max(at for _, at in withdrawn))
 
 
 async def act(tx: Transaction, opportunity_ids: Iterable[UUID], disposition: str, now: datetime) -> list[UUID]:
@@ -148,7 +157,7 @@ async def act(tx: Transaction, opportunity_ids: Iterable[UUID], disposition: str
 
 async def close_idle_tasks(conn: Conn, task_ids: Iterable[UUID | None], now: datetime) -> None:
     """Close tasks in which no opportunity waits any more, and release their contacts."""
-    wanted = list({t for t in task_ids if t is not None})
+    wanted = await turns.lock_tasks(conn, task_ids)
     if wanted:
         await contacts.release(conn, [row[0] for row in await conn.fetch(_CLOSE, wanted, now)])
 

@@ -13,7 +13,7 @@ from attune_contracts.identifiers import new_id
 from attune_service_kit.auth import Caller
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Invalid, NotFound
-from campaign import contacts
+from campaign import contacts, turns
 from campaign.contact_policy import direction
 from campaign.opportunities import act, close_idle_tasks
 from campaign.plans import Plans
@@ -27,6 +27,9 @@ Outcome = Literal["accepted", "refused", "later", "not_interested"]
 _DECISION = f"SELECT * FROM decision t WHERE {visible('t', 1)} AND t.id = $4"  # noqa: S608 - of ours
 _OWN_DECISION = "SELECT * FROM decision WHERE id = $1 AND caller = $2 AND branch_id IS NULL"
 _OPPORTUNITY = f"SELECT * FROM opportunity t WHERE {visible('t', 1)} AND t.id = $4 AND ($5 OR t.arm = 'treated')"  # noqa: S608
+_UNCONFIRMED = """
+SELECT k.id, k.customer_id, k.channel FROM decision_presented p JOIN contact k ON k.id = p.contact_id
+WHERE p.decision_id = $1 AND k.state <> 'confirmed' LIMIT 1"""
 _OWN_TASK = """
 SELECT k.id, k.customer_id, k.branch_id, k.channel, k.campaign, k.step, k.opportunity_id
 FROM task t JOIN contact k ON k.id = t.contact_id
@@ -116,8 +119,10 @@ async def record(
         raise Invalid("name a decision or an opportunity", "须提供决策或商机编号")
     response = Response(new_id(), about["customer_id"], decision_id, opportunity_id, offer, outcome, recorded_at=tx.now)
     await _store(tx, caller, response, about)
+    if opportunity is not None:
+        await turns.lock_tasks(tx.conn, [opportunity["task_id"]])
     if decision_id is not None:
-        await _confirm(tx, decision_id, outcome)
+        await _confirm(tx, plan, decision_id, outcome)
     if opportunity is not None and await act(tx, [opportunity["id"]], outcome, tx.now):
         await close_idle_tasks(tx.conn, [opportunity["task_id"]], tx.now)
     return response
@@ -150,16 +155,13 @@ async def _store(tx: Transaction, caller: Caller, response: Response, about: Any
     )
 
 
-async def _confirm(tx: Transaction, decision_id: UUID, outcome: Outcome) -> None:
+async def _confirm(tx: Transaction, plan: Plans, decision_id: UUID, outcome: Outcome) -> None:
     """An answer proves an outbound contact that was only reserved so far."""
-    contact = await tx.conn.fetchrow(
-        "SELECT k.* FROM decision_presented p JOIN contact k ON k.id = p.contact_id WHERE p.decision_id = $1 LIMIT 1",
-        decision_id,
-    )
-    if contact is None or contact["state"] == "confirmed":
+    contact = await tx.conn.fetchrow(_UNCONFIRMED, decision_id)
+    if contact is None:
         return
-    lapsed = contact["state"] != "reserved"
-    if await contacts.confirm(tx.conn, contact["id"], outcome, tx.now, beyond=lapsed):
+    wish = await contacts.wish_of(tx.conn, contact["id"], tx.now)
+    if await contacts.confirm(tx.conn, plan.policy, wish, outcome):
         _made(tx, contact, outcome)
 
 
@@ -181,7 +183,7 @@ async def _contact(tx: Transaction, plan: Plans, caller: Caller, decision: Any, 
     if reason is not None:
         raise ContactRefused(POLICY[reason]["en"], POLICY[reason]["zh"], reason=reason)
     if inbound:
-        await contacts.confirm(tx.conn, wish.id, "presented", tx.now, beyond=False)
+        await contacts.confirm(tx.conn, plan.policy, wish, "presented")
         _made(tx, {"id": wish.id, "customer_id": wish.customer_id, "channel": wish.channel}, "presented")
     return wish.id
 

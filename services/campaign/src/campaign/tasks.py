@@ -12,7 +12,7 @@ from attune_service_kit.errors import Conflict, Forbidden, NotFound
 from campaign import contacts
 from campaign.opportunities import act
 from campaign.plans import Plans
-from campaign.sql import Conn, one
+from campaign.sql import Conn
 from campaign.texts import NO_CONSENT, POLICY
 from campaign.visibility import parameters, visible
 
@@ -71,9 +71,9 @@ WHERE {visible("t", 1)}
   AND ($4::text IS NULL OR t.employee_id = $4) AND ($5::text IS NULL OR t.channel = $5)
   AND ($6::text IS NULL OR t.state = $6) AND ($7::uuid IS NULL OR t.id > $7)
 ORDER BY t.id LIMIT $8"""  # noqa: S608 - a condition of ours
-_ONE = f"""
-SELECT t.*, ARRAY(SELECT o.id FROM opportunity o WHERE o.task_id = t.id ORDER BY o.id) AS opportunity_ids
-FROM task t WHERE {visible("t", 1)} AND t.id = $4 FOR UPDATE OF t"""  # noqa: S608 - a condition of ours
+_LOCK = f"SELECT t.* FROM task t WHERE {visible('t', 1)} AND t.id = $4 FOR UPDATE OF t"  # noqa: S608 - of ours
+# Read once the task is locked: an opportunity that has just joined is seen.
+_JOINED = "SELECT id FROM opportunity WHERE task_id = $1 ORDER BY id"
 _CONSENT = "SELECT granted FROM proj_consent WHERE customer_id = $1 AND purpose = 'marketing_contact'"
 
 
@@ -101,7 +101,7 @@ async def claim(tx: Transaction, plan: Plans, caller: Caller, task_id: UUID, zon
     await _renew(tx, plan, row, zone)
     await tx.conn.execute("UPDATE task SET state = 'claimed', claimed_by = $2 WHERE id = $1", task_id, caller.subject)
     await tx.audit("task.claimed", "task", task_id)
-    return _task(dict(row) | {"state": "claimed", "claimed_by": caller.subject})
+    return _task(row | {"state": "claimed", "claimed_by": caller.subject})
 
 
 async def complete(
@@ -126,52 +126,33 @@ async def complete(
         caller.subject,
     )
     await tx.audit("task.completed", "task", task_id, detail={"disposition": disposition})
-    return _task(dict(row) | {"state": "done", "disposition": disposition, "claimed_by": caller.subject})
+    return _task(row | {"state": "done", "disposition": disposition, "claimed_by": caller.subject})
 
 
-async def _lock(tx: Transaction, caller: Caller, task_id: UUID) -> Any:
-    row = await tx.conn.fetchrow(_ONE, *parameters(caller.scope), task_id)
+async def _lock(tx: Transaction, caller: Caller, task_id: UUID) -> dict[str, Any]:
+    row = await tx.conn.fetchrow(_LOCK, *parameters(caller.scope), task_id)
     if row is None:
         raise NotFound("there is no such task", "任务不存在")
     if not may_act(caller, row["channel"], row["employee_id"]):
         raise Forbidden("this task is somebody else's", "该任务不属于您")
-    return row
+    return dict(row) | {"opportunity_ids": [r[0] for r in await tx.conn.fetch(_JOINED, task_id)]}
 
 
 async def _renew(tx: Transaction, plan: Plans, row: Any, zone: str) -> None:
     if await tx.conn.fetchval(_CONSENT, row["customer_id"]) is not True:
         raise ContactRefused(NO_CONSENT["en"], NO_CONSENT["zh"], reason="no_consent")
-    reason = await _reserve(tx, plan, row, zone)
+    wish = await contacts.wish_of(tx.conn, row["contact_id"], tx.now)
+    (reason,) = await contacts.reserve(tx.conn, plan.policy, [wish], zone=zone)
     if reason is not None:
         raise ContactRefused(POLICY[reason]["en"], POLICY[reason]["zh"], reason=reason)
-
-
-async def _reserve(tx: Transaction, plan: Plans, row: Any, zone: str | None) -> str | None:
-    wish = await _wish(tx, row)
-    return (await contacts.reserve(tx.conn, plan.policy, [wish], zone=zone))[0]
-
-
-async def _wish(tx: Transaction, row: Any) -> contacts.Wish:
-    contact = await one(tx.conn, "SELECT campaign, step, opportunity_id FROM contact WHERE id = $1", row["contact_id"])
-    return contacts.Wish(
-        id=row["contact_id"],
-        customer_id=row["customer_id"],
-        branch_id=row["branch_id"],
-        channel=row["channel"],
-        at=tx.now,
-        campaign=contact["campaign"],
-        step=contact["step"],
-        opportunity_id=contact["opportunity_id"],
-    )
 
 
 async def _settle_contact(tx: Transaction, plan: Plans, row: Any, disposition: Disposition) -> None:
     if disposition == "not_reached":
         await contacts.release(tx.conn, [row["contact_id"]])
         return
-    # Taking the lock again: a reservation that lapsed meanwhile may have been given to somebody else.
-    beyond = await _reserve(tx, plan, row, None) is not None
-    await contacts.confirm(tx.conn, row["contact_id"], disposition, tx.now, beyond=beyond)
+    wish = await contacts.wish_of(tx.conn, row["contact_id"], tx.now)
+    await contacts.confirm(tx.conn, plan.policy, wish, disposition)
     tx.emit(
         ContactMade(
             customer_id=row["customer_id"],

@@ -8,6 +8,7 @@ import structlog
 from attune_contracts.campaign import OpportunityEscalated, OpportunityExpired
 from attune_service_kit.database import Transaction
 from attune_service_kit.runtime import Runtime
+from campaign import turns
 from campaign.opportunities import close_idle_tasks
 
 log = structlog.get_logger(__name__)
@@ -18,9 +19,10 @@ POLL_SECONDS = 1.0
 
 # Only one sweeper at a time: two would fire out of order.
 _TURN = "SELECT pg_try_advisory_xact_lock(hashtext('campaign.timers'))"
+_FIND = "SELECT id, task_id FROM opportunity WHERE due <= $1 ORDER BY due, id LIMIT $2"
 _DUE = """
 SELECT id, customer_id, state, due, expires_at, task_id, due >= expires_at OR state <> 'open' AS ends FROM opportunity
-WHERE due <= $1 ORDER BY due, id LIMIT $2 FOR UPDATE"""
+WHERE id = ANY ($2::uuid[]) AND due <= $1 ORDER BY due, id FOR UPDATE"""
 _ESCALATE = "UPDATE opportunity SET state = 'escalated', due = expires_at WHERE id = ANY ($1::uuid[])"
 _EXPIRE = "UPDATE opportunity SET state = 'expired', due = NULL WHERE id = ANY ($1::uuid[])"
 _FLAG = "UPDATE task SET escalated = true WHERE id = ANY ($1::uuid[])"
@@ -51,7 +53,11 @@ async def sweep(runtime: Runtime, now: datetime) -> int:
 async def _fire(tx: Transaction, now: datetime) -> int:
     if not await tx.conn.fetchval(_TURN):
         return 0
-    due = await tx.conn.fetch(_DUE, now, BATCH)
+    await turns.share(tx.conn)
+    # The tasks first, then what waits in them: whoever completes one of them has the same order.
+    found = await tx.conn.fetch(_FIND, now, BATCH)
+    await turns.lock_tasks(tx.conn, (r["task_id"] for r in found))
+    due = await tx.conn.fetch(_DUE, now, [r["id"] for r in found])
     if not due:
         return 0
     # An escalation starts the next timer, which may be due before others of this batch: those wait for the next one.
