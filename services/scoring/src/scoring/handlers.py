@@ -40,7 +40,11 @@ async def evidence_given(runtime: Runtime, tx: Transaction, events: list[Event])
     ]
     models = await registry.champions(tx.conn)
     rows = await stored_rows(tx.conn, (item.customer_id for item in evidence))
-    tx.emit(*renew(evidence, rows, models, tx.now))
+    causes = {UUID(event.data["customer_id"]): event for event in events}
+    for merge in renew(evidence, rows, models, tx.now):
+        assert merge.customer_id is not None  # noqa: S101 - a merge names its customer
+        with causes[merge.customer_id].as_cause():
+            tx.emit(merge)
 
 
 SUBSCRIPTION = Subscription(
