@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from attune.client import Client
 from attune.home import Home
 from attune.output import Failure, console
@@ -29,7 +27,7 @@ def run_import(home: Home, mapping_file: Path, folder: Path, quiet: bool = False
     import_id = str(new_id())
     body = {
         "import_id": import_id,
-        "mapping": yaml.safe_load(mapping_file.read_text(encoding="utf-8")),
+        "mapping": mapping.as_object(),
         "folder": str(folder.resolve()),
     }
     result: dict[str, Any] = {"datasets": {}, "rejects_file": None, "import_id": import_id}

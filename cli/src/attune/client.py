@@ -13,7 +13,8 @@ from attune.output import Failure
 from attune.processes import SERVICES
 from attune_service_kit.auth import DevelopmentIssuer
 
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.2
+SETTLE_SECONDS = 0.05
 Progress = Callable[[dict[str, Any]], None]
 
 
@@ -109,7 +110,7 @@ class Client:
                     f"{', '.join(pending)} did not catch up within {timeout:.0f} s: see `attune status` and the logs"
                 )
             if pending:
-                time.sleep(0.03)
+                time.sleep(SETTLE_SECONDS)
 
     def _send(self, method: str, path: str, **arguments: Any) -> Any:
         for attempt in range(8):

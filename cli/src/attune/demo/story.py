@@ -163,8 +163,8 @@ def replay_days(home: Home, bank: BankFiles, live: DemoDays, story: Story) -> No
     story.detections = live.replayed["detections"]
     console.print(replay_table({"detections": story.detections}))
     console.print(
-        f"  {live.replayed['postings']:,} postings, {story.opportunities:,} opportunities; {len(live.assignments):,} customers in "
-        f"the experiment, {live.accepted:,} offers accepted"
+        f"  {live.replayed['postings']:,} postings, {story.opportunities:,} opportunities; "
+        f"{len(live.assignments):,} customers in the experiment, {live.accepted:,} offers accepted"
     )
 
 
