@@ -4,7 +4,7 @@ import asyncio
 import gzip
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -195,9 +195,30 @@ def after_import() -> list[str]:
 
 
 @pytest.fixture
+async def copy_database(postgres_server: EmbeddedPostgres) -> AsyncIterator[Callable[..., Awaitable[str]]]:
+    """`await copy_database(template)`: copy a database that nobody is connected to; copies end with the test."""
+    copies: list[str] = []
+
+    async def copy(template: str, *, keep: bool = False) -> str:
+        name = f"customer_360_{uuid4().hex}"
+        connection = await postgres_server.connect()
+        await connection.execute(f'CREATE DATABASE "{name}" OWNER customer_360_owner TEMPLATE "{template}"')
+        await connection.close()
+        if not keep:
+            copies.append(name)
+        return name
+
+    yield copy
+    connection = await postgres_server.connect()
+    for name in copies:
+        await connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    await connection.close()
+
+
+@pytest.fixture
 async def imported(
+    copy_database: Callable[..., Awaitable[str]],
     start_service: StartService,
-    postgres_server: EmbeddedPostgres,
     after_import: list[str],
     tmp_path: Path,
     token: Callable[..., dict[str, str]],
@@ -208,9 +229,6 @@ async def imported(
         first = await start_service(SERVICE, worker=False)
         await Bank(first, folder, token).run()
         await first.stop()
-        after_import.append(first.settings.database_url.rsplit("/", 1)[1])
-    name = f"customer_360_{uuid4().hex}"
-    connection = await postgres_server.connect()
-    await connection.execute(f'CREATE DATABASE "{name}" OWNER customer_360_owner TEMPLATE "{after_import[0]}"')
-    await connection.close()
-    return Bank(await start_service(SERVICE, worker=False, database=name), folder, token)
+        after_import.append(await copy_database(first.settings.database_url.rsplit("/", 1)[1], keep=True))
+    database = await copy_database(after_import[0])
+    return Bank(await start_service(SERVICE, worker=False, database=database), folder, token)
