@@ -179,7 +179,7 @@ class Consumers:
         retry_seconds: tuple[float, ...] | None = None,
     ) -> None:
         # Imported here: the worker of a partition needs the types above.
-        from attune_service_kit.partition import PartitionWorker
+        from attune_service_kit.partition import PartitionWorker, Turns
 
         settings = runtime.settings
         owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
@@ -187,9 +187,9 @@ class Consumers:
         self.positions = Positions(runtime.worker_database, owner, lease_seconds or settings.lease_seconds)
         retries = settings.retry_seconds if retry_seconds is None else retry_seconds
         # No more transactions at once than the pool has connections to spare.
-        turn = asyncio.Semaphore(settings.pool_size)
+        turns = Turns(settings.pool_size)
         self.workers = [
-            PartitionWorker(runtime, plan, number, self.positions, retries, turn)
+            PartitionWorker(runtime, plan, number, self.positions, retries, turns)
             for plan in plans(runtime)
             for number in range(PARTITIONS)
         ]

@@ -18,6 +18,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from attune_contracts.envelope import Data, envelope
 from attune_contracts.identifiers import PARTITIONS, partition
 from attune_service_kit import outbox
+from attune_service_kit.failpoints import failpoint
 from attune_service_kit.telemetry import request_id
 
 log = structlog.get_logger(__name__)
@@ -109,7 +110,9 @@ class Transaction:
         await self.session.flush()
         if self._events:
             await outbox.write(self.conn, self._events)
+        failpoint("transaction.before_commit")
         await self.session.commit()
+        failpoint("transaction.after_commit")
         for callback in self._after_commit:
             try:
                 callback()

@@ -19,6 +19,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription as NatsSubscription
 from nats.js.client import JetStreamContext
 
+from attune_service_kit.failpoints import failpoint
 from attune_service_kit.streams import STREAMS, provision, stream_of
 
 __all__ = ["STREAMS", "Broker", "Message", "PublishFailed", "Stored", "StreamState", "provision", "stream_of"]
@@ -258,6 +259,7 @@ class Broker:
                 else:
                     headers["Nats-Batch-Commit"] = "1"
                     await self._client.publish(message.subject, message.payload, f"{self._acks}.{token}", headers)
+            failpoint("relay.after_publish")
             await self._heard(window, 0, _ATOMIC_SECONDS)
         except (OSError, nats.errors.Error, TimeoutError) as error:
             await self._on_error(error)
@@ -289,6 +291,7 @@ class Broker:
                 tokens.append(token)
                 window.left += 1
                 await self._client.publish(message.subject, message.payload, f"{self._acks}.{token}", message.headers())
+            failpoint("relay.after_publish")
             await self._heard(window, 0, timeout)
         except (OSError, nats.errors.Error, TimeoutError) as error:
             await self._on_error(error)

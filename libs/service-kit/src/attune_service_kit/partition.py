@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import inspect
 import time
+from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -24,13 +25,34 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-# A handler that takes longer than this is taken for hung (P-09).
-HANDLER_SECONDS = 25.0
 # Found in flight by this many starts in a row, a message is taken for what kills the process.
 DEADLY_STARTS = 3
 _IDLE_SECONDS = 1.0
 _VERIFY_SECONDS = 5.0
 _LONGEST_PAUSE = 5.0
+
+
+class Turns:
+    """How many batches one process has in flight: no more than the pool can serve, or a suspect alone."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._free = asyncio.Semaphore(most)
+        self._gate = asyncio.Lock()
+
+    @contextlib.asynccontextmanager
+    async def shared(self) -> AsyncIterator[None]:
+        """One of several."""
+        async with self._free:
+            yield
+
+    @contextlib.asynccontextmanager
+    async def alone(self) -> AsyncIterator[None]:
+        """The only one."""
+        async with self._gate, contextlib.AsyncExitStack() as stack:
+            for _ in range(self._most):
+                await stack.enter_async_context(self._free)
+            yield
 
 
 class PartitionWorker:
@@ -43,7 +65,7 @@ class PartitionWorker:
         number: int,
         positions: Positions,
         retry_seconds: tuple[float, ...],
-        turn: asyncio.Semaphore,
+        turns: Turns,
     ) -> None:
         self.plan = plan
         self.number = number
@@ -53,7 +75,8 @@ class PartitionWorker:
         self._runtime = runtime
         self._positions = positions
         self._retry_seconds = retry_seconds
-        self._turn = turn
+        self._handler_seconds = runtime.settings.handler_seconds  # P-09
+        self._turns = turns
         self._held_until = 0.0
         self._last_seq = 0
         self._applied = 0
@@ -184,14 +207,15 @@ class PartitionWorker:
             if message.seq == self._deadly:
                 await self._set_aside(message, f"in flight at {DEADLY_STARTS} deaths of the process")
             else:
-                await self._apply_one(message, self._starts)
+                await self._apply_one(message, self._starts + 1)
         rest = batch[len(suspects) :]
         if not rest:
             return
-        await self._positions.mark(self.consumer, rest[0].seq, rest[-1].seq, starts=0)
-        failpoint("consumer.after_mark")
         try:
-            await self._commit(rest)
+            async with self._turns.shared():
+                await self._positions.mark(self.consumer, rest[0].seq, rest[-1].seq, starts=1)
+                failpoint("consumer.after_mark")
+                await self._commit(rest)
             return
         except LeaseLost:
             raise
@@ -199,14 +223,18 @@ class PartitionWorker:
             await self._unless_outage(error)
             log.warning("batch_failed", consumer=self.consumer, rows=len(rest), exception=describe(error))
         for message in rest:
-            await self._apply_one(message, 0)
+            await self._apply_one(message, 1)
 
     async def _apply_one(self, message: Delivered, starts: int) -> None:
-        """Apply one message, with retries in place: the partition waits, so that nothing overtakes (P-05, P-08)."""
-        await self._positions.mark(self.consumer, message.seq, message.seq, starts=starts)
+        """Apply one message, with retries in place: the partition waits, so that nothing overtakes (P-05, P-08).
+
+        A suspect (`starts` > 1) is tried while nothing else of this process is in flight: it accuses nobody else.
+        """
         for pause in (*self._retry_seconds, None):
             try:
-                await self._commit([message])
+                async with self._turns.shared() if starts == 1 else self._turns.alone():
+                    await self._positions.mark(self.consumer, message.seq, message.seq, starts=starts)
+                    await self._commit([message])
                 return
             except LeaseLost:
                 raise
@@ -216,6 +244,7 @@ class PartitionWorker:
                 if pause is None or isinstance(error, FatalEvent):
                     await self._set_aside(message, "\n".join(describe(error, with_message=True)))
                     return
+                await self._positions.unmark(self.consumer)
                 await asyncio.sleep(pause)
             if not self.held:
                 raise LeaseLost(self.consumer)
@@ -232,11 +261,10 @@ class PartitionWorker:
         read = [_event(message, self.number) for message in messages]
         events = [event for event in read if isinstance(event, Event)]
         async with (
-            self._turn,
-            asyncio.timeout(HANDLER_SECONDS),
+            asyncio.timeout(self._handler_seconds),
             self._runtime.worker_database.transaction() as tx,
         ):
-            new = await receive(tx.conn, self.consumer, [event.id for event in events])
+            new = await receive(tx.conn, self.consumer, [event.id for event in events], self._handler_seconds + 5)
             fresh = []
             for event in events:
                 if event.id in new:

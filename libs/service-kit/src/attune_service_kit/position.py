@@ -17,10 +17,7 @@ _TAKE = """
 INSERT INTO position AS p (consumer, lease_owner, lease_until)
 VALUES ($1, $2, now() + make_interval(secs => $3))
 ON CONFLICT (consumer) DO UPDATE SET
-    lease_owner = excluded.lease_owner, lease_until = excluded.lease_until,
-    starts = CASE WHEN p.inflight_from IS NULL THEN 0
-                  WHEN p.lease_owner IS DISTINCT FROM excluded.lease_owner THEN p.starts + 1
-                  ELSE p.starts END
+    lease_owner = excluded.lease_owner, lease_until = excluded.lease_until
 WHERE p.lease_owner IS NULL OR p.lease_owner = excluded.lease_owner OR p.lease_until < now()
 RETURNING stream_created, last_seq, inflight_from, inflight_to, starts"""
 # A worker is a row too: its lease tells the others how many they are.
@@ -58,7 +55,7 @@ WHERE consumer = $1 AND lease_owner = $2 AND last_seq = $3 RETURNING true"""
 _RECEIVE = """
 INSERT INTO inbox (consumer, event_id)
 SELECT $1, ids.id FROM unnest($2::uuid[]) AS ids (id),
-    (SELECT set_config('idle_in_transaction_session_timeout', '30000', true)) AS bounded
+    (SELECT set_config('idle_in_transaction_session_timeout', $3, true)) AS bounded
 ON CONFLICT DO NOTHING RETURNING event_id"""
 _QUARANTINE = """
 INSERT INTO quarantine (id, consumer, seq, event_id, type, subject, payload, error)
@@ -73,7 +70,10 @@ class LeaseLost(Exception):
 
 @dataclass(frozen=True)
 class Position:
-    """Where a partition stands when its lease is taken; `starts` counts who found [inflight_from, inflight_to] so."""
+    """Where a partition stands when its lease is taken. What is in flight then was so when its worker died.
+
+    `starts` is how many starts of it this was the end of; 0 if nothing is in flight.
+    """
 
     stream_created: str | None
     last_seq: int
@@ -138,8 +138,12 @@ class Positions:
         await self._must(_RESET, consumer, created, last_seq)
 
     async def mark(self, consumer: str, first: int, last: int, *, starts: int) -> None:
-        """Say what is in flight before it is touched, and at how many starts it was found so already."""
+        """Say what is in flight before it is touched, and how many starts of it that makes."""
         await self._must(_MARK, consumer, first, last, starts)
+
+    async def unmark(self, consumer: str) -> None:
+        """Say that nothing is in flight: a failed event waits for its next attempt."""
+        await self._must(_MARK, consumer, None, None, 0)
 
     async def alive(self) -> bool:
         """Tell whether the database answers: an error while it does not is nobody's fault but the database's."""
@@ -155,9 +159,13 @@ class Positions:
             raise LeaseLost(consumer)
 
 
-async def receive(conn: asyncpg.Connection, consumer: str, ids: list[UUID]) -> set[UUID]:
-    """Enter event ids into the inbox; return those that were not there (P-06)."""
-    return {row["event_id"] for row in await conn.fetch(_RECEIVE, consumer, ids)}
+async def receive(conn: asyncpg.Connection, consumer: str, ids: list[UUID], idle_seconds: float) -> set[UUID]:
+    """Enter event ids into the inbox; return those that were not there (P-06).
+
+    From here on the server ends this transaction when it hears nothing for `idle_seconds`: a frozen worker's locks.
+    """
+    bound = f"{int(idle_seconds * 1000)}ms"
+    return {row["event_id"] for row in await conn.fetch(_RECEIVE, consumer, ids, bound)}
 
 
 async def quarantine(

@@ -88,6 +88,9 @@ async def _candidate(runtime: "Runtime", publishers: Publishers) -> None:
     """Lead if nobody else does. The lock is the connection's: whoever loses the connection no longer leads."""
     connection = await runtime.worker_database.connect()
     try:
+        # The leader asks every second. One that is frozen would keep the lock: the server ends its session.
+        silence = int(max(3 * runtime.settings.lease_seconds, 3 * POLL_SECONDS) * 1000)
+        await connection.execute(f"SET idle_session_timeout = {silence}")
         if await connection.fetchval(_LOCK):
             log.info("relay_leads")
             await Relay(connection, publishers).lead()

@@ -49,6 +49,12 @@ class ServiceSettings(BaseSettings):
     scratch: Path
 
     lease_seconds: float = Field(default=10.0, gt=0, le=60, description="A silent worker loses its partitions then")
+    handler_seconds: float = Field(
+        default=25.0,
+        gt=0,
+        le=300,
+        description="A transaction over a batch of events that takes longer is taken for hung",
+    )
     retry_seconds: tuple[float, ...] = Field(
         default=(0.5, 2, 5, 15, 30), description="Pauses before a failing event is tried again; then it is quarantined"
     )

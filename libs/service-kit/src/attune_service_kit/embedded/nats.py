@@ -56,7 +56,7 @@ class EmbeddedNats:
         self._passwords = passwords
         self._max_file_store = max_file_store
         self._sync_interval = sync_interval
-        self._process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | None = None
 
     @property
     def config_file(self) -> Path:
@@ -113,14 +113,14 @@ class EmbeddedNats:
     def start(self, log: Path) -> subprocess.Popen[bytes]:
         """Prepare and start the server, ending with this process; `wait_ready` tells when it answers."""
         self.prepare()
-        self._process = process.start(self.argv(), log, signal.SIGKILL)
-        return self._process
+        self.process = process.start(self.argv(), log, signal.SIGKILL)
+        return self.process
 
     def stop(self) -> None:
         """End the server; what it acknowledged is on disk."""
-        if self._process is not None:
-            process.stop(self._process, signal.SIGTERM)
-            self._process = None
+        if self.process is not None:
+            process.stop(self.process, signal.SIGTERM)
+            self.process = None
 
     async def wait_ready(self, timeout: float = 30.0) -> None:
         """Return when JetStream answers the user `provision`; raise NatsFailed after `timeout` s or at its death."""
@@ -129,8 +129,8 @@ class EmbeddedNats:
             try:
                 await self._ask()
             except (OSError, NatsError, TimeoutError) as error:
-                if self._process is not None and self._process.poll() is not None:
-                    raise NatsFailed(f"the NATS server ended with {self._process.returncode}") from error
+                if self.process is not None and self.process.poll() is not None:
+                    raise NatsFailed(f"the NATS server ended with {self.process.returncode}") from error
                 if time.monotonic() > deadline:
                     raise NatsFailed(f"the NATS server does not answer on port {self.port}: {error}") from error
                 await asyncio.sleep(0.05)
