@@ -74,7 +74,7 @@ def disordered(draw: st.DrawFn) -> tuple[list[Movement], list[Movement], Rule]:
     return ordered, [movement for _, movement in arrival], rule
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(disordered(), st.integers(-200, 400))
 def test_any_disorder_within_the_lateness_gives_the_set_and_the_bytes_of_the_order(
     case: tuple[list[Movement], list[Movement], Rule], opening: int

@@ -198,8 +198,9 @@ class TestBerka:
         first = min(hits)
         assert first == (date(1993, 8, 19).toordinal(), "1002969", 3578400, 3561514)
 
-    @pytest.mark.parametrize(("cooldown", "expected"), [(0, 140), (30, 106)])
-    @pytest.mark.parametrize("lateness", [0, 30, 60])
+    @pytest.mark.parametrize(
+        ("cooldown", "expected", "lateness"), [(0, 140, 0), (30, 106, 30), (0, 140, 60), (30, 106, 60)]
+    )
     def test_the_stream_finds_them_under_disorder_and_leaves_the_bytes_of_the_lake(
         self, berka: tuple[list[Row], list[tuple[str, str, str, int]]], cooldown: int, expected: int, lateness: int
     ) -> None:

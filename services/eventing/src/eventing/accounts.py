@@ -29,11 +29,17 @@ _PROFILE = """
 INSERT INTO owner_version AS v (customer_id, version) SELECT * FROM unnest($1::uuid[], $2::bigint[])
 ON CONFLICT (customer_id) DO UPDATE SET version = excluded.version WHERE excluded.version > v.version
 RETURNING customer_id"""
-_NEW_EPOCH = "UPDATE ledger_partition SET epoch = epoch + 1 WHERE partition = any($1::smallint[])"
+# In order, as a rebuild takes them: neither waits for the other in a circle.
+_NEW_EPOCH = """
+UPDATE ledger_partition SET epoch = epoch + 1
+WHERE partition IN (
+    SELECT partition FROM ledger_partition WHERE partition = any($1::smallint[]) ORDER BY partition FOR UPDATE)"""
 
 
 async def merge(conn: asyncpg.Connection, rows: Sequence[OwnerRow]) -> int:
     """Take over owners; return how many rows changed. Workers of the partitions concerned forget what they hold."""
+    if not rows:
+        return 0
     await conn.execute(_STAGE)
     await conn.copy_records_to_table("incoming_owner", records=rows, columns=COLUMNS)
     changed = [row["partition"] for row in await conn.fetch(_MERGE)]

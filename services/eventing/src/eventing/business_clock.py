@@ -50,6 +50,7 @@ class Pulse:
         stored = await runtime.worker_database.pool.fetchval(_STORED)
         self.observe(stored or clock.BEGINNING)
         told = float("-inf")
+        self._moved.set()  # a task that is started again may have something left to tell
         while True:
             await self._moved.wait()
             self._moved.clear()
