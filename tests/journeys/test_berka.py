@@ -82,3 +82,7 @@ def test_with_a_cool_down_of_30_days_it_is_106(attune: Any, home: Path) -> None:
     result = attune("replay", "--home", home, *RANGE, "--cooldown-days", 30)
     assert result["detections"]["large-deposit"]["count"] == 106
     assert result["opportunities"] == 106
+
+
+def test_and_140_again_without_it(attune: Any, home: Path) -> None:
+    check_140(attune("replay", "--home", home, *RANGE, "--cooldown-days", 0))

@@ -34,5 +34,5 @@ def run_replay(
 
 def standing_opportunities(client: Client, first: date, last: date) -> int:
     """Return how many opportunities stand whose business day lies in [first, last]; withdrawn ones do not stand."""
-    counts = client.get("/v1/opportunities:count", **{"from": first.isoformat(), "to": last.isoformat()})
-    return sum(n for state, n in counts["states"].items() if state != "withdrawn")
+    wanted = {"from": first.isoformat(), "to": last.isoformat()}
+    return int(client.get("/v1/opportunities:count", **wanted, standing=True)["total"])

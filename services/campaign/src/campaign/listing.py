@@ -21,6 +21,7 @@ class OpportunityFilter:
     branch: str | None = None
     first: date | None = None
     last: date | None = None
+    standing: bool | None = None
 
 
 _WHERE = f"""
@@ -30,14 +31,15 @@ WHERE {visible("t", 1)} AND ($4::boolean OR t.arm = 'treated')
   AND ($7::uuid IS NULL OR t.customer_id = $7)
   AND ($8::text IS NULL
        OR EXISTS (SELECT FROM branch_scope b WHERE b.ancestor = $8 AND b.branch = t.branch_id))
-  AND ($9::date IS NULL OR t.business_date >= $9) AND ($10::date IS NULL OR t.business_date <= $10)"""
+  AND ($9::date IS NULL OR t.business_date >= $9) AND ($10::date IS NULL OR t.business_date <= $10)
+  AND ($11::boolean IS NULL OR (t.withdrawn_at IS NULL) = $11)"""
 
 
 async def opportunities(
     conn: Conn, caller: Caller, wanted: OpportunityFilter, after: UUID | None, limit: int
 ) -> list[Any]:
     """One page in the order of their ids, which is that of their opening."""
-    query = f"SELECT t.* {_WHERE} AND ($11::uuid IS NULL OR t.id > $11) ORDER BY t.id LIMIT $12"
+    query = f"SELECT t.* {_WHERE} AND ($12::uuid IS NULL OR t.id > $12) ORDER BY t.id LIMIT $13"
     return list(await conn.fetch(query, *_arguments(caller, wanted), after, limit))
 
 
@@ -49,7 +51,7 @@ async def counts(conn: Conn, caller: Caller, wanted: OpportunityFilter) -> dict[
 
 async def opportunity(conn: Conn, caller: Caller, opportunity_id: UUID) -> Any:
     """One opportunity; NotFound outside the scope."""
-    query = f"SELECT t.* {_WHERE} AND t.id = $11"
+    query = f"SELECT t.* {_WHERE} AND t.id = $12"
     row = await conn.fetchrow(query, *_arguments(caller, OpportunityFilter()), opportunity_id)
     if row is None:
         raise NotFound("there is no such opportunity", "商机不存在")
@@ -58,5 +60,13 @@ async def opportunity(conn: Conn, caller: Caller, opportunity_id: UUID) -> Any:
 
 def _arguments(caller: Caller, wanted: OpportunityFilter) -> tuple[object, ...]:
     scope = parameters(caller.scope)
-    asked = (wanted.state, wanted.trigger, wanted.customer_id, wanted.branch, wanted.first, wanted.last)
+    asked = (
+        wanted.state,
+        wanted.trigger,
+        wanted.customer_id,
+        wanted.branch,
+        wanted.first,
+        wanted.last,
+        wanted.standing,
+    )
     return *scope, sees_arms(caller), *asked

@@ -43,6 +43,12 @@ seen AS (
 UPDATE opportunity o SET withdrawn_at = s.at, state = CASE WHEN s.untouched THEN 'withdrawn' ELSE o.state END,
                          due = CASE WHEN s.untouched THEN NULL ELSE o.due END
 FROM seen s WHERE o.id = s.id RETURNING s.task_id"""
+# A repair may raise again what an earlier one has withdrawn: it stands again, and is judged anew while its clock runs.
+_RAISED_AGAIN = """
+UPDATE opportunity SET withdrawn_at = NULL,
+    state = CASE WHEN state <> 'withdrawn' THEN state WHEN expires_at > $2 THEN 'suppressed' ELSE 'expired' END,
+    reason = CASE WHEN state = 'withdrawn' AND expires_at > $2 THEN 'unknown_customer' ELSE reason END
+WHERE detection_id = ANY ($1::uuid[]) AND withdrawn_at IS NOT NULL RETURNING customer_id"""
 _ACT = """
 UPDATE opportunity SET state = 'acted', disposition = $2, acted_at = $3, due = NULL
 WHERE id = ANY ($1::uuid[]) AND state IN ('open', 'escalated') RETURNING id, customer_id, task_id"""
@@ -63,12 +69,13 @@ class Detected:
 
 
 async def open_for(tx: Transaction, plan: Plans, detections: Sequence[Detected]) -> int:
-    """Open one opportunity for each detection that has none yet; return how many."""
+    """Open one opportunity for each detection that has none yet; return how many. A withdrawn one stands again."""
     await turns.share(tx.conn)
     by_trigger = {c.trigger: c for c in reversed(await campaigns.newest(tx.conn)) if c.enabled}
     wanted = {d.raised.detection_id: d for d in detections if d.raised.trigger in by_trigger}
-    for row in await tx.conn.fetch(_EXISTING, list(wanted)):
-        del wanted[row[0]]
+    existing = [row[0] for row in await tx.conn.fetch(_EXISTING, list(wanted))]
+    if existing:
+        await _raise_again(tx, plan, [wanted.pop(detection) for detection in existing])
     if not wanted:
         return 0
     drafts = [_draft(d, by_trigger[d.raised.trigger]) for d in wanted.values()]
@@ -81,6 +88,13 @@ async def open_for(tx: Transaction, plan: Plans, detections: Sequence[Detected])
         with d.as_cause():
             _announce(tx, j, d.raised.detection_id)
     return len(judged)
+
+
+async def _raise_again(tx: Transaction, plan: Plans, again: Sequence[Detected]) -> None:
+    now = max(d.now for d in again)
+    rows = await tx.conn.fetch(_RAISED_AGAIN, [d.raised.detection_id for d in again], now)
+    if rows:
+        await judge_again(tx, plan, [row[0] for row in rows], now)
 
 
 async def judge_again(tx: Transaction, plan: Plans, customers: Sequence[UUID], now: datetime) -> int:

@@ -24,15 +24,16 @@ Reader = Annotated[Caller, Depends(requires("opportunities:read"))]
 Name = Annotated[str | None, Query(max_length=64)]
 
 
-def _filter(
+async def _filter(
     state: OpportunityState | None = None,
     trigger: Name = None,
     customer_id: UUID | None = None,
     branch: Annotated[str | None, Query(max_length=64, description="This branch and those below it")] = None,
     first: Annotated[date | None, Query(alias="from", description="First business day")] = None,
     last: Annotated[date | None, Query(alias="to", description="Last business day")] = None,
+    standing: Annotated[bool | None, Query(description="false: those that a repair has withdrawn")] = None,
 ) -> listing.OpportunityFilter:
-    return listing.OpportunityFilter(state, trigger, customer_id, branch, first, last)
+    return listing.OpportunityFilter(state, trigger, customer_id, branch, first, last, standing)
 
 
 Filter = Annotated[listing.OpportunityFilter, Depends(_filter)]
