@@ -13,7 +13,7 @@ from attune_service_kit.runtime import Runtime, Service
 from attune_service_kit.settings import ServiceSettings
 
 
-def runtime(request: Request) -> Runtime:
+async def runtime(request: Request) -> Runtime:
     """Dependency: what the running service holds."""
     return request.app.state.runtime  # type: ignore[no-any-return]
 
