@@ -184,6 +184,39 @@ async def test_withdrawing_closes_the_untouched_and_marks_the_touched(database: 
     assert contacts[person(joined)] == "reserved"
 
 
+async def test_raised_again_it_stands_again_with_a_task_of_its_own(database: Database, plan: Plans) -> None:
+    (number,) = some("treated")
+    async with database.pool.acquire() as conn:
+        await add_customer(conn, person(number))
+    found = raised(person(number))
+    withdrawn = DetectionWithdrawn(
+        detection_id=found.detection_id,
+        customer_id=found.customer_id,
+        trigger=found.trigger,
+        event_key=found.event_key,
+        reason="late_posting",
+    )
+    for _ in range(2):
+        await open_all(database, plan, [found])
+        assert await states(database) == {"open": 1}
+        async with database.transaction() as tx:
+            await opportunities.withdraw(tx, [(withdrawn, NOW)])
+        assert await states(database) == {"withdrawn": 1}
+    await open_all(database, plan, [found], NOW + timedelta(hours=1))
+    await open_all(database, plan, [found], NOW + timedelta(hours=1))
+    alive = await database.pool.fetch(
+        "SELECT o.id FROM opportunity o JOIN task t ON t.id = o.task_id AND t.state = 'open'"
+        " JOIN contact c ON c.id = t.contact_id AND c.state = 'reserved'"
+    )
+    assert len(alive) == 1
+    # Too late to act on: it stands for the counts, and nobody is asked to do anything.
+    async with database.transaction() as tx:
+        await opportunities.withdraw(tx, [(withdrawn, NOW + timedelta(hours=2))])
+    await open_all(database, plan, [found], NOW + timedelta(hours=49))
+    assert await states(database) == {"expired": 1}
+    assert await database.pool.fetchval("SELECT count(*) FROM task WHERE state = 'open'") == 0
+
+
 async def test_who_was_unknown_is_judged_again_while_the_clock_runs(database: Database, plan: Plans) -> None:
     in_time, too_late, still_unknown = some("treated", 3)
     (held_out,) = some("control")
