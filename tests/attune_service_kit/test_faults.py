@@ -22,7 +22,7 @@ import orjson
 import pytest
 
 from attune_service_kit.database import Database
-from attune_service_kit.embedded import EmbeddedNats
+from attune_service_kit.embedded import EmbeddedNats, EmbeddedPostgres
 from attune_service_kit.embedded.nats import PROVISION_USER, inbox_prefix
 from attune_service_kit.settings import ServiceSettings
 from attune_service_kit.testing import eventually, password, provision_streams
@@ -87,6 +87,18 @@ class Rig:
                     person = people[self.placed % len(people)]
                     tx.emit(self.delivery.OrderPlaced(customer_id=person, number=self.placed, behave=behave))
                     self.placed += 1
+
+    async def working(self) -> None:
+        """Place some orders and return when a worker has begun to apply them."""
+        count = "SELECT count(*) FROM effect"
+        before: int = await self.database.pool.fetchval(count)
+        await self.place(20)
+
+        async def begun() -> bool:
+            applied: int = await self.database.pool.fetchval(count)
+            return applied > before
+
+        await eventually(begun, 60, what="a working worker")
 
     async def settled(self, timeout: float = 120) -> None:
         """Return when every order is published and applied or set aside, and every confirmation is published."""
@@ -198,8 +210,9 @@ async def test_killing_the_worker_at_random_moments_loses_and_doubles_nothing(ri
     chance = random.Random(20261123)
     for _ in range(2 * ROUNDS):
         worker = rig.start()
+        await rig.working()
         await rig.place(200)
-        await asyncio.sleep(1.5 + chance.random())
+        await asyncio.sleep(chance.random() / 2)
         worker.kill()
         worker.wait()
     rig.start()
@@ -251,8 +264,8 @@ async def test_a_frozen_worker_writes_nothing_when_it_wakes(rig: Rig) -> None:
 async def test_a_killed_broker_loses_nothing_that_it_acknowledged(rig: Rig) -> None:
     rig.start()
     for _ in range(2 * ROUNDS):
+        await rig.working()
         await rig.place(150)
-        await asyncio.sleep(0.5)
         server = rig.nats.process
         assert server is not None
         server.kill()
@@ -280,5 +293,28 @@ async def test_a_lost_broker_is_filled_again_and_nothing_has_two_effects(rig: Ri
         return len(events) == 2 * rig.placed
 
     await eventually(filled, 90, every=0.5, what="the stream filled again")
+    await rig.settled()
+    await rig.check()
+
+
+async def test_a_crashed_database_comes_back_to_a_worker_that_goes_on(
+    rig: Rig, postgres_server: EmbeddedPostgres
+) -> None:
+    rig.start()
+    for _ in range(ROUNDS):
+        await rig.working()
+        await rig.place(100)
+        postgres_server.stop(signal.SIGQUIT)
+        await asyncio.sleep(0.5)
+        postgres_server.start(rig.nats.store_dir.parent / "postgres-again.log")
+        await postgres_server.wait_ready()
+
+        async def answers() -> bool:
+            try:
+                return bool(await rig.database.pool.fetchval("SELECT 1"))
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                return False
+
+        await eventually(answers)
     await rig.settled()
     await rig.check()

@@ -3,8 +3,10 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from nats.aio.client import Client
 
 from attune_contracts.identifiers import new_id
+from attune_service_kit import messaging
 from attune_service_kit.embedded import EmbeddedNats
 from attune_service_kit.messaging import Broker, BrokerDown, Message, PublishFailed, Stored
 from attune_service_kit.streams import event_classes, stream_of, subjects
@@ -124,3 +126,16 @@ def test_every_event_class_has_a_subject_in_exactly_one_stream() -> None:
             if f"evt.{producer}.{noun}.>" in subjects(stream) or f"evt.{producer}.>" in subjects(stream)
         ]
         assert inside == [stream_of(event.TYPE)]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"Nats-Msg-Id: 1\r\ntraceparent:00-a-b-01\r\n\r\n",
+        b"A:\tx y\r\nno colon\r\nbad name: 1\r\n: empty\r\n",
+        b"\xff\xfe: x\r\nB: \xff\xfe\r\nC:\r\n",
+    ],
+)
+def test_headers_are_read_as_nats_py_reads_them(raw: bytes) -> None:
+    theirs = {name: value for name, value in Client._parse_header_lines(raw).items() if name}
+    assert messaging._Client._parse_header_lines(raw) == theirs

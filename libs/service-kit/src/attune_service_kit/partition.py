@@ -84,6 +84,7 @@ class PartitionWorker:
         self._suspect_to = 0
         self._starts = 0
         self._deadly: int | None = None
+        self._marked: tuple[int, int] | None = None
 
     @property
     def held(self) -> bool:
@@ -162,7 +163,8 @@ class PartitionWorker:
             self._last_seq = 0
         if lost or position.stream_created is None:
             await self._positions.reset(self.consumer, stream.created, self._last_seq)
-        elif position.inflight_to is not None:
+        elif position.inflight_to is not None and self._marked != (position.inflight_from, position.inflight_to):
+            # Not our own mark: after an outage of the database nobody has died.
             self._suspect_to, self._starts = position.inflight_to, position.starts
             if position.starts >= DEADLY_STARTS and position.inflight_from == position.inflight_to:
                 self._deadly = position.inflight_to
@@ -213,7 +215,7 @@ class PartitionWorker:
             return
         try:
             async with self._turns.shared():
-                await self._positions.mark(self.consumer, rest[0].seq, rest[-1].seq, starts=1)
+                await self._mark(rest[0].seq, rest[-1].seq, 1)
                 failpoint("consumer.after_mark")
                 await self._commit(rest)
             return
@@ -233,7 +235,7 @@ class PartitionWorker:
         for pause in (*self._retry_seconds, None):
             try:
                 async with self._turns.shared() if starts == 1 else self._turns.alone():
-                    await self._positions.mark(self.consumer, message.seq, message.seq, starts=starts)
+                    await self._mark(message.seq, message.seq, starts)
                     await self._commit([message])
                 return
             except LeaseLost:
@@ -248,6 +250,10 @@ class PartitionWorker:
                 await asyncio.sleep(pause)
             if not self.held:
                 raise LeaseLost(self.consumer)
+
+    async def _mark(self, first: int, last: int, starts: int) -> None:
+        self._marked = (first, last)
+        await self._positions.mark(self.consumer, first, last, starts=starts)
 
     async def _unless_outage(self, error: Exception) -> None:
         """An error while the database does not answer is no event's fault: start over when it does."""

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -186,12 +187,15 @@ class Relay:
 def _note(rows: Sequence[asyncpg.Record], outcomes: Sequence[Outcome], stored: dict[int, int]) -> set[str]:
     """Enter the stored rows; return the customers of the others."""
     failed: set[str] = set()
+    reasons: Counter[str] = Counter()
     for row, outcome in zip(rows, outcomes, strict=True):
         if isinstance(outcome, Stored):
             stored[row["seq"]] = outcome.seq
         else:
             failed.add(row["subject"])
-            log.warning("event_not_stored", event_type=row["type"], seq=row["seq"], reason=str(outcome))
+            reasons[str(outcome)] += 1
+    for reason, count in reasons.items():
+        log.warning("events_not_stored", count=count, reason=reason)
     return failed
 
 
