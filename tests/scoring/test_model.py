@@ -38,7 +38,7 @@ def test_a_row_of_another_width_is_refused(trained: Trained) -> None:
         scorer.score(np.zeros((1, 2), dtype=np.float32))
 
 
-def test_a_session_is_held_by_its_bytes_and_threads(trained: Trained) -> None:
+def test_a_session_is_held_by_its_bytes(trained: Trained) -> None:
     one = model.load("propensity-test", 1, trained.features, trained.onnx)
     again = model.load("propensity-test", 2, trained.features, trained.onnx)
 
@@ -46,12 +46,14 @@ def test_a_session_is_held_by_its_bytes_and_threads(trained: Trained) -> None:
     assert (one.version, again.version) == (1, 2)
     assert model.loaded("propensity-test", 3, trained.features, trained.sha256) is not None
     assert model.loaded("propensity-test", 3, trained.features, "0" * 64) is None
-    assert model.loaded("propensity-test", 3, trained.features, trained.sha256, threads=7) is None
 
 
-def test_equal_rows_get_equal_scores_on_one_core_and_on_all(examples: Examples, trained: Trained) -> None:
+def test_equal_rows_get_equal_scores_alone_together_and_on_every_core(examples: Examples, trained: Trained) -> None:
     rows = examples.only(trained.features).rows
-    one = model.load("propensity-test", 1, trained.features, trained.onnx, threads=1)
-    every = model.load("propensity-test", 1, trained.features, trained.onnx, threads=0)
+    scorer = model.load("propensity-test", 1, trained.features, trained.onnx)
+    together = scorer.score(rows)
 
-    assert np.array_equal(one.score(rows), every.score(rows))
+    assert np.array_equal(together, scorer.score_many(rows))
+    assert np.array_equal(together[:300], np.concatenate([scorer.score(row[None]) for row in rows[:300]]))
+    assert scorer.score_many(rows[:1]).tolist() == [together[0]]
+    assert len(scorer.score_many(rows[:0])) == 0

@@ -24,7 +24,7 @@ def test_the_shipped_spec_is_valid_and_takes_every_numeric_feature() -> None:
     shipped = TrainingSpec.model_validate(yaml.safe_load(SHIPPED.read_text(encoding="utf-8")))
 
     assert shipped.model == "propensity-purchase"
-    assert shipped.target == "time_deposit_opened_or_wealth_purchase_within_30_days"
+    assert shipped.target == f"time_deposit_opened_or_wealth_purchase_within_{shipped.label.within_days}_days"
     assert shipped.features == NUMERIC
     assert not {"customer_id", "as_of", "branch_id", "value_quadrant"} & set(NUMERIC)
 

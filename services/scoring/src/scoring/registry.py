@@ -74,18 +74,18 @@ async def promote(tx: Transaction, name: str, version: int) -> None:
     tx.emit(ModelPromoted(model=name, version=version, sha256=sha256))
 
 
-async def champions(conn: asyncpg.Connection, *, threads: int = 1) -> list[Model]:
+async def champions(conn: asyncpg.Connection) -> list[Model]:
     """Return the models that answer now, by name, as this transaction sees them.
 
     Sessions are held by the hash of their bytes: a promotion is seen with the next call, no session is ever stale, and
     what is being answered keeps the session that it began with.
     """
-    return [await _load(conn, row, threads) for row in await conn.fetch(_CHAMPIONS)]
+    return [await _load(conn, row) for row in await conn.fetch(_CHAMPIONS)]
 
 
-async def _load(conn: asyncpg.Connection, row: asyncpg.Record, threads: int) -> Model:
+async def _load(conn: asyncpg.Connection, row: asyncpg.Record) -> Model:
     name, version, sha256, features = row
-    if (known := model.loaded(name, version, features, sha256, threads=threads)) is not None:
+    if (known := model.loaded(name, version, features, sha256)) is not None:
         return known
     onnx = await conn.fetchval("SELECT onnx FROM model_version WHERE model = $1 AND version = $2", name, version)
-    return await asyncio.to_thread(model.load, name, version, features, onnx, sha256=sha256, threads=threads)
+    return await asyncio.to_thread(model.load, name, version, features, onnx, sha256=sha256)

@@ -91,7 +91,7 @@ async def _plan(job: JobContext) -> Plan | None:
         if loaded and pointer.as_of < loaded[0] and not asked:
             return None
         wanted = job.params.get("model")
-        models = [m for m in await champions(tx.conn, threads=0) if wanted in (None, m.name)]
+        models = [m for m in await champions(tx.conn) if wanted in (None, m.name)]
         newer = loaded is None or (pointer.as_of >= loaded[0] and pointer.manifest != loaded[1])
         slot = await feature_rows.empty_slot(tx.conn) if newer else None
         return Plan(pointer, models, slot, tx.now)
@@ -117,7 +117,7 @@ async def _score(job: JobContext, plan: Plan, folder: Path) -> dict[str, Path]:
             rows = values.astype(np.float32)
             for m in plan.models:
                 columns = [NUMERIC.index(name) for name in m.features]
-                scores = m.score(np.ascontiguousarray(rows[:, columns]))
+                scores = m.score_many(np.ascontiguousarray(rows[:, columns]))
                 writers[m.name].write_table(_table(customers, m, scores, plan.scored_at))
             if plan.slot is not None:
                 async with job.transaction() as tx:

@@ -29,6 +29,10 @@ def export(booster: lightgbm.Booster) -> bytes:
     inputs = [(INPUT, FloatTensorType([None, width]))]
     # The graph's default name is random: with one of ours the same model is the same bytes.
     onnx = convert_lightgbm(booster, name="attune", initial_types=inputs, zipmap=False)
+    # The converter lists the operator sets in an order that changes from process to process.
+    opsets = sorted(onnx.opset_import, key=lambda opset: opset.domain)
+    del onnx.opset_import[:]
+    onnx.opset_import.extend(opsets)
     for output in [o for o in onnx.graph.output if o.name != SCORES]:
         onnx.graph.output.remove(output)
     if [o.name for o in onnx.graph.output] != [SCORES]:
