@@ -86,6 +86,11 @@ class Home:
             self._write(path, known, mode=0o600)
         return str(known[name])
 
+    def set_password(self, name: str, value: str) -> None:
+        """Give a secret a chosen value: before the first start only."""
+        path = self.keys / "passwords.json"
+        self._write(path, self._read(path) | {name: value}, mode=0o600)
+
     def state(self) -> dict[str, Any]:
         """Return what the running supervisor wrote, {} if none has."""
         return self._read(self.state_file)

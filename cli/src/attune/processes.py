@@ -73,6 +73,8 @@ def _service(home: Home, ports: Ports, service: str) -> dict[str, str]:
     }
     if service == "eventing":
         settings |= {"LEDGER_NATS_USER": "ledger", "LEDGER_NATS_PASSWORD": home.password("nats.ledger")}
+    if service == "campaign":
+        settings |= {"ARM_SECRET": home.password("arms")}
     return settings
 
 
