@@ -31,7 +31,7 @@ def _pss(process: psutil.Process) -> int:
 class PeakMemory:
     """Samples a tree's PSS in the background and keeps the peak, in bytes."""
 
-    def __init__(self, root: int, every_seconds: float = 2.0) -> None:
+    def __init__(self, root: int, every_seconds: float = 3.0) -> None:
         self.peak = 0
         self._root, self._every = root, every_seconds
         self._stop = threading.Event()

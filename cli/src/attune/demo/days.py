@@ -78,15 +78,14 @@ class DemoDays:
                 return
             if time.monotonic() > deadline:
                 raise Failure(f"the replay has not come to {day} within {PAUSE_SECONDS:.0f} s: {state['message']}")
-            time.sleep(0.03)
+            time.sleep(0.08)
 
     def _live(self, operator: Client, day: date) -> DayReport:
         """The day's postings are in; the channels work its tasks the next morning, when people may be called."""
-        operator.settle(*FLOW, jobs=False)
-        assigned = self._new_assignments(operator, day)
         morning = day + timedelta(days=1)
         operator.post("/v1/clock:advance", {"to": f"{morning.isoformat()}T09:30:00+08:00"})
         operator.settle(*FLOW, jobs=False)
+        assigned = self._new_assignments(operator, day)
         contacts = self._work_tasks()
         for purchase in outcome_postings(self.truth, assigned):
             self._due[purchase.business_date].append(purchase)
