@@ -102,7 +102,7 @@ BAD_CLAIMS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("change", BAD_CLAIMS, ids=str)
+@pytest.mark.parametrize("change", BAD_CLAIMS, ids=",".join)
 async def test_bad_claims_are_refused(verifier: TokenVerifier, change: dict[str, Any]) -> None:
     with pytest.raises(Unauthenticated):
         await verifier.verify(token(**change))

@@ -32,6 +32,7 @@ class Client:
         url = home.state().get("urls", {}).get("gateway")
         if not url:
             raise Failure(f"nothing runs in {home.root}: start it with `attune up --detach --home {home.root}`")
+        self.url = str(url)
         self.token, _ = issue_token(home, role, branch)
         self._http = httpx.Client(
             base_url=url,

@@ -65,7 +65,10 @@ def teller_view(profile: dict[str, Any], answer: dict[str, Any]) -> Panel:
         f"风险等级 {kind.get('risk_rating') or '-'}   ",
         f"账户 {len(profile['accounts'])}   网点 {(profile.get('branch') or {}).get('name') or '-'}",
     )
-    actions = Table("#", "offer", "value", "reasons", "script", expand=True)
+    actions = Table(expand=True)
+    for title in ("#", "offer", "value", "reasons", "script"):
+        # Chinese has no spaces to break a line at: fold it, or it is cut.
+        actions.add_column(title, overflow="fold")
     for action in answer["actions"]:
         reasons = "\n".join(r["text"]["zh"] for r in action["reasons"])
         value = f"{action['value']['amount']} {action['value']['currency']}" if action.get("value") else "-"
