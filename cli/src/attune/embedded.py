@@ -21,7 +21,7 @@ from attune_service_kit.embedded import EmbeddedNats, EmbeddedPostgres
 from attune_service_kit.embedded.nats import PROVISION_USER, inbox_prefix
 from attune_service_kit.messaging import provision
 
-MIGRATIONS_AT_ONCE = 2
+START_SECONDS = 120.0
 
 
 def run_home(
@@ -65,7 +65,7 @@ async def _run(home: Home, port: int | None, until_eof: bool, announce: Callable
 
 
 class HomeRun:
-    """The processes of one home: the two servers, then the migrations, then the services and the gateway."""
+    """The processes of one home: the two servers, then the services and the gateway; each service migrates its own."""
 
     def __init__(self, home: Home, port: int | None) -> None:
         self.home = home
@@ -92,8 +92,7 @@ class HomeRun:
         self.record()
         await self.supervisor.launch(self._postgres(), self._nats())
         await asyncio.gather(self.postgres.provision(SERVICES), self._provision_streams())
-        await self._migrate()
-        await self.supervisor.launch(*(self._service(name) for name in (*SERVICES, "gateway")))
+        await self.supervisor.launch(*(self._service(name) for name in (*SERVICES, "gateway")), timeout=START_SECONDS)
         self.ready = True
         self.record()
 
@@ -136,7 +135,7 @@ class HomeRun:
         )
 
     def _service(self, name: str) -> Child:
-        argv = service_command(name, "app" if name == "gateway" else "all")
+        argv = service_command(name, "app" if name == "gateway" else "embedded")
         url = self.ports.url(name) + "/readyz"
         return Child(
             name, argv, environment(self.home, self.ports, name), self.home.logs / f"{name}.log", lambda: _serves(url)
@@ -153,24 +152,6 @@ class HomeRun:
             await provision(client.jetstream())
         finally:
             await client.close()
-
-    async def _migrate(self) -> None:
-        turn = asyncio.Semaphore(MIGRATIONS_AT_ONCE)
-
-        async def migrate(service: str) -> None:
-            log = self.home.logs / f"{service}.migrate.log"
-            async with turn:
-                with log.open("wb") as file:
-                    process = await asyncio.create_subprocess_exec(
-                        *service_command(service, "migrate"),
-                        env=environment(self.home, self.ports, service),
-                        stdout=file,
-                        stderr=file,
-                    )
-                    if await process.wait():
-                        raise StartFailed(f"the tables of {service} could not be brought up to date: see {log}")
-
-        await asyncio.gather(*(migrate(service) for service in SERVICES))
 
 
 def _identity(pid: int) -> dict[str, Any]:

@@ -28,7 +28,7 @@ class Ports:
 
 
 def service_command(service: str, command: str) -> list[str]:
-    """Return the command line of a service's process: `all`, `migrate` …"""
+    """Return the command line of a service's process: `embedded`, `app` …"""
     return [sys.executable, "-m", service, command]
 
 

@@ -58,8 +58,9 @@ def replay(
     first, last = _day(from_, "--from"), _day(to, "--to")
     if first > last:
         raise Failure(f"--from {first} lies after --to {last}")
+    pace = _speed(speed)
     with running(Home.at(home)) as place:
-        result = run_replay(place, first, last, speed=_speed(speed), cooldown_days=cooldown_days)
+        result = run_replay(place, first, last, speed=pace, cooldown_days=cooldown_days)
     if not as_json:
         console.print(replay_table(result))
     print_result(result, as_json, f"{result['postings']:,} postings, {result['opportunities']:,} opportunities")

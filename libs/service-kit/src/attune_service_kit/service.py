@@ -20,6 +20,7 @@ COMMANDS = {
     "app": "answer HTTP",
     "worker": "run consumers, relay and jobs; answers probes only",
     "all": "both in one event loop",
+    "embedded": "migrate, then both: for one machine, where no other process starts at the same time",
     "migrate": "bring the database to the newest revision, as its owner",
     "openapi": "print the OpenAPI document",
 }
@@ -40,9 +41,9 @@ def main(service: Service) -> None:
         return
     settings = service.settings()
     telemetry.configure_logging(service.name, environment=settings.environment)
-    if command == "migrate":
+    if command in ("migrate", "embedded"):
         migrate(service, settings)
-    else:
+    if command != "migrate":
         serve(service, settings, command)
 
 
