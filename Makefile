@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ATTUNE := $(BIN)/attune
 ARGS ?=
 PACKAGES := libs/contracts libs/measure libs/service-kit services/customer-360 services/eventing services/insight services/scoring services/campaign gateway cli
-LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet
+LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --system-certs --no-header --quiet
 OURS := attune-contracts attune-measure attune-service-kit customer-360 eventing insight scoring campaign gateway attune-cli
 
 .DEFAULT_GOAL := help
