@@ -1,22 +1,34 @@
 """Campaign's own database on a real PostgreSQL, and the little bank that its tests know."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, date, datetime, timedelta
-from uuid import UUID
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
 
 import asyncpg
+import httpx
+import pyarrow as pa
 import pytest
 
+from attune_contracts import datasets
 from attune_contracts.eventing import DetectionRaised
 from attune_contracts.identifiers import customer_id, detection_id
+from attune_contracts.pointer import Pointer
 from attune_service_kit import migrations
 from attune_service_kit.database import WORKER_LIMITS, Database
 from attune_service_kit.embedded import EmbeddedPostgres
+from attune_service_kit.lake import Lake
+from attune_service_kit.testing import RunningService, StartService
+from campaign import opportunities, plans
 from campaign.app import SERVICE
 from campaign.plans import BEGINNING, Plans, current
 
 NOW = datetime(2026, 3, 17, 6, 5, 11, tzinfo=UTC)
 SALTS = {"universal": "universal-salt-of-tests", "large-deposit": "campaign-salt-of-tests"}
+AS_OF = date(2026, 3, 16)
+SECRET = "a-secret-for-the-arms-of-tests"
+Headers = Callable[..., dict[str, str]]
 
 PLANNED = ("campaign", "offer", "script", "catalogue", "policy")
 
@@ -140,3 +152,79 @@ async def add_customer(
         digital_share,
         quadrant,
     )
+
+
+@pytest.fixture
+async def service(start_service: StartService) -> RunningService:
+    """Campaign without a worker, at the business time NOW: head office HQ, branches B1 and B2."""
+    running = await start_service(SERVICE, worker=False, clock="events", arm_secret=SECRET)
+    running.runtime.clock.set(NOW)
+    async with running.runtime.database.pool.acquire() as conn:
+        pairs = [("HQ", "HQ"), ("HQ", "B1"), ("HQ", "B2"), ("B1", "B1"), ("B2", "B2")]
+        await conn.executemany("INSERT INTO branch_scope VALUES ($1, $2)", pairs)
+    return running
+
+
+def key() -> dict[str, str]:
+    """An idempotency key nobody has used."""
+    return {"Idempotency-Key": uuid4().hex}
+
+
+async def arms(service: RunningService, control_share_bp: int = 1000) -> Callable[[UUID], str]:
+    """Which arm a customer is in, at this share of control."""
+    async with service.runtime.database.pool.acquire() as conn:
+        plan = await plans.current(service.runtime.database, conn)
+    return lambda customer: plan.arm("large-deposit", control_share_bp, customer, NOW.date())
+
+
+async def pick(service: RunningService, arm: str, how_many: int = 1) -> list[UUID]:
+    """The first customers of an arm."""
+    async with service.runtime.database.pool.acquire() as conn:
+        plan = await plans.current(service.runtime.database, conn)
+    found = (person(n) for n in range(5000))
+    return [c for c in found if plan.arm("large-deposit", 1000, c, NOW.date()) == arm][:how_many]
+
+
+async def deposit(service: RunningService, customer: UUID, event_key: str = "T1", **known: Any) -> UUID:
+    """A customer with a large deposit; the opportunity's id."""
+    database = service.runtime.database
+    async with database.transaction() as tx:
+        if not await tx.conn.fetchval("SELECT true FROM proj_party WHERE customer_id = $1", customer):
+            await add_customer(tx.conn, customer, **known)
+        plan = await plans.current(database, tx.conn)
+        detection = raised(customer, event_key)
+        await opportunities.open_for(tx, plan, [opportunities.Detected(detection, NOW)])
+        found: UUID = await tx.conn.fetchval(
+            "SELECT id FROM opportunity WHERE detection_id = $1", detection.detection_id
+        )
+        return found
+
+
+async def nba(service: RunningService, headers: dict[str, str], customer: UUID, channel: str = "counter") -> Any:
+    """What is recommended for a customer."""
+    answer = await service.client.get(
+        f"/v1/customers/{customer}/next-best-actions", params={"channel": channel}, headers=headers
+    )
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def code(answer: httpx.Response) -> tuple[int, str]:
+    """The status and code of a refusal."""
+    return answer.status_code, answer.json()["code"]
+
+
+def write(lake_dir: Path, dataset: datasets.Dataset, where: str, rows: list[dict[str, Any]]) -> Pointer:
+    """Publish rows as a dataset's partition; columns that a row lacks are NULL."""
+    types = {
+        "VARCHAR": pa.string(),
+        "DATE": pa.date32(),
+        "BOOLEAN": pa.bool_(),
+        "BIGINT": pa.int64(),
+        "INTEGER": pa.int32(),
+        "DOUBLE": pa.float64(),
+        "TIMESTAMPTZ": pa.timestamp("us", "UTC"),
+        "VARCHAR[]": pa.list_(pa.string()),
+    }
+    table = pa.table({c.name: pa.array([r.get(c.name) for r in rows], types[c.type]) for c in dataset.columns})
+    return Lake(str(lake_dir), lake_dir.parent / "scratch").write(dataset, where, table, as_of=AS_OF)

@@ -1,43 +1,29 @@
 """The message edge with everything real: NATS, PostgreSQL, the worker, its child processes and the lake."""
 
-from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-import pyarrow as pa
 import pytest
 
 from attune_contracts import datasets
 from attune_contracts.customer_360 import ImportCompleted, ProfileChanged
 from attune_contracts.eventing import ClockAdvanced, DetectionEvidence, DetectionWithdrawn
-from attune_contracts.identifiers import account_id, partition
+from attune_contracts.identifiers import partition
 from attune_contracts.insight import FeaturesPublished
 from attune_contracts.pointer import Pointer
 from attune_contracts.scoring import Score, ScoresPublished
-from attune_service_kit.lake import Lake
 from attune_service_kit.testing import Publish, RunningService, StartService, eventually
-from campaign import plans
 from campaign.app import SERVICE
 
-from .conftest import NOW, add_customer, person, raised
-
-SECRET = "a-secret-for-the-arms-of-tests"
-Headers = Callable[..., dict[str, str]]
-AS_OF = date(2026, 3, 16)
+from .conftest import AS_OF, NOW, SECRET, Headers, add_customer, arms, person, raised, write
 
 
 @pytest.fixture
 async def service(start_service: StartService) -> RunningService:
     """Campaign with its worker, at business time."""
     return await start_service(SERVICE, clock="events", arm_secret=SECRET)
-
-
-async def arms(service: RunningService, control_share_bp: int = 1000) -> Callable[[UUID], str]:
-    async with service.runtime.database.pool.acquire() as conn:
-        plan = await plans.current(service.runtime.database, conn)
-    return lambda customer: plan.arm("large-deposit", control_share_bp, customer, NOW.date())
 
 
 def evidence(customer: UUID) -> DetectionEvidence:
@@ -61,22 +47,6 @@ async def tell_time(publish: Publish, now: datetime) -> None:
 async def counts(service: RunningService, what: str = "opportunity") -> dict[str, int]:
     rows = await service.runtime.database.pool.fetch(f"SELECT state, count(*)::int FROM {what} GROUP BY 1")
     return dict(rows)
-
-
-def write(lake_dir: Path, dataset: datasets.Dataset, where: str, rows: list[dict[str, Any]]) -> Pointer:
-    """Publish rows as a dataset's partition; columns that a row lacks are NULL."""
-    types = {
-        "VARCHAR": pa.string(),
-        "DATE": pa.date32(),
-        "BOOLEAN": pa.bool_(),
-        "BIGINT": pa.int64(),
-        "INTEGER": pa.int32(),
-        "DOUBLE": pa.float64(),
-        "TIMESTAMPTZ": pa.timestamp("us", "UTC"),
-        "VARCHAR[]": pa.list_(pa.string()),
-    }
-    table = pa.table({c.name: pa.array([r.get(c.name) for r in rows], types[c.type]) for c in dataset.columns})
-    return Lake(str(lake_dir), lake_dir.parent / "scratch").write(dataset, where, table, as_of=AS_OF)
 
 
 def party(customer: UUID, **more: Any) -> dict[str, Any]:
@@ -161,21 +131,9 @@ async def test_one_opportunity_for_a_detection_told_three_times(service: Running
     assert await counts(service, "contact") == {"released": treated}
 
 
-async def test_projections_follow_import_features_and_scores(
-    service: RunningService, publish: Publish, lake_dir: Path, token: Headers
-) -> None:
-    arm = await arms(service)
-    first, second = [c for c in (person(n) for n in range(100)) if arm(c) == "treated"][:2]
-    pool = service.runtime.database.pool
-    await tell_time(publish, NOW)
-    await publish(raised(first), time=NOW)
-
-    async def suppressed() -> bool:
-        return await counts(service) == {"suppressed": 1}
-
-    await eventually(suppressed, what="the unknown customer's opportunity")
-
-    pointers = (
+def bank_files(lake_dir: Path, first: UUID, second: UUID) -> tuple[Pointer, ...]:
+    """A small bank in the lake: the first customer has a manager, the second a wealth product."""
+    return (
         write(
             lake_dir,
             datasets.BRANCHES,
@@ -205,12 +163,28 @@ async def test_projections_follow_import_features_and_scores(
         ),
         write(lake_dir, datasets.CONSENTS, "all", [*consents(first), *consents(second)]),
     )
-    await publish(ImportCompleted(import_id=uuid4(), pointers=pointers), time=NOW)
+
+
+async def one_suppressed(service: RunningService, publish: Publish, customer: UUID) -> None:
+    """A deposit of a customer whom campaign does not know yet."""
+    await tell_time(publish, NOW)
+    await publish(raised(customer), time=NOW)
+
+    async def suppressed() -> bool:
+        return await counts(service) == {"suppressed": 1}
+
+    await eventually(suppressed, what="the unknown customer's opportunity")
+
+
+async def import_the_bank(service: RunningService, publish: Publish, lake_dir: Path, first: UUID, second: UUID) -> None:
+    """The bank's files arrive: the waiting opportunity is judged again."""
+    await publish(ImportCompleted(import_id=uuid4(), pointers=bank_files(lake_dir, first, second)), time=NOW)
 
     async def judged_again() -> bool:
         return await counts(service) == {"open": 1}
 
     await eventually(judged_again, timeout=90, what="the import")
+    pool = service.runtime.database.pool
     assert [tuple(r) for r in await pool.fetch("SELECT * FROM branch_scope ORDER BY 1, 2")] == [
         ("B1", "B1"),
         ("HQ", "B1"),
@@ -219,13 +193,18 @@ async def test_projections_follow_import_features_and_scores(
     held = await pool.fetchrow("SELECT products, product_kinds FROM proj_party WHERE customer_id = $1", second)
     assert tuple(held) == (["WS6M"], ["wealth"])
 
+
+async def load_features_and_scores(
+    service: RunningService, publish: Publish, lake_dir: Path, first: UUID, second: UUID
+) -> None:
+    """A merge that is newer than the bulk survives it, whichever comes first."""
+    pool = service.runtime.database.pool
     snapshot = write(
         lake_dir,
         datasets.FEATURES,
         "as_of=2026-03-16",
         [features(first, value_quadrant="A", demand_balance_minor=7_000_000, digital_share_90d=0.5), features(second)],
     )
-    # A merge that is newer than the bulk survives it, whichever comes first.
     fresh = Score(model="propensity-purchase", version=2, score=0.9, scored_at=NOW)
     await publish(ScoresPublished(merge=True, customer_id=first, scores=(fresh,)), time=NOW)
 
@@ -256,13 +235,15 @@ async def test_projections_follow_import_features_and_scores(
     assert scores == {first: (2, 0.9), second: (1, 0.1)}
     assert await pool.fetchval("SELECT count(*) FROM pg_class WHERE relname = 'proj_features_old'") == 1
 
-    # The hot statement follows the swapped tables, and live changes of a profile.
-    path = f"/v1/customers/{first}/next-best-actions?channel=counter"
+
+async def follow_the_profile(service: RunningService, publish: Publish, token: Headers, customer: UUID) -> None:
+    """The hot statement follows the swapped tables, and live changes of a profile."""
+    path = f"/v1/customers/{customer}/next-best-actions?channel=counter"
     told = (await service.client.get(path, headers=token("teller", "B1"))).json()
     assert told["customer_type"] == {"value_quadrant": "A", "risk_rating": "C3", "lifecycle": None}
     assert told["models"] == [{"name": "propensity-purchase", "version": 2}]
-    off = ProfileChanged(customer_id=first, version=3, party_kind="person", branch_id="B1", personalisation=False)
-    older = ProfileChanged(customer_id=first, version=2, party_kind="person", branch_id="B1", personalisation=True)
+    off = ProfileChanged(customer_id=customer, version=3, party_kind="person", branch_id="B1", personalisation=False)
+    older = ProfileChanged(customer_id=customer, version=2, party_kind="person", branch_id="B1", personalisation=True)
     await publish(off, older, time=NOW)
 
     async def switched_off() -> bool:
@@ -270,107 +251,16 @@ async def test_projections_follow_import_features_and_scores(
         return answer["personalised"] is False
 
     await eventually(switched_off, what="personalisation off")
-    assert await pool.fetchval("SELECT version FROM proj_party WHERE customer_id = $1", first) == 3
+    pool = service.runtime.database.pool
+    assert await pool.fetchval("SELECT version FROM proj_party WHERE customer_id = $1", customer) == 3
 
 
-async def test_the_result_comes_from_the_ledger_by_hand_computed(
-    service: RunningService, lake_dir: Path, token: Headers
+async def test_projections_follow_import_features_and_scores(
+    service: RunningService, publish: Publish, lake_dir: Path, token: Headers
 ) -> None:
-    """Six customers: treated 1 of 3 bought in the window, control 1 of 2; the universal one stands outside."""
-    arm = await arms(service, 5000)
-    by_arm: dict[str, list[UUID]] = {"treated": [], "control": [], "universal": []}
-    for customer in (person(n) for n in range(2000)):
-        by_arm[arm(customer)].append(customer)
-    t1, t2, t3 = by_arm["treated"][:3]
-    c1, c2 = by_arm["control"][:2]
-    (u1,) = by_arm["universal"][:1]
-    client, operator = service.client, token("operator") | {"Idempotency-Key": uuid4().hex}
-    wanted = {
-        "version": 1,
-        "control_share": 0.5,
-        "outcome_kinds": ["time_deposit_opened", "wealth_purchase"],
-        "window_business_days": 14,
-    }
-    assert (await client.put("/v1/campaigns/large-deposit", json=wanted, headers=operator)).status_code == 200
-    await _assign(service, [t1, t2, t3, c1, c2, u1], second_for=t2)
-
-    day = NOW.date()
-
-    def posting(number: int, owner: UUID, on: date, kind: str, **more: Any) -> dict[str, Any]:
-        return {
-            "posting_id": f"T{number}",
-            "account_id": str(account_id("tests", str(owner))),
-            "business_date": on,
-            "direction": "debit",
-            "amount_minor": 100,
-            "currency": "CNY",
-            "kind": kind,
-            "flags": [],
-        } | more
-
-    last = date(2026, 4, 7)  # the 14th business day after 17 March
-    postings = [
-        posting(1, t1, last, "time_deposit_opened"),
-        posting(2, t1, day + timedelta(days=1), "wealth_purchase"),  # a second purchase counts once
-        posting(3, t2, day, "wealth_purchase"),  # on the day itself: not after it
-        posting(
-            4, t2, last + timedelta(days=1), "wealth_purchase"
-        ),  # a day too late; T2's later opportunity is no help
-        posting(5, t3, day + timedelta(days=2), "wealth_purchase"),  # reversed below
-        posting(6, t3, day + timedelta(days=3), "wealth_purchase", reverses="T5", flags=["reversal"]),
-        posting(7, c1, day + timedelta(days=3), "wealth_purchase"),
-        posting(8, c2, day + timedelta(days=3), "transfer_out"),
-        posting(9, u1, day + timedelta(days=3), "wealth_purchase"),
-    ]
-    accounts = [
-        {
-            "account_id": str(account_id("tests", str(c))),
-            "source_id": "x",
-            "customer_id": str(c),
-            "kind": "demand",
-            "currency": "CNY",
-            "opening_balance_minor": 0,
-        }
-        for c in (t1, t2, t3, c1, c2, u1)
-    ]
-    write(lake_dir, datasets.ACCOUNTS, "all", accounts)
-    for month in ("2026-03", "2026-04"):
-        mine = [p for p in postings if p["business_date"].isoformat().startswith(month)]
-        write(lake_dir, datasets.TRANSACTIONS, f"month={month}", mine)
-
-    started = await client.post(
-        "/v1/campaigns/large-deposit/results", headers=operator | {"Idempotency-Key": uuid4().hex}
-    )
-    assert started.status_code == 202, started.text
-
-    async def finished() -> Any:
-        job = (await client.get(f"/v1/jobs/campaign/{started.json()['id']}", headers=operator)).json()
-        assert job["error"] is None, job["error"]
-        return job if job["state"] == "done" else None
-
-    job = await eventually(finished, timeout=90, every=0.2, what="the result")
-    told = (await client.get("/v1/campaigns/large-deposit/results", headers=operator)).json()
-    assert job["result"] == told
-    assert told["treated"] == {"n": 3, "outcomes": 1, "rate": 1 / 3}
-    assert told["control"] == {"n": 2, "outcomes": 1, "rate": 0.5}
-    assert told["difference"] == pytest.approx(1 / 3 - 1 / 2)
-    assert (told["verdict"], told["reason"]) == ("not proved", "sample_too_small")
-    assert (told["as_of"], told["final"], told["campaign_version"]) == ("2026-04-08", True, 2)
-    listed = (await client.get("/v1/campaigns/large-deposit/assignments", headers=operator)).json()["items"]
-    assert {(a["customer_id"], a["arm"]) for a in listed} == {
-        (str(c), a) for a, cs in (("treated", (t1, t2, t3)), ("control", (c1, c2)), ("universal", (u1,))) for c in cs
-    }
-
-
-async def _assign(service: RunningService, customers: list[UUID], second_for: UUID) -> None:
-    """Give each customer an opportunity at NOW, and one of them another, a week later."""
-    from campaign import opportunities
-
-    database, later = service.runtime.worker_database, NOW + timedelta(days=7)
-    async with database.transaction() as tx:
-        plan = await plans.current(database, tx.conn)
-        for customer in customers:
-            await add_customer(tx.conn, customer)
-        detected = [opportunities.Detected(raised(c), NOW) for c in customers]
-        detected.append(opportunities.Detected(raised(second_for, "T2", at=later), later))
-        await opportunities.open_for(tx, plan, detected)
+    arm = await arms(service)
+    first, second = [c for c in (person(n) for n in range(100)) if arm(c) == "treated"][:2]
+    await one_suppressed(service, publish, first)
+    await import_the_bank(service, publish, lake_dir, first, second)
+    await load_features_and_scores(service, publish, lake_dir, first, second)
+    await follow_the_profile(service, publish, token, first)

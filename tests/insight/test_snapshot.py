@@ -18,7 +18,6 @@ from insight.value_quadrant import quadrant_parameters
 AS_OF = date(2026, 3, 31)
 ASSETS = ("demand", "time", "wealth")
 NOT_INFLOW = {"own_transfer", "maturity"}
-NOT_INFLOW = {"own_transfer", "maturity"}
 
 
 @dataclass
@@ -75,10 +74,8 @@ def ago(days: int) -> date:
     return AS_OF - timedelta(days=days)
 
 
-def small_bank() -> Bank:
-    """Cases by hand, each at an edge: the window's first and last day, tomorrow, leap birthdays, reversals, nothing."""
-    bank = Bank()
-    bank.parties = [
+def parties_at_edges() -> list[Party]:
+    return [
         Party("rich", date(1970, 3, 31)),
         Party("edges", date(2004, 2, 29), branch="B2"),
         Party("saver", date(1990, 4, 1)),
@@ -88,7 +85,10 @@ def small_bank() -> Bank:
         Party("tomorrow", date(1990, 1, 1), opened=ago(-1)),
         Party("today", date(2010, 1, 1), opened=AS_OF),
     ]
-    bank.accounts = [
+
+
+def accounts_at_edges() -> list[Account]:
+    return [
         Account("rich-d", "rich", opening=90_000_000),
         Account("edges-d", "edges", opening=1_000, opened=None),
         Account("edges-loan", "edges", "loan", opening=-5_000_000),
@@ -100,7 +100,11 @@ def small_bank() -> Bank:
         Account("silent-d", "silent", opening=6_000_000),
         Account("today-d", "today", opened=AS_OF, opening=9_000),
     ]
-    bank.postings = [
+
+
+def movements_at_edges() -> list[Posting]:
+    """Days around each window, and what is no inflow: own transfers, maturities, loans, reversals, interest."""
+    return [
         Posting("r1", "rich-d", ago(10), False, 100, channel="mobile"),
         *(
             Posting(f"e{d}", "edges-d", ago(d), d % 2 == 0, 1_000 + d, channel=("mobile", "web", "atm", None)[d % 4])
@@ -117,6 +121,11 @@ def small_bank() -> Bank:
         Posting("w-interest", "saver-w", ago(5), True, 950_000, "interest", None),
         Posting("repay", "edges-loan", ago(7), True, 30_000),
         Posting("later", "edges-later", AS_OF, True, 5),
+    ]
+
+
+def salaries_and_purchases() -> list[Posting]:
+    return [
         *(
             Posting(
                 f"sal{m}",
@@ -136,7 +145,10 @@ def small_bank() -> Bank:
         Posting("ag", "ageless-d", ago(20), True, 10),
         Posting("si", "silent-d", ago(365), True, 10),
     ]
-    bank.holdings = [
+
+
+def holdings_at_edges() -> list[Holding]:
+    return [
         Holding("h1", "saver", "TD"),
         Holding("h2", "saver", "TD", ago(400), ago(-1)),
         Holding("h3", "edges", "WM", ago(400), AS_OF),
@@ -144,7 +156,10 @@ def small_bank() -> Bank:
         Holding("h5", "rich", "WM", AS_OF),
         Holding("h6", "rich", "LN", None),
     ]
-    # A crowd with graded assets, ages and channels, so that the four quadrants are all inhabited.
+
+
+def add_crowd(bank: Bank) -> None:
+    """A crowd with graded assets, ages and channels, so that the four quadrants are all inhabited."""
     for i in range(24):
         name = f"c{i:02d}"
         bank.parties.append(Party(name, date(1950 + (i * 7) % 50, 5, 5), branch=f"B{i % 3}"))
@@ -153,6 +168,17 @@ def small_bank() -> Bank:
             Posting(f"{name}-{k}", f"{name}-d", ago(k * 9 + i % 5), True, (i * 5 % 24) * 1_000 + k,
                     channel="mobile" if (i + k) % 4 < i % 3 else "counter") for k in range(6)
         ]  # fmt: skip
+
+
+def small_bank() -> Bank:
+    """Cases by hand, each at an edge: the window's first and last day, tomorrow, leap birthdays, reversals, nothing."""
+    bank = Bank(
+        parties=parties_at_edges(),
+        accounts=accounts_at_edges(),
+        postings=[*movements_at_edges(), *salaries_and_purchases()],
+        holdings=holdings_at_edges(),
+    )
+    add_crowd(bank)
     return bank
 
 

@@ -68,7 +68,9 @@ def replay(
 
 def replay_table(result: dict[str, Any]) -> Table:
     """Show what a replay found."""
-    table = Table("trigger", "detections", "subjects", "first", "amount", "compared with", title="Detected")
+    table = Table(title="Detected")
+    for title in ("trigger", "detections", "subjects", "first", "amount", "compared with"):
+        table.add_column(title, overflow="fold")
     for name, found in result["detections"].items():
         first = found.get("first") or {}
         moment = f"{first['date']}, account {first['account_id']}" if first else "-"

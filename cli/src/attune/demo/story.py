@@ -23,7 +23,7 @@ from attune.client import Client, issue_token
 from attune.commands.bank_data import import_table, replay_table
 from attune.commands.models import run_training
 from attune.demo.days import DayReport, DemoDays, days
-from attune.demo.teller import live_deposit, teller_view
+from attune.demo.teller import live_deposits, teller_view
 from attune.home import Home
 from attune.ledger_replay import standing_opportunities
 from attune.memory import PeakMemory
@@ -222,13 +222,14 @@ def show_teller(home: Home, live: DemoDays, day: date, story: Story) -> None:
     chapter(7, "Now", "a deposit arrives, an opportunity opens, the customer walks in")
     quiet = [cif for cif in live.truth.rows if cif not in {a.cif for a in live.assignments}]
     accounts = [(cif, str(live.truth.account[live.truth.rows[cif]])) for cif in quiet]
-    opportunity, story.visible_seconds = live_deposit(home, live.source, accounts, day)
-    customer = opportunity["customer_id"]
-    with Client(home, "head_office") as office:
-        branch = str(office.get(f"/v1/customers/{customer}")["branch"]["branch_id"])
-    with Client(home, "teller", branch) as teller:
-        profile = teller.get(f"/v1/customers/{customer}")
-        answer = teller.get(f"/v1/customers/{customer}/next-best-actions", channel="counter")
+    for opportunity, story.visible_seconds in live_deposits(home, live.source, accounts, day):
+        customer, branch = opportunity["customer_id"], opportunity["branch_id"]
+        with Client(home, "teller", branch) as teller:
+            profile = teller.get(f"/v1/customers/{customer}")
+            answer = teller.get(f"/v1/customers/{customer}/next-best-actions", channel="counter")
+        # Who has not agreed to personalised offers gets the generic list: show somebody who has.
+        if answer["personalised"]:
+            break
     console.print(f"  posted and visible as an opportunity after {story.visible_seconds * 1000:.0f} ms")
     console.print(teller_view(profile, answer))
     story.urls = dict(home.state()["urls"])

@@ -1,6 +1,7 @@
 """What a teller sees on opening a customer, and the live deposit that makes it happen."""
 
 import time
+from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
@@ -19,11 +20,13 @@ CANDIDATES = 40
 LIVE_AMOUNT = "980000.00"
 
 
-def live_deposit(home: Home, source: str, candidates: list[tuple[str, str]], day: date) -> tuple[dict[str, Any], float]:
-    """Post one large deposit after the other until one opens an opportunity for a customer of the treated arm.
+def live_deposits(
+    home: Home, source: str, candidates: list[tuple[str, str]], day: date
+) -> Iterator[tuple[dict[str, Any], float]]:
+    """Post one large deposit after the other; yield those that opened an opportunity that may be acted on.
 
-    `candidates`: (the bank's customer number, account number). Returns the opportunity and the seconds from the
-    request until it was visible.
+    `candidates`: (the bank's customer number, account number). Yields the opportunity and the seconds from the request
+    until it was visible. Failure when no candidate is left.
     """
     with Client(home) as operator:
         for number, (cif, account) in enumerate(candidates[:CANDIDATES]):
@@ -42,8 +45,8 @@ def live_deposit(home: Home, source: str, candidates: list[tuple[str, str]], day
             operator.post("/v1/ledger/postings", {"source": source, "postings": [posting]})
             opened = _wait_opportunity(operator, str(customer_id(source, cif)), posting["posting_id"])
             if opened and opened["state"] == "open":
-                return opened, time.monotonic() - start
-    raise Failure(f"none of {len(candidates[:CANDIDATES])} large deposits opened an opportunity: see `attune status`")
+                yield opened, time.monotonic() - start
+    raise Failure(f"{len(candidates[:CANDIDATES])} large deposits brought no fitting opportunity: see `attune status`")
 
 
 def _wait_opportunity(operator: Client, customer: str, posting_id: str) -> dict[str, Any] | None:
