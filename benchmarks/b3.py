@@ -23,6 +23,7 @@ from typing import Any
 
 import asyncpg
 import orjson
+import structlog
 from benchmarks.limit_b3 import Limit, Threshold
 from benchmarks.machine import machine, summary
 
@@ -78,7 +79,7 @@ QUICK, FULL, TINY = Size(3000, 60, 20_000), Size(20_000, 600, 200_000), Size(300
 def thresholds(home: Home, day: date) -> list[Threshold]:
     """Return each customer's demand account, closing-balance integral and number of days before `day`."""
     lake = Lake(str(home.lake), home.scratch)
-    con = connect(lake, home.scratch)
+    con = connect(lake)
     register(con, lake, "accounts", "transactions")
     return [Threshold(*row) for row in con.execute(THRESHOLDS, [day, day]).fetchall()]
 
@@ -258,6 +259,8 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--home", type=Path)
     options = parser.parse_args()
+    # stdout carries the result alone.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     size = FULL if options.full else TINY if options.tiny else QUICK
     with prepared(options.home, size) as (home, last), tempfile.TemporaryDirectory(prefix="attune-b3-") as store:
         server = EmbeddedNats(Path(store) / "limit", passwords=lambda _: "limit", services=("eventing",))
