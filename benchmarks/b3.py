@@ -219,6 +219,8 @@ async def measure(home: Home, size: Size, limit_server: EmbeddedNats, last: date
         limit_rate, limit_found = await limit.throughput(fast, list(known.values()))
     finally:
         await limit.stop()
+    lost = set(limit_latency) - set(latency)
+    assert not lost, f"{len(lost)} large deposits are no opportunity"
     assert set(latency) == set(limit_latency), "Attune and the limit found different large deposits in the open loop"
     assert await platform.found(fast_day) == limit_found, (
         "Attune and the limit found different large deposits at full speed"
@@ -227,7 +229,7 @@ async def measure(home: Home, size: Size, limit_server: EmbeddedNats, last: date
         "events": len(slow),
         "rate": RATE,
         "opportunities": len(latency),
-        "lost": 0,
+        "lost": len(lost),
         "attune": summary(list(latency.values())) | {"events_per_second": round(rate)},
         "limit": summary(list(limit_latency.values())) | {"events_per_second": round(limit_rate)},
         "share_of_limit": round(rate / limit_rate, 3),
