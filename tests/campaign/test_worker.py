@@ -1,5 +1,6 @@
 """The message edge with everything real: NATS, PostgreSQL, the worker, its child processes and the lake."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,12 @@ import pytest
 from attune_contracts import datasets
 from attune_contracts.customer_360 import ImportCompleted, ProfileChanged
 from attune_contracts.eventing import ClockAdvanced, DetectionEvidence, DetectionWithdrawn
-from attune_contracts.identifiers import partition
+from attune_contracts.identifiers import account_id, partition
 from attune_contracts.insight import FeaturesPublished
 from attune_contracts.pointer import Pointer
 from attune_contracts.scoring import Score, ScoresPublished
 from attune_service_kit.testing import Publish, RunningService, StartService, eventually
+from campaign import opportunities, plans
 from campaign.app import SERVICE
 
 from .conftest import AS_OF, NOW, SECRET, Headers, add_customer, arms, person, raised, write
@@ -264,3 +266,118 @@ async def test_projections_follow_import_features_and_scores(
     await import_the_bank(service, publish, lake_dir, first, second)
     await load_features_and_scores(service, publish, lake_dir, first, second)
     await follow_the_profile(service, publish, token, first)
+
+
+async def assign(service: RunningService, customers: Sequence[UUID], second_for: UUID) -> None:
+    """Give each customer an opportunity at NOW, and one of them another, a week later."""
+    database, later = service.runtime.worker_database, NOW + timedelta(days=7)
+    async with database.transaction() as tx:
+        plan = await plans.current(database, tx.conn)
+        for customer in customers:
+            await add_customer(tx.conn, customer)
+        detected = [opportunities.Detected(raised(c), NOW) for c in customers]
+        detected.append(opportunities.Detected(raised(second_for, "T2", at=later), later))
+        await opportunities.open_for(tx, plan, detected)
+
+
+def posting(number: int, owner: UUID, on: date, kind: str, **more: Any) -> dict[str, Any]:
+    """A posting on the only account of this customer."""
+    return {
+        "posting_id": f"T{number}",
+        "account_id": str(account_id("tests", str(owner))),
+        "business_date": on,
+        "direction": "debit",
+        "amount_minor": 100,
+        "currency": "CNY",
+        "kind": kind,
+        "flags": [],
+    } | more
+
+
+def purchases(t1: UUID, t2: UUID, t3: UUID, c1: UUID, c2: UUID, u1: UUID) -> list[dict[str, Any]]:
+    """What the six did: T1, C1 and the universal one bought within the window of 14 business days, and kept it."""
+    day, last = NOW.date(), date(2026, 4, 7)  # the 14th business day after 17 March
+    return [
+        posting(1, t1, last, "time_deposit_opened"),
+        posting(2, t1, day + timedelta(days=1), "wealth_purchase"),  # a second purchase counts once
+        posting(3, t2, day, "wealth_purchase"),  # on the day itself: not after it
+        posting(
+            4, t2, last + timedelta(days=1), "wealth_purchase"
+        ),  # a day too late; T2's later opportunity is no help
+        posting(5, t3, day + timedelta(days=2), "wealth_purchase"),  # reversed below
+        posting(6, t3, day + timedelta(days=3), "wealth_purchase", reverses="T5", flags=["reversal"]),
+        posting(7, c1, day + timedelta(days=3), "wealth_purchase"),
+        posting(8, c2, day + timedelta(days=3), "transfer_out"),
+        posting(9, u1, day + timedelta(days=3), "wealth_purchase"),
+    ]
+
+
+def keep_ledger(lake_dir: Path, customers: Sequence[UUID], postings: Sequence[dict[str, Any]]) -> None:
+    """Write an account for each customer, and the postings by month, into the lake."""
+    accounts = [
+        {
+            "account_id": str(account_id("tests", str(c))),
+            "source_id": "x",
+            "customer_id": str(c),
+            "kind": "demand",
+            "currency": "CNY",
+            "opening_balance_minor": 0,
+        }
+        for c in customers
+    ]
+    write(lake_dir, datasets.ACCOUNTS, "all", accounts)
+    for month in ("2026-03", "2026-04"):
+        mine = [p for p in postings if p["business_date"].isoformat().startswith(month)]
+        write(lake_dir, datasets.TRANSACTIONS, f"month={month}", mine)
+
+
+async def compute(service: RunningService, operator: dict[str, str]) -> Any:
+    """Have the result computed; the job when it is done."""
+    client = service.client
+    started = await client.post(
+        "/v1/campaigns/large-deposit/results", headers=operator | {"Idempotency-Key": uuid4().hex}
+    )
+    assert started.status_code == 202, started.text
+
+    async def finished() -> Any:
+        job = (await client.get(f"/v1/jobs/campaign/{started.json()['id']}", headers=operator)).json()
+        assert job["error"] is None, job["error"]
+        return job if job["state"] == "done" else None
+
+    return await eventually(finished, timeout=90, every=0.2, what="the result")
+
+
+async def test_the_result_comes_from_the_ledger_by_hand_computed(
+    service: RunningService, lake_dir: Path, token: Headers
+) -> None:
+    """Six customers: treated 1 of 3 bought in the window, control 1 of 2; the universal one stands outside."""
+    arm = await arms(service, 5000)
+    by_arm: dict[str, list[UUID]] = {"treated": [], "control": [], "universal": []}
+    for customer in (person(n) for n in range(2000)):
+        by_arm[arm(customer)].append(customer)
+    t1, t2, t3 = by_arm["treated"][:3]
+    c1, c2 = by_arm["control"][:2]
+    (u1,) = by_arm["universal"][:1]
+    client, operator = service.client, token("operator") | {"Idempotency-Key": uuid4().hex}
+    wanted = {
+        "version": 1,
+        "control_share": 0.5,
+        "outcome_kinds": ["time_deposit_opened", "wealth_purchase"],
+        "window_business_days": 14,
+    }
+    assert (await client.put("/v1/campaigns/large-deposit", json=wanted, headers=operator)).status_code == 200
+    everyone = (t1, t2, t3, c1, c2, u1)
+    await assign(service, everyone, second_for=t2)
+    keep_ledger(lake_dir, everyone, purchases(*everyone))
+    job = await compute(service, operator)
+    told = (await client.get("/v1/campaigns/large-deposit/results", headers=operator)).json()
+    assert job["result"] == told
+    assert told["treated"] == {"n": 3, "outcomes": 1, "rate": 1 / 3}
+    assert told["control"] == {"n": 2, "outcomes": 1, "rate": 0.5}
+    assert told["difference"] == pytest.approx(1 / 3 - 1 / 2)
+    assert (told["verdict"], told["reason"]) == ("not proved", "sample_too_small")
+    assert (told["as_of"], told["final"], told["campaign_version"]) == ("2026-04-08", True, 2)
+    listed = (await client.get("/v1/campaigns/large-deposit/assignments", headers=operator)).json()["items"]
+    assert {(a["customer_id"], a["arm"]) for a in listed} == {
+        (str(c), a) for a, cs in (("treated", (t1, t2, t3)), ("control", (c1, c2)), ("universal", (u1,))) for c in cs
+    }
