@@ -1,16 +1,14 @@
 """What both bundled servers need: a free port, a start in the foreground that ends with its parent, a bounded stop."""
 
 import contextlib
-import ctypes
+import shutil
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-
-_PR_SET_PDEATHSIG = 1
 
 
 def free_port() -> int:
@@ -20,24 +18,24 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _end_with_parent(how: signal.Signals) -> Callable[[], None] | None:
-    """Return what a child runs before exec so that the kernel ends it with its parent (Linux only)."""
-    if sys.platform != "linux":
-        return None
-    prctl = ctypes.CDLL(None).prctl
-    return lambda: prctl(_PR_SET_PDEATHSIG, int(how))
+def _ending_with_parent(argv: Sequence[str], how: signal.Signals) -> list[str]:
+    """Return the command line under which the kernel ends the child with its parent, where there is setpriv (Linux).
+
+    Not by `preexec_fn`: that forks with Python's at-fork hooks, and the tracer's hook may wait in the child for ever.
+    """
+    setpriv = shutil.which("setpriv") if sys.platform == "linux" else None
+    return [setpriv, "--pdeathsig", how.name.removeprefix("SIG"), "--", *argv] if setpriv else list(argv)
 
 
 def start(argv: Sequence[str], log: Path, ending: signal.Signals, **options: Any) -> subprocess.Popen[bytes]:
     """Start a server in its own session, output appended to `log`; it gets `ending` when this process dies."""
     with log.open("ab") as output:
         return subprocess.Popen(
-            argv,
+            _ending_with_parent(argv, ending),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_end_with_parent(ending),
             **options,
         )
 
