@@ -1,15 +1,13 @@
 """A small service of its own for the kit's tests: one table, three routes; and files of a bank to import."""
 
-import csv
 import importlib.util
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated, Any
+from typing import Annotated
 
-import duckdb
 import httpx
 import pytest
 from fastapi import APIRouter, Depends
@@ -17,16 +15,13 @@ from pydantic import BaseModel, Field
 from sqlalchemy import MetaData
 
 from attune_contracts.eventing import ClockAdvanced
-from attune_service_kit import lake_sql, migrations
+from attune_service_kit import migrations
 from attune_service_kit.app import AnyRuntime, create_app
 from attune_service_kit.auth import Caller, DevelopmentIssuer, requires
 from attune_service_kit.database import Database, Transaction
 from attune_service_kit.embedded import EmbeddedPostgres
 from attune_service_kit.errors import Conflict, refusals
-from attune_service_kit.files import load_mapping
-from attune_service_kit.files.engine import Prepared, prepare
 from attune_service_kit.idempotency import Write, idempotent
-from attune_service_kit.lake import Lake
 from attune_service_kit.service import Service
 from attune_service_kit.settings import ServiceSettings, settings_config
 from attune_service_kit.tables import kit_tables
@@ -176,64 +171,3 @@ def delivery() -> ModuleType:
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
-
-
-POSTINGS: dict[str, Any] = {
-    "file": "p.csv",
-    "columns": {
-        "posting_id": "ID",
-        "account_id": "ACCOUNT",
-        "business_date": {"column": "DAY", "format": "YYYYMMDD"},
-        "booked_at": "AT",
-        "direction": {"column": "AMOUNT", "sign": "direction"},
-        "amount_minor": {"column": "AMOUNT", "sign": "absolute"},
-        "currency": {"constant": "CNY"},
-        "kind": {"column": "KIND", "codes": {"01": "salary", "02": "fee"}},
-        "flags": {
-            "when": {
-                "own_transfer": {"column": "FLAG", "equals": ["O", "B"]},
-                "reversal": {"column": "FLAG", "equals": ["R", "B"]},
-            }
-        },
-    },
-}
-POSTING_HEADING = "ID,ACCOUNT,DAY,AT,AMOUNT,KIND,FLAG\n"
-GOOD_POSTING = "1,A1,20240131,2024-01-31T09:00:00+08:00,86000.00,01,"
-
-
-@pytest.fixture
-def con(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection over a lake of its own."""
-    with lake_sql.connect(Lake(str(tmp_path / "lake"), tmp_path / "scratch")) as connection:
-        yield connection
-
-
-@pytest.fixture
-def imported(tmp_path: Path, con: duckdb.DuckDBPyConnection) -> Callable[..., Prepared]:
-    """Write files (texts or bytes) into an extract and import one dataset of it."""
-
-    def run(dataset: str, rules: dict[str, Any], **files: str | bytes) -> Prepared:
-        folder = tmp_path / "extract"
-        folder.mkdir(exist_ok=True)
-        for name, content in files.items():
-            file = folder / name.replace("_", ".")
-            file.write_bytes(content if isinstance(content, bytes) else content.encode())
-        mapping = load_mapping({"source": "bank", "datasets": {dataset: rules}})
-        return prepare(mapping, folder, dataset, con, tmp_path / "rejects")
-
-    return run
-
-
-def rows(con: duckdb.DuckDBPyConnection, prepared: Prepared, *columns: str) -> list[tuple[Any, ...]]:
-    """These columns of what was accepted."""
-    return con.execute(f"SELECT {', '.join(columns)} FROM {prepared.relation}").fetchall()
-
-
-def rejects(prepared: Prepared) -> list[tuple[str, int, str, str, str]]:
-    """File, line, column, reason, row."""
-    if prepared.rejects_file is None:
-        return []
-    with prepared.rejects_file.open(encoding="utf-8", newline="") as file:
-        heading, *found = list(csv.reader(file))
-    assert heading == ["file", "line", "column", "reason", "row"]
-    return [(file, int(line), column, reason, row) for file, line, column, reason, row in found]

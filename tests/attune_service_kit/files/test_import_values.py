@@ -16,7 +16,7 @@ from attune_service_kit.files.engine import Prepared, prepare
 
 from .conftest import GOOD_POSTING, POSTING_HEADING, POSTINGS, rejects, rows
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 REAL = Path(os.environ.get("ATTUNE_REAL_DATA", ROOT.parent / "shared" / "data"))
 
 
