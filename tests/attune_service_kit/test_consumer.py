@@ -222,7 +222,7 @@ async def test_two_workers_share_the_partitions_and_the_work(
     async def applied() -> bool:
         return sorted(await effects(first)) == list(range(60))
 
-    await eventually(applied, 30, what="all sixty effects")
+    assert await eventually(applied, 30, what="all sixty effects")
 
 
 async def test_a_worker_whose_position_was_moved_writes_nothing(

@@ -238,7 +238,7 @@ async def load_features_and_scores(
     assert await pool.fetchval("SELECT count(*) FROM pg_class WHERE relname = 'proj_features_old'") == 1
 
 
-async def follow_the_profile(service: RunningService, publish: Publish, token: Headers, customer: UUID) -> None:
+async def check_profile_is_followed(service: RunningService, publish: Publish, token: Headers, customer: UUID) -> None:
     """The hot statement follows the swapped tables, and live changes of a profile."""
     path = f"/v1/customers/{customer}/next-best-actions?channel=counter"
     told = (await service.client.get(path, headers=token("teller", "B1"))).json()
@@ -265,7 +265,7 @@ async def test_projections_follow_import_features_and_scores(
     await one_suppressed(service, publish, first)
     await import_the_bank(service, publish, lake_dir, first, second)
     await load_features_and_scores(service, publish, lake_dir, first, second)
-    await follow_the_profile(service, publish, token, first)
+    await check_profile_is_followed(service, publish, token, first)
 
 
 async def assign(service: RunningService, customers: Sequence[UUID], second_for: UUID) -> None:

@@ -253,7 +253,12 @@ class DevelopmentIssuer:
             private.touch(mode=0o600)
             private.write_text(json.dumps(key.as_dict(private=True)))
         key = ECKey.import_key(json.loads(private.read_text()))
-        self.jwks_path.write_text(json.dumps({"keys": [key.as_dict(private=False)]}))
+        public = json.dumps({"keys": [key.as_dict(private=False)]})
+        # Services may read the file at any moment: it is replaced as a whole, and only when it says something else.
+        if not self.jwks_path.exists() or self.jwks_path.read_text() != public:
+            draft = self.jwks_path.with_suffix(f".{secrets.token_hex(4)}")
+            draft.write_text(public)
+            draft.replace(self.jwks_path)
         return key
 
     def issue(
