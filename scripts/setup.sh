@@ -27,7 +27,7 @@ printf 'setup: installing %s (the first time downloads about 600 MB)\n' "$lock"
 export UV_PYTHON="$venv/bin/python"
 # Banks' networks have authorities of their own: trust what the machine trusts.
 export UV_SYSTEM_CERTS=1
-"$venv/bin/uv" pip install --quiet --require-hashes -r "$lock"
+"$venv/bin/uv" pip install --quiet --no-deps --require-hashes -r "$lock"
 editable=()
 for package in "$@"; do editable+=(-e "$package"); done
 "$venv/bin/uv" pip install --quiet --no-deps --no-build-isolation "${editable[@]}"
