@@ -14,7 +14,7 @@ from attune.bank.purchases import Purchases, affordable, booked_purchases, buy, 
 from attune.bank.randomness import Bools, Floats, Ints, stream
 
 LAST_DAY = date(2026, 3, 31)
-TARGET_SHARE = 0.29
+TARGET_SHARE = 0.32
 """Customers who get a planned large deposit; a few others fire the trigger by themselves."""
 
 _YEARLY_INTEREST = 0.002
