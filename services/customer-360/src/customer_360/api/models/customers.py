@@ -1,0 +1,72 @@
+"""Customers: the 360 view, a line of a list, the change of a profile."""
+
+from datetime import date
+from typing import Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from attune_contracts.ledger import BankId
+from customer_360.api.models.common import BranchRef, Manager
+from customer_360.api.models.consents import ConsentView
+from customer_360.api.models.products import AccountView, HoldingView
+
+
+class CustomerView(BaseModel):
+    """Everything that customer-360 knows about one customer."""
+
+    customer_id: UUID
+    source: str
+    source_id: str
+    version: int
+    party_kind: Literal["person", "organisation"]
+    name: str | None
+    birth_date: date | None
+    gender: str | None
+    opened_on: date | None
+    risk_rating: str | None
+    risk_rated_on: date | None
+    personalisation: bool
+    branch: BranchRef | None
+    manager: Manager | None
+    accounts: list[AccountView]
+    holdings: list[HoldingView]
+    consents: list[ConsentView]
+
+
+class CustomerSummary(BaseModel):
+    """One line of a list of customers."""
+
+    customer_id: UUID
+    source: str
+    source_id: str
+    party_kind: str
+    name: str | None
+    branch_id: str | None
+    manager_id: str | None
+
+
+class ProfileChange(BaseModel):
+    """What to change; fields that are left out stay. `manager_id: null` takes the customer out of every book."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    manager_id: BankId | None = None
+    personalisation: bool | None = Field(default=None, description="false = the generic list, always; never null")
+
+    @model_validator(mode="after")
+    def _something(self) -> "ProfileChange":
+        if not self.model_fields_set:
+            raise ValueError("name at least one field")
+        if "personalisation" in self.model_fields_set and self.personalisation is None:
+            raise ValueError("personalisation is true or false")
+        return self
+
+
+class ProfileView(BaseModel):
+    """What stands after a change."""
+
+    customer_id: UUID
+    version: int
+    manager_id: str | None
+    personalisation: bool

@@ -1,0 +1,27 @@
+"""All tables of customer-360, one module per concept; `METADATA` has the kit's tables too."""
+
+from attune_service_kit.tables import kit_tables
+from customer_360.tables.base import Table
+from customer_360.tables.consents import Consent
+from customer_360.tables.imports import ImportRun
+from customer_360.tables.parties import Party, PartyIdentity
+from customer_360.tables.products import Account, Holding, Product
+from customer_360.tables.staff import Branch, BranchScope, Employee
+
+__all__ = [
+    "METADATA",
+    "Account",
+    "Branch",
+    "BranchScope",
+    "Consent",
+    "Employee",
+    "Holding",
+    "ImportRun",
+    "Party",
+    "PartyIdentity",
+    "Product",
+    "Table",
+]
+
+METADATA = Table.metadata
+kit_tables(METADATA)

@@ -1,0 +1,26 @@
+"""What every table of the service is made of."""
+
+from typing import Any
+
+from sqlalchemy import Column, DateTime, ForeignKey, Text
+from sqlalchemy.orm import registry
+from sqlmodel import SQLModel
+
+
+class Table(SQLModel, registry=registry()):
+    """The base of this service's tables: its own registry and metadata."""
+
+
+def moment(nullable: bool = False) -> Any:
+    """A moment in UTC."""
+    return Column(DateTime(timezone=True), nullable=nullable)
+
+
+def text(nullable: bool = False) -> Any:
+    """A text."""
+    return Column(Text, nullable=nullable)
+
+
+def customer(primary_key: bool = False) -> Any:
+    """The party that a row belongs to."""
+    return Column(ForeignKey("party.customer_id"), primary_key=primary_key, nullable=False)

@@ -1,0 +1,50 @@
+"""The sections of the view: field of the answer → the SQL expression that makes it, from the party `p`."""
+
+_BRANCH = """
+CASE WHEN p.branch_id IS NOT NULL THEN json_build_object('branch_id', p.branch_id, 'name',
+    (SELECT b.name FROM branch b WHERE b.branch_id = p.branch_id)) END"""
+_MANAGER = """
+CASE WHEN p.manager_id IS NOT NULL THEN json_build_object('employee_id', p.manager_id, 'name',
+    (SELECT e.name FROM employee e WHERE e.employee_id = p.manager_id)) END"""
+_ACCOUNTS = """
+(SELECT coalesce(json_agg(json_build_object(
+    'account_id', a.account_id, 'source_id', a.source_id, 'kind', a.kind, 'currency', a.currency,
+    'branch_id', a.branch_id, 'opened_on', a.opened_on, 'closed_on', a.closed_on)
+    ORDER BY a.opened_on, a.source_id), '[]')
+FROM account a WHERE a.customer_id = p.customer_id)"""
+# `money` writes decimal strings.
+_HOLDINGS = """
+(SELECT coalesce(json_agg(json_build_object(
+    'holding_id', h.holding_id,
+    'product', json_build_object('product_id', h.product_id, 'name',
+        json_build_object('zh', d.name_zh, 'en', d.name_en), 'kind', d.kind, 'risk_level', d.risk_level),
+    'account_id', h.account_id, 'opened_on', h.opened_on, 'matures_on', h.matures_on,
+    'value', money(h.amount_minor, coalesce(c.currency, $5::text)))
+    ORDER BY h.opened_on, h.holding_id), '[]')
+FROM holding h JOIN product d USING (product_id) LEFT JOIN account c ON c.account_id = h.account_id
+WHERE h.customer_id = p.customer_id)"""
+_CONSENTS = """
+(SELECT coalesce(json_agg(json_build_object(
+    'purpose', n.purpose, 'granted', n.granted, 'evidence', n.evidence, 'since', n.since)
+    ORDER BY n.purpose), '[]')
+FROM consent n WHERE n.customer_id = p.customer_id)"""
+
+SECTIONS: dict[str, str] = {
+    "customer_id": "p.customer_id",
+    "source": "p.source",
+    "source_id": "p.source_id",
+    "version": "p.version",
+    "party_kind": "p.party_kind",
+    "name": "i.name",
+    "birth_date": "p.birth_date",
+    "gender": "p.gender",
+    "opened_on": "p.opened_on",
+    "risk_rating": "p.risk_rating",
+    "risk_rated_on": "p.risk_rated_on",
+    "personalisation": "p.personalisation",
+    "branch": _BRANCH,
+    "manager": _MANAGER,
+    "accounts": _ACCOUNTS,
+    "holdings": _HOLDINGS,
+    "consents": _CONSENTS,
+}
