@@ -257,6 +257,46 @@ async def test_an_ended_job_cannot_be_cancelled_and_a_strange_one_is_unknown(
     assert (await client.get(f"/v1/jobs/sample/{strange}")).json()["code"] == "unknown_job"
 
 
+async def test_a_cancelled_job_goes_on_from_its_cursor_when_resumed(
+    api: Callable[..., httpx.AsyncClient], service_runtime: Runtime
+) -> None:
+    job_id = await start(service_runtime, "count", "k", upto=6)
+    await service_runtime.database.pool.execute(
+        "UPDATE job SET state = 'cancelled', cursor = '{\"done\": 2}', attempts = 5 WHERE id = $1", job_id
+    )
+    client = api()
+    rival = await start(service_runtime, "count", "k", upto=0)
+    refused = await client.post(f"/v1/jobs/sample/{job_id}:resume", headers={"Idempotency-Key": "resume-too-early-1"})
+    assert (refused.status_code, refused.json()["code"]) == (409, "job_not_resumable")
+    await service_runtime.database.pool.execute("UPDATE job SET state = 'done' WHERE id = $1", rival)
+    answer = await client.post(f"/v1/jobs/sample/{job_id}:resume")
+    assert (answer.status_code, answer.json()["state"], answer.json()["finished_at"]) == (200, "queued", None)
+    async with starting(service_runtime):
+        job = await ended(service_runtime, job_id)
+    assert (job.state, job.result) == ("done", {"began_at": 2, "done": 6})
+    again = await client.post(f"/v1/jobs/sample/{job_id}:resume", headers={"Idempotency-Key": "resume-when-done-1"})
+    assert (again.status_code, again.json()["code"]) == (409, "job_not_resumable")
+    assert (await api("marketer").post(f"/v1/jobs/sample/{job_id}:resume")).status_code == 403
+    audit = await service_runtime.database.pool.fetch("SELECT what FROM audit WHERE entity = 'job'")
+    assert [row["what"] for row in audit] == ["job.resumed"]
+
+
+async def test_jobs_are_listed_the_newest_first_by_page_state_and_kind(
+    api: Callable[..., httpx.AsyncClient], service_runtime: Runtime
+) -> None:
+    ids = [str(await start(service_runtime, "count", upto=0)) for _ in range(3)]
+    await service_runtime.database.pool.execute("UPDATE job SET state = 'done' WHERE id = $1", UUID(ids[0]))
+    client = api()
+    first = (await client.get("/v1/jobs/sample", params={"limit": 2})).json()
+    assert [job["id"] for job in first["items"]] == ids[:0:-1]
+    rest = (await client.get("/v1/jobs/sample", params={"limit": 2, "cursor": first["next_cursor"]})).json()
+    assert ([job["id"] for job in rest["items"]], rest["next_cursor"]) == (ids[:1], None)
+    done = (await client.get("/v1/jobs/sample", params={"state": "done", "kind": "count"})).json()
+    assert [job["id"] for job in done["items"]] == ids[:1]
+    assert (await client.get("/v1/jobs/sample", params={"kind": "wait"})).json()["items"] == []
+    assert (await api("marketer").get("/v1/jobs/sample")).status_code == 403
+
+
 def test_a_child_reads_the_same_settings(
     importable: None, sample_settings: Callable[..., ServiceSettings], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -66,6 +66,16 @@ def test_every_operation_of_every_service_is_in_the_merged_document_and_routed()
     assert {(m.upper(), p, o["x-service"]) for m, p, o in operations(MERGED)} == wanted
 
 
+def test_every_service_shows_its_jobs_and_what_it_set_aside() -> None:
+    found = {(row["method"], row["path"]) for row in ROUTES}
+    for service in DOCUMENTS:
+        jobs, quarantine = f"/v1/jobs/{service}", f"/v1/quarantine/{service}"
+        assert {("GET", jobs), ("GET", f"{jobs}/{{job_id}}"), ("POST", f"{jobs}/{{job_id}}:cancel"),
+                ("POST", f"{jobs}/{{job_id}}:resume"), ("GET", quarantine), ("GET", f"{quarantine}/{{message_id}}"),
+                ("POST", f"{quarantine}/{{message_id}}:retry"),
+                ("POST", f"{quarantine}/{{message_id}}:discard")} <= found  # fmt: skip
+
+
 def test_the_merged_document_is_whole() -> None:
     assert MERGED["openapi"].startswith("3.1")
     for reference in references(MERGED):

@@ -23,6 +23,8 @@ ROLE_SCOPES: dict[str, frozenset[str]] = {
             "jobs:read",
             "jobs:write",
             "status:read",
+            "quarantine:read",
+            "quarantine:write",
             "ledger:write",
             "replays:write",
             "clock:write",

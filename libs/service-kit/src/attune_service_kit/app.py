@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, FastAPI, Request
 
-from attune_service_kit import errors, health, jobs, openapi
+from attune_service_kit import errors, health, jobs, openapi, quarantine
 from attune_service_kit.edge import Edge
 from attune_service_kit.lifecycle import make_runtime, running
 from attune_service_kit.runtime import Runtime, Service
@@ -56,6 +56,8 @@ def create_app(
     if routes:
         app.include_router(health.status_router(service.name))
         app.include_router(jobs.router(service.name))
+        if service.subscriptions:
+            app.include_router(quarantine.router(service))
         for router in service.routers:
             app.include_router(router)
     errors.register(app)

@@ -184,6 +184,7 @@ class Consumers:
         settings = runtime.settings
         owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         self._runtime = runtime
+        self._look = asyncio.Event()
         self.positions = Positions(runtime.worker_database, owner, lease_seconds or settings.lease_seconds)
         retries = settings.retry_seconds if retry_seconds is None else retry_seconds
         # No more transactions at once than the pool has connections to spare.
@@ -212,7 +213,7 @@ class Consumers:
         while True:
             held = {worker.consumer: worker for worker in self.workers if worker.held}
             try:
-                kept, others = await self.positions.renew(list(held))
+                kept, others, wanted = await self.positions.renew(list(held))
             except (*DATABASE_GONE, asyncpg.PostgresError):
                 log.warning("leases_not_renewed")
                 await asyncio.sleep(1)
@@ -229,7 +230,15 @@ class Consumers:
                 if spare > 0 and worker.held:
                     worker.hand_over = True
                     spare -= 1
-            await asyncio.sleep(self.positions.lease_seconds / 3)
+                worker.retry = worker.consumer in wanted
+            self._look.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self.positions.lease_seconds / 3):
+                    await self._look.wait()
+
+    def look(self) -> None:
+        """Look now, not at the next renewal, whether a quarantined message is to be tried again."""
+        self._look.set()
 
     async def pending(self) -> list[Pending]:
         """Return what each partition has yet to apply, asked of the broker right now."""

@@ -59,7 +59,7 @@ async def readyz(request: Request) -> Response:
 _COUNTS = """
 SELECT (SELECT count(*) FROM outbox WHERE published_at IS NULL) AS outbox_pending,
        (SELECT count(*) FROM job WHERE state IN ('queued', 'running')) AS jobs_active,
-       (SELECT count(*) FROM quarantine WHERE state = 'held') AS quarantined"""
+       (SELECT count(*) FROM quarantine WHERE state IN ('held', 'retrying', 'applying')) AS quarantined"""
 
 
 def status_router(name: str) -> APIRouter:

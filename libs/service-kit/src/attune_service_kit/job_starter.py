@@ -127,6 +127,7 @@ class JobStarter:
             job_id, failure = row["id"], self._failures.get(row["id"], Failure())
             if failure.times >= ATTEMPTS:
                 await connection.execute(_CRASHED, job_id, orjson.dumps(self._crash(failure)).decode())
+                del self._failures[job_id]  # a resumed job begins with a clean record
             elif not row["held"] and time.monotonic() >= failure.not_before and self._has_room(job_id, row["kind"]):
                 self._spawn(job_id, row["kind"])
 

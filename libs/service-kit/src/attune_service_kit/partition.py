@@ -13,6 +13,8 @@ import asyncpg
 import orjson
 import structlog
 
+from attune_contracts.envelope import nats_subject
+from attune_service_kit import quarantine as quarantined
 from attune_service_kit.consumer import Event, FatalEvent, Plan
 from attune_service_kit.failpoints import failpoint
 from attune_service_kit.messaging import PublishFailed
@@ -72,6 +74,7 @@ class PartitionWorker:
         self.consumer = f"{plan.stream}.p{number}"
         self.may_take = True
         self.hand_over = False
+        self.retry = False
         self._runtime = runtime
         self._positions = positions
         self._retry_seconds = retry_seconds
@@ -85,6 +88,7 @@ class PartitionWorker:
         self._starts = 0
         self._deadly: int | None = None
         self._marked: tuple[int, int] | None = None
+        self._in_hand: UUID | None = None
 
     @property
     def held(self) -> bool:
@@ -169,6 +173,8 @@ class PartitionWorker:
             if position.starts >= DEADLY_STARTS and position.inflight_from == position.inflight_to:
                 self._deadly = position.inflight_to
             log.warning("found_in_flight", consumer=self.consumer, seq=position.inflight_from, count=position.starts)
+        await quarantined.found_in_hand(self._runtime.worker_database.pool, self.consumer, self._in_hand)
+        self._in_hand = None
         if self.plan.on_assigned is not None:
             done = self.plan.on_assigned(self._runtime, self.number)
             if inspect.isawaitable(done):
@@ -190,6 +196,9 @@ class PartitionWorker:
             elif time.monotonic() - verified > _VERIFY_SECONDS:
                 verified = time.monotonic()
                 await reader.verify()
+            if self.retry:
+                self.retry = False
+                await self._retry_quarantined()
             if self.hand_over:
                 await self._give_away()
                 return
@@ -285,6 +294,37 @@ class PartitionWorker:
             failpoint("consumer.before_commit")
         failpoint("consumer.after_commit")
         self._last_seq = last
+
+    async def _retry_quarantined(self) -> None:
+        """Apply what an operator wants tried again, as if it came now; its successors have long been applied (X7)."""
+        pool = self._runtime.worker_database.pool
+        while (taken := await quarantined.take(pool, self.consumer)) is not None:
+            self._in_hand = taken.id
+            try:
+                async with self._turns.shared():
+                    await self._apply_again(taken)
+            except LeaseLost:
+                raise
+            except Exception as error:
+                await self._unless_outage(error)
+                log.warning("retry_failed", consumer=self.consumer, seq=taken.seq, exception=describe(error))
+                await quarantined.hold_again(pool, taken.id, "\n".join(describe(error, with_message=True)))
+            self._in_hand = None
+
+    async def _apply_again(self, taken: quarantined.Taken) -> None:
+        """Inbox, effects, events and the end of the quarantine in one transaction, if the partition is still ours."""
+        event = _event(Delivered(taken.seq, 0, nats_subject(taken.type, self.number), taken.payload, None), self.number)
+        if isinstance(event, str):
+            raise FatalEvent(event)
+        async with (
+            asyncio.timeout(self._handler_seconds),
+            self._runtime.worker_database.transaction() as tx,
+        ):
+            if await receive(tx.conn, self.consumer, [event.id], self._handler_seconds + 5):
+                await self.plan.handle(self._runtime, tx, [event])
+            await self._positions.confirm(tx.conn, self.consumer, self._last_seq)
+            if not await quarantined.applied(tx.conn, taken.id):
+                raise LeaseLost(self.consumer)
 
     async def _set_aside(self, message: Delivered, reason: str) -> None:
         """Quarantine a message and move past it, in one transaction."""

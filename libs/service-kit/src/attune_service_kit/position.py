@@ -34,7 +34,8 @@ WITH me AS (
 )
 SELECT (SELECT coalesce(array_agg(consumer), '{}') FROM kept) AS kept,
        (SELECT count(*) FROM position
-        WHERE consumer LIKE 'worker.%' AND consumer <> 'worker.' || $1 AND lease_until > now()) AS others"""
+        WHERE consumer LIKE 'worker.%' AND consumer <> 'worker.' || $1 AND lease_until > now()) AS others,
+       (SELECT coalesce(array_agg(DISTINCT consumer), '{}') FROM quarantine WHERE state = 'retrying') AS wanted"""
 _RELEASE = """
 UPDATE position SET lease_owner = NULL, lease_until = NULL, inflight_from = NULL, inflight_to = NULL, starts = 0
 WHERE consumer = $1 AND lease_owner = $2"""
@@ -48,6 +49,9 @@ WHERE consumer = $1 AND lease_owner = $2 RETURNING true"""
 _MARK = """
 UPDATE position SET inflight_from = $3, inflight_to = $4, starts = $5
 WHERE consumer = $1 AND lease_owner = $2 RETURNING true"""
+_CONFIRM = """
+UPDATE position SET last_seq = last_seq
+WHERE consumer = $1 AND lease_owner = $2 AND last_seq = $3 RETURNING true"""
 _MOVE = """
 UPDATE position SET last_seq = $4, inflight_from = NULL, inflight_to = NULL, starts = 0
 WHERE consumer = $1 AND lease_owner = $2 AND last_seq = $3 RETURNING true"""
@@ -117,11 +121,11 @@ class Positions:
             return None
         return Position(**row) if row is not None else None
 
-    async def renew(self, consumers: list[str]) -> tuple[set[str], int]:
-        """Renew what we hold; return what we still hold, and how many other workers live."""
+    async def renew(self, consumers: list[str]) -> tuple[set[str], int, set[str]]:
+        """Renew what we hold; return what we still hold, how many other workers live, and what has retries to do."""
         row = await self._on_connection(lambda c: c.fetchrow(_RENEW, self.owner, self.lease_seconds, consumers))
         assert row is not None  # noqa: S101 - a SELECT without FROM has one row
-        return set(row["kept"]), int(row["others"])
+        return set(row["kept"]), int(row["others"]), set(row["wanted"])
 
     async def release(self, consumer: str) -> None:
         """Give a partition back: nothing of it is in flight."""
@@ -156,6 +160,11 @@ class Positions:
     async def move(self, conn: asyncpg.Connection, consumer: str, expected: int, last_seq: int) -> None:
         """Move the position in the effect's transaction; raise LeaseLost, which rolls the effect back."""
         if not await conn.fetchval(_MOVE, consumer, self.owner, expected, last_seq):
+            raise LeaseLost(consumer)
+
+    async def confirm(self, conn: asyncpg.Connection, consumer: str, last_seq: int) -> None:
+        """In an effect's transaction that moves nothing: the partition is still ours, or raise LeaseLost."""
+        if not await conn.fetchval(_CONFIRM, consumer, self.owner, last_seq):
             raise LeaseLost(consumer)
 
 
