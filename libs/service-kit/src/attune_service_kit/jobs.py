@@ -195,8 +195,12 @@ def _job(row: asyncpg.Record | None) -> Job:
 def router(name: str) -> APIRouter:
     """The routes of a service's jobs: list them, look at one, cancel one, let one go on."""
     routes = APIRouter(tags=["jobs"])
-    path = f"/v1/jobs/{name}"
+    _add_reads(routes, name, f"/v1/jobs/{name}")
+    _add_writes(routes, name, f"/v1/jobs/{name}")
+    return routes
 
+
+def _add_reads(routes: APIRouter, name: str, path: str) -> None:
     @routes.get(
         path,
         operation_id=f"list_{name}_jobs",
@@ -230,6 +234,8 @@ def router(name: str) -> APIRouter:
         runtime: Runtime = request.app.state.runtime
         return _job(await runtime.database.pool.fetchrow(_VIEW, job_id))
 
+
+def _add_writes(routes: APIRouter, name: str, path: str) -> None:
     @routes.post(
         f"{path}/{{job_id}}:cancel",
         operation_id=f"cancel_{name}_job",
@@ -253,8 +259,6 @@ def router(name: str) -> APIRouter:
     async def resume(job_id: UUID, request: Request, write: Annotated[Write, Depends(idempotent)]) -> Response:
         """Go on from where the job had come to: what it has committed is not done again."""
         return await write(_audited(request, "job.resumed", job_id, "resume"))
-
-    return routes
 
 
 def _audited(

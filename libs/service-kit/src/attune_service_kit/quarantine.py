@@ -26,6 +26,8 @@ from attune_service_kit.paging import Cursor, InvalidCursor, Limit, Page, decode
 if TYPE_CHECKING:
     from attune_service_kit.runtime import Runtime, Service
 
+# The field names of every contract that a service consumes, by event type.
+Known = Mapping[str, frozenset[str]]
 State = Literal["held", "retrying", "applying", "applied", "discarded"]
 
 _COLUMNS = """
@@ -199,13 +201,12 @@ def shape_of(payload: bytes, known: frozenset[str]) -> Shape:
     return Shape(bytes=len(payload), readable=True, fields=told, unknown_fields=len(fields) - len(told))
 
 
-def _contract_fields(service: "Service") -> dict[str, frozenset[str]]:
-    """The field names of every contract that the service consumes, by event type."""
+def _contract_fields(service: "Service") -> Known:
     classes = [key for subscription in service.subscriptions for key in subscription.handlers]
     return {key.TYPE: frozenset(key.model_fields) for key in classes if not isinstance(key, str)}
 
 
-def _view(row: asyncpg.Record, known: Mapping[str, frozenset[str]]) -> Quarantined:
+def _view(row: asyncpg.Record, known: Known) -> Quarantined:
     values = dict(row)
     error, payload = values.pop("error"), values.pop("payload")
     return Quarantined(
@@ -221,10 +222,14 @@ def _view(row: asyncpg.Record, known: Mapping[str, frozenset[str]]) -> Quarantin
 
 def router(service: "Service") -> APIRouter:
     """The routes of what a service has set aside: list, look at one, try again, give up."""
-    name, known = service.name, _contract_fields(service)
     routes = APIRouter(tags=["quarantine"])
-    path = f"/v1/quarantine/{name}"
+    known = _contract_fields(service)
+    _add_reads(routes, service.name, f"/v1/quarantine/{service.name}", known)
+    _add_writes(routes, service.name, f"/v1/quarantine/{service.name}", known)
+    return routes
 
+
+def _add_reads(routes: APIRouter, name: str, path: str, known: Known) -> None:
     @routes.get(
         path,
         operation_id=f"list_{name}_quarantine",
@@ -264,6 +269,8 @@ def router(service: "Service") -> APIRouter:
         runtime: Runtime = request.app.state.runtime
         return _known(await runtime.database.pool.fetchrow(_ONE, message_id), known)
 
+
+def _add_writes(routes: APIRouter, name: str, path: str, known: Known) -> None:
     @routes.post(
         f"{path}/{{message_id}}:retry",
         operation_id=f"retry_{name}_quarantine",
@@ -305,11 +312,9 @@ def router(service: "Service") -> APIRouter:
 
         return await write(run)
 
-    return routes
-
 
 async def _settle(
-    tx: Transaction, message_id: UUID, state: Literal["retrying", "discarded"], known: Mapping[str, frozenset[str]]
+    tx: Transaction, message_id: UUID, state: Literal["retrying", "discarded"], known: Known
 ) -> Quarantined:
     """Take a held message further; refuse what is unknown or no longer held."""
     moved = await tx.conn.execute(_MOVE, message_id, state)
@@ -319,7 +324,7 @@ async def _settle(
     return shown
 
 
-def _known(row: asyncpg.Record | None, known: Mapping[str, frozenset[str]]) -> Quarantined:
+def _known(row: asyncpg.Record | None, known: Known) -> Quarantined:
     if row is None:
         raise UnknownMessage("nothing is set aside under this id", "没有该隔离消息")
     return _view(row, known)
