@@ -56,8 +56,7 @@ def create_app(
     if routes:
         app.include_router(health.status_router(service.name))
         app.include_router(jobs.router(service.name))
-        if service.subscriptions:
-            app.include_router(quarantine.router(service))
+        app.include_router(quarantine.router(service))
         for router in service.routers:
             app.include_router(router)
     errors.register(app)
