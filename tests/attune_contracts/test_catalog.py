@@ -21,7 +21,14 @@ IDENTITY = re.compile(
     r"(^|_)(name|phone|mobile|telephone|email|document|passport|id_no|id_card|address|addr|wechat)(_|$)"
 )
 # Branches and products have names, and two flags say only that a phone or an address is known (M-97).
-NO_PERSON = {"branches.name", "products.name_zh", "products.name_en", "parties.has_phone", "parties.has_address"}
+NO_PERSON = {
+    "branches.name",
+    "regions.name",
+    "products.name_zh",
+    "products.name_en",
+    "parties.has_phone",
+    "parties.has_address",
+}
 
 
 def all_events() -> Iterator[type[Data]]:

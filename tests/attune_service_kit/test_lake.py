@@ -23,7 +23,7 @@ def lake(tmp_path: Path) -> Lake:
 
 
 def branches(*names: str) -> pa.Table:
-    rows = [{"branch_id": name, "parent_id": None, "name": f"Branch {name}"} for name in names]
+    rows = [{"branch_id": name, "parent_id": None, "name": f"Branch {name}", "region_id": None} for name in names]
     return pa.Table.from_pylist(rows, schema=arrow_schema(BRANCHES))
 
 
@@ -81,7 +81,7 @@ def test_two_partitions_are_read_as_one(lake: Lake) -> None:
     [
         (branches("1").drop_columns(["name"]), "branches lacks name"),
         (branches("1").append_column("extra", pa.array([1])), "no column extra"),
-        (branches("1").select(["name", "branch_id", "parent_id"]), "another order"),
+        (branches("1").select(["name", "branch_id", "parent_id", "region_id"]), "another order"),
         (branches("1").set_column(2, "name", pa.array([7])), r"branches\.name is int64"),
         (branches("1").set_column(2, "name", pa.array([None], pa.string())), r"branches\.name is NULL in 1 rows"),
     ],
@@ -169,8 +169,8 @@ def test_a_query_is_published_with_the_datasets_types(lake: Lake) -> None:
     ("sql", "message"),
     [
         ("SELECT 'a' AS branch_id, 'n' AS name", "lacks parent_id"),
-        ("SELECT 'a' AS branch_id, NULL AS parent_id, 'n' AS name, 1 AS phone", "no column phone"),
-        ("SELECT NULL AS branch_id, NULL AS parent_id, 'n' AS name", r"branches\.branch_id is NULL"),
+        ("SELECT 'a' AS branch_id, NULL AS parent_id, 'n' AS name, NULL AS region_id, 1 AS phone", "no column phone"),
+        ("SELECT NULL AS branch_id, NULL AS parent_id, 'n' AS name, NULL AS region_id", r"branches\.branch_id is NULL"),
     ],
 )
 def test_a_bad_query_is_refused_by_column(lake: Lake, sql: str, message: str) -> None:

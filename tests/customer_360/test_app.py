@@ -2,12 +2,15 @@
 
 import subprocess
 import sys
+from typing import get_args
 
 import pytest
 from pydantic import ValidationError
 
+from attune_contracts.datasets import DATASETS, IMPORT_ORDER
 from attune_service_kit.errors import Invalid
 from customer_360 import imports, loads
+from customer_360.api.imports import OwnDataset
 from customer_360.settings import Customer360Settings
 
 
@@ -43,7 +46,9 @@ def test_the_base_currency_is_a_code() -> None:
 
 
 def test_every_dataset_of_the_service_has_its_way_into_a_table() -> None:
-    assert loads.OWN_DATASETS == ("branches", "employees", "products", "parties", "accounts", "holdings", "consents")
+    owned = {name for name in IMPORT_ORDER if DATASETS[name].owner == "customer_360"}
+    assert set(loads.OWN_DATASETS) == owned
+    assert set(get_args(OwnDataset)) == owned
     assert not {"name", "phone", "document", "address"} & set(loads.LOADS["parties"].dataset.names)
     for name in loads.OWN_DATASETS:
         assert not any(secret in loads.snapshot(name).split(" FROM ")[0] for secret in ("i.name", "document", "e.name"))

@@ -171,7 +171,7 @@ async def test_the_lake_gets_everything_but_identities_and_one_event_says_so(ban
     event = orjson.loads(payload)
     assert (event["type"], event["data"]["import_id"]) == ("customer_360.import.completed.v1", result["import_id"])
     pointers = {p["dataset"]: Pointer.model_validate(p) for p in event["data"]["pointers"]}
-    assert {name: p.rows for name, p in pointers.items()} == {n: c[1] for n, c in EXPECTED.items()}
+    assert {name: p.rows for name, p in pointers.items() if p.rows} == {n: c[1] for n, c in EXPECTED.items()}
     files = bank.service.runtime.lake.read_pointer(pointers["parties"])
     (party,) = parquet.read_table(files[0], filters=[("source_id", "=", "P1")]).to_pylist()
     assert (party["customer_id"], party["has_phone"], party["has_address"]) == (str(bank.customer("P1")), True, True)

@@ -134,9 +134,14 @@ def test_berka_is_read_whole(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> 
     mapping = load_mapping(ROOT / "mappings" / "berka.yaml")
     found = {name: prepare(mapping, REAL / "berka", name, con, tmp_path / "rejects") for name in mapping.datasets}
     assert {name: (p.read, p.rejected) for name, p in found.items()} == {
+        "regions": (77, 0),
         "branches": (77, 0),
-        "parties": (4500, 0),
+        "parties": (5369, 0),
         "accounts": (4500, 0),
+        "account_parties": (5369, 0),
+        "loans": (682, 0),
+        "cards": (892, 0),
+        "standing_orders": (6471, 0),
         "transactions": (46997, 0),
     }
     unknown = "SELECT count(*) FROM accepted_transactions ANTI JOIN accepted_accounts USING (account_id)"

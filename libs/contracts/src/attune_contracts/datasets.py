@@ -123,6 +123,26 @@ BRANCHES = Dataset(
         _c("branch_id", "VARCHAR", "C1", "the bank's branch code"),
         _c("parent_id", "VARCHAR", "C1", "the branch above, NULL for head office", True),
         _c("name", "VARCHAR", "C1", "the branch's name"),
+        _c("region_id", "VARCHAR", "C1", "the region it lies in", True),
+    ),
+)
+REGIONS = Dataset(
+    "regions",
+    "customer_360",
+    "all",
+    ("region_id",),
+    (
+        _c("region_id", "VARCHAR", "C1", "the bank's region code"),
+        _c("name", "VARCHAR", "C1", "the region's name"),
+        _c("part_of", "VARCHAR", "C1", "name of the larger region", True),
+        _c("inhabitants", "INTEGER", "C1", "how many people live there", True),
+        _c("urban_percent", "DOUBLE", "C1", "share of them in towns", True),
+        _c("average_salary_minor", "BIGINT", "C1", "a month, in the bank's base currency", True),
+        _c("unemployment_percent", "DOUBLE", "C1", "latest year known", True),
+        _c("unemployment_percent_before", "DOUBLE", "C1", "the year before it", True),
+        _c("entrepreneurs_per_1000", "INTEGER", "C1", "of 1,000 inhabitants", True),
+        _c("crimes", "INTEGER", "C1", "committed in the latest year known", True),
+        _c("crimes_before", "INTEGER", "C1", "in the year before it", True),
     ),
 )
 EMPLOYEES = Dataset(
@@ -148,6 +168,65 @@ CONSENTS = Dataset(
         _c("granted", "BOOLEAN", "C1", "true = yes; no row = unknown = no (X21)"),
         _c("evidence", "VARCHAR", "C1", "the notice or agreement behind it"),
         _c("since", "DATE", "C1", "when it was given or refused"),
+    ),
+)
+ACCOUNT_PARTIES = Dataset(
+    "account_parties",
+    "customer_360",
+    "all",
+    ("account_id", "customer_id"),
+    (
+        _c("account_id", "VARCHAR", "C1", "the account"),
+        _c("customer_id", "VARCHAR", "C1", "a person or organisation who may act on it"),
+        _c("role", "VARCHAR", "C1", "owner, joint_owner, authorised"),
+    ),
+)
+LOANS = Dataset(
+    "loans",
+    "customer_360",
+    "all",
+    ("loan_id",),
+    (
+        _c("loan_id", "VARCHAR", "C1", "the bank's own id of the loan"),
+        _c("customer_id", "VARCHAR", "C1", "the borrower"),
+        _c("account_id", "VARCHAR", "C1", "the account it is repaid from", True),
+        _c("granted_on", "DATE", "C1", "day of granting"),
+        _c("matures_on", "DATE", "C1", "day of the last instalment", True),
+        _c("amount_minor", "BIGINT", "C2", "amount granted"),
+        _c("months", "INTEGER", "C1", "duration in months", True),
+        _c("payment_minor", "BIGINT", "C2", "instalment a month", True),
+        _c("status", "VARCHAR", "C2", "running, in_arrears, repaid, defaulted"),
+    ),
+)
+CARDS = Dataset(
+    "cards",
+    "customer_360",
+    "all",
+    ("card_id",),
+    (
+        _c("card_id", "VARCHAR", "C1", "the bank's own id of the card, never its number"),
+        _c("customer_id", "VARCHAR", "C1", "the holder"),
+        _c("account_id", "VARCHAR", "C1", "the account it draws on", True),
+        _c("kind", "VARCHAR", "C1", "the bank's grade, e.g. classic, gold"),
+        _c("issued_on", "DATE", "C1", "day of issue", True),
+        _c("expires_on", "DATE", "C1", "last day of validity", True),
+    ),
+)
+STANDING_ORDERS = Dataset(
+    "standing_orders",
+    "customer_360",
+    "all",
+    ("standing_order_id",),
+    (
+        _c("standing_order_id", "VARCHAR", "C1", "the bank's own id of the order"),
+        _c("account_id", "VARCHAR", "C1", "the account it is paid from"),
+        _c("amount_minor", "BIGINT", "C2", "each time"),
+        _c("kind", "VARCHAR", "C2", "what it pays, e.g. household, insurance, loan_payment", True),
+        _c("partner_bank", "VARCHAR", "C2", "the receiving bank's code", True),
+        _c("partner_account", "VARCHAR", "C2", "the receiving account", True),
+        _c("frequency", "VARCHAR", "C1", "how often, e.g. monthly", True),
+        _c("started_on", "DATE", "C1", "first day", True),
+        _c("ended_on", "DATE", "C1", "last day", True),
     ),
 )
 TRANSACTIONS = Dataset(
@@ -220,8 +299,13 @@ DATASETS: dict[str, Dataset] = {
         ACCOUNTS,
         HOLDINGS,
         PRODUCTS,
+        REGIONS,
         BRANCHES,
         EMPLOYEES,
+        ACCOUNT_PARTIES,
+        LOANS,
+        CARDS,
+        STANDING_ORDERS,
         CONSENTS,
         TRANSACTIONS,
         FEATURES,
@@ -230,7 +314,21 @@ DATASETS: dict[str, Dataset] = {
 }
 
 # Who writes which dataset: the import sends each to its owner (X3), in this order.
-IMPORT_ORDER = ("branches", "employees", "products", "parties", "accounts", "holdings", "consents", "transactions")
+IMPORT_ORDER = (
+    "regions",
+    "branches",
+    "employees",
+    "products",
+    "parties",
+    "accounts",
+    "account_parties",
+    "holdings",
+    "loans",
+    "cards",
+    "standing_orders",
+    "consents",
+    "transactions",
+)
 
 # Columns that a bank's extract carries for the import and that never reach the lake: they stay in customer-360.
 IDENTITY_COLUMNS: dict[str, tuple[str, ...]] = {

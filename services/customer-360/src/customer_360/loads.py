@@ -4,21 +4,33 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from attune_contracts.datasets import (
+    ACCOUNT_PARTIES,
     ACCOUNTS,
     BRANCHES,
+    CARDS,
     CONSENTS,
     EMPLOYEES,
     HOLDINGS,
     IDENTITY_COLUMNS,
     IMPORT_ORDER,
+    LOANS,
     PARTIES,
     PRODUCTS,
+    REGIONS,
+    STANDING_ORDERS,
     Dataset,
 )
 
 STAGE = "incoming"
 
-_POSTGRES = {"VARCHAR": "text", "DATE": "date", "BOOLEAN": "boolean", "BIGINT": "bigint", "INTEGER": "integer"}
+_POSTGRES = {
+    "VARCHAR": "text",
+    "DATE": "date",
+    "BOOLEAN": "boolean",
+    "BIGINT": "bigint",
+    "INTEGER": "integer",
+    "DOUBLE": "double precision",
+}
 _UUIDS = frozenset({"customer_id", "account_id"})
 
 # Columns that only the lake has: they follow from the identity columns.
@@ -81,10 +93,12 @@ def _upsert(table: str, key: Sequence[str], columns: Sequence[str], select: str)
 
 
 _CUSTOMER = Reference("customer_id", "party", "customer_id", "no such customer")
+_ACCOUNT = Reference("account_id", "account", "account_id", "no such account")
 
 LOADS: dict[str, Load] = {
     load.dataset.name: load
     for load in (
+        Load(REGIONS, "region"),
         Load(BRANCHES, "branch"),
         Load(EMPLOYEES, "employee"),
         Load(PRODUCTS, "product"),
@@ -96,9 +110,13 @@ LOADS: dict[str, Load] = {
             (
                 _CUSTOMER,
                 Reference("product_id", "product", "product_id", "no such product"),
-                Reference("account_id", "account", "account_id", "no such account"),
+                _ACCOUNT,
             ),
         ),
+        Load(ACCOUNT_PARTIES, "account_party", (_CUSTOMER, _ACCOUNT)),
+        Load(LOANS, "loan", (_CUSTOMER, _ACCOUNT)),
+        Load(CARDS, "card", (_CUSTOMER, _ACCOUNT)),
+        Load(STANDING_ORDERS, "standing_order", (_ACCOUNT,)),
         Load(CONSENTS, "consent", (_CUSTOMER,)),
     )
 }

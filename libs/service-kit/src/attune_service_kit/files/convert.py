@@ -112,14 +112,18 @@ class Converter:
             number = _number(source, column, 4)
             direction = f"CASE WHEN {column}[1] = '-' THEN 'debit' ELSE 'credit' END"
             return self._read(f"CASE WHEN {number} THEN {direction} END", source, column, "is not an amount")
-        readers = {
+        reader = self._readers().get(target.type)
+        return reader(source, column) if reader else column
+
+    def _readers(self) -> dict[str, Callable[[Source, str], str]]:
+        return {
             "DATE": self._date,
             "TIMESTAMPTZ": self._moment,
             "BIGINT": self._amount,
             "INTEGER": self._integer,
+            "DOUBLE": self._decimal,
             "BOOLEAN": self._boolean,
         }
-        return readers[target.type](source, column) if target.type in readers else column
 
     def _read(self, sql: str, source: Source, column: str, reason: str) -> str:
         """A parsed value; a text that gives none is a fault."""
@@ -133,8 +137,7 @@ class Converter:
             return str(literal).lower()
         if target.type == "VARCHAR":
             return quote(str(literal))
-        reader = {"DATE": self._date, "TIMESTAMPTZ": self._moment, "BIGINT": self._amount, "INTEGER": self._integer}
-        return reader[target.type](source, quote(str(literal)))
+        return self._readers()[target.type](source, quote(str(literal)))
 
     def _coded(self, target: Target, source: Source, column: str) -> str:
         codes = source.codes or {}
@@ -195,12 +198,7 @@ class Converter:
     def _amount(self, source: Source, column: str) -> str:
         places = 2 if source.places is None else source.places
         matched = _number(source, column, places)
-        text = column
-        if source.thousands:
-            text = f"replace({text}, {quote(source.thousands)}, '')"
-        if source.decimal == ",":
-            text = f"replace({text}, ',', '.')"
-        sql = f"TRY_CAST(CASE WHEN {matched} THEN {text} END AS DECIMAL(18, {places}))"
+        sql = f"TRY_CAST(CASE WHEN {matched} THEN {_plain(source, column)} END AS DECIMAL(18, {places}))"
         value = self._read(sql, source, column, f"is not an amount with at most {places} decimal places")
         if source.sign == "absolute":
             value = f"abs({value})"
@@ -209,6 +207,10 @@ class Converter:
     def _integer(self, source: Source, column: str) -> str:
         sql = f"TRY_CAST(CASE WHEN regexp_full_match({column}, '[0-9]{{1,9}}') THEN {column} END AS INTEGER)"
         return self._read(sql, source, column, "is not a whole number")
+
+    def _decimal(self, source: Source, column: str) -> str:
+        sql = f"TRY_CAST(CASE WHEN {_number(source, column, 9)} THEN {_plain(source, column)} END AS DOUBLE)"
+        return self._read(sql, source, column, "is not a number")
 
     def _boolean(self, source: Source, column: str) -> str:
         if source.present:
@@ -244,6 +246,12 @@ def _number(source: Source, column: str, places: int) -> str:
         whole = f"([0-9]{{1,3}}({mark}[0-9]{{3}}){{1,5}}|{whole})"
     fraction = f"(\\{source.decimal}[0-9]{{0,{places}}}0*)?"
     return f"regexp_full_match({column}, {quote(f'[+-]?{whole}{fraction}')})"
+
+
+def _plain(source: Source, column: str) -> str:
+    """The number's text as DuckDB reads it: a decimal point, and no marks between thousands."""
+    text = f"replace({column}, {quote(source.thousands)}, '')" if source.thousands else column
+    return f"replace({text}, ',', '.')" if source.decimal == "," else text
 
 
 def _literal(value: str | bool | None) -> str:

@@ -17,17 +17,24 @@ ALLOWED: dict[tuple[str, str], tuple[str, ...]] = {
     ("products", "kind"): ("demand_deposit", "time_deposit", "wealth", "fund", "insurance", "loan", "card"),
     ("products", "risk_level"): ("R1", "R2", "R3", "R4", "R5"),
     ("employees", "role"): ("teller", "relationship_manager", "call_centre", "branch_manager"),
+    ("account_parties", "role"): ("owner", "joint_owner", "authorised"),
+    ("loans", "status"): ("running", "in_arrears", "repaid", "defaulted"),
     ("consents", "purpose"): ("personalised_decision", "marketing_contact", "survey", "third_party"),
     ("transactions", "direction"): tuple(direction.value for direction in Direction),
     ("transactions", "flags"): tuple(flag.value for flag in Flag),
 }
 
+_CODE = ("[a-z][a-z0-9_]{0,39}", "lower-case letters, digits and _")
+_CURRENCY = ("[A-Z]{3}", "an ISO 4217 code")
 # Open lists: any code of the right form.
 PATTERNS: dict[tuple[str, str], tuple[str, str]] = {
-    ("transactions", "kind"): ("[a-z][a-z0-9_]{0,39}", "lower-case letters, digits and _"),
-    ("transactions", "channel"): ("[a-z][a-z0-9_]{0,39}", "lower-case letters, digits and _"),
-    ("transactions", "currency"): ("[A-Z]{3}", "an ISO 4217 code"),
-    ("accounts", "currency"): ("[A-Z]{3}", "an ISO 4217 code"),
+    ("transactions", "kind"): _CODE,
+    ("transactions", "channel"): _CODE,
+    ("transactions", "currency"): _CURRENCY,
+    ("accounts", "currency"): _CURRENCY,
+    ("cards", "kind"): _CODE,
+    ("standing_orders", "kind"): _CODE,
+    ("standing_orders", "frequency"): _CODE,
 }
 
 # What stands where the mapping names no source, as SQL; every other column that may be NULL is NULL.
@@ -46,7 +53,14 @@ OWN_ID = {"parties": ("customer_id", "party"), "accounts": ("account_id", "accou
 # Mapped to the bank's id of another row; Attune's id is computed from it.
 REFERENCES = {"customer_id": "party", "account_id": "account"}
 
-NOT_NEGATIVE = {("transactions", "amount_minor"), ("holdings", "amount_minor"), ("employees", "daily_capacity")}
+NOT_NEGATIVE = {
+    ("transactions", "amount_minor"),
+    ("holdings", "amount_minor"),
+    ("loans", "amount_minor"),
+    ("loans", "payment_minor"),
+    ("standing_orders", "amount_minor"),
+    ("regions", "average_salary_minor"),
+}
 
 
 @dataclass(frozen=True)
@@ -98,6 +112,8 @@ def options(target: Target) -> set[str]:
         "DATE": {"format", "century", "women_month_plus"},
         "TIMESTAMPTZ": {"format", "century", "zone"},
         "BIGINT": {"places", "decimal", "thousands", "sign"},
+        "INTEGER": {"thousands"},
+        "DOUBLE": {"decimal", "thousands"},
     }
     by_column = {
         ("parties", "gender"): {"women_month_plus", "format"},

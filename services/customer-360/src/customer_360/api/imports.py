@@ -17,7 +17,20 @@ from customer_360 import imports
 
 router = APIRouter(tags=["imports"])
 
-OwnDataset = Literal["branches", "employees", "products", "parties", "accounts", "holdings", "consents"]
+OwnDataset = Literal[
+    "regions",
+    "branches",
+    "employees",
+    "products",
+    "parties",
+    "accounts",
+    "account_parties",
+    "holdings",
+    "loans",
+    "cards",
+    "standing_orders",
+    "consents",
+]
 
 
 class ImportRequest(BaseModel):
@@ -28,7 +41,7 @@ class ImportRequest(BaseModel):
     import_id: UUID = Field(description="Chosen by the client; one import may span customer-360 and eventing")
     mapping: dict[str, Any] = Field(description="The mapping file's content")
     folder: str = Field(min_length=1, max_length=1000, description="A folder that the service can read")
-    datasets: list[OwnDataset] = Field(min_length=1, max_length=7)
+    datasets: list[OwnDataset] = Field(min_length=1, max_length=20)
 
 
 @router.post(

@@ -6,20 +6,27 @@ from customer_360.tables.consents import Consent
 from customer_360.tables.imports import ImportRun
 from customer_360.tables.parties import Party, PartyIdentity
 from customer_360.tables.products import Account, Holding, Product
+from customer_360.tables.regions import Region
 from customer_360.tables.staff import Branch, BranchScope, Employee
+from customer_360.tables.terms import AccountParty, Card, Loan, StandingOrder
 
 __all__ = [
     "METADATA",
     "Account",
+    "AccountParty",
     "Branch",
     "BranchScope",
+    "Card",
     "Consent",
     "Employee",
     "Holding",
     "ImportRun",
+    "Loan",
     "Party",
     "PartyIdentity",
     "Product",
+    "Region",
+    "StandingOrder",
     "Table",
 ]
 

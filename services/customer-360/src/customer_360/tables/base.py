@@ -24,3 +24,8 @@ def text(nullable: bool = False) -> Any:
 def customer(primary_key: bool = False) -> Any:
     """The party that a row belongs to."""
     return Column(ForeignKey("party.customer_id"), primary_key=primary_key, nullable=False)
+
+
+def account(primary_key: bool = False) -> Any:
+    """The account that a row belongs to."""
+    return Column(ForeignKey("account.account_id"), primary_key=primary_key, nullable=False)

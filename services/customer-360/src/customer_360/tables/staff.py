@@ -14,6 +14,7 @@ class Branch(Table, table=True):
     branch_id: str = Field(sa_column=Column(Text, primary_key=True))
     parent_id: str | None = Field(default=None, sa_column=text(nullable=True))
     name: str = Field(sa_column=text())
+    region_id: str | None = Field(default=None, sa_column=text(nullable=True))
 
 
 class BranchScope(Table, table=True):
