@@ -7,10 +7,11 @@ from typing import Any
 import orjson
 import pytest
 
-from campaign.catalogue import compile_catalogue, snapshot
+from campaign.catalogue import snapshot
 from campaign.contact_policy import Cap, ContactPolicy, PastContact
 from campaign.decide import decide
 from campaign.decision_facts import DecisionFacts, LiveOpportunity, PartyFacts, ProfileFacts, StoredScore
+from campaign.offer_index import compile_catalogue
 from campaign.seed import offers, scripts
 
 CATALOGUE = compile_catalogue(1, snapshot(offers(), scripts())[0])

@@ -1,8 +1,8 @@
-"""The offer catalogue: typed conditions and scripts, read once per version and compiled for deciding. Pure."""
+"""Offers, scripts and their typed conditions. Pure; `offer_index` compiles a whole catalogue for deciding."""
 
 import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
 
@@ -57,6 +57,7 @@ class Offer(BaseModel):
         default_factory=dict, description="Weight while an opportunity of a trigger lives"
     )
     conditions: Conditions = Conditions()
+    enabled: bool = Field(default=True, description="A switched-off offer is kept, but proposed to nobody")
     name: Names
 
 
@@ -69,6 +70,7 @@ class Script(BaseModel):
     version: int = Field(ge=1)
     offer: str
     channel: str
+    enabled: bool = True
     zh: str
     en: str
 
@@ -83,20 +85,6 @@ class Customer:
     profiled: bool
 
 
-@dataclass(frozen=True)
-class Catalogue:
-    """All offers and scripts of one version, ready for deciding."""
-
-    version: int
-    marketing: tuple[Offer, ...]
-    service: tuple[Offer, ...]
-    scripts: dict[tuple[str, str], Script] = field(repr=False)
-
-    def script(self, offer: str, channel: str) -> Script | None:
-        """The offer's script for the channel, else the counter's."""
-        return self.scripts.get((offer, channel)) or self.scripts.get((offer, "counter"))
-
-
 def snapshot(offers: Iterable[Offer], scripts: Iterable[Script]) -> tuple[bytes, str]:
     """The catalogue's content as canonical JSON, and its SHA-256: a decision's version points at it for ever."""
     content = {
@@ -107,34 +95,52 @@ def snapshot(offers: Iterable[Offer], scripts: Iterable[Script]) -> tuple[bytes,
     return body, hashlib.sha256(body).hexdigest()
 
 
-def compile_catalogue(version: int, content: bytes) -> Catalogue:
-    """Read a snapshot: done once per version and process."""
+def read_snapshot(content: bytes) -> tuple[list[Offer], list[Script]]:
+    """The offers and scripts of a snapshot, those that are switched off too."""
     raw: dict[str, list[dict[str, Any]]] = orjson.loads(content)
-    offers = [Offer.model_validate(o) for o in raw["offers"]]
-    scripts = [Script.model_validate(s) for s in raw["scripts"]]
-    return Catalogue(
-        version=version,
-        marketing=tuple(o for o in offers if o.kind == "marketing"),
-        service=tuple(o for o in offers if o.kind == "service"),
-        scripts={(s.offer, s.channel): s for s in scripts},
-    )
+    return [Offer.model_validate(o) for o in raw["offers"]], [Script.model_validate(s) for s in raw["scripts"]]
+
+
+# The conditions, one function each: asked here of one customer, by `offer_index` of all offers at once.
+
+
+def wrong_age(conditions: Conditions, age: int | None) -> bool:
+    """Whether the customer is outside the offer's ages; an unknown age is outside any."""
+    if conditions.age_min is not None and (age is None or age < conditions.age_min):
+        return True
+    return conditions.age_max is not None and (age is None or age > conditions.age_max)
+
+
+def held_already(conditions: Conditions, held: Collection[str]) -> str | None:
+    """The first product or kind that excludes the offer because the customer holds it."""
+    return next((product for product in conditions.product_not_held if product in held), None)
+
+
+def balance_short(conditions: Conditions, balance_minor: int | None) -> bool:
+    """Whether the balance is below the offer's minimum; an unknown balance is below any."""
+    minimum = conditions.minimum_balance_minor
+    return minimum is not None and (balance_minor is None or balance_minor < minimum)
 
 
 def ineligible(offer: Offer, customer: Customer) -> Text | None:
     """Why the customer is not eligible; None if they are. Balances are asked of profiled customers only (R-02)."""
-    c = offer.conditions
-    too_young = c.age_min is not None and (customer.age is None or customer.age < c.age_min)
-    too_old = c.age_max is not None and (customer.age is None or customer.age > c.age_max)
-    if too_young or too_old:
-        return texts.age_outside(c.age_min, c.age_max)
-    for product in c.product_not_held:
-        if product in customer.held:
-            return texts.held_already(product)
-    if customer.profiled and c.minimum_balance_minor is not None:
-        balance = customer.balance_minor
-        if balance is None or balance < c.minimum_balance_minor:
-            return texts.balance_below(decimal_text(c.minimum_balance_minor, offer.currency), offer.currency)
+    if wrong_age(offer.conditions, customer.age):
+        return age_text(offer)
+    if (product := held_already(offer.conditions, customer.held)) is not None:
+        return texts.held_already(product)
+    if customer.profiled and balance_short(offer.conditions, customer.balance_minor):
+        return balance_text(offer)
     return None
+
+
+def age_text(offer: Offer) -> Text:
+    """For whom the offer is, by age."""
+    return texts.age_outside(offer.conditions.age_min, offer.conditions.age_max)
+
+
+def balance_text(offer: Offer) -> Text:
+    """Which balance the offer asks for."""
+    return texts.balance_below(decimal_text(offer.conditions.minimum_balance_minor or 0, offer.currency), offer.currency)
 
 
 def age_on(birth_date: date | None, day: date) -> int | None:

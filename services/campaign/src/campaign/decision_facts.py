@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import orjson
 
 from campaign.contact_policy import ContactPolicy, PastContact
+
+
+RULES = 1
+"""The version of the rules in `judgement` and `decide`: raised whenever the same inputs are answered differently."""
 
 
 @dataclass(frozen=True)
@@ -70,11 +74,22 @@ class DecisionFacts:
     scores: tuple[tuple[str, StoredScore], ...] = ()
     opportunities: tuple[LiveOpportunity, ...] = ()
     contacts: tuple[PastContact, ...] = ()
+    held_out_by: str | None = None
+    """The campaign whose control group the customer is in, or `universal`: for auditors only."""
+    score_source: Literal["stored", "fresh"] = "stored"
+    audience: Literal["staff", "customer"] = "staff"
+    """Who reads the answer: customers see nothing internal."""
+    rules: int = RULES
 
-    def to_json(self) -> bytes:
-        """The inputs as they are stored."""
+    @property
+    def for_customer(self) -> bool:
+        """Whether the customer themselves read the answer."""
+        return self.audience == "customer"
+
+    def to_json(self, policy: bytes | None = None) -> bytes:
+        """The inputs as they are stored; `policy` is the policy's JSON where the caller has it already."""
         fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        fields["policy"] = self.policy.model_dump(mode="json")
+        fields["policy"] = orjson.Fragment(policy or policy_json(self.policy))
         return orjson.dumps(fields, option=orjson.OPT_UTC_Z)
 
     @classmethod
@@ -93,6 +108,11 @@ class DecisionFacts:
         )
         raw["contacts"] = tuple(PastContact(**c | {"at": datetime.fromisoformat(c["at"])}) for c in raw["contacts"])
         return cls(**raw)
+
+
+def policy_json(policy: ContactPolicy) -> bytes:
+    """The contact policy as inputs carry it."""
+    return orjson.dumps(policy.model_dump(mode="json"))
 
 
 def _day(text: str | None) -> date | None:

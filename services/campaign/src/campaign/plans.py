@@ -12,8 +12,9 @@ import orjson
 from attune_measure.arms import Arm, Salt, arm_number, assign, salt_on
 from attune_service_kit.database import Database
 from attune_service_kit.runtime import Runtime
-from campaign.catalogue import Catalogue, compile_catalogue
 from campaign.contact_policy import ContactPolicy
+from campaign.decision_facts import policy_json
+from campaign.offer_index import Catalogue, compile_catalogue
 from campaign.settings import CampaignSettings
 from campaign.sql import Conn, one
 
@@ -35,6 +36,7 @@ class Plans:
     versions: Versions
     catalogue: Catalogue
     policy: ContactPolicy
+    policy_json: bytes
     universal_share_bp: int
     salts: dict[str, tuple[Salt, ...]]
 
@@ -83,12 +85,14 @@ async def _load(conn: Conn, versions: Versions) -> Plans:
     for row in await conn.fetch("SELECT name, value, valid_from, valid_to FROM salt ORDER BY name, valid_from"):
         salt = Salt(row["value"], row["valid_from"], row["valid_to"])
         salts[row["name"]] = (*salts.get(row["name"], ()), salt)
-    policy = "SELECT content::text FROM policy WHERE kind = $1 AND version = $2"
+    query = "SELECT content::text FROM policy WHERE kind = $1 AND version = $2"
+    policy = ContactPolicy.model_validate_json(await conn.fetchval(query, "contact", contact))
     return Plans(
         versions=versions,
         catalogue=await catalogue_of(conn, catalogue),
-        policy=ContactPolicy.model_validate_json(await conn.fetchval(policy, "contact", contact)),
-        universal_share_bp=orjson.loads(await conn.fetchval(policy, "holdout", holdout))["universal_share_bp"],
+        policy=policy,
+        policy_json=policy_json(policy),
+        universal_share_bp=orjson.loads(await conn.fetchval(query, "holdout", holdout))["universal_share_bp"],
         salts=salts,
     )
 

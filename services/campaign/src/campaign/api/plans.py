@@ -12,8 +12,9 @@ from attune_service_kit.idempotency import Write, idempotent
 from campaign import plans, policies
 from campaign.api.models import BothLanguages, Money, OfferView, PolicyChange, PolicyView, ScriptView
 from campaign.campaigns import StaleVersion
-from campaign.catalogue import Catalogue, Offer
+from campaign.catalogue import Offer
 from campaign.money import decimal_text
+from campaign.offer_index import Catalogue
 
 router = APIRouter(tags=["plans"])
 

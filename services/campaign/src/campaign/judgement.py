@@ -1,0 +1,163 @@
+"""Which offers suit one customer now, and in which order: pure, and the one place that `decide` and explanations ask.
+
+The funnel (X12): eligibility → suitability → consent → contact policy → arbitration (propensity × context × value ×
+lever) → arm. Every step refuses a set of offers; an offer is withheld by the first step that refuses it.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from heapq import nsmallest
+from typing import Literal, NamedTuple
+
+from campaign import catalogue as conditions
+from campaign import texts
+from campaign.catalogue import Customer, Offer, age_on
+from campaign.contact_policy import direction, look
+from campaign.decision_facts import DecisionFacts, LiveOpportunity, StoredScore
+from campaign.offer_index import Catalogue, Offers, base_priority, members, priority
+from campaign.suitability import RiskRating, unsuitable
+from campaign.texts import Text
+
+Rule = Literal["eligibility", "suitability", "consent", "contact_policy"]
+Step = Literal["age", "held", "balance", "suitability", "consent", "contact_policy"]
+
+
+class Refusal(NamedTuple):
+    """Why an offer is withheld: the rule as answers name it, the step that found it, and the words."""
+
+    rule: Rule
+    step: Step
+    text: Text
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An offer that has passed every rule, with its place in the arbitration."""
+
+    position: int
+    offer: Offer
+    priority: float
+    propensity: float
+    model: str | None
+    """Whose score the propensity is; None = the offer's base rate."""
+    weight: float
+    opportunity: LiveOpportunity | None
+    """What raised the weight above 1."""
+
+
+class Judgement:
+    """One customer's facts held against one catalogue."""
+
+    def __init__(self, facts: DecisionFacts, catalogue: Catalogue) -> None:
+        self.facts, self.catalogue = facts, catalogue
+        party = facts.party
+        self.rating = RiskRating(party.risk_rating, party.risk_rated_on) if party else RiskRating(None, None)
+        self.customer = _customer(facts)
+        index = catalogue.index
+        # Of somebody unknown nothing can be asked: the list says what the bank offers, within suitability.
+        known = party is not None
+        self.wrong_age: Offers = index.wrong_age(self.customer) if known else 0
+        self.held: Offers = index.held_already(self.customer) if known else 0
+        self.balance_short: Offers = index.balance_short(self.customer) if known else 0
+        self.unsuitable: list[tuple[Offers, Text]] = [
+            (offers, text)
+            for level, offers in index.by_risk
+            if (text := unsuitable(level, None, self.rating, facts.today)) is not None
+        ]
+        self.blocked = blocked(facts)
+        refused = self.wrong_age | self.held | self.balance_short
+        for offers, _ in self.unsuitable:
+            refused |= offers
+        self.refused: Offers = index.everything if self.blocked else refused
+
+    def refusal(self, position: int) -> Refusal | None:
+        """Why the offer at this position is withheld; None if it is not."""
+        offer, bit = self.catalogue.marketing[position], 1 << position
+        if not self.refused & bit:
+            return None
+        if self.wrong_age & bit:
+            return Refusal("eligibility", "age", conditions.age_text(offer))
+        if self.held & bit:
+            return Refusal("eligibility", "held", texts.held_already(self.holding(offer)))
+        if self.balance_short & bit:
+            return Refusal("eligibility", "balance", conditions.balance_text(offer))
+        for offers, text in self.unsuitable:
+            if offers & bit:
+                return Refusal("suitability", "suitability", text)
+        assert self.blocked is not None  # noqa: S101 - nothing else refuses
+        rule, text = self.blocked
+        return Refusal(rule, rule, text)
+
+    def holding(self, offer: Offer) -> str:
+        """The product that excludes the offer; empty if none does."""
+        return conditions.held_already(offer.conditions, self.customer.held) or ""
+
+    def ranked(self, limit: int | None = None) -> list[Candidate]:
+        """The offers that passed, the best first; whether they are shown is the arm's matter."""
+        passed = self.catalogue.index.everything & ~self.refused
+        if not self.facts.personalised:
+            order = [i for i in self.catalogue.rank.generic if passed >> i & 1]
+            return [self._generic(i) for i in order[:limit]]
+        weights, scores, lists = self._weights, self._scores, self.catalogue.rank.models_of
+        offers, found = self.catalogue.marketing, []
+        for i in members(passed):
+            offer, score = offers[i], scores[lists[i]]
+            propensity = score[1].score if score else offer.base_propensity
+            weight = weights[i][0] if i in weights else 1.0
+            found.append((-priority(offer, propensity, weight), offer.code, i))
+        best = sorted(found) if limit is None else nsmallest(limit, found)
+        return [self._candidate(i, -negative) for negative, _, i in best]
+
+    def _candidate(self, i: int, rank: float) -> Candidate:
+        offer, score = self.catalogue.marketing[i], self._scores[self.catalogue.rank.models_of[i]]
+        weight, opportunity = self._weights.get(i, (1.0, None))
+        if score is None:
+            return Candidate(i, offer, rank, offer.base_propensity, None, weight, opportunity)
+        return Candidate(i, offer, rank, score[1].score, score[0], weight, opportunity)
+
+    def _generic(self, i: int) -> Candidate:
+        offer = self.catalogue.marketing[i]
+        return Candidate(i, offer, base_priority(offer), offer.base_propensity, None, 1.0, None)
+
+    @cached_property
+    def _scores(self) -> list[tuple[str, StoredScore] | None]:
+        """For each list of models, the first one that has scored the customer."""
+        scores = dict(self.facts.scores)
+        return [
+            next(((m, scores[m]) for m in models if m in scores), None) for models in self.catalogue.rank.model_lists
+        ]
+
+    @cached_property
+    def _weights(self) -> dict[int, tuple[float, LiveOpportunity]]:
+        """The highest weight above 1 that a live opportunity lends to an offer."""
+        weights: dict[int, tuple[float, LiveOpportunity]] = {}
+        for live in self.facts.opportunities:
+            for i, weight in self.catalogue.rank.weights.get(live.trigger, ()):
+                if i not in weights or weight > weights[i][0]:
+                    weights[i] = (weight, live)
+        return weights
+
+
+def _customer(facts: DecisionFacts) -> Customer:
+    party, profile = facts.party, facts.profile
+    balance = None
+    if profile is not None:
+        # A deposit since the snapshot is not yet in its balance.
+        fresh = sum(o.amount_minor or 0 for o in facts.opportunities if o.business_date > profile.as_of)
+        balance = profile.balance_minor + fresh
+    return Customer(
+        age=age_on(party.birth_date, facts.today) if party else None,
+        held=frozenset(party.held) if party else frozenset(),
+        balance_minor=balance,
+        profiled=facts.personalised,
+    )
+
+
+def blocked(facts: DecisionFacts) -> tuple[Literal["consent", "contact_policy"], Text] | None:
+    """Why the customer may not be approached at all on this channel. Inbound, they have come themselves (X21)."""
+    if direction(facts.channel) == "inbound":
+        return None
+    if facts.marketing_consent is not True:
+        return "consent", texts.NO_CONSENT
+    reason = look(facts.policy, facts.contacts, facts.channel, facts.as_of, facts.zone)
+    return None if reason is None else ("contact_policy", texts.POLICY[reason])

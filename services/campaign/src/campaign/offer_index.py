@@ -1,0 +1,226 @@
+"""A whole catalogue as one function: every condition that offers share is asked once a decision (X17). Pure.
+
+A set of offers is an integer with one bit an offer. Ages, held products, balances and risk levels each lead to the set
+that they refuse, so that a decision over 500 offers costs a few look-ups, not 500 conditions. The sets are made from the
+conditions' own functions in `catalogue`, which therefore stay the only place where a condition is written.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import orjson
+
+from campaign.catalogue import (
+    Conditions,
+    Customer,
+    Offer,
+    Script,
+    age_text,
+    balance_short,
+    balance_text,
+    read_snapshot,
+    wrong_age,
+)
+from campaign.money import decimal_text
+from campaign.suitability import DEPOSITS
+from campaign.texts import Text
+
+Offers = int
+"""A set of offers: bit i stands for the i-th marketing offer."""
+
+
+@dataclass(frozen=True)
+class Steps:
+    """What a number refuses: the sets change at `bounds` only, so `sets` is one longer."""
+
+    bounds: tuple[int, ...]
+    sets: tuple[Offers, ...]
+    unknown: Offers
+
+    def at(self, value: int | None) -> Offers:
+        """The offers that this value refuses."""
+        return self.unknown if value is None else self.sets[bisect_right(self.bounds, value)]
+
+
+@dataclass(frozen=True)
+class OfferIndex:
+    """Which marketing offers a fact refuses."""
+
+    everything: Offers
+    by_age: Steps
+    by_balance: Steps
+    by_product: Mapping[str, Offers]
+    by_risk: tuple[tuple[str, Offers], ...]
+    """Offers that need a risk rating, by their level."""
+
+    def wrong_age(self, customer: Customer) -> Offers:
+        """Offers for another age."""
+        return self.by_age.at(customer.age)
+
+    def held_already(self, customer: Customer) -> Offers:
+        """Offers that something the customer holds excludes."""
+        refused = 0
+        for product in customer.held:
+            refused |= self.by_product.get(product, 0)
+        return refused
+
+    def balance_short(self, customer: Customer) -> Offers:
+        """Offers that ask for a higher balance; asked of profiled customers only (R-02)."""
+        return self.by_balance.at(customer.balance_minor) if customer.profiled else 0
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """All offers and scripts of one version, ready for deciding."""
+
+    version: int
+    marketing: tuple[Offer, ...]
+    service: tuple[Offer, ...]
+    scripts: Mapping[tuple[str, str], Script] = field(repr=False)
+    index: OfferIndex = field(repr=False)
+    rank: "RankIndex" = field(repr=False)
+    rendered: "Rendered" = field(repr=False)
+
+    def script(self, offer: str, channel: str) -> Script | None:
+        """The offer's script for the channel, else the counter's."""
+        return self.scripts.get((offer, channel)) or self.scripts.get((offer, "counter"))
+
+    def position(self, code: str) -> int | None:
+        """Where the marketing offer of this code stands."""
+        return next((i for i, offer in enumerate(self.marketing) if offer.code == code), None)
+
+
+@dataclass(frozen=True)
+class RankIndex:
+    """What arbitration multiplies, by position; model lists and context weights that offers share stand once."""
+
+    model_lists: tuple[tuple[str, ...], ...]
+    models_of: tuple[int, ...]
+    """The position of the offer's list in `model_lists`."""
+    weights: Mapping[str, tuple[tuple[int, float], ...]]
+    """By trigger: the offers that it raises above 1, with their weight."""
+    generic: tuple[int, ...]
+    """The order in which offers go to whoever is not profiled."""
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """Parts of answers as JSON bytes, by position: the same in every answer of this version."""
+
+    names: tuple[bytes, ...]
+    values: tuple[bytes, ...]
+    heads: tuple[bytes, ...]
+    """`{"offer":…,"rule":` of an offer that is withheld."""
+    by_age: tuple[bytes, ...]
+    by_balance: tuple[bytes, ...]
+    scripts: Mapping[tuple[str, str], bytes]
+
+
+def members(offers: Offers) -> Iterator[int]:
+    """The positions in a set, ascending."""
+    while offers:
+        lowest = offers & -offers
+        yield lowest.bit_length() - 1
+        offers ^= lowest
+
+
+def compile_catalogue(version: int, content: bytes) -> Catalogue:
+    """Read a snapshot: done once per version and process."""
+    offers, scripts = read_snapshot(content)
+    marketing = tuple(o for o in offers if o.kind == "marketing" and o.enabled)
+    return Catalogue(
+        version=version,
+        marketing=marketing,
+        service=tuple(o for o in offers if o.kind == "service" and o.enabled),
+        scripts={(s.offer, s.channel): s for s in scripts if s.enabled},
+        index=_index(marketing),
+        rank=_rank(marketing),
+        rendered=_rendered(marketing, scripts),
+    )
+
+
+def base_priority(offer: Offer) -> float:
+    """The arbitration of an offer without anything personal."""
+    return priority(offer, offer.base_propensity, 1.0)
+
+
+def priority(offer: Offer, propensity: float, weight: float) -> float:
+    """Arbitration: propensity × context × value × lever (X31)."""
+    return propensity * weight * (offer.expected_margin_minor or 0) * offer.lever
+
+
+def _index(marketing: Sequence[Offer]) -> OfferIndex:
+    conditions = [o.conditions for o in marketing]
+    ages = {c.age_min for c in conditions} | {c.age_max + 1 for c in conditions if c.age_max is not None}
+    minima = {c.minimum_balance_minor for c in conditions}
+    by_product: dict[str, Offers] = {}
+    for i, condition in enumerate(conditions):
+        for product in condition.product_not_held:
+            by_product[product] = by_product.get(product, 0) | 1 << i
+    levels = sorted({o.risk_level for o in marketing if o.risk_level is not None})
+    return OfferIndex(
+        everything=_set(True for _ in marketing),
+        by_age=_steps(ages, wrong_age, conditions),
+        by_balance=_steps(minima, balance_short, conditions),
+        by_product=by_product,
+        by_risk=tuple(
+            (level, _set(o.risk_level == level and o.product_kind not in DEPOSITS for o in marketing))
+            for level in levels
+        ),
+    )
+
+
+def _steps(
+    bounds: Collection[int | None], refuses: Callable[[Conditions, int | None], bool], conditions: Sequence[Conditions]
+) -> Steps:
+    steps = sorted(bound for bound in bounds if bound is not None)
+    # Just below each bound, then at the last: between two bounds nothing changes.
+    samples = [bound - 1 for bound in steps] + [steps[-1] if steps else 0]
+    return Steps(
+        bounds=tuple(steps),
+        sets=tuple(_set(refuses(c, sample) for c in conditions) for sample in samples),
+        unknown=_set(refuses(c, None) for c in conditions),
+    )
+
+
+def _set(contained: Iterable[bool]) -> Offers:
+    return sum(1 << i for i, holds in enumerate(contained) if holds)
+
+
+def _rank(marketing: Sequence[Offer]) -> RankIndex:
+    lists = sorted({o.models for o in marketing})
+    triggers = sorted({trigger for o in marketing for trigger in o.context})
+    order = sorted(range(len(marketing)), key=lambda i: (-base_priority(marketing[i]), marketing[i].code))
+    return RankIndex(
+        model_lists=tuple(lists),
+        models_of=tuple(lists.index(o.models) for o in marketing),
+        weights={t: tuple((i, w) for i, o in enumerate(marketing) if (w := o.context.get(t, 0)) > 1) for t in triggers},
+        generic=tuple(order),
+    )
+
+
+def _rendered(marketing: Sequence[Offer], scripts: Sequence[Script]) -> Rendered:
+    return Rendered(
+        names=tuple(orjson.dumps(o.name.model_dump()) for o in marketing),
+        values=tuple(_value(o) for o in marketing),
+        heads=tuple(orjson.dumps({"offer": o.code})[:-1] + b',"rule":' for o in marketing),
+        by_age=tuple(_withheld(o, age_text(o)) for o in marketing),
+        by_balance=tuple(_withheld(o, balance_text(o)) for o in marketing),
+        scripts={
+            (s.offer, s.channel): orjson.dumps({"id": s.id, "version": s.version, "text": {"zh": s.zh, "en": s.en}})
+            for s in scripts
+            if s.enabled
+        },
+    )
+
+
+def _value(offer: Offer) -> bytes:
+    margin = offer.expected_margin_minor
+    if margin is None:
+        return b"null"
+    return orjson.dumps({"amount": decimal_text(margin, offer.currency), "currency": offer.currency})
+
+
+def _withheld(offer: Offer, text: Text) -> bytes:
+    return orjson.dumps({"offer": offer.code, "rule": "eligibility", "text": text})
