@@ -73,9 +73,13 @@ def _chance(seed: int) -> str:
 def _fill(customers: int) -> list[str]:
     """Return the statements that fill campaign's projections; nine in ten have agreed to personal offers."""
     people = f"FROM (SELECT i, md5('b1:' || i)::uuid AS id FROM generate_series(0, {customers - 1}) i) p"
-    held = ", ".join(f"CASE WHEN {_chance(10 + k)} < 0.3 THEN 'P' || lpad((i * 7 + {k} * 13) % 50 || '', 3, '0') END" for k in range(3))
+    held = ", ".join(
+        f"CASE WHEN {_chance(10 + k)} < 0.3 THEN 'P' || lpad((i * 7 + {k} * 13) % 50 || '', 3, '0') END"
+        for k in range(3)
+    )
     scores = "\n UNION ALL ".join(
-        f"SELECT id, '{model}', 7, round(({_chance(20 + k)} ^ 3 / 2)::numeric, 6)::float8, TIMESTAMPTZ '2026-03-01' {people}"
+        f"SELECT id, '{model}', 7, round(({_chance(20 + k)} ^ 3 / 2)::numeric, 6)::float8,"
+        f" TIMESTAMPTZ '2026-03-01' {people}"
         for k, model in enumerate(MODELS)
     )
     return [

@@ -140,7 +140,9 @@ def age_text(offer: Offer) -> Text:
 
 def balance_text(offer: Offer) -> Text:
     """Which balance the offer asks for."""
-    return texts.balance_below(decimal_text(offer.conditions.minimum_balance_minor or 0, offer.currency), offer.currency)
+    return texts.balance_below(
+        decimal_text(offer.conditions.minimum_balance_minor or 0, offer.currency), offer.currency
+    )
 
 
 def age_on(birth_date: date | None, day: date) -> int | None:

@@ -8,7 +8,6 @@ import orjson
 
 from campaign.contact_policy import ContactPolicy, PastContact
 
-
 RULES = 1
 """The version of the rules in `judgement` and `decide`: raised whenever the same inputs are answered differently."""
 

@@ -41,9 +41,8 @@ SELECT w.*, f.as_of AS profile_as_of, f.demand_balance_minor, f.value_quadrant,
     CASE WHEN w.personalised THEN (
         SELECT json_agg(json_build_array(o.id, o.trigger, o.business_date, o.amount_minor) ORDER BY o.id)
         FROM opportunity o WHERE o.customer_id = $1 AND o.state IN ('open', 'escalated')) END AS opportunities,
-    EXISTS (
-        SELECT FROM opportunity o WHERE o.customer_id = $1 AND o.arm = 'control' AND o.assigned
-        AND o.withdrawn_at IS NULL AND o.window_ends_on >= $5) AS held_out,
+    (SELECT min(o.campaign) FROM opportunity o WHERE o.customer_id = $1 AND o.arm = 'control' AND o.assigned
+        AND o.withdrawn_at IS NULL AND o.window_ends_on >= $5) AS control_of,
     CASE WHEN w.held IS NOT NULL THEN (
         SELECT json_agg(json_build_array(k.channel, k.at, k.direction = 'outbound') ORDER BY k.at, k.id)
         FROM contact k WHERE k.customer_id = $1 AND k.at > $6 AND contact_counts(k.state, k.hold_until)
@@ -53,7 +52,9 @@ SELECT w.*, f.as_of AS profile_as_of, f.demand_balance_minor, f.value_quadrant,
     (SELECT max(version) FROM policy WHERE kind = 'holdout') AS holdout_version
 FROM (SELECT) one
 LEFT JOIN who w ON true
-LEFT JOIN proj_features f ON f.customer_id = $1 AND w.personalised"""  # noqa: S608 - a condition of ours
+LEFT JOIN LATERAL (
+    SELECT as_of, demand_balance_minor, value_quadrant FROM proj_features WHERE customer_id = $1 AND w.personalised
+) f ON true"""  # noqa: S608 - a condition of ours
 
 
 async def next_best_actions(runtime: Runtime, caller: Caller, customer_id: UUID, channel: str, limit: int) -> bytes:
@@ -99,6 +100,8 @@ def _facts(
 ) -> DecisionFacts:
     known = row["held"] is not None
     personalised = bool(row["personalised"])
+    # Whether known to this caller or not: a held-out customer is offered nothing anywhere (X11).
+    held_out_by = plans.UNIVERSAL if plan.held_out_everywhere(customer_id, today) else row["control_of"]
     return DecisionFacts(
         decision_id=str(decision_id),
         customer_id=str(customer_id),
@@ -115,8 +118,7 @@ def _facts(
         else None,
         personalised=personalised,
         marketing_consent=row["marketing_consent"],
-        # Whether known to this caller or not: a held-out customer is offered nothing anywhere (X11).
-        held_out=row["held_out"] or plan.held_out_everywhere(customer_id, today),
+        held_out=held_out_by is not None,
         profile=ProfileFacts(row["profile_as_of"], row["demand_balance_minor"], row["value_quadrant"])
         if row["profile_as_of"] is not None
         else None,
@@ -126,6 +128,7 @@ def _facts(
             for id_, trigger, day, amount in _json(row["opportunities"])
         ),
         contacts=tuple(PastContact(c, datetime.fromisoformat(at), out) for c, at, out in _json(row["contacts"])),
+        held_out_by=held_out_by,
     )
 
 

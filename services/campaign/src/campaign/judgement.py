@@ -64,8 +64,11 @@ class Judgement:
             for level, offers in index.by_risk
             if (text := unsuitable(level, None, self.rating, facts.today)) is not None
         ]
+        self.not_agreed: Offers = 0
+        for kind, offers in index.by_kind:
+            self.not_agreed |= 0 if agreed(facts, kind) else offers
         self.blocked = blocked(facts)
-        refused = self.wrong_age | self.held | self.balance_short
+        refused = self.wrong_age | self.held | self.balance_short | self.not_agreed
         for offers, _ in self.unsuitable:
             refused |= offers
         self.refused: Offers = index.everything if self.blocked else refused
@@ -84,9 +87,10 @@ class Judgement:
         for offers, text in self.unsuitable:
             if offers & bit:
                 return Refusal("suitability", "suitability", text)
+        if self.not_agreed & bit:
+            return Refusal("consent", "consent", texts.NO_CONSENT)
         assert self.blocked is not None  # noqa: S101 - nothing else refuses
-        rule, text = self.blocked
-        return Refusal(rule, rule, text)
+        return Refusal("contact_policy", "contact_policy", texts.POLICY[self.blocked])
 
     def holding(self, offer: Offer) -> str:
         """The product that excludes the offer; empty if none does."""
@@ -153,11 +157,13 @@ def _customer(facts: DecisionFacts) -> Customer:
     )
 
 
-def blocked(facts: DecisionFacts) -> tuple[Literal["consent", "contact_policy"], Text] | None:
-    """Why the customer may not be approached at all on this channel. Inbound, they have come themselves (X21)."""
+def agreed(facts: DecisionFacts, product_kind: str | None) -> bool:  # noqa: ARG001 - consent knows no kinds yet
+    """Whether the bank may propose products of this kind here. Who comes by themselves may be told of all (X21)."""
+    return direction(facts.channel) == "inbound" or facts.marketing_consent is True
+
+
+def blocked(facts: DecisionFacts) -> str | None:
+    """Why the contact policy forbids any approach on this channel now; inbound it never does."""
     if direction(facts.channel) == "inbound":
         return None
-    if facts.marketing_consent is not True:
-        return "consent", texts.NO_CONSENT
-    reason = look(facts.policy, facts.contacts, facts.channel, facts.as_of, facts.zone)
-    return None if reason is None else ("contact_policy", texts.POLICY[reason])
+    return look(facts.policy, facts.contacts, facts.channel, facts.as_of, facts.zone)

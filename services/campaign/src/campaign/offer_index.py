@@ -1,8 +1,8 @@
 """A whole catalogue as one function: every condition that offers share is asked once a decision (X17). Pure.
 
 A set of offers is an integer with one bit an offer. Ages, held products, balances and risk levels each lead to the set
-that they refuse, so that a decision over 500 offers costs a few look-ups, not 500 conditions. The sets are made from the
-conditions' own functions in `catalogue`, which therefore stay the only place where a condition is written.
+that they refuse, so that a decision over 500 offers costs a few look-ups, not 500 conditions. The sets are made from
+the conditions' own functions in `catalogue`, which stay the only place where a condition is written.
 """
 
 from bisect import bisect_right
@@ -53,6 +53,8 @@ class OfferIndex:
     by_product: Mapping[str, Offers]
     by_risk: tuple[tuple[str, Offers], ...]
     """Offers that need a risk rating, by their level."""
+    by_kind: tuple[tuple[str | None, Offers], ...]
+    """All offers, by their product's kind."""
 
     def wrong_age(self, customer: Customer) -> Offers:
         """Offers for another age."""
@@ -159,6 +161,7 @@ def _index(marketing: Sequence[Offer]) -> OfferIndex:
         for product in condition.product_not_held:
             by_product[product] = by_product.get(product, 0) | 1 << i
     levels = sorted({o.risk_level for o in marketing if o.risk_level is not None})
+    kinds = sorted({o.product_kind for o in marketing}, key=str)
     return OfferIndex(
         everything=_set(True for _ in marketing),
         by_age=_steps(ages, wrong_age, conditions),
@@ -168,6 +171,7 @@ def _index(marketing: Sequence[Offer]) -> OfferIndex:
             (level, _set(o.risk_level == level and o.product_kind not in DEPOSITS for o in marketing))
             for level in levels
         ),
+        by_kind=tuple((kind, _set(o.product_kind == kind for o in marketing)) for kind in kinds),
     )
 
 
