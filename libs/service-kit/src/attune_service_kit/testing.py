@@ -26,18 +26,22 @@ from attune_service_kit import migrations
 from attune_service_kit.auth import DevelopmentIssuer
 from attune_service_kit.embedded import EmbeddedNats, EmbeddedPostgres
 from attune_service_kit.embedded.nats import LEDGER_USER, PROVISION_USER, inbox_prefix
+from attune_service_kit.event_recorder import RECORDER, _recording, events_as_documented, hold_outbox
 from attune_service_kit.messaging import Broker, Message
 from attune_service_kit.runtime import Runtime, Service
 from attune_service_kit.settings import ServiceSettings
 from attune_service_kit.streams import STREAMS, provision, stream_of
 from attune_service_kit.telemetry import configure_logging
 
-# The platform's services, and two names for the services that tests define themselves.
+# Fixtures that hold in every test: pytest finds them by their names here.
+__all__ = ["_recording", "events_as_documented"]
+
 T = TypeVar("T")
 
 # Free memory from which on the servers' files lie in it: a disk shared with others makes every test wait.
 _ROOM = 4 << 30
 
+# The platform's services, and two names for the services that tests define themselves.
 SERVICES = ("customer_360", "eventing", "insight", "scoring", "campaign", "sample", "sample_reader")
 
 
@@ -176,7 +180,7 @@ async def make_database(
     postgres_server: EmbeddedPostgres, templates: dict[tuple[str, str], str]
 ) -> AsyncIterator[Callable[[Service], Awaitable[str]]]:
     """Make a freshly migrated database of a service and return its name; dropped at the end of the test."""
-    made: list[str] = []
+    made: dict[str, str] = {}
 
     async def make(service: Service) -> str:
         key = (service.name, str(migrations.folder(service)))
@@ -187,10 +191,14 @@ async def make_database(
             templates[key] = template
         name = f"{service.name}_{next(_numbers)}"
         await _create_database(postgres_server, service.name, name, templates[key])
-        made.append(name)
+        made[name] = service.name
         return name
 
     yield make
+    for name, service in made.items():
+        inside = await postgres_server.connect(name)
+        await hold_outbox(RECORDER, inside, service)
+        await inside.close()
     connection = await postgres_server.connect()
     for name in made:
         await connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
