@@ -12,7 +12,7 @@ NOT_NEEDED := aws-cdk-lib aws-cdk-asset-awscli-v1 aws-cdk-asset-node-proxy-agent
 OURS := attune-contracts attune-measure attune-service-kit customer-360 eventing insight scoring campaign gateway attune-cli
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up fmt lint typecheck test test-full faults contracts openapi bench lock clean
+.PHONY: help setup demo up fmt lint typecheck test test-full faults contracts openapi breaking bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -42,6 +42,7 @@ lint: $(VENV)/.ready-dev ## style, imports between parts, house rules
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/lint-imports
+	@$(BIN)/python scripts/breaking.py
 
 typecheck: $(VENV)/.ready-dev ## strict types over every package
 	@$(BIN)/mypy
@@ -60,6 +61,9 @@ contracts: setup ## write the JSON Schemas of the events and datasets anew
 
 openapi: setup ## write every service's openapi.json anew
 	@$(BIN)/python scripts/openapi.py
+
+breaking: setup ## what this branch breaks for those who rely on events, datasets and the API
+	@$(BIN)/python scripts/breaking.py
 
 bench: setup ## the quick form of the benchmarks (ARGS="B3 --full" for one at full size)
 	@$(ATTUNE) bench $(ARGS)

@@ -14,6 +14,10 @@ import attune_contracts
 from attune_contracts.catalog import CATALOGUE, SERVICES
 from attune_contracts.datasets import DATASETS, IDENTITY_COLUMNS, IMPORT_ORDER
 from attune_contracts.envelope import CustomerData, Data
+from attune_contracts.schemas import event_schema
+from attune_service_kit.consumer import plans
+from attune_service_kit.lifecycle import make_runtime
+from attune_service_kit.service import documentation_settings
 from attune_service_kit.streams import stream_of
 
 # Words of identity data (X19, architecture 6): what says who somebody is stays in customer-360.
@@ -92,15 +96,25 @@ def test_amounts_and_scores_are_level_c2() -> None:
 
 
 def test_the_consumers_are_the_services_that_listen() -> None:
+    """Both ways, as the kit delivers it: no handler without its entry, no listed consumer without its handler."""
     listening: dict[str, set[str]] = {type_: set() for type_ in CATALOGUE}
     for name in SERVICES:
         service = importlib.import_module(f"{name}.app").SERVICE
-        for subscription in service.subscriptions:
-            for handled in subscription.handlers:
-                listening[handled if isinstance(handled, str) else handled.TYPE].add(name)
-    # The kit itself listens to the clock in every service.
-    listening["eventing.clock.advanced.v1"] = set(SERVICES)
+        told = documentation_settings(service).model_copy(update={"clock": "events"})
+        for plan in plans(make_runtime(service, told, "app")):
+            for handled in plan.types:
+                assert handled in CATALOGUE, f"{name} listens to {handled}, which nobody says"
+                assert CATALOGUE[handled].stream == plan.stream, f"{name} looks for {handled} on {plan.stream}"
+                listening[handled].add(name)
     assert listening == {type_: set(entry.consumers) for type_, entry in CATALOGUE.items()}
+
+
+@pytest.mark.parametrize("type_", CATALOGUE)
+def test_the_contract_says_who_answers_for_an_event(type_: str) -> None:
+    about = event_schema(CATALOGUE[type_])["x-attune"]
+    assert set(about) == {"producer", "owner", "consumers", "stream", "retention_days", "level", "partition"}
+    assert about["owner"] in SERVICES
+    assert about["owner"] == about["producer"] or about["producer"] == "ledger"
 
 
 def test_no_event_carries_identity_data() -> None:

@@ -37,6 +37,11 @@ class Entry:
         return self.type.split(".", 1)[0]
 
     @property
+    def owner(self) -> str:
+        """Whose service answers for the contract; for the bank's core it is eventing, which takes the postings in."""
+        return self.producer if self.producer in SERVICES else "eventing"
+
+    @property
     def retention_days(self) -> int:
         """How long the stream keeps it: the database is the truth, the stream a delivery log."""
         return RETENTION_DAYS[self.stream]

@@ -20,6 +20,7 @@ def event_schema(entry: Entry) -> dict[str, Any]:
     """The schema of an event's `data`, with the catalogue's line about it."""
     about = {
         "producer": entry.producer,
+        "owner": entry.owner,
         "consumers": list(entry.consumers),
         "stream": entry.stream,
         "retention_days": entry.retention_days,

@@ -146,12 +146,12 @@ def _cause(group: list[Event]) -> Iterator[None]:
 
 
 def plans(runtime: "Runtime") -> list[Plan]:
-    """Return what this service reads: its subscriptions, and business time wherever it has any."""
+    """Return what this service reads: its subscriptions, and business time where that comes by events."""
     subscriptions = list(runtime.service.subscriptions)
     if len({s.stream for s in subscriptions}) != len(subscriptions):
         raise ValueError(f"{runtime.service.name} subscribes to a stream twice")
     told = runtime.clock.kind == "events"
-    if told and subscriptions and not any(s.stream == "EVT" for s in subscriptions):
+    if told and not any(s.stream == "EVT" for s in subscriptions):
         subscriptions.append(Subscription("EVT", {}))
     return [
         Plan(s.stream, s.by_type(), s.batch, s.batch_handler, s.on_assigned, told and s.stream == "EVT")
