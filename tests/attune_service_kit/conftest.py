@@ -124,7 +124,7 @@ def issuer(tmp_path: Path) -> DevelopmentIssuer:
 
 @pytest.fixture
 def sample_settings(
-    postgres_server: EmbeddedPostgres, tmp_path: Path, issuer: DevelopmentIssuer
+    postgres_server: EmbeddedPostgres, tmp_path: Path, issuer: DevelopmentIssuer, kek_file: Path
 ) -> Callable[..., SampleSettings]:
     """Make settings of the sample service; keyword arguments override."""
 
@@ -140,6 +140,7 @@ def sample_settings(
             "token_issuer": issuer.issuer,
             "token_jwks": str(issuer.jwks_path),
             "cursor_key": "u3Jq0Zx81LrTnVb5Wm7yKc2EoPf9SgHd",
+            "kek_file": kek_file,
             "trace_file": tmp_path / "spans.jsonl",
             "sample_ratio": 1.0,
         }
@@ -159,6 +160,12 @@ async def client(
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://sample", headers=headers) as made:
             yield made
+
+
+@pytest.fixture(scope="session")
+def delivery_script() -> Path:
+    """The sample service that is run as a process."""
+    return Path(__file__).parent / "delivery_sample.py"
 
 
 @pytest.fixture(scope="session")

@@ -61,6 +61,7 @@ class Rig:
             "token_issuer": chosen.token_issuer,
             "token_jwks": chosen.token_jwks,
             "cursor_key": chosen.cursor_key.get_secret_value(),
+            "kek_file": str(chosen.kek_file),
             "retry_seconds": "[0.05, 0.05]",
             "lease_seconds": "1",
             "handler_seconds": "3",

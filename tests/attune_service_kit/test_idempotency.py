@@ -1,10 +1,12 @@
 """Repeating a write is safe: one row, one answer, whatever the timing (P-10)."""
 
 import asyncio
+import hashlib
 from datetime import timedelta
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 
 from attune_service_kit import idempotency
@@ -39,6 +41,21 @@ async def test_a_repetition_gets_the_first_answer(client: httpx.AsyncClient, sam
     audit = await sample_database.pool.fetchrow("SELECT who, what, entity_id, request_id, detail FROM audit")
     assert tuple(audit) == ("operator-1", "note.written", "1", first.headers["X-Request-Id"], '{"length": 5}')
     assert [await count(sample_database, table) for table in ("note", "audit")] == [1, 1]
+
+
+async def test_neither_the_answer_nor_the_request_can_be_read_in_the_table(
+    client: httpx.AsyncClient, sample_database: Database
+) -> None:
+    assert (await write(client, text="Ada Lovelace")).status_code == 201
+    stored = await sample_database.pool.fetchrow("SELECT body_hash, response FROM idempotency_key")
+    assert b"Lovelace" not in stored["response"]
+    content = orjson.dumps([{"id": 1, "text": "Ada Lovelace"}, ""], option=orjson.OPT_SORT_KEYS)
+    assert stored["body_hash"] != hashlib.sha256(content).digest()  # nobody can try out what the request said
+    await sample_database.pool.execute("UPDATE idempotency_key SET key = key || 'x'")
+    moved = await client.post(
+        "/v1/notes", json={"id": 1, "text": "Ada Lovelace"}, headers={"Idempotency-Key": KEY + "x"}
+    )
+    assert moved.status_code == 500  # an answer of another row is not told
 
 
 async def test_white_space_and_key_order_do_not_make_another_request(client: httpx.AsyncClient) -> None:

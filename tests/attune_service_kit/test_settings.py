@@ -23,6 +23,7 @@ SAFE: dict[str, Any] = {
     "token_issuer": "https://login.bank.example",
     "token_jwks": "https://login.bank.example/jwks.json",
     "cursor_key": "u3Jq0Zx81LrTnVb5Wm7yKc2EoPf9SgHd",
+    "kek_file": Path("/keys/kek"),
 }
 
 
@@ -52,6 +53,17 @@ def test_unsafe_values_stop_production_only(name: str, value: str, reason: str) 
     assert "s3cret" not in str(refused.value)
     assert value not in str(refused.value)
     assert not SampleSettings(**unsafe | {"environment": "development"}).safe
+
+
+def test_a_kek_that_everybody_can_read_stops_production(tmp_path: Path) -> None:
+    file = tmp_path / "kek"
+    file.touch(mode=0o600)
+    assert SampleSettings(**SAFE | {"kek_file": file}).safe
+    file.chmod(0o644)
+    with pytest.raises(ValidationError, match="kek_file"):
+        SampleSettings(**SAFE | {"kek_file": file})
+    with pytest.raises(ValidationError, match="kek_file"):
+        SampleSettings(**{name: value for name, value in SAFE.items() if name != "kek_file"})
 
 
 def test_environment_variables_carry_the_prefix(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from attune.output import Failure
+from attune_service_kit.crypto import new_kek
 
 Clock = Literal["wall", "events"]
 
@@ -32,6 +33,11 @@ class Home:
     def keys(self) -> Path:
         """Signing keys and passwords: never in a backup unless asked for (X25)."""
         return self.root / "keys"
+
+    @property
+    def kek_file(self) -> Path:
+        """The key that wraps the services' keys: without it names, phones and documents cannot be read again."""
+        return self.keys / "kek"
 
     @property
     def data(self) -> Path:
@@ -66,11 +72,19 @@ class Home:
         config = self.config()
         if not config:
             config = {"clock": clock or "events", "zone": "Asia/Shanghai"}
+            if not self.kek_file.exists():
+                self._draft(self.kek_file, new_kek(), mode=0o600)
             self._write(self.root / "config.json", config)
         elif clock and config["clock"] != clock:
             raise Failure(
                 f"{self.root} was made with the clock '{config['clock']}' and a home keeps its clock: "
                 f"choose another --home for '{clock}'"
+            )
+
+        if not self.kek_file.exists():
+            raise Failure(
+                f"{self.kek_file} is missing: put it back from where you keep it. Without it the names, phones and "
+                "documents of this home cannot be read; a home from before encryption must be made and imported anew"
             )
 
     def config(self) -> dict[str, Any]:
@@ -111,9 +125,14 @@ class Home:
     @staticmethod
     def _write(path: Path, value: dict[str, Any], mode: int = 0o644) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        Home._draft(path, json.dumps(value, indent=1), mode)
+
+    @staticmethod
+    def _draft(path: Path, text: str, mode: int) -> None:
+        """Write a file as a whole or not at all."""
         draft = path.with_name(path.name + ".new")
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w") as file:
-            json.dump(value, file, indent=1)
+            file.write(text)
         draft.replace(path)
 
 

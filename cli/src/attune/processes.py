@@ -69,6 +69,7 @@ def _service(home: Home, ports: Ports, service: str) -> dict[str, str]:
         "CLOCK": config["clock"],
         "ZONE": config["zone"],
         "CURSOR_KEY": home.password("cursor"),
+        "KEK_FILE": str(home.kek_file),
         "TRACE_FILE": str(home.logs / "traces.jsonl"),
     }
     if service == "eventing":

@@ -12,6 +12,7 @@ from fastapi import Depends, Request, Response
 from pydantic import BaseModel
 
 from attune_service_kit.auth import Caller, authenticated
+from attune_service_kit.crypto import Keyring
 from attune_service_kit.database import Database, Scope, Transaction
 from attune_service_kit.errors import BadRequest, Conflict, Invalid
 
@@ -64,11 +65,15 @@ class Write:
     repetition gets the same bytes with the header `Idempotent-Replayed: true`. A Refusal rolls back and is not stored.
     """
 
-    def __init__(self, database: Database, caller: Caller, route: tuple[str, str], key: str, digest: bytes) -> None:
+    def __init__(self, runtime: "Runtime", caller: Caller, route: tuple[str, str], key: str, content: bytes) -> None:
         self.caller = caller
-        self._database = database
+        self._database: Database = runtime.database
         self._identity = (caller.client_id, *route, key)
-        self._digest = digest
+        self._row = "\x00".join(self._identity)
+        keys: Keyring = runtime.keys
+        # Answers and requests may hold personal data: neither can be read, or guessed, in the table.
+        self._answers = keys.column("idempotency_key", "response")
+        self._digest = keys.digests("idempotency_key.body").of(content)
 
     @property
     def scope(self) -> Scope:
@@ -83,12 +88,12 @@ class Write:
                 return await self._replay(tx.conn)
             body = (await run(tx)).model_dump_json(by_alias=True).encode()
             await tx.session.flush()
-            await tx.conn.execute(_STORE, *self._identity, status, body)
+            await tx.conn.execute(_STORE, *self._identity, status, self._answers.seal(self._row, body))
         return _answer(status, body)
 
     async def _claim(self, conn: asyncpg.Connection) -> bool:
         """Take the key for this transaction; False if its result is stored, InFlight if somebody else has it now."""
-        name = hashlib.sha256("\x00".join(self._identity).encode()).digest()[:8]
+        name = hashlib.sha256(self._row.encode()).digest()[:8]
         lock = int.from_bytes(name, "big", signed=True)
         [row] = await conn.fetch(_CLAIM, *self._identity, self._digest, lock)
         if not row["held"]:
@@ -99,7 +104,7 @@ class Write:
         stored = await conn.fetchrow(_STORED, *self._identity)
         if stored is None or stored["body_hash"] != self._digest:
             raise OtherPayload("this key was used for another request", "该幂等键已用于其他请求")
-        return _answer(stored["status"], stored["response"], replayed=True)
+        return _answer(stored["status"], self._answers.open(self._row, stored["response"]), replayed=True)
 
 
 def _answer(status: int, body: bytes, *, replayed: bool = False) -> Response:
@@ -116,14 +121,13 @@ async def idempotent(request: Request, caller: Annotated[Caller, Depends(authent
             "写操作需要 16 至 64 个可见字符的 Idempotency-Key 请求头",
         )
     route = request.method, request.scope["path"]
-    return Write(request.app.state.runtime.database, caller, route, key, _digest(request))
+    return Write(request.app.state.runtime, caller, route, key, _content(request))
 
 
-def _digest(request: Request) -> bytes:
-    """SHA-256 of the canonical body and the query: key order and white space do not make another request."""
+def _content(request: Request) -> bytes:
+    """The canonical body and the query: key order and white space do not make another request."""
     body: Any = request.scope["state"].get("json")
-    canonical = orjson.dumps([body, request.url.query], option=orjson.OPT_SORT_KEYS)
-    return hashlib.sha256(canonical).digest()
+    return orjson.dumps([body, request.url.query], option=orjson.OPT_SORT_KEYS)
 
 
 async def prune(runtime: "Runtime", every: float = 3600) -> None:

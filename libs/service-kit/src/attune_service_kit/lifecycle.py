@@ -8,7 +8,7 @@ from typing import Literal
 import asyncpg
 import structlog
 
-from attune_service_kit import auth, clock, consumer, failpoints, idempotency, relay
+from attune_service_kit import auth, clock, consumer, crypto, failpoints, idempotency, relay
 from attune_service_kit.database import APP_LIMITS, WORKER_LIMITS, Database
 from attune_service_kit.jobs import Jobs
 from attune_service_kit.lake import Lake
@@ -76,6 +76,7 @@ def background(runtime: Runtime) -> Sequence[Background]:
 @contextlib.asynccontextmanager
 async def running(runtime: Runtime) -> AsyncIterator[None]:
     """Open what the runtime holds, set up, start the background, and close everything in reverse."""
+    kek = crypto.read_kek(runtime.settings.kek_file)
     failpoints.arm(runtime.settings.environment)
     runtime.tracing.activate()
     async with contextlib.AsyncExitStack() as stack:
@@ -87,6 +88,7 @@ async def running(runtime: Runtime) -> AsyncIterator[None]:
             await runtime.broker.start()
             stack.push_async_callback(runtime.broker.stop)
         await _patiently(lambda: runtime.clock.load(runtime.database))
+        runtime.keyring = await crypto.open_keyring(runtime.database.pool, runtime.service.name, kek)
         for prepare in runtime.service.setup:
             await prepare(runtime)
         tasks = [asyncio.create_task(_forever(work, runtime), name=_name(work)) for work in background(runtime)]

@@ -25,8 +25,9 @@ def create_kit_tables(op: Operations) -> None:
     kit_tables(metadata)
     metadata.create_all(op.get_bind(), checkfirst=False)
     app, worker = _roles(op.get_bind())
-    op.execute(f"REVOKE UPDATE, DELETE ON audit FROM {app}, {worker}")
-    op.execute(f"REVOKE TRUNCATE ON audit FROM {worker}")
+    for table in ("audit", "encryption_key"):
+        op.execute(f"REVOKE UPDATE, DELETE ON {table} FROM {app}, {worker}")
+        op.execute(f"REVOKE TRUNCATE ON {table} FROM {worker}")
 
 
 def _roles(connection: Connection) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from fastapi import APIRouter
 from sqlalchemy import MetaData
 
 from attune_service_kit.auth import TokenVerifier
+from attune_service_kit.crypto import Keyring
 from attune_service_kit.database import Database
 from attune_service_kit.settings import ServiceSettings
 from attune_service_kit.telemetry import Tracing
@@ -53,4 +54,12 @@ class Runtime:
     lake: "Lake"
     broker: "Broker | None" = None  # a worker's
     consumers: "Consumers | None" = None  # in a worker, while it consumes
+    keyring: Keyring | None = field(default=None, repr=False)
     stopping: bool = False  # set at SIGTERM: /readyz turns 503
+
+    @property
+    def keys(self) -> Keyring:
+        """The service's keys, unwrapped when it starts."""
+        if self.keyring is None:
+            raise RuntimeError("the service's keys are not open")
+        return self.keyring

@@ -9,7 +9,7 @@ from types import FrameType
 import orjson
 import uvicorn
 
-from attune_service_kit import openapi, telemetry
+from attune_service_kit import crypto, openapi, telemetry
 from attune_service_kit.app import create_app
 from attune_service_kit.runtime import Runtime, Service
 from attune_service_kit.settings import ServiceSettings
@@ -41,10 +41,20 @@ def main(service: Service) -> None:
         return
     settings = service.settings()
     telemetry.configure_logging(service.name, environment=settings.environment)
+    if command != "migrate":
+        _require_kek(settings)
     if command in ("migrate", "embedded"):
         migrate(service, settings)
     if command != "migrate":
         serve(service, settings, command)
+
+
+def _require_kek(settings: ServiceSettings) -> None:
+    """End with one clear line where names and phones could be neither read nor written."""
+    try:
+        crypto.read_kek(settings.kek_file)
+    except crypto.KekUnusable as error:
+        sys.exit(f"kek_file {settings.kek_file}: {error}")
 
 
 def documentation_settings(service: Service) -> ServiceSettings:
@@ -57,6 +67,7 @@ def documentation_settings(service: Service) -> ServiceSettings:
         scratch=Path(),
         token_issuer="",
         token_jwks="",
+        kek_file=Path(),
     )
 
 

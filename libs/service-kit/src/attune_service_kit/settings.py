@@ -66,6 +66,9 @@ class ServiceSettings(BaseSettings):
     token_audience: str = "attune"  # noqa: S105 - no secret
     token_jwks: str = Field(description="An https URL; outside production a path will do")
     cursor_key: SecretStr = Field(description="Signs list cursors")
+    kek_file: Path = Field(
+        description="Key-encryption key: 256 bits in base64, kept apart from the database; without it nothing starts"
+    )
 
     trace_file: Path | None = None
     otlp_endpoint: str | None = None
@@ -104,6 +107,7 @@ class ServiceSettings(BaseSettings):
             "nats_url is not tls://": not self.nats_url.startswith("tls://"),
             "database_url does not ask for TLS by sslmode": not _encrypted(self.database_url),
             "worker_database_url does not ask for TLS by sslmode": not _encrypted(self.worker_database_url),
+            "kek_file can be read by everybody": _open_to_all(self.kek_file),
             "token_jwks is not an https URL": not self.token_jwks.startswith("https://"),
             "token_issuer is the development issuer": self.token_issuer == DEVELOPMENT_ISSUER,
         }
@@ -115,6 +119,10 @@ class ServiceSettings(BaseSettings):
 def _weak(key: SecretStr) -> bool:
     text = key.get_secret_value()
     return len(text) < SHORTEST_KEY or len(set(text)) < 10
+
+
+def _open_to_all(file: Path) -> bool:
+    return file.exists() and bool(file.stat().st_mode & 0o007)
 
 
 def _encrypted(url: str) -> bool:

@@ -21,6 +21,7 @@ from sqlalchemy.dialects.postgresql import JSONB, UUID
 # The names, in the order in which they are created; none refers to another.
 KIT_TABLES = (
     "outbox", "inbox", "position", "quarantine", "idempotency_key", "job", "business_clock", "audit",
+    "encryption_key",
 )  # fmt: skip
 
 _NOW = text("now()")
@@ -35,6 +36,7 @@ def kit_tables(metadata: MetaData) -> None:
     _delivery(metadata)
     _requests(metadata)
     _jobs(metadata)
+    _keys(metadata)
 
 
 def _delivery(metadata: MetaData) -> None:
@@ -118,6 +120,17 @@ def _requests(metadata: MetaData) -> None:
         Column("request_id", Text),
         Column("detail", JSONB),
         Index("audit_entity", "entity", "entity_id"),
+    )
+
+
+def _keys(metadata: MetaData) -> None:
+    Table(
+        "encryption_key",
+        metadata,
+        Column("id", BigInteger, primary_key=True, autoincrement=False),
+        Column("purpose", Text, nullable=False),
+        Column("wrapped", LargeBinary, nullable=False),  # by the key-encryption key, which is not in the database
+        _moment("created_at", default=True),
     )
 
 

@@ -24,6 +24,7 @@ from attune_contracts.envelope import Data, Envelope, envelope, nats_subject, na
 from attune_contracts.eventing import ClockAdvanced
 from attune_service_kit import migrations
 from attune_service_kit.auth import DevelopmentIssuer
+from attune_service_kit.crypto import new_kek
 from attune_service_kit.embedded import EmbeddedNats, EmbeddedPostgres
 from attune_service_kit.embedded.nats import LEDGER_USER, PROVISION_USER, inbox_prefix
 from attune_service_kit.event_recorder import RECORDER, _recording, events_as_documented, hold_outbox
@@ -253,11 +254,20 @@ def development_issuer(tmp_path_factory: pytest.TempPathFactory) -> DevelopmentI
     return DevelopmentIssuer(tmp_path_factory.mktemp("keys"))
 
 
+@pytest.fixture(scope="session")
+def kek_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The key-encryption key of every service of the tests."""
+    file = tmp_path_factory.mktemp("kek") / "kek"
+    file.write_text(new_kek())
+    return file
+
+
 @pytest.fixture
 def service_settings(
     postgres_server: EmbeddedPostgres,
     nats_server: EmbeddedNats,
     development_issuer: DevelopmentIssuer,
+    kek_file: Path,
     lake_dir: Path,
     tmp_path: Path,
 ) -> Callable[..., ServiceSettings]:
@@ -280,6 +290,7 @@ def service_settings(
             "token_issuer": development_issuer.issuer,
             "token_jwks": str(development_issuer.jwks_path),
             "cursor_key": "u3Jq0Zx81LrTnVb5Wm7yKc2EoPf9SgHd",
+            "kek_file": kek_file,
             "import_roots": (tmp_path,),
             "retry_seconds": (0.05, 0.1),
         }
