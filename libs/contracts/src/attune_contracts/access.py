@@ -2,21 +2,23 @@
 
 READ = frozenset({"customers:read", "decisions:read", "opportunities:read", "tasks:read"})
 STAFF = READ | {"customers:write", "decisions:write", "responses:write", "tasks:write"}
+# What was detected on whom, and the amounts behind it (X38): for those who act on it and those who check.
+DETECTIONS = frozenset({"detections:read", "evidence:read"})
 
 ROLE_SCOPES: dict[str, frozenset[str]] = {
     "teller": frozenset(STAFF),
-    "relationship_manager": frozenset(STAFF),
-    "call_centre": frozenset(STAFF),
-    "branch_manager": frozenset(STAFF | {"books:write", "results:read"}),
+    "relationship_manager": frozenset(STAFF | DETECTIONS),
+    "call_centre": frozenset(STAFF | DETECTIONS),
+    "branch_manager": frozenset(STAFF | DETECTIONS | {"books:write", "results:read"}),
     "marketer": frozenset(
         READ
         | {"campaigns:read", "campaigns:write", "results:read", "triggers:read", "triggers:write", "detections:read"}
     ),
-    "head_office": frozenset(READ | {"campaigns:read", "results:read", "detections:read", "segments:read"}),
+    "head_office": frozenset(READ | DETECTIONS | {"campaigns:read", "results:read", "segments:read"}),
     "model_admin": frozenset({"models:read", "models:write", "scores:read", "features:write", "segments:read"}),
     "partner": frozenset({"ledger:write"}),
     "mobile": frozenset({"customers:read", "customers:write", "decisions:read", "decisions:write", "responses:write"}),
-    "auditor": frozenset({"decisions:read", "detections:read", "opportunities:read", "results:read", "audit:read"}),
+    "auditor": frozenset(DETECTIONS | {"decisions:read", "opportunities:read", "results:read", "audit:read"}),
     "operator": frozenset(
         {
             "imports:write",
@@ -29,6 +31,7 @@ ROLE_SCOPES: dict[str, frozenset[str]] = {
             "replays:write",
             "clock:write",
             "detections:read",
+            "evidence:read",
             "triggers:read",
             "triggers:write",
             "opportunities:read",

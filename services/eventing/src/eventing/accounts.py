@@ -24,7 +24,13 @@ WHERE (o.customer_id, o.kind, o.opening_balance_minor) IS DISTINCT FROM
       (excluded.customer_id, excluded.kind, excluded.opening_balance_minor)
    OR o.branch_id IS DISTINCT FROM excluded.branch_id
    OR (excluded.source_id IS NOT NULL AND o.source_id IS DISTINCT FROM excluded.source_id)
-RETURNING partition"""
+RETURNING partition, customer_id"""
+# What was found stays with its customer: it is seen by the branch that has the customer now.
+_FOLLOW = """
+UPDATE detection d SET branch_id = o.branch_id
+FROM (SELECT customer_id, min(branch_id) AS branch_id FROM account_owner
+      WHERE customer_id = any($1::uuid[]) GROUP BY customer_id) AS o
+WHERE d.customer_id = o.customer_id AND d.branch_id IS DISTINCT FROM o.branch_id"""
 _PROFILE = """
 INSERT INTO owner_version AS v (customer_id, version) SELECT * FROM unnest($1::uuid[], $2::bigint[])
 ON CONFLICT (customer_id) DO UPDATE SET version = excluded.version WHERE excluded.version > v.version
@@ -42,10 +48,11 @@ async def merge(conn: asyncpg.Connection, rows: Sequence[OwnerRow]) -> int:
         return 0
     await conn.execute(_STAGE)
     await conn.copy_records_to_table("incoming_owner", records=rows, columns=COLUMNS)
-    changed = [row["partition"] for row in await conn.fetch(_MERGE)]
+    changed = await conn.fetch(_MERGE)
     await conn.execute("DROP TABLE incoming_owner")
     if changed:
-        await conn.execute(_NEW_EPOCH, sorted(set(changed)))
+        await conn.execute(_NEW_EPOCH, sorted({row["partition"] for row in changed}))
+        await conn.execute(_FOLLOW, list({row["customer_id"] for row in changed}))
     return len(changed)
 
 

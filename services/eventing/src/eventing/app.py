@@ -3,7 +3,7 @@
 from attune_service_kit.jobs import Light
 from attune_service_kit.runtime import Service
 from eventing import handlers, upkeep
-from eventing.api import clock, detections, ledger, replays, triggers
+from eventing.api import clock, detections, ledger, replays, triggers, why
 from eventing.settings import EventingSettings
 from eventing.tables import METADATA
 
@@ -12,7 +12,7 @@ SERVICE = Service(
     title="Attune eventing",
     settings=EventingSettings,
     metadata=METADATA,
-    routers=(ledger.router, replays.router, clock.router, detections.router, triggers.router),
+    routers=(ledger.router, replays.router, clock.router, why.router, detections.router, triggers.router),
     subscriptions=handlers.SUBSCRIPTIONS,
     tasks=(upkeep.tell_time, upkeep.release_pending, upkeep.close_days),
     jobs={

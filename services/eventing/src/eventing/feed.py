@@ -1,27 +1,25 @@
-"""Reading detections: in day order, within what the caller may see."""
+"""Reading detections: by day, within what the caller may see."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, cast
+from typing import Any, Literal, cast
 from uuid import UUID
 
 import asyncpg
 
 from attune_service_kit.database import Scope
+from eventing import visibility
 
 Row = Mapping[str, Any]
 Rows = Sequence[Row]
 
-# $1 scope, $2 branch, $3 customer: what the caller may see. The branches are named here, too, so that an index serves.
-_SELECT = """
+_SELECT = f"""
 SELECT d.detection_id, d.trigger, d.trigger_version, d.customer_id, d.event_key, d.account_id,
        o.source_id AS account_source_id, d.branch_id, d.business_date, d.state, d.reason, d.late, d.event_time,
        d.expires_at, d.amount_minor, d.compared_with_minor, d.currency, d.metric
 FROM detection d LEFT JOIN account_owner o ON o.account_id = d.account_id
-WHERE ($1 = 'all'
-       OR ($1 = 'branch' AND d.branch_id = any(ARRAY(SELECT branch FROM branch_scope WHERE ancestor = $2)))
-       OR ($1 = 'customer' AND d.customer_id = $3))"""
+WHERE {visibility.seen("d")}"""  # noqa: S608 - constants of this package
 _ONE = _SELECT + " AND d.detection_id = $4"
 _FEED = f"""{_SELECT}
   AND ($4::text IS NULL OR d.trigger = $4)
@@ -30,8 +28,12 @@ _FEED = f"""{_SELECT}
   AND ($7::text IS NULL OR d.branch_id = any(ARRAY(SELECT branch FROM branch_scope WHERE ancestor = $7)))
   AND ($8::uuid IS NULL OR d.customer_id = $8)
   AND ($9::text IS NULL OR d.state = $9)
-  AND ($10::date IS NULL OR (d.business_date, d.detection_id) > ($10, $11::uuid))
-ORDER BY d.business_date, d.detection_id LIMIT $12"""  # noqa: S608 - constants of this module
+  AND ($10::date IS NULL OR (d.business_date, d.detection_id) {{beyond}} ($10, $11::uuid))
+ORDER BY d.business_date {{order}}, d.detection_id {{order}} LIMIT $12"""  # noqa: S608 - constants of this module
+_FEEDS = {
+    "newest": _FEED.format(beyond="<", order="DESC"),
+    "oldest": _FEED.format(beyond=">", order="ASC"),
+}
 
 
 @dataclass(frozen=True)
@@ -44,23 +46,20 @@ class Wanted:
     branch: str | None = None
     customer_id: UUID | None = None
     state: str | None = None
+    sort: Literal["newest", "oldest"] = "newest"
 
 
 async def read(pool: asyncpg.Pool, scope: Scope, wanted: Wanted, after: Sequence[Any] | None, limit: int) -> Rows:
-    """A page of the feed after (business_date, detection_id)."""
+    """A page of the feed behind (business_date, detection_id)."""
     day, detection_id = after if after is not None else (None, None)
     rows: Any = await pool.fetch(
-        _FEED, *_seen(scope), wanted.trigger, wanted.first, wanted.last, wanted.branch, wanted.customer_id,
-        wanted.state, day, detection_id, limit,
+        _FEEDS[wanted.sort], *visibility.arguments(scope), wanted.trigger, wanted.first, wanted.last, wanted.branch,
+        wanted.customer_id, wanted.state, day, detection_id, limit,
     )  # fmt: skip
     return cast(Rows, rows)
 
 
 async def one(pool: asyncpg.Pool, scope: Scope, detection_id: UUID) -> Row | None:
     """One detection, if the caller may see it."""
-    row: Any = await pool.fetchrow(_ONE, *_seen(scope), detection_id)
+    row: Any = await pool.fetchrow(_ONE, *visibility.arguments(scope), detection_id)
     return cast("Row | None", row)
-
-
-def _seen(scope: Scope) -> tuple[str, str | None, UUID | None]:
-    return scope.kind, scope.branch, scope.customer

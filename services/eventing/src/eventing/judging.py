@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 
 import msgpack
 
-from eventing.own_history import OwnHistory, months_before
+from eventing.own_history import Comparison, OwnHistory, months_before
 
 Place = tuple[int, str]
 NOBODY: Place = (0, "")
@@ -84,6 +84,19 @@ class Withdrawn(NamedTuple):
 
 
 Verdict = Raised | Withdrawn
+
+
+class Judgement(NamedTuple):
+    """One credit judged: beside the history, and after the last raised credit (`NOBODY`: none)."""
+
+    comparison: Comparison
+    last: Place
+    free: bool
+
+    @property
+    def raised(self) -> bool:
+        """Whether the credit is to be raised."""
+        return self.comparison.exceeded and self.free
 
 
 @dataclass(slots=True)
@@ -184,7 +197,18 @@ class Subject:
         elif key == self.anchor[1] and day >= self.anchor[0]:
             self.anchor = NOBODY
 
-    def _reversed(self, credit: Place, by: int | None = None) -> bool:
+    def judgement(self, key: str, rule: Rule, opening: int) -> Judgement | None:
+        """How a credit that is still open is judged with what is known; None if it is not open here."""
+        last = self.anchor
+        for credit in self.credits:
+            if credit.key == key:
+                return self._look(credit, last, rule, opening)
+            if credit.raised:
+                last = credit.place
+        return None
+
+    def reversed_by(self, credit: Place, by: int | None = None) -> bool:
+        """Whether a known reversal of this credit was booked on or after its day (and not after the day `by`)."""
         return any(key == credit[1] and credit[0] <= day and (by is None or day <= by) for day, key in self.reversals)
 
     def _judge_from(self, start: Place, new: Credit | None, rule: Rule, opening: int, *, late: bool) -> list[Verdict]:
@@ -192,24 +216,30 @@ class Subject:
         last = self.anchor
         for credit in self.credits:
             if credit.place >= start:
-                mean = self.history.exceeded(credit.amount, credit.day, rule.months, opening)
-                raised = mean is not None and self._free(credit.day, last, rule)
-                if raised != credit.raised:
-                    credit.raised = raised
-                    if mean is None or not raised:
+                found = self._look(credit, last, rule, opening)
+                if found.raised != credit.raised:
+                    credit.raised = found.raised
+                    if not found.raised:
                         verdicts.append(Withdrawn(credit.key, credit.day, "late_posting"))
-                    elif not self._reversed(credit.place):
-                        known_late = late or credit is not new
+                    elif not self.reversed_by(credit.place):
+                        mean, known_late = found.comparison.mean, late or credit is not new
                         verdicts.append(Raised(credit.key, credit.day, credit.amount, credit.account, mean, known_late))
             if credit.raised:
                 last = credit.place
         return verdicts
 
-    def _free(self, day: int, last: Place, rule: Rule) -> bool:
-        """Whether the cool-down since the last raised credit is over, or that credit has been reversed by then."""
-        return last == NOBODY or day - last[0] >= rule.cooldown_days or self._reversed(last, day)
+    def _look(self, credit: Credit, last: Place, rule: Rule, opening: int) -> Judgement:
+        """Judge one credit; the cool-down is over if the last raised credit lies back far enough, or is reversed."""
+        comparison = self.history.beside(credit.amount, credit.day, rule.months, opening)
+        free = last == NOBODY or credit.day - last[0] >= rule.cooldown_days or self.reversed_by(last, credit.day)
+        return Judgement(comparison, last, free)
 
 
 def is_beyond(day: int, newest: int, rule: Rule) -> bool:
-    """Whether a posting comes later than the watermark (largest business day - lateness - 1)."""
-    return day <= newest - rule.lateness_days - 1
+    """Whether a posting comes later than the watermark."""
+    return day <= watermark(newest, rule)
+
+
+def watermark(newest: int, rule: Rule) -> int:
+    """The last day that is settled: largest business day - lateness - 1."""
+    return newest - rule.lateness_days - 1

@@ -18,7 +18,7 @@ from eventing.business_clock import Pulse
 from eventing.detections import Finding
 from eventing.judging import Rule, Subject, is_beyond
 from eventing.states import Memory
-from eventing.trigger_index import TriggerIndex
+from eventing.trigger_index import TriggerIndex, seen_by
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +38,9 @@ SELECT a, p, b, t, d, m, c, k, ch, coalesce(string_to_array(nullif(f, ''), ','),
 FROM unnest($1::uuid[], $2::text[], $3::date[], $4::timestamptz[], $5::text[], $6::bigint[], $7::text[], $8::text[],
             $9::text[], $10::text[], $11::text[]) AS s(a, p, b, t, d, m, c, k, ch, f, r)
 ON CONFLICT DO NOTHING RETURNING account_id, posting_id"""
+_BEYOND = """
+UPDATE posting p SET came = 'beyond' FROM unnest($1::uuid[], $2::text[]) AS b(account, posting)
+WHERE p.account_id = b.account AND p.posting_id = b.posting"""
 
 Arrived = tuple[Event, TransactionPosted]
 
@@ -87,6 +90,7 @@ class Batch:
     findings: list[Finding] = field(default_factory=list)
     touched: dict[tuple[UUID, str], Subject] = field(default_factory=dict)
     beyond: int = 0
+    beyond_keys: list[tuple[UUID, str]] = field(default_factory=list)
 
     @staticmethod
     async def open(tx: Transaction, memory: Memory, partition: int, currency: str) -> "Batch":
@@ -110,6 +114,7 @@ class Batch:
         """Book one posting under every rule and judge what it touches."""
         movement = postings.movement(posting)
         self.newest = max(self.newest, movement.day)
+        before = self.beyond
         if not postings.is_deposit(posting) or posting.currency != self.currency:
             return
         customer = self.memory.customers[posting.customer_id]
@@ -118,13 +123,14 @@ class Batch:
             subject = customer.subjects.get(rule.name)
             if subject is None:
                 subject = customer.subjects[rule.name] = Subject()
-            one = movement if rule in can_fire or not movement.candidate else movement._replace(candidate=False)
             self.beyond += is_beyond(movement.day, self.newest, rule)
-            for verdict in subject.apply(one, rule, customer.opening, self.newest):
+            for verdict in subject.apply(seen_by(rule, movement, can_fire), rule, customer.opening, self.newest):
                 self.findings.append(
                     Finding(rule, posting.customer_id, customer.branch_id, self.currency, event, verdict)
                 )
             self.touched[posting.customer_id, rule.name] = subject
+        if self.beyond > before:
+            self.beyond_keys.append((posting.account_id, posting.posting_id))
 
     async def close(self, latest: datetime) -> None:
         """Write what was touched; `latest` is the largest business time of the batch."""
@@ -133,6 +139,7 @@ class Batch:
         await self.tx.conn.execute(_ADVANCE, self.partition, date.fromordinal(self.newest), latest, self.beyond)
         self.tx.after_commit(self.memory.settle)
         if self.beyond:
+            await self.tx.conn.execute(_BEYOND, *map(list, zip(*self.beyond_keys, strict=True)))
             log.warning("postings_beyond_watermark", partition=self.partition, count=self.beyond)
 
 

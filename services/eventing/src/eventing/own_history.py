@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
 from operator import mul
+from typing import NamedTuple
 
 
 @lru_cache(maxsize=4096)
@@ -20,6 +21,26 @@ def months_before(day: int, months: int) -> int:
     first_of_next = date(year + (month == 11), 1 if month == 11 else month + 2, 1)
     last_day = (first_of_next - date(year, month + 1, 1)).days
     return date(year, month + 1, min(then.day, last_day)).toordinal()
+
+
+class Comparison(NamedTuple):
+    """An amount beside the history before its day: exceeded if amount · days > integral, a sum of closing balances."""
+
+    amount: int
+    start: int
+    days: int
+    first: int
+    integral: int | None
+
+    @property
+    def exceeded(self) -> bool:
+        """Whether the amount lies above the mean closing balance of a history that is long enough."""
+        return self.integral is not None and self.amount * self.days > self.integral
+
+    @property
+    def mean(self) -> int:
+        """The mean closing balance, rounded half up; 0 without a history."""
+        return 0 if self.integral is None else mean(self.integral, self.days)
 
 
 @dataclass(slots=True)
@@ -77,17 +98,15 @@ class OwnHistory:
         moment: int = sum(map(mul, nets, self.days[before:after]))
         return level * (end - start) + end * sum(nets) - moment
 
-    def exceeded(self, amount: int, day: int, months: int, opening: int) -> int | None:
-        """Mean closing balance (minor units, rounded half up) of the months before `day` if `amount` is above it.
+    def beside(self, amount: int, day: int, months: int, opening: int) -> "Comparison":
+        """Compare an amount with the closing balances of the months before `day` (X37).
 
-        None if it is not, or if the customer's history is shorter than that (X37).
+        Without an integral where the history is shorter than that, or folded beyond it.
         """
         start = months_before(day, months)
         if not self.first or self.first > start or start < self.upto:
-            return None
-        total = self.integral(start, day, opening)
-        length = day - start
-        return mean(total, length) if amount * length > total else None
+            return Comparison(amount, start, day - start, self.first, None)
+        return Comparison(amount, start, day - start, self.first, self.integral(start, day, opening))
 
 
 def mean(total: int, days: int) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import date
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
@@ -12,6 +12,8 @@ from eventing.judging import Movement
 
 # A date far back is a fault of the sender, and six months before it must be a date, too.
 EARLIEST = date(1900, 1, 1)
+Obstacle = Literal["direction", "account_kind", "flags", "reverses"]
+OBSTACLES: tuple[Obstacle, ...] = ("direction", "account_kind", "flags", "reverses")
 DEPOSITS = frozenset({AccountKind.DEMAND, AccountKind.TIME})
 
 
@@ -36,14 +38,27 @@ def is_deposit(posting: TransactionPosted) -> bool:
     return posting.account_kind in DEPOSITS
 
 
+def obstacle(posting: TransactionPosted) -> Obstacle | None:
+    """What first keeps a posting from being new money on a demand account (X37); None if it may fire."""
+    if posting.direction is not Direction.CREDIT:
+        return "direction"
+    if posting.account_kind is not AccountKind.DEMAND:
+        return "account_kind"
+    if posting.flags:
+        return "flags"
+    if posting.reverses is not None:
+        return "reverses"
+    return None
+
+
 def movement(posting: TransactionPosted) -> Movement:
-    """The posting as a movement; a candidate is new money on a demand account (X37)."""
+    """The posting as a movement; a candidate is new money on a demand account."""
     credit = posting.direction is Direction.CREDIT
     return Movement(
         ordinal(posting.business_date),
         posting.posting_id,
         posting.amount_minor if credit else -posting.amount_minor,
-        credit and not posting.flags and posting.reverses is None and posting.account_kind is AccountKind.DEMAND,
+        obstacle(posting) is None,
         posting.reverses,
         posting.account_id.bytes,
     )

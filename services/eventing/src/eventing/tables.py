@@ -56,7 +56,10 @@ class Trigger(Table, table=True):
 
 
 class LedgerPartition(Table, table=True):
-    """One partition of the ledger's stream: the epoch of its states, how far it has come, the replay that counts."""
+    """One partition of the ledger's stream: the epoch of its states, how far it has come, the replay that counts.
+
+    Of days before `remembered_from` the states hold postings of the lake whose keys are not in `posting`.
+    """
 
     __tablename__ = "ledger_partition"
 
@@ -65,6 +68,7 @@ class LedgerPartition(Table, table=True):
     business_date: date | None = None
     event_time: datetime | None = Field(default=None, sa_column=_moment(nullable=True))
     run: UUID | None = None
+    remembered_from: date | None = None
     beyond_watermark: int = Field(default=0, sa_column=_big())
 
 
@@ -145,10 +149,16 @@ class IntakePending(Table, table=True):
 
 
 class Posting(Table, table=True):
-    """A streamed posting until its day goes into the lake, and its key for a while after. C2."""
+    """A streamed posting until its day goes into the lake, and its key for a while after. C2.
+
+    `came`: by the stream, by the stream `beyond` the watermark (it judged nothing), or known from the `lake`.
+    """
 
     __tablename__ = "posting"
-    __table_args__ = (Index("posting_unpublished", "business_date", postgresql_where=text("NOT in_lake")),)
+    __table_args__ = (
+        Index("posting_unpublished", "business_date", postgresql_where=text("NOT in_lake")),
+        Index("posting_day", "business_date"),
+    )
 
     account_id: UUID = Field(primary_key=True)
     posting_id: str = Field(sa_column=_text(primary_key=True))
@@ -162,6 +172,7 @@ class Posting(Table, table=True):
     flags: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False, server_default="{}"))
     reverses: str | None = Field(default=None, sa_column=_text(nullable=True))
     in_lake: bool = Field(default=False, sa_column=_yes_no("false"))
+    came: str = Field(default="stream", sa_column=Column(Text, nullable=False, server_default="stream"))
     received_at: datetime = Field(sa_column=_moment(default=True))
 
 
@@ -173,6 +184,7 @@ class Detection(Table, table=True):
         Index("detection_key", "trigger", "customer_id", "event_key", unique=True),
         Index("detection_feed", "business_date", "detection_id"),
         Index("detection_branch_feed", "branch_id", "business_date", "detection_id"),
+        Index("detection_customer_feed", "customer_id", "business_date", "detection_id"),
     )
 
     detection_id: UUID = Field(primary_key=True)

@@ -1,10 +1,10 @@
 """Which triggers can fire on an event: by its type, then by the smallest amount each asks for (X36)."""
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from eventing.judging import Rule
+from eventing.judging import Movement, Rule
 
 
 @dataclass(slots=True)
@@ -28,3 +28,8 @@ class TriggerIndex:
         """The rules whose smallest amount is not above this one."""
         floors = self.floors.get(event_type)
         return self.rules[event_type][: bisect_right(floors, amount)] if floors else []
+
+
+def seen_by(rule: Rule, movement: Movement, can_fire: Sequence[Rule]) -> Movement:
+    """The movement as one rule sees it: it moves the balance, and is a candidate only if the rule can fire on it."""
+    return movement if rule in can_fire or not movement.candidate else movement._replace(candidate=False)

@@ -16,6 +16,10 @@ _CURRENT = """
 SELECT DISTINCT ON (name) name, version, kind, event_type, months, minimum_minor, cooldown_days, lateness_days,
        expires_hours, enabled, created_at, created_by
 FROM trigger {where} ORDER BY name, version DESC"""
+_VERSIONS = """
+SELECT name, version, kind, event_type, months, minimum_minor, cooldown_days, lateness_days, expires_hours, enabled,
+       created_at, created_by
+FROM trigger ORDER BY name, version DESC"""
 _ADD = """
 INSERT INTO trigger (name, version, kind, event_type, months, minimum_minor, cooldown_days, lateness_days,
                      expires_hours, enabled, created_by)
@@ -27,6 +31,12 @@ PARAMETERS = ("minimum_minor", "cooldown_days", "lateness_days", "expires_hours"
 async def current(conn: Queryable) -> list[Row]:
     """The newest version of every trigger, by name."""
     rows: Any = await conn.fetch(_CURRENT.format(where=""))
+    return cast(list[Row], rows)
+
+
+async def versions(conn: Queryable) -> list[Row]:
+    """Every version of every trigger, the newest of each first."""
+    rows: Any = await conn.fetch(_VERSIONS)
     return cast(list[Row], rows)
 
 
