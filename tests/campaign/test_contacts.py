@@ -13,7 +13,7 @@ from attune_service_kit.embedded import EmbeddedPostgres
 from campaign import contacts
 from campaign.contact_policy import Cap, ContactPolicy, QuietHours
 
-from .conftest import NOW, person
+from .conftest import NOW, add_customer, person
 
 CAP = ContactPolicy(caps=(Cap(limit=2, days=7),))
 EVENING = datetime.fromisoformat("2026-03-17T21:30:00+08:00")
@@ -97,6 +97,9 @@ async def test_quiet_hours_are_asked_of_the_phone_in_the_banks_zone(database: Da
 
 async def test_a_campaign_step_reaches_a_customer_once(database: Database) -> None:
     step = {"campaign": "large-deposit", "step": "T1"}
+    async with database.pool.acquire() as conn:
+        for n in (1, 2):
+            await add_customer(conn, person(n))
     first = wish(person(1), **step)
     assert await ask(database, ContactPolicy(), first) is None
     assert await ask(database, ContactPolicy(), first) is None  # the same wish again renews it

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
+from attune_contracts.consent import ANY, Given
 from campaign.catalogue import snapshot
 from campaign.contact_policy import Cap, ContactPolicy, PastContact
 from campaign.decide import decide
@@ -15,6 +16,7 @@ from campaign.offer_index import compile_catalogue
 from campaign.seed import offers, scripts
 
 CATALOGUE = compile_catalogue(1, snapshot(offers(), scripts())[0])
+YES, NO = Given(ANY, ANY, True), Given(ANY, ANY, False)
 PARTY = PartyFacts(date(1980, 5, 1), "C3", date(2025, 11, 2), ())
 DEPOSIT = LiveOpportunity("0190a7c8-0000-7000-8000-000000000001", "large-deposit", date(2026, 3, 17), 8_600_000)
 FACTS = DecisionFacts(
@@ -30,7 +32,7 @@ FACTS = DecisionFacts(
     policy=ContactPolicy(caps=(Cap(limit=2, days=7),)),
     party=PARTY,
     personalised=True,
-    marketing_consent=True,
+    consents=(YES,),
     held_out=False,
     profile=ProfileFacts(date(2026, 2, 28), 6_000_000, "B"),
     scores=(("propensity-time-deposit", StoredScore(7, 0.31)), ("propensity-wealth", StoredScore(7, 0.12))),
@@ -129,27 +131,29 @@ def test_the_generic_list_is_the_same_for_everybody_and_reads_no_profile() -> No
 
 
 def test_somebody_unknown_is_offered_what_needs_no_rating() -> None:
-    unknown = replace(
-        FACTS, party=None, personalised=False, marketing_consent=None, profile=None, scores=(), opportunities=()
-    )
+    unknown = replace(FACTS, party=None, personalised=False, consents=(), profile=None, scores=(), opportunities=())
     assert offered(unknown) == ["time-deposit-12m"]
     assert set(withheld(unknown).values()) == {"suitability"}
 
 
 @pytest.mark.parametrize(
-    ("channel", "consent", "contacts", "rule"),
+    ("channel", "consents", "contacts", "rule"),
     [
-        ("counter", None, 5, None),
-        ("mobile", False, 5, None),
-        ("call_centre", None, 0, "consent"),
-        ("relationship_manager", False, 0, "consent"),
-        ("call_centre", True, 2, "contact_policy"),
-        ("call_centre", True, 1, None),
+        ("counter", [], 5, None),
+        ("mobile", [NO], 5, None),
+        ("call_centre", [], 0, "consent"),
+        ("relationship_manager", [NO], 0, "consent"),
+        ("call_centre", [YES], 2, "contact_policy"),
+        ("call_centre", [YES], 1, None),
+        # The channel is agreed to, this product kind is not: unknown, or refused.
+        ("call_centre", [Given("call_centre", "fund", True)], 0, "consent"),
+        ("call_centre", [Given("call_centre", ANY, True), Given(ANY, "time_deposit", False)], 0, "consent"),
+        ("call_centre", [NO, Given("call_centre", "time_deposit", True)], 0, None),
     ],
 )
-def test_consent_and_policy_bind_outbound_only(channel: str, consent: bool | None, contacts: int, rule: str) -> None:
+def test_consent_and_policy_bind_outbound_only(channel: str, consents: list[Given], contacts: int, rule: str) -> None:
     past = tuple(PastContact("counter", datetime(2026, 3, 16, i, tzinfo=UTC)) for i in range(contacts))
-    facts = replace(FACTS, channel=channel, marketing_consent=consent, contacts=past)
+    facts = replace(FACTS, channel=channel, consents=tuple(consents), contacts=past)
     assert withheld(facts).get("time-deposit-12m") == rule
     assert ("time-deposit-12m" in offered(facts)) == (rule is None)
 
@@ -165,6 +169,16 @@ def test_stored_inputs_give_the_same_bytes() -> None:
         assert again == facts
         assert decide(again, CATALOGUE) == decide(facts, CATALOGUE)
         assert again.to_json() == facts.to_json()
+
+
+def test_inputs_from_before_consents_were_divided_give_the_same_bytes() -> None:
+    for general, consents in ((True, (YES,)), (False, (NO,)), (None, ())):
+        facts = replace(FACTS, channel="call_centre", consents=consents)
+        stored = orjson.loads(facts.to_json())
+        del stored["consents"]
+        again = DecisionFacts.from_json(orjson.dumps(stored | {"marketing_consent": general}))
+        assert again == facts
+        assert decide(again, CATALOGUE) == decide(facts, CATALOGUE)
 
 
 def test_every_offer_has_a_script_for_every_channel() -> None:

@@ -5,6 +5,7 @@ from datetime import date
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from attune_contracts.consent import ANY, Given, permitted
 from campaign.catalogue import Conditions, Customer, Names, Offer, ineligible, snapshot
 from campaign.contact_policy import Cap, ContactPolicy
 from campaign.decision_facts import DecisionFacts, LiveOpportunity, PartyFacts, ProfileFacts, StoredScore
@@ -21,6 +22,10 @@ MODELS = ("m1", "m2", "m3")
 ages = st.none() | st.integers(0, 150)
 balances = st.none() | st.integers(0, 2_000_00)
 kinds = st.sampled_from((None, "wealth", "fund", "time_deposit", "demand_deposit"))
+consents = st.lists(
+    st.builds(Given, st.sampled_from((ANY, "call_centre")), st.sampled_from((ANY, "wealth", "fund")), st.booleans()),
+    max_size=4,
+).map(tuple)
 offer_conditions = st.builds(
     Conditions,
     age_min=ages,
@@ -85,7 +90,7 @@ questions = st.builds(
     policy=st.just(ContactPolicy(caps=(Cap(limit=2, days=7),))),
     party=parties,
     personalised=st.booleans(),
-    marketing_consent=st.none() | st.booleans(),
+    consents=consents,
     held_out=st.booleans(),
     profile=profiles,
     scores=scores,
@@ -100,7 +105,8 @@ def plain_refusal(offer: Offer, facts: DecisionFacts, customer: Customer) -> tup
         return "eligibility", text
     if (text := unsuitable(offer.risk_level, offer.product_kind, rating, facts.today)) is not None:
         return "suitability", text
-    if facts.channel in ("call_centre", "relationship_manager") and facts.marketing_consent is not True:
+    outbound = facts.channel in ("call_centre", "relationship_manager")
+    if outbound and permitted(facts.consents, facts.channel, offer.product_kind) is not True:
         return "consent", None
     return None
 

@@ -5,11 +5,13 @@ from uuid import UUID
 
 import pytest
 
+from attune_contracts.consent import ANY, Given
 from attune_measure.arms import Arm
 from campaign.openings import OpeningFacts, after_policy, open_opportunity
 
 NOW = datetime(2026, 3, 17, 6, 5, 11, tzinfo=UTC)
-KNOWN = {"known": True, "marketing_consent": True, "personalised_consent": True}
+YES = Given(ANY, ANY, True)
+KNOWN = {"known": True, "consents": (YES,), "personalised_consent": True}
 
 
 def facts(arm: Arm = Arm.TREATED, **changes: object) -> OpeningFacts:
@@ -24,12 +26,16 @@ def facts(arm: Arm = Arm.TREATED, **changes: object) -> OpeningFacts:
         (facts(Arm.CONTROL), "held_out", None),
         (facts(Arm.UNIVERSAL), "held_out", None),
         (facts(known=False), "suppressed", "unknown_customer"),
-        (facts(marketing_consent=None), "suppressed", "no_consent"),
-        (facts(marketing_consent=False), "suppressed", "no_consent"),
+        (facts(consents=()), "suppressed", "no_consent"),
+        (facts(consents=(Given(ANY, ANY, False),)), "suppressed", "no_consent"),
+        (facts(consents=(Given("sms", ANY, True),)), "suppressed", "no_consent"),
+        (facts(consents=(Given(ANY, "fund", True),)), "suppressed", "no_consent"),
+        (facts(consents=(Given(ANY, "fund", True),), product_kind="loan"), "suppressed", "no_consent"),
+        (facts(consents=(Given(ANY, "fund", True),), product_kind="fund"), "open", None),
         (facts(personalised_consent=False), "suppressed", "no_consent"),
         (facts(personalised_consent=None), "open", None),
         (facts(personalisation=False), "suppressed", "personalisation_off"),
-        (facts(Arm.CONTROL, marketing_consent=False), "suppressed", "no_consent"),
+        (facts(Arm.CONTROL, consents=()), "suppressed", "no_consent"),
     ],
 )
 def test_first_state(given: OpeningFacts, state: str, reason: str | None) -> None:
@@ -50,6 +56,11 @@ def test_first_state(given: OpeningFacts, state: str, reason: str | None) -> Non
         ({"manager_id": "M1", "quadrant": "D", "digital_share": 0.8}, "mobile"),
         ({"quadrant": "A", "digital_share": 0.59}, "call_centre"),
         ({"manager_id": "M1"}, "call_centre"),
+        # The best way that the customer permits.
+        ({"consents": (YES, Given("call_centre", ANY, False))}, "mobile"),
+        ({"manager_id": "M1", "quadrant": "A", "consents": (Given("call_centre", ANY, True),)}, "call_centre"),
+        ({"manager_id": "M1", "consents": (Given("relationship_manager", ANY, True),)}, "relationship_manager"),
+        ({"digital_share": 0.9, "consents": (YES, Given("mobile", ANY, False))}, "call_centre"),
     ],
 )
 def test_channel(changes: dict[str, object], channel: str) -> None:

@@ -67,7 +67,8 @@ def party(customer: UUID, **more: Any) -> dict[str, Any]:
 def consents(customer: UUID) -> list[dict[str, Any]]:
     purposes = ("marketing_contact", "personalised_decision")
     given = {"granted": True, "evidence": "agreement 2023", "since": date(2023, 1, 1)}
-    return [{"customer_id": str(customer), "purpose": p} | given for p in purposes]
+    whole = {"channel": "*", "product_kind": "*", "basis": "decision", "version": 1}
+    return [{"customer_id": str(customer), "purpose": p} | given | whole for p in purposes]
 
 
 def features(customer: UUID, **more: Any) -> dict[str, Any]:

@@ -55,6 +55,7 @@ class Entry:
 _ENTRIES = (
     Entry(ledger.TransactionPosted, ("eventing",), "C2", stream="LEDGER"),
     Entry(customer_360.ProfileChanged, ("eventing", "campaign"), "C2"),
+    Entry(customer_360.ConsentChanged, ("campaign",)),
     Entry(customer_360.ImportCompleted, ("eventing", "insight", "campaign"), partition="import"),
     Entry(eventing.DetectionRaised, ("campaign",)),
     Entry(eventing.DetectionEvidence, ("scoring", "campaign"), "C2"),

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from attune_contracts.consent import Channel, ProductKind, Purpose
 from attune_contracts.envelope import CustomerData, Data
 from attune_contracts.ledger import AccountKind
 from attune_contracts.pointer import Pointer
@@ -36,6 +37,30 @@ class ProfileChanged(CustomerData):
     personalisation: bool = True
     accounts: tuple[OwnedAccount, ...] = ()
     products: tuple[str, ...] = ()
+
+
+class ConsentState(BaseModel):
+    """What holds for one purpose. Marketing contacts may be divided: None = every channel, every product kind."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    purpose: Purpose
+    channel: Channel | None = None
+    product_kind: ProductKind | None = None
+    granted: bool
+    since: date
+
+
+class ConsentChanged(CustomerData):
+    """All of the customer's consents as they now stand, and their version: a receiver applies what is newer (X7).
+
+    What is not listed is unknown, and that means no (X21); see `consent.permitted`.
+    """
+
+    TYPE: ClassVar[str] = "customer_360.consent.changed.v1"
+
+    version: Annotated[int, Field(ge=1)]
+    consents: tuple[ConsentState, ...]
 
 
 class ImportCompleted(Data):

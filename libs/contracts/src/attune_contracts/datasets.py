@@ -161,14 +161,20 @@ CONSENTS = Dataset(
     "consents",
     "customer_360",
     "all",
-    ("customer_id", "purpose"),
+    ("customer_id", "purpose", "channel", "product_kind"),
     (
         _c("customer_id", "VARCHAR", "C1", "who decided"),
         _c("purpose", "VARCHAR", "C1", "personalised_decision, marketing_contact, survey, third_party"),
+        _c("channel", "VARCHAR", "C1", "of marketing_contact: one channel; * = every channel"),
+        _c("product_kind", "VARCHAR", "C1", "of marketing_contact: one kind of products; * = every kind"),
         _c("granted", "BOOLEAN", "C1", "true = yes; no row = unknown = no (X21)"),
         _c("evidence", "VARCHAR", "C1", "the notice or agreement behind it"),
         _c("since", "DATE", "C1", "when it was given or refused"),
+        _c("basis", "VARCHAR", "C1", "decision = the customer's word; default = a documented agreement's"),
+        _c("notice_version", "INTEGER", "C1", "version of the notice that was shown", True),
+        _c("version", "BIGINT", "C1", "of the customer's consents as a whole; the newest state wins (X7)"),
     ),
+    version=2,
 )
 ACCOUNT_PARTIES = Dataset(
     "account_parties",

@@ -31,6 +31,8 @@ class Campaign:
     window_business_days: int
     capacity: int | None
     enabled: bool
+    product_kind: str | None
+    """What its contacts sell, where that is one kind: the customer's consent must cover it."""
     name_zh: str
     name_en: str
 
@@ -43,6 +45,7 @@ class Change:
     outcome_kinds: tuple[str, ...]
     window_business_days: int
     enabled: bool
+    product_kind: str | None = None
 
 
 async def newest(conn: Conn) -> list[Campaign]:
@@ -67,8 +70,8 @@ async def change(tx: Transaction, code: str, wanted: Change, *, version: int) ->
     row = await one(
         tx.conn,
         "INSERT INTO campaign (code, version, trigger, family, control_share_bp, outcome, outcome_kinds,"
-        " window_business_days, capacity, enabled, name_zh, name_en, created_by)"
-        " SELECT code, version + 1, trigger, family, $3, outcome, $4, $5, capacity, $6, name_zh, name_en, $7"
+        " window_business_days, capacity, enabled, product_kind, name_zh, name_en, created_by)"
+        " SELECT code, version + 1, trigger, family, $3, outcome, $4, $5, capacity, $6, $8, name_zh, name_en, $7"
         " FROM campaign WHERE code = $1 AND version = $2 RETURNING *",
         code,
         version,
@@ -77,6 +80,7 @@ async def change(tx: Transaction, code: str, wanted: Change, *, version: int) ->
         wanted.window_business_days,
         wanted.enabled,
         tx.who,
+        wanted.product_kind,
     )
     await tx.audit("campaign.changed", "campaign", code, version=version + 1)
     return _campaign(row)

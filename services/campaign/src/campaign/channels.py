@@ -19,15 +19,15 @@ class Route:
     employee_id: str | None = None
 
 
-def choose_channel(
+def routes(
     *, manager_id: str | None, manager_has_capacity: bool, quadrant: str | None, digital_share: float | None
-) -> Route:
-    """The manager for valuable customers, the phone's app for digital ones, else the call centre.
+) -> list[Route]:
+    """The ways to the customer, the best first: the manager for valuable ones, the app for digital ones, then the rest.
 
     Quadrant and digital share are None where they may not be read or are not known.
     """
-    if manager_id is not None and manager_has_capacity and quadrant in MANAGED_QUADRANTS:
-        return Route("relationship_manager", manager_id)
-    if digital_share is not None and digital_share >= DIGITAL_SHARE:
-        return Route("mobile")
-    return Route("call_centre")
+    manager = [Route("relationship_manager", manager_id)] if manager_id is not None and manager_has_capacity else []
+    app, queue = Route("mobile"), Route("call_centre")
+    digital = digital_share is not None and digital_share >= DIGITAL_SHARE
+    others = [app, queue] if digital else [queue, app]
+    return [*manager, *others] if quadrant in MANAGED_QUADRANTS else [*others, *manager]

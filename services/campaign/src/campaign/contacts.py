@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from campaign import consents
 from campaign.contact_policy import ContactPolicy, direction
 from campaign.sql import Conn, one
 
@@ -45,6 +46,7 @@ async def reserve(
 ) -> list[str | None]:
     """Reserve each wish, all levels or nothing; the reason where refused. Asking again for the same id renews it.
 
+    What a campaign begins needs the customer's consent at this very moment (P-12), else `no_consent`.
     Quiet hours are asked with `zone` only: when the contact is about to be made, not when its task is.
     """
     order = sorted(range(len(wishes)), key=lambda i: str(wishes[i].customer_id))
@@ -69,7 +71,7 @@ async def reserve(
     answers: list[str | None] = [None] * len(wishes)
     for i, row in zip(order, rows, strict=True):
         answers[i] = row[0]
-    return answers
+    return await consents.refuse(conn, wishes, answers)
 
 
 async def confirm(conn: Conn, policy: ContactPolicy, wish: Wish, disposition: str) -> bool:

@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 
 import orjson
 
+from attune_contracts.consent import ANY, Given
 from campaign.contact_policy import ContactPolicy, PastContact
 
 RULES = 1
@@ -67,7 +68,8 @@ class DecisionFacts:
     party: PartyFacts | None
     """None = not known, or not in the caller's scope: the same answer."""
     personalised: bool
-    marketing_consent: bool | None
+    consents: tuple[Given, ...]
+    """To marketing contacts, by channel and product kind."""
     held_out: bool
     profile: ProfileFacts | None = None
     scores: tuple[tuple[str, StoredScore], ...] = ()
@@ -97,6 +99,7 @@ class DecisionFacts:
         raw: dict[str, Any] = orjson.loads(body)
         raw["as_of"] = datetime.fromisoformat(raw["as_of"])
         raw["today"] = date.fromisoformat(raw["today"])
+        raw["consents"] = _consents(raw)
         raw["policy"] = ContactPolicy.model_validate(raw["policy"])
         raw["party"] = _party(raw["party"])
         raw["profile"] = _profile(raw["profile"])
@@ -112,6 +115,14 @@ class DecisionFacts:
 def policy_json(policy: ContactPolicy) -> bytes:
     """The contact policy as inputs carry it."""
     return orjson.dumps(policy.model_dump(mode="json"))
+
+
+def _consents(raw: dict[str, Any]) -> tuple[Given, ...]:
+    """As stored; decisions from before consents were divided know one answer for everything."""
+    if "consents" in raw:
+        return tuple(Given(**given) for given in raw["consents"])
+    general: bool | None = raw.pop("marketing_consent")
+    return () if general is None else (Given(ANY, ANY, general),)
 
 
 def _day(text: str | None) -> date | None:

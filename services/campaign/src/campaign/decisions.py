@@ -12,6 +12,7 @@ from attune_service_kit.auth import Caller
 from attune_service_kit.errors import NotFound
 from attune_service_kit.runtime import Runtime
 from campaign import plans
+from campaign.consents import given
 from campaign.contact_policy import PastContact
 from campaign.decide import decide
 from campaign.decision_facts import DecisionFacts, LiveOpportunity, PartyFacts, ProfileFacts, StoredScore
@@ -25,10 +26,11 @@ LONGEST_LOOK = timedelta(days=366)
 _FACTS = f"""
 WITH who AS (
     SELECT p.branch_id, p.birth_date, p.risk_rating, p.risk_rated_on, p.products || p.product_kinds AS held,
-           c.marketing_consent, (p.personalisation AND c.personalised_consent) IS TRUE AS personalised
+           c.marketing, (p.personalisation AND c.personalised_consent) IS TRUE AS personalised
     FROM proj_party p
     LEFT JOIN LATERAL (
-        SELECT bool_or(granted) FILTER (WHERE purpose = 'marketing_contact') AS marketing_consent,
+        SELECT (json_agg(json_build_array(channel, product_kind, granted) ORDER BY channel, product_kind)
+                   FILTER (WHERE purpose = 'marketing_contact'))::text AS marketing,
                bool_or(granted) FILTER (WHERE purpose = 'personalised_decision') AS personalised_consent
         FROM proj_consent WHERE customer_id = $1
     ) c ON true
@@ -117,7 +119,7 @@ def _facts(
         if known
         else None,
         personalised=personalised,
-        marketing_consent=row["marketing_consent"],
+        consents=given(_json(row["marketing"])),
         held_out=held_out_by is not None,
         profile=ProfileFacts(row["profile_as_of"], row["demand_balance_minor"], row["value_quadrant"])
         if row["profile_as_of"] is not None

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-from attune_contracts.customer_360 import ImportCompleted, ProfileChanged
+from attune_contracts.customer_360 import ConsentChanged, ImportCompleted, ProfileChanged
 from attune_contracts.eventing import DetectionEvidence, DetectionRaised, DetectionWithdrawn
 from attune_contracts.insight import FeaturesPublished
 from attune_contracts.scoring import ScoresPublished
 from attune_service_kit.consumer import Event, Subscription
 from attune_service_kit.database import Transaction
 from attune_service_kit.runtime import Runtime
-from campaign import opportunities, plans, projections, turns
+from campaign import consent_withdrawals, consents, opportunities, plans, projections, turns
 
 
 async def detection_raised(runtime: Runtime, tx: Transaction, events: list[Event]) -> None:
@@ -56,10 +56,19 @@ async def import_completed(runtime: Runtime, tx: Transaction, events: list[Event
 async def profile_changed(runtime: Runtime, tx: Transaction, events: list[Event]) -> None:
     """One customer's state has changed: what is newer is applied (X7), and who was unknown is judged again."""
     changes = [ProfileChanged.model_validate(e.data) for e in events]
-    await projections.apply_profiles(tx, changes)
     plan = await plans.current(runtime.worker_database, tx.conn)
     await turns.share(tx.conn)
+    await consents.lock(tx.conn, switched_off := [c.customer_id for c in changes if not c.personalisation])
+    await projections.apply_profiles(tx, changes)
+    await consent_withdrawals.end(tx, switched_off)
     await opportunities.judge_again(tx, plan, [c.customer_id for c in changes], tx.now)
+
+
+async def consent_changed(_runtime: Runtime, tx: Transaction, events: list[Event]) -> None:
+    """One customer's consents have changed: the newest state holds at once, and what it no longer permits ends."""
+    await turns.share(tx.conn)
+    changed = await consents.apply(tx, [ConsentChanged.model_validate(e.data) for e in events])
+    await consent_withdrawals.end(tx, changed)
 
 
 async def _load(runtime: Runtime, tx: Transaction, what: str, pointers: Sequence[object], key: str) -> None:
@@ -76,5 +85,6 @@ SUBSCRIPTION = Subscription(
         FeaturesPublished: features_published,
         ImportCompleted: import_completed,
         ProfileChanged: profile_changed,
+        ConsentChanged: consent_changed,
     },
 )

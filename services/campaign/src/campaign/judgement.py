@@ -9,6 +9,7 @@ from functools import cached_property
 from heapq import nsmallest
 from typing import Literal, NamedTuple
 
+from attune_contracts.consent import permitted
 from campaign import catalogue as conditions
 from campaign import texts
 from campaign.catalogue import Customer, Offer, age_on
@@ -157,9 +158,9 @@ def _customer(facts: DecisionFacts) -> Customer:
     )
 
 
-def agreed(facts: DecisionFacts, product_kind: str | None) -> bool:  # noqa: ARG001 - consent knows no kinds yet
+def agreed(facts: DecisionFacts, product_kind: str | None) -> bool:
     """Whether the bank may propose products of this kind here. Who comes by themselves may be told of all (X21)."""
-    return direction(facts.channel) == "inbound" or facts.marketing_consent is True
+    return direction(facts.channel) == "inbound" or permitted(facts.consents, facts.channel, product_kind) is True
 
 
 def blocked(facts: DecisionFacts) -> str | None:

@@ -6,9 +6,11 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
+
 from attune_contracts.campaign import OpportunityState
 from attune_contracts.identifiers import new_id
-from campaign import contacts
+from campaign import consents, contacts
 from campaign.campaigns import Campaign
 from campaign.openings import Opening, OpeningFacts, after_policy, open_opportunity
 from campaign.plans import Plans
@@ -17,10 +19,11 @@ from campaign.sql import Conn
 # Quadrant and digital share are read only of customers who have agreed to personalised decisions (R-02, X21).
 _KNOWN = """
 SELECT p.customer_id, p.branch_id, p.manager_id, p.personalisation,
-       c.marketing_consent, c.personalised_consent, f.value_quadrant, f.digital_share, e.daily_capacity
+       c.marketing, c.personalised_consent, f.value_quadrant, f.digital_share, e.daily_capacity
 FROM proj_party p
 LEFT JOIN LATERAL (
-    SELECT bool_or(granted) FILTER (WHERE purpose = 'marketing_contact') AS marketing_consent,
+    SELECT (json_agg(json_build_array(channel, product_kind, granted))
+               FILTER (WHERE purpose = 'marketing_contact'))::text AS marketing,
            bool_or(granted) FILTER (WHERE purpose = 'personalised_decision') AS personalised_consent
     FROM proj_consent WHERE customer_id = p.customer_id
 ) c ON true
@@ -103,7 +106,8 @@ def _open(draft: Draft, row: Any, plan: Plans, taken: dict[tuple[str, date], int
         known=True,
         arm=arm,
         expires_at=draft.expires_at,
-        marketing_consent=row["marketing_consent"],
+        consents=consents.given(orjson.loads(row["marketing"] or "[]")),
+        product_kind=draft.campaign.product_kind,
         personalised_consent=row["personalised_consent"],
         personalisation=row["personalisation"],
         manager_id=row["manager_id"],

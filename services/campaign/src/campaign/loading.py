@@ -12,7 +12,7 @@ from attune_contracts.pointer import Pointer
 from attune_service_kit.database import Transaction
 from attune_service_kit.jobs import JobContext
 from attune_service_kit.lake_sql import connect, scan
-from campaign import opportunities, plans, turns
+from campaign import consent_withdrawals, consents, opportunities, plans, turns
 from campaign.branch_tree import closure
 
 CHUNK = 20_000
@@ -44,7 +44,13 @@ _PARTY_COLUMNS = (
     "products",
     "product_kinds",
 )
-_CONSENT_COLUMNS = ("customer_id", "purpose", "granted", "since")
+_CONSENT_COLUMNS = ("customer_id", "purpose", "channel", "product_kind", "granted", "since", "version")
+_CHANGED_CONSENTS = """
+SELECT customer_id FROM proj_consent JOIN (SELECT customer_id, max(version) AS told FROM consent_in GROUP BY 1) i
+    USING (customer_id) GROUP BY customer_id, i.told HAVING max(version) < i.told"""
+_STALE_CONSENTS = """
+DELETE FROM proj_consent p USING (SELECT customer_id, max(version) AS told FROM consent_in GROUP BY 1) i
+WHERE p.customer_id = i.customer_id AND p.version < i.told"""
 _UNKNOWN = """
 SELECT DISTINCT o.customer_id FROM opportunity o JOIN proj_party p USING (customer_id)
 WHERE o.reason = 'unknown_customer' AND o.state = 'suppressed' AND o.expires_at > $1 ORDER BY 1"""
@@ -62,11 +68,14 @@ async def load_import(job: JobContext) -> dict[str, Any]:
             ("employees", _employees),
             ("products", _products),
             ("parties", _parties),
-            ("consents", _consents),
         ):
             if name in pointers and await _newer(tx, name, pointers[name]):
                 loaded[name] = await load(tx, con)
+    async with job.transaction() as tx:
+        if "consents" in pointers and await _newer(tx, "consents", pointers["consents"]):
+            loaded["consents"] = await _consents(tx, con)
     await job.progress(1, 2, "projections loaded")
+    loaded["ended"] = await _end_unwanted(job)
     loaded["judged_again"] = await _judge_unknown(job)
     return loaded
 
@@ -146,9 +155,18 @@ async def _parties(tx: Transaction, con: duckdb.DuckDBPyConnection) -> int:
 
 
 async def _consents(tx: Transaction, con: duckdb.DuckDBPyConnection) -> int:
-    query = "SELECT customer_id, purpose, granted, since FROM consents"
-    newer = "WHERE excluded.since >= proj_consent.since"
-    return await _upsert(tx, con, query, "proj_consent", _CONSENT_COLUMNS, ("customer_id", "purpose"), newer)
+    """Replace the consents of every customer whose version in the file is greater than the one held (X7, X17)."""
+    columns = ", ".join(_CONSENT_COLUMNS)
+    await tx.conn.execute("CREATE TEMP TABLE consent_in (LIKE proj_consent INCLUDING DEFAULTS) ON COMMIT DROP")
+    rows = await _copy(tx, con, f"SELECT {columns} FROM consents", "consent_in", _CONSENT_COLUMNS)  # noqa: S608
+    # Who changes is locked before their rows are: a contact is reserved under the old consents and found, or waits.
+    await consents.lock_subjects(tx.conn, [row[0] for row in await tx.conn.fetch(_CHANGED_CONSENTS)])
+    await tx.conn.execute(_STALE_CONSENTS)
+    await tx.conn.execute(
+        f"INSERT INTO proj_consent ({columns}) SELECT {columns} FROM consent_in i"  # noqa: S608 - names of ours
+        " WHERE NOT EXISTS (SELECT FROM proj_consent p WHERE p.customer_id = i.customer_id)"
+    )
+    return rows
 
 
 async def _upsert(
@@ -192,6 +210,18 @@ def _moment(microseconds: int) -> datetime:
 
 
 _READERS: dict[str, Callable[[Any], Any]] = {"customer_id": UUID, "scored_at": _moment}
+
+
+async def _end_unwanted(job: JobContext) -> int:
+    """End what customers no longer agree to, for everybody with something open: the files may have withdrawn it."""
+    ended, after = 0, None
+    while True:
+        async with job.transaction() as tx:
+            found = await consent_withdrawals.waiting(tx.conn, after)
+            if not found:
+                return ended
+            ended += await consent_withdrawals.end_after_load(tx, found)
+        after = found[-1]
 
 
 async def _judge_unknown(job: JobContext) -> int:

@@ -5,21 +5,26 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from attune_contracts.campaign import OpportunityState
+from attune_contracts.consent import Given, permitted
 from attune_measure.arms import Arm
-from campaign.channels import Route, choose_channel
+from campaign.channels import Route, routes
 
 ESCALATE_AFTER = timedelta(hours=24)
 
 
 @dataclass(frozen=True)
 class OpeningFacts:
-    """What is known of the customer. `quadrant` and `digital_share` are None where they may not be read (R-02)."""
+    """What is known of the customer. `quadrant` and `digital_share` are None where they may not be read (R-02).
+
+    `consents` are those to marketing contacts, `product_kind` what the campaign sells.
+    """
 
     customer_id: UUID
     known: bool
     arm: Arm
     expires_at: datetime
-    marketing_consent: bool | None = None
+    consents: tuple[Given, ...] = ()
+    product_kind: str | None = None
     personalised_consent: bool | None = None
     personalisation: bool = True
     manager_id: str | None = None
@@ -43,7 +48,8 @@ class Opening:
 
 def open_opportunity(facts: OpeningFacts, now: datetime) -> Opening:
     """Judge a detection at business time `now`; the contact policy comes next, see `after_policy`."""
-    reason = _suppression(facts)
+    route = _route(facts)
+    reason = _suppression(facts, route)
     assigned = reason is None
     if reason is not None:
         state = OpportunityState.SUPPRESSED
@@ -57,7 +63,7 @@ def open_opportunity(facts: OpeningFacts, now: datetime) -> Opening:
         arm=facts.arm,
         assigned=assigned,
         # Held-out customers are routed too: the policy is asked about the same channel in both arms.
-        route=_route(facts) if assigned else None,
+        route=route if assigned else None,
         escalates_at=min(now + ESCALATE_AFTER, facts.expires_at),
         expires_at=facts.expires_at,
     )
@@ -70,21 +76,23 @@ def after_policy(opening: Opening, refusal: str | None) -> Opening:
     return replace(opening, state=OpportunityState.SUPPRESSED, reason=refusal, assigned=False)
 
 
-def _suppression(facts: OpeningFacts) -> str | None:
+def _suppression(facts: OpeningFacts, route: Route | None) -> str | None:
     if not facts.known:
         return "unknown_customer"
     if not facts.personalisation:
         return "personalisation_off"
     # Unknown = no (X21) for the contact; picking the customer by their behaviour ends where it was refused.
-    if facts.marketing_consent is not True or facts.personalised_consent is False:
+    if route is None or facts.personalised_consent is False:
         return "no_consent"
     return None
 
 
-def _route(facts: OpeningFacts) -> Route:
-    return choose_channel(
+def _route(facts: OpeningFacts) -> Route | None:
+    """The best way that the customer permits, None if they permit none."""
+    ways = routes(
         manager_id=facts.manager_id,
         manager_has_capacity=facts.manager_has_capacity,
         quadrant=facts.quadrant,
         digital_share=facts.digital_share,
     )
+    return next((way for way in ways if permitted(facts.consents, way.channel, facts.product_kind)), None)

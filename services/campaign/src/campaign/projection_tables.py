@@ -5,6 +5,7 @@ from uuid import UUID
 
 from sqlmodel import Field
 
+from attune_contracts.consent import ANY
 from campaign import columns as c
 
 
@@ -28,14 +29,20 @@ class Party(c.Table, table=True):
 
 
 class Consent(c.Table, table=True):
-    """A purpose granted or refused; no row = unknown = no (X21)."""
+    """A purpose granted or refused, for a channel and a product kind or for all (`*`); no row = unknown = no (X21).
+
+    `version` is that of the customer's consents as a whole: a newer state replaces all rows of the customer (X7).
+    """
 
     __tablename__ = "proj_consent"
 
     customer_id: UUID = Field(primary_key=True)
     purpose: str = c.text(primary_key=True)
+    channel: str = c.text(primary_key=True, sa_column_kwargs={"server_default": ANY})
+    product_kind: str = c.text(primary_key=True, sa_column_kwargs={"server_default": ANY})
     granted: bool
     since: date
+    version: int = c.minor(default=0, sa_column_kwargs={"server_default": "0"})
 
 
 class Features(c.Table, table=True):

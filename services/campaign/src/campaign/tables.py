@@ -36,6 +36,7 @@ class Campaign(c.Table, table=True):
     window_business_days: int
     capacity: int | None = None
     enabled: bool = True
+    product_kind: str | None = c.text(default=None)
     name_zh: str = c.text()
     name_en: str = c.text()
     created_by: str = c.text()

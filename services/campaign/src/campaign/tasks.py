@@ -10,10 +10,11 @@ from attune_service_kit.auth import Caller
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Conflict, Forbidden, NotFound
 from campaign import contacts
+from campaign.consent_withdrawals import WITHDRAWN
 from campaign.opportunities import act
 from campaign.plans import Plans
 from campaign.sql import Conn
-from campaign.texts import NO_CONSENT, POLICY
+from campaign.texts import POLICY
 from campaign.visibility import parameters, visible
 
 Disposition = Literal["reached", "not_reached", "refused", "promised"]
@@ -74,7 +75,6 @@ ORDER BY t.id LIMIT $8"""  # noqa: S608 - a condition of ours
 _LOCK = f"SELECT t.* FROM task t WHERE {visible('t', 1)} AND t.id = $4 FOR UPDATE OF t"  # noqa: S608 - of ours
 # Read once the task is locked: an opportunity that has just joined is seen.
 _JOINED = "SELECT id FROM opportunity WHERE task_id = $1 ORDER BY id"
-_CONSENT = "SELECT granted FROM proj_consent WHERE customer_id = $1 AND purpose = 'marketing_contact'"
 
 
 async def list_tasks(conn: Conn, caller: Caller, wanted: TaskFilter, after: UUID | None, limit: int) -> list[Task]:
@@ -114,7 +114,7 @@ async def complete(
     row = await _lock(tx, caller, task_id)
     if row["state"] == "open":
         await _renew(tx, plan, row, zone)
-    elif row["state"] != "claimed" or row["claimed_by"] != caller.subject:
+    elif not (row["claimed_by"] == caller.subject and (row["state"] == "claimed" or _ended_meanwhile(row))):
         raise _taken(row)
     await _settle_contact(tx, plan, row, disposition)
     await act(tx, row["opportunity_ids"], disposition, tx.now)
@@ -139,8 +139,6 @@ async def _lock(tx: Transaction, caller: Caller, task_id: UUID) -> dict[str, Any
 
 
 async def _renew(tx: Transaction, plan: Plans, row: Any, zone: str) -> None:
-    if await tx.conn.fetchval(_CONSENT, row["customer_id"]) is not True:
-        raise ContactRefused(NO_CONSENT["en"], NO_CONSENT["zh"], reason="no_consent")
     wish = await contacts.wish_of(tx.conn, row["contact_id"], tx.now)
     (reason,) = await contacts.reserve(tx.conn, plan.policy, [wish], zone=zone)
     if reason is not None:
@@ -162,6 +160,11 @@ async def _settle_contact(tx: Transaction, plan: Plans, row: Any, disposition: D
             disposition=disposition,
         )
     )
+
+
+def _ended_meanwhile(row: Any) -> bool:
+    """The customer has withdrawn consent after the claim: a contact that took place all the same stays a fact."""
+    return bool(row["state"] == "closed" and row["disposition"] == WITHDRAWN)
 
 
 def _taken(row: Any) -> TaskTaken:

@@ -30,10 +30,16 @@ REASONS: Final[dict[str, Text]] = {
 
 NO_RECOMMENDATION: Final[Text] = {"zh": "今日无推荐", "en": "no recommendation today"}
 
+NO_CONSENT: Final[Text] = {
+    "zh": "客户未同意此类营销联系",
+    "en": "the customer has not agreed to this marketing contact",
+}
+
 POLICY: Final[dict[str, Text]] = {
     "frequency_cap": {"zh": "已达接触频次上限", "en": "the contact cap is reached"},
     "cool_down": {"zh": "仍在接触冷却期内", "en": "the cool-down after the last contact is running"},
     "quiet_hours": {"zh": "当前为静默时段", "en": "these are quiet hours"},
+    "no_consent": NO_CONSENT,
     "already_contacted": {"zh": "本次活动已接触过该客户", "en": "this campaign step has reached the customer already"},
 }
 
@@ -76,6 +82,3 @@ def no_valid_rating(level: str, rated_on: str | None) -> Text:
         "zh": f"产品风险等级 {level},客户评级已过期({rated_on} 评定)",
         "en": f"product {level}: the customer's rating has expired (rated {rated_on})",
     }
-
-
-NO_CONSENT: Final[Text] = {"zh": "客户未同意营销联系", "en": "the customer has not agreed to marketing contacts"}

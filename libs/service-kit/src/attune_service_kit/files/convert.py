@@ -13,6 +13,7 @@ from attune_service_kit.files.mapping import Source
 from attune_service_kit.files.targets import (
     ALLOWED,
     DEFAULTS,
+    DIVIDING,
     LARGEST_MINOR,
     NOT_NEGATIVE,
     OWN_ID,
@@ -83,6 +84,10 @@ class Converter:
             self._fault(f"{sql} NOT BETWEEN -{LARGEST_MINOR} AND {LARGEST_MINOR}", label, "is beyond 10^13 minor units")
         if target.key in NOT_NEGATIVE:
             self._fault(f"{sql} < 0", label, "must not be negative")
+        if target.key in DIVIDING:
+            other, value, whole = DIVIDING[target.key]
+            divided = f"{dict(self.outputs)[other]} <> {quote(value)} AND {sql} <> {quote(whole)}"
+            self._fault(divided, label, f"divides a {other} other than {value}")
         if not target.nullable and target.type != "VARCHAR[]":
             self._fault(f"{sql} IS NULL", label, "is empty")
 

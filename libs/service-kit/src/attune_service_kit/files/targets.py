@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from attune_contracts.consent import ANY, CHANNELS, DIVISIBLE, PRODUCT_KINDS, PURPOSES
 from attune_contracts.datasets import DATASETS, IDENTITY_COLUMNS, Column
 from attune_contracts.identifiers import SOURCE_ID_LENGTH
 from attune_contracts.ledger import AccountKind, Direction, Flag
@@ -14,12 +15,15 @@ ALLOWED: dict[tuple[str, str], tuple[str, ...]] = {
     ("parties", "gender"): ("female", "male"),
     ("parties", "risk_rating"): ("C1", "C2", "C3", "C4", "C5"),
     ("accounts", "kind"): tuple(kind.value for kind in AccountKind),
-    ("products", "kind"): ("demand_deposit", "time_deposit", "wealth", "fund", "insurance", "loan", "card"),
+    ("products", "kind"): PRODUCT_KINDS,
     ("products", "risk_level"): ("R1", "R2", "R3", "R4", "R5"),
     ("employees", "role"): ("teller", "relationship_manager", "call_centre", "branch_manager"),
     ("account_parties", "role"): ("owner", "joint_owner", "authorised"),
     ("loans", "status"): ("running", "in_arrears", "repaid", "defaulted"),
-    ("consents", "purpose"): ("personalised_decision", "marketing_contact", "survey", "third_party"),
+    ("consents", "purpose"): PURPOSES,
+    ("consents", "channel"): (ANY, *CHANNELS),
+    ("consents", "product_kind"): (ANY, *PRODUCT_KINDS),
+    ("consents", "basis"): ("decision", "default"),
     ("transactions", "direction"): tuple(direction.value for direction in Direction),
     ("transactions", "flags"): tuple(flag.value for flag in Flag),
 }
@@ -45,10 +49,19 @@ DEFAULTS: dict[tuple[str, str], str] = {
     ("parties", "personalisation"): "true",
     ("accounts", "opening_balance_minor"): "0",
     ("transactions", "flags"): "[]::VARCHAR[]",
+    ("consents", "channel"): f"'{ANY}'",
+    ("consents", "product_kind"): f"'{ANY}'",
+    ("consents", "basis"): "'decision'",
 }
 
 # Computed from source_id, never mapped.
 OWN_ID = {"parties": ("customer_id", "party"), "accounts": ("account_id", "account")}
+
+# Counted by the owner while it writes the rows, never mapped.
+COUNTED = {("consents", "version")}
+
+# Columns that only rows with a certain value of another column may divide by: otherwise they stand for all.
+DIVIDING = {("consents", name): ("purpose", DIVISIBLE, ANY) for name in ("channel", "product_kind")}
 
 # Mapped to the bank's id of another row; Attune's id is computed from it.
 REFERENCES = {"customer_id": "party", "account_id": "account"}
@@ -86,7 +99,7 @@ class Target:
 
 def targets(dataset: str) -> list[Target]:
     """Return the dataset's columns and then its identity columns, in order."""
-    lake = [_target(dataset, c) for c in DATASETS[dataset].columns]
+    lake = [_target(dataset, c) for c in DATASETS[dataset].columns if (dataset, c.name) not in COUNTED]
     return lake + [Target(dataset, name, "VARCHAR", True) for name in IDENTITY_COLUMNS.get(dataset, ())]
 
 

@@ -55,7 +55,9 @@ async def change(
         share = basis_points(body.control_share)
     except ValueError as error:
         raise Invalid("control_share is a multiple of 0.0001", "对照比例须为 0.0001 的整数倍") from error
-    wanted = campaigns.Change(share, tuple(body.outcome_kinds), body.window_business_days, body.enabled)
+    wanted = campaigns.Change(
+        share, tuple(body.outcome_kinds), body.window_business_days, body.enabled, body.product_kind
+    )
 
     async def run(tx: Transaction) -> CampaignView:
         return _view(await campaigns.change(tx, code, wanted, version=body.version))
@@ -133,4 +135,5 @@ def _view(campaign: campaigns.Campaign) -> CampaignView:
         outcome_kinds=list(campaign.outcome_kinds),
         window_business_days=campaign.window_business_days,
         enabled=campaign.enabled,
+        product_kind=campaign.product_kind,
     )

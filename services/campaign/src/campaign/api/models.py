@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from attune_contracts.consent import ProductKind
 from attune_contracts.ledger import Code
 from campaign.contact_policy import ContactPolicy
 from campaign.responses import Outcome
@@ -234,6 +235,7 @@ class CampaignView(BaseModel):
     outcome_kinds: list[str]
     window_business_days: int
     enabled: bool
+    product_kind: ProductKind | None
 
 
 class CampaignChange(In):
@@ -244,6 +246,9 @@ class CampaignChange(In):
     outcome_kinds: list[Code] = Field(min_length=1, max_length=20)
     window_business_days: int = Field(ge=1, le=120)
     enabled: bool = True
+    product_kind: ProductKind | None = Field(
+        default=None, description="What its contacts sell, where that is one kind: the consent must cover it"
+    )
 
 
 class ArmResult(BaseModel):
