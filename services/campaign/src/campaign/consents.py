@@ -65,7 +65,7 @@ async def apply(tx: Transaction, changes: Sequence[ConsentChanged]) -> list[UUID
         if change.customer_id not in newest or change.version > newest[change.customer_id].version:
             newest[change.customer_id] = change
     await lock(tx.conn, list(newest))
-    held = dict(await tx.conn.fetch(_HELD, list(newest)))
+    held: dict[UUID, int] = {row[0]: row[1] for row in await tx.conn.fetch(_HELD, list(newest))}
     newer = [change for change in newest.values() if change.version > held.get(change.customer_id, -1)]
     customers = [change.customer_id for change in newer]
     await tx.conn.execute("DELETE FROM proj_consent WHERE customer_id = ANY ($1::uuid[])", customers)

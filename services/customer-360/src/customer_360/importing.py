@@ -4,7 +4,7 @@ import asyncio
 import csv
 import io
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -22,6 +22,7 @@ from attune_service_kit.files import Mapping, load_mapping
 from attune_service_kit.files.engine import Prepared, Reference, prepare
 from attune_service_kit.jobs import JobContext
 from attune_service_kit.lake_sql import connect
+from customer_360 import consent_import
 from customer_360.loads import CLOSURE, CYCLE, LOADS, STAGE, UPSERT_PARTIES, Load
 from customer_360.publishing import publish
 
@@ -37,13 +38,18 @@ class BranchCycle(Conflict):
 
 @dataclass(frozen=True)
 class Counts:
-    """What came of one dataset. accepted + rejected = read; unchanged ones are accepted."""
+    """What came of one dataset. accepted + rejected = read; unchanged ones are accepted.
+
+    Of consents also: rows that a documented agreement gives, and rows that the customer's own word outranks (X21).
+    """
 
     read: int
     accepted: int
     rejected: int
     unchanged: int
     rejects_file: str | None
+    defaults: int = 0
+    outranked: int = 0
 
 
 async def run(job: JobContext) -> dict[str, Any]:
@@ -138,8 +144,7 @@ class _Dataset:
             async with self._job.transaction() as tx:
                 await self._stage(tx.conn, con, prepared)
                 failpoint(f"customer_360.import.{self._load.dataset.name}.staged")
-                changed = await self._upsert(tx)
-                counts = _counts(prepared, changed)
+                counts = await self._write(tx, prepared)
                 self._job.cursor = {"datasets": {**done, self._load.dataset.name: asdict(counts)}}
         finally:
             con.close()
@@ -163,6 +168,13 @@ class _Dataset:
         reader = con.sql(f"SELECT {columns} FROM {prepared.relation}").to_arrow_reader(_BATCH)  # noqa: S608
         await conn.copy_to_table(STAGE, source=_as_csv(reader), columns=list(self._load.columns), format="csv")
         await conn.execute(f"ANALYZE {STAGE}")
+
+    async def _write(self, tx: Transaction, prepared: Prepared) -> Counts:
+        """Write what differs; return the counts."""
+        if self._load.table != "consent":
+            return _counts(prepared, await self._upsert(tx))
+        done = await consent_import.write(tx)
+        return replace(_counts(prepared, done.changed), defaults=done.defaults, outranked=done.outranked)
 
     async def _upsert(self, tx: Transaction) -> int:
         """Write what differs; return how many rows that were."""

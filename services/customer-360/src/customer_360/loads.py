@@ -20,6 +20,7 @@ from attune_contracts.datasets import (
     STANDING_ORDERS,
     Dataset,
 )
+from attune_service_kit.files.targets import COUNTED
 
 STAGE = "incoming"
 
@@ -60,7 +61,8 @@ class Load:
     def columns(self) -> tuple[str, ...]:
         """The columns that are staged: the dataset's and its identity columns."""
         identity = IDENTITY_COLUMNS.get(self.dataset.name, ())
-        return tuple(name for name in (*self.dataset.names, *identity) if name not in _DERIVED)
+        names = (*self.dataset.names, *identity)
+        return tuple(n for n in names if n not in _DERIVED and (self.dataset.name, n) not in COUNTED)
 
     def stage(self) -> str:
         """A temporary table: unlogged, gone with the transaction."""
@@ -179,4 +181,5 @@ def snapshot(name: str) -> str:
         columns = ", ".join(f"{derived.get(c, f'p.{c}')} AS {c}" for c in PARTIES.names)
         return f"SELECT {columns} FROM party p LEFT JOIN party_identity i USING (customer_id)"  # noqa: S608
     load = LOADS[name]
-    return f"SELECT {', '.join(load.dataset.names)} FROM {load.table}"  # noqa: S608 - names of this module
+    table = f"{load.table} JOIN consent_version USING (customer_id)" if load.table == "consent" else load.table
+    return f"SELECT {', '.join(load.dataset.names)} FROM {table}"  # noqa: S608 - names of this module

@@ -2,7 +2,7 @@
 
 from attune_service_kit.tables import kit_tables
 from customer_360.tables.base import Table
-from customer_360.tables.consents import Consent
+from customer_360.tables.consents import Consent, ConsentEntry, ConsentNotice, ConsentVersion
 from customer_360.tables.imports import ImportRun
 from customer_360.tables.parties import Party, PartyIdentity
 from customer_360.tables.products import Account, Holding, Product
@@ -18,6 +18,9 @@ __all__ = [
     "BranchScope",
     "Card",
     "Consent",
+    "ConsentEntry",
+    "ConsentNotice",
+    "ConsentVersion",
     "Employee",
     "Holding",
     "ImportRun",

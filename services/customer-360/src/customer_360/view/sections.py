@@ -25,8 +25,10 @@ FROM holding h JOIN product d USING (product_id) LEFT JOIN account c ON c.accoun
 WHERE h.customer_id = p.customer_id)"""
 _CONSENTS = """
 (SELECT coalesce(json_agg(json_build_object(
-    'purpose', n.purpose, 'granted', n.granted, 'evidence', n.evidence, 'since', n.since)
-    ORDER BY n.purpose), '[]')
+    'purpose', n.purpose, 'channel', nullif(n.channel, '*'), 'product_kind', nullif(n.product_kind, '*'),
+    'granted', n.granted, 'basis', n.basis, 'evidence', n.evidence, 'notice_version', n.notice_version,
+    'since', n.since)
+    ORDER BY n.purpose, n.channel, n.product_kind), '[]')
 FROM consent n WHERE n.customer_id = p.customer_id)"""
 
 SECTIONS: dict[str, str] = {

@@ -1,17 +1,24 @@
 """Consent."""
 
 from datetime import date
-from typing import Literal
 
 from pydantic import BaseModel
 
-Consents = Literal["personalised_decision", "marketing_contact", "survey", "third_party"]
+from attune_contracts.consent import Basis, Channel, ProductKind, Purpose
 
 
 class ConsentView(BaseModel):
-    """A decision of the customer. A purpose that is not listed is unknown, and that means no."""
+    """A decision of the customer that holds. A purpose that is not listed is unknown, and that means no.
 
-    purpose: Consents
+    Of marketing contacts one channel or one product kind may have a decision of its own: the most specific one holds,
+    null stands for all of them.
+    """
+
+    purpose: Purpose
+    channel: Channel | None
+    product_kind: ProductKind | None
     granted: bool
+    basis: Basis
     evidence: str
+    notice_version: int | None
     since: date
