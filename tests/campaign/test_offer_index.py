@@ -10,7 +10,7 @@ from campaign.catalogue import Conditions, Customer, Names, Offer, ineligible, s
 from campaign.contact_policy import Cap, ContactPolicy
 from campaign.decision_facts import DecisionFacts, LiveOpportunity, PartyFacts, ProfileFacts, StoredScore
 from campaign.judgement import Judgement
-from campaign.offer_index import compile_catalogue, members, priority
+from campaign.offer_index import compile_catalogue, members, priority, worth
 from campaign.suitability import RiskRating, unsuitable
 
 from .conftest import NOW
@@ -117,10 +117,10 @@ def plain_priority(offer: Offer, facts: DecisionFacts) -> float:
     propensity = next((known[m].score for m in offer.models if m in known), offer.base_propensity)
     live = facts.opportunities if facts.personalised else ()
     weight = max([1.0, *(offer.context.get(o.trigger, 0.0) for o in live)])
-    return priority(offer, propensity, weight)
+    return priority(propensity, weight, worth(offer))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(sheet=sheets, facts=questions)
 def test_the_compiled_catalogue_is_its_conditions(sheet: list[Offer], facts: DecisionFacts) -> None:
     catalogue = compile_catalogue(1, snapshot(sheet, [])[0])

@@ -8,6 +8,7 @@ from fastapi import Depends, FastAPI, Request
 
 from attune_service_kit import errors, health, jobs, openapi, quarantine
 from attune_service_kit.edge import Edge
+from attune_service_kit.hot import HotRoutes
 from attune_service_kit.lifecycle import make_runtime, running
 from attune_service_kit.runtime import Runtime, Service
 from attune_service_kit.settings import ServiceSettings
@@ -60,7 +61,8 @@ def create_app(
         for router in service.routers:
             app.include_router(router)
     errors.register(app)
-    app.add_middleware(Edge, max_body_bytes=settings.max_body_bytes, tracing=state.tracing)
+    hot = HotRoutes(app, service.hot)
+    app.add_middleware(Edge, max_body_bytes=settings.max_body_bytes, tracing=state.tracing, hot=hot)
     openapi.check_scopes(app)
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]
     return app

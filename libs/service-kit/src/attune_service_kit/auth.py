@@ -6,6 +6,7 @@ import json
 import secrets
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -205,12 +206,17 @@ def verifier(settings: ServiceSettings) -> TokenVerifier:
     return TokenVerifier(settings.token_issuer, settings.token_audience, settings.token_jwks)
 
 
+async def bearer(verifier: TokenVerifier, authorization: Sequence[str]) -> Caller:
+    """The verified caller behind a request's Authorization headers, of which there is exactly one."""
+    scheme, _, token = authorization[0].partition(" ") if len(authorization) == 1 else ("", "", "")
+    if scheme.lower() != "bearer" or not token:
+        raise _invalid_token()
+    return await verifier.verify(token.strip())
+
+
 async def authenticated(request: Request) -> Caller:
     """The verified caller of a request, whatever its scopes."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token or len(request.headers.getlist("authorization")) != 1:
-        raise _invalid_token()
-    caller: Caller = await request.app.state.verifier.verify(token.strip())
+    caller = await bearer(request.app.state.verifier, request.headers.getlist("authorization"))
     request.state.client_id = caller.client_id
     return caller
 
@@ -223,6 +229,10 @@ class Requires:
 
     async def __call__(self, caller: Annotated[Caller, Depends(authenticated)]) -> Caller:
         """Return the caller, or refuse with 403."""
+        return self.check(caller)
+
+    def check(self, caller: Caller) -> Caller:
+        """The same for a caller who is known already."""
         if self.scope not in caller.scopes:
             raise Forbidden("the token lacks the scope of this operation", "令牌缺少此操作所需的权限", needs=self.scope)
         return caller

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from attune_service_kit import telemetry
@@ -20,6 +20,7 @@ from attune_service_kit.errors import (
     problem,
     unexpected,
 )
+from attune_service_kit.hot import HotRoutes
 
 log = structlog.get_logger("access")
 
@@ -37,8 +38,8 @@ class Malformed(BadRequest):
 class Edge:
     """ASGI middleware around a whole service."""
 
-    def __init__(self, app: ASGIApp, max_body_bytes: int, tracing: telemetry.Tracing) -> None:
-        self._app, self._max, self._tracing = app, max_body_bytes, tracing
+    def __init__(self, app: ASGIApp, max_body_bytes: int, tracing: telemetry.Tracing, hot: HotRoutes) -> None:
+        self._app, self._max, self._tracing, self._hot = app, max_body_bytes, tracing, hot
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request; other kinds of connection pass through."""
@@ -48,7 +49,7 @@ class Edge:
         headers = Headers(scope=scope)
         ids = telemetry.begin(headers.get("x-request-id"), headers.get("x-correlation-id"))
         self._tracing.activate()
-        await _Exchange(scope, receive, send, ids).run(self._app, self._max)
+        await _Exchange(scope, receive, send, ids).run(self._app, self._max, self._hot)
 
 
 class _Exchange:
@@ -59,13 +60,13 @@ class _Exchange:
         self._status = 0
         self._bytes = 0
 
-    async def run(self, app: ASGIApp, max_body: int) -> None:
+    async def run(self, app: ASGIApp, max_body: int, hot: HotRoutes) -> None:
         started = time.perf_counter()
         try:
             receive = self._receive
             if self._scope["method"] in _WITH_BODY:
                 receive = await self._read(max_body)
-            await app(self._scope, receive, self._sending)
+            await (await hot.answer(self._scope) or app)(self._scope, receive, self._sending)
         except Exception as error:
             await self._fail(error)
         finally:
@@ -93,9 +94,11 @@ class _Exchange:
     async def _sending(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._status = message["status"]
-            headers = MutableHeaders(scope=message)
-            headers["X-Request-Id"], headers["X-Correlation-Id"] = self._ids
-            headers.setdefault("Cache-Control", "no-store")
+            headers = message.setdefault("headers", [])
+            request, correlation = self._ids
+            headers += ((b"x-request-id", request.encode()), (b"x-correlation-id", correlation.encode()))
+            if not any(name == b"cache-control" for name, _ in headers):
+                headers.append((b"cache-control", b"no-store"))
         elif message["type"] == "http.response.body":
             self._bytes += len(message.get("body", b""))
         await self._send(message)

@@ -42,6 +42,7 @@ def make_runtime(service: Service, settings: ServiceSettings, kind: Kind) -> Run
         )
 
     main = database("worker" if kind == "job" else "app")
+    broker = _broker(service, settings) if kind == "worker" or (kind == "app" and service.asks) else None
     return Runtime(
         service=service,
         settings=settings,
@@ -52,7 +53,9 @@ def make_runtime(service: Service, settings: ServiceSettings, kind: Kind) -> Run
         worker_database=database("worker") if kind == "worker" else main,
         jobs=Jobs(service),
         lake=Lake(settings.lake_url, settings.scratch),
-        broker=_broker(service, settings) if kind == "worker" else None,
+        broker=broker if kind == "worker" else None,
+        asker=broker,
+        serves=kind != "job",
     )
 
 
@@ -68,9 +71,10 @@ def _broker(service: Service, settings: ServiceSettings) -> Broker:
 
 def background(runtime: Runtime) -> Sequence[Background]:
     """What runs beside HTTP: a worker's loops, or the one that tells an app the worker's business time."""
+    everywhere = runtime.service.everywhere if runtime.serves else ()
     if runtime.broker is None:
-        return [clock.follow] if runtime.clock.kind == "events" else []
-    return [relay.run, consumer.run, runtime.jobs.run, idempotency.prune, *runtime.service.tasks]
+        return [clock.follow, *everywhere] if runtime.clock.kind == "events" else everywhere
+    return [relay.run, consumer.run, runtime.jobs.run, idempotency.prune, *runtime.service.tasks, *everywhere]
 
 
 @contextlib.asynccontextmanager
@@ -84,9 +88,9 @@ async def running(runtime: Runtime) -> AsyncIterator[None]:
         for database in {id(each): each for each in (runtime.database, runtime.worker_database)}.values():
             await database.open()
             stack.push_async_callback(database.close)
-        if runtime.broker is not None:
-            await runtime.broker.start()
-            stack.push_async_callback(runtime.broker.stop)
+        if runtime.asker is not None:
+            await runtime.asker.start()
+            stack.push_async_callback(runtime.asker.stop)
         await _patiently(lambda: runtime.clock.load(runtime.database))
         runtime.keyring = await crypto.open_keyring(runtime.database.pool, runtime.service.name, kek)
         for prepare in runtime.service.setup:

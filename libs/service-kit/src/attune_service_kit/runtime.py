@@ -18,6 +18,7 @@ from attune_service_kit.telemetry import Tracing
 if TYPE_CHECKING:  # those modules name Runtime in their own signatures
     from attune_service_kit.clock import BusinessClock
     from attune_service_kit.consumer import Consumers, Subscription
+    from attune_service_kit.hot import HotRoute
     from attune_service_kit.jobs import Jobs
     from attune_service_kit.lake import Lake
     from attune_service_kit.messaging import Broker
@@ -36,6 +37,9 @@ class Service:
     tasks: "Sequence[Callable[[Runtime], Awaitable[None]]]" = ()
     jobs: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  # kind → "module:function"
     setup: "Sequence[Callable[[Runtime], Awaitable[None]]]" = ()
+    everywhere: "Sequence[Callable[[Runtime], Awaitable[None]]]" = ()  # tasks of app and worker processes alike
+    hot: "Sequence[HotRoute]" = ()
+    asks: bool = False  # NATS requests from its HTTP side: an app process has a connection for them
     migrations: Path | None = None  # default: `migrations/` in the service's package
 
 
@@ -53,8 +57,10 @@ class Runtime:
     jobs: "Jobs"
     lake: "Lake"
     broker: "Broker | None" = None  # a worker's
+    asker: "Broker | None" = None  # for questions to other services; a worker's own broker serves
     consumers: "Consumers | None" = None  # in a worker, while it consumes
     keyring: Keyring | None = field(default=None, repr=False)
+    serves: bool = True  # false in a job's process
     stopping: bool = False  # set at SIGTERM: /readyz turns 503
 
     @property

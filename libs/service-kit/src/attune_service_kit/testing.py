@@ -336,8 +336,8 @@ async def start_service(
 async def _live(service: RunningService, ready: asyncio.Event) -> None:
     """Hold the lifespan open in one task from beginning to end, as a server does."""
     async with service.app.router.lifespan_context(service.app), service.client:
-        if service.runtime.broker is not None:
-            await service.runtime.broker.ready()
+        if service.runtime.asker is not None:
+            await service.runtime.asker.ready()
         ready.set()
         await service._stop.wait()
 

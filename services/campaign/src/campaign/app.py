@@ -24,4 +24,5 @@ SERVICE = Service(
         "measure": "campaign.measuring:measure",
     },
     setup=(plans.ensure_salts,),
+    hot=decisions.HOT,
 )

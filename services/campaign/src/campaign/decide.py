@@ -33,7 +33,7 @@ def decide(facts: DecisionFacts, catalogue: Catalogue) -> bytes:
         "customer_type": _customer_type(facts),
         "actions": [_action(rank, c, judged) for rank, c in enumerate(shown, 1)],
         "service_actions": [_service(o, judged) for o in catalogue.service if due(o, judged)],
-        "withheld": [_withheld(i, judged) for i in members(judged.refused)],
+        "withheld": orjson.Fragment(b"[%b]" % b",".join([_withheld(i, judged) for i in members(judged.refused)])),
         "message": None if shown else {"code": "no_recommendation", "text": texts.NO_RECOMMENDATION},
         "score_source": facts.score_source if used else "none",
         "models": [{"name": m, "version": s.version} for m, s in facts.scores if m in used],
@@ -72,17 +72,16 @@ def reasons(candidate: Candidate, facts: DecisionFacts) -> list[str]:
     return codes or ["generic"]
 
 
-def _withheld(position: int, judged: Judgement) -> orjson.Fragment:
+def _withheld(position: int, judged: Judgement) -> bytes:
     """`{"offer":…,"rule":…,"text":…}`; what does not depend on the customer was rendered with the catalogue."""
     rendered, bit = judged.catalogue.rendered, 1 << position
     if judged.wrong_age & bit:
-        return orjson.Fragment(rendered.by_age[position])
+        return rendered.by_age[position]
     if judged.balance_short & bit and not judged.held & bit:
-        return orjson.Fragment(rendered.by_balance[position])
+        return rendered.by_balance[position]
     refusal = judged.refusal(position)
     assert refusal is not None  # noqa: S101 - only refused offers come here
-    tail = orjson.dumps(refusal.text)
-    return orjson.Fragment(b'%b"%b","text":%b}' % (rendered.heads[position], refusal.rule.encode(), tail))
+    return b'%b"%b","text":%b}' % (rendered.heads[position], refusal.rule.encode(), orjson.dumps(refusal.text))
 
 
 def _script(offer: Offer, judged: Judgement) -> orjson.Fragment | None:

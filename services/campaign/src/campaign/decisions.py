@@ -1,6 +1,7 @@
 """Next best actions: one read, one pure decision, one committed record, one answer (X16, X17)."""
 
 import hashlib
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -17,6 +18,7 @@ from campaign.contact_policy import PastContact
 from campaign.decide import decide
 from campaign.decision_facts import DecisionFacts, LiveOpportunity, PartyFacts, ProfileFacts, StoredScore
 from campaign.decision_log import DecisionLog, Record
+from campaign.offer_index import Catalogue
 from campaign.sql import Conn, one
 from campaign.visibility import parameters, visible
 
@@ -59,25 +61,53 @@ LEFT JOIN LATERAL (
 ) f ON true"""  # noqa: S608 - a condition of ours
 
 
-async def next_best_actions(runtime: Runtime, caller: Caller, customer_id: UUID, channel: str, limit: int) -> bytes:
+@dataclass(frozen=True)
+class Question:
+    """What is asked: actions for one customer, on one channel, at most so many."""
+
+    customer_id: UUID
+    channel: str
+    limit: int
+    fresh: bool = False
+    """Ask scoring for scores of this moment; the stored ones where it does not answer at once."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question with everything known about it: ready for deciding."""
+
+    facts: DecisionFacts
+    catalogue: Catalogue
+    branch_id: str | None
+    policy_json: bytes
+
+
+async def next_best_actions(runtime: Runtime, caller: Caller, question: Question) -> bytes:
     """Decide for one customer; the answer's JSON. Reserves nothing (X16).
 
     A customer outside the caller's scope is answered like an unknown one: the generic list. A mobile token of another
     customer is refused.
     """
-    if caller.customer is not None and caller.customer != customer_id:
+    asked = await ask(runtime, caller, question)
+    result = decide(asked.facts, asked.catalogue)
+    await DecisionLog.of(runtime.database).write(_record(asked, result, caller))
+    return result
+
+
+async def ask(runtime: Runtime, caller: Caller, question: Question) -> Asked:
+    """Read what a decision is made from, in one statement; nothing is written."""
+    if caller.customer is not None and caller.customer != question.customer_id:
         raise NotFound("there is no such customer", "客户不存在")
     as_of, today = runtime.clock.now().astimezone(UTC), runtime.clock.business_date()
-    pool = runtime.database.pool
-    async with pool.acquire() as conn:
-        row = await one(conn, _FACTS, customer_id, *parameters(caller.scope), today, as_of - LONGEST_LOOK)
+    async with runtime.database.pool.acquire() as conn:
+        seen = parameters(caller.scope)
+        row = await one(conn, _FACTS, question.customer_id, *seen, today, as_of - LONGEST_LOOK)
         versions = row["catalogue_version"], row["policy_version"], row["holdout_version"]
         plan = await plans.current(runtime.database, conn, versions)
-    decision_id = new_id()
-    facts = _facts(row, plan, customer_id, today, runtime.settings.zone, decision_id, channel, limit, as_of)
-    result = decide(facts, plan.catalogue)
-    await DecisionLog.of(runtime.database).write(_record(facts, row, result, caller))
-    return result
+    facts = _facts(row, plan, question, as_of, today, runtime.settings.zone)
+    if caller.customer is not None:
+        facts = replace(facts, audience="customer")
+    return Asked(facts, plan.catalogue, row["branch_id"], plan.policy_json)
 
 
 async def replay(conn: Conn, decision_id: UUID) -> tuple[bytes, bytes]:
@@ -89,26 +119,16 @@ async def replay(conn: Conn, decision_id: UUID) -> tuple[bytes, bytes]:
     return row["result"], decide(facts, await plans.catalogue_of(conn, row["catalogue_version"]))
 
 
-def _facts(
-    row: Any,
-    plan: plans.Plans,
-    customer_id: UUID,
-    today: date,
-    zone: str,
-    decision_id: UUID,
-    channel: str,
-    limit: int,
-    as_of: datetime,
-) -> DecisionFacts:
+def _facts(row: Any, plan: plans.Plans, question: Question, as_of: datetime, today: date, zone: str) -> DecisionFacts:
     known = row["held"] is not None
     personalised = bool(row["personalised"])
     # Whether known to this caller or not: a held-out customer is offered nothing anywhere (X11).
-    held_out_by = plans.UNIVERSAL if plan.held_out_everywhere(customer_id, today) else row["control_of"]
+    held_out_by = plans.UNIVERSAL if plan.held_out_everywhere(question.customer_id, today) else row["control_of"]
     return DecisionFacts(
-        decision_id=str(decision_id),
-        customer_id=str(customer_id),
-        channel=channel,
-        limit=limit,
+        decision_id=str(new_id()),
+        customer_id=str(question.customer_id),
+        channel=question.channel,
+        limit=question.limit,
         as_of=as_of,
         today=today,
         zone=zone,
@@ -134,18 +154,19 @@ def _facts(
     )
 
 
-def _record(facts: DecisionFacts, row: Any, result: bytes, caller: Caller) -> Record:
+def _record(asked: Asked, result: bytes, caller: Caller) -> Record:
+    facts = asked.facts
     return Record(
         id=UUID(facts.decision_id),
         customer_id=UUID(facts.customer_id),
-        branch_id=row["branch_id"],
+        branch_id=asked.branch_id,
         channel=facts.channel,
         caller=caller.subject,
         as_of=facts.as_of,
         catalogue_version=facts.catalogue_version,
         policy_version=facts.policy_version,
         personalised=facts.personalised,
-        inputs=facts.to_json(),
+        inputs=facts.to_json(asked.policy_json),
         result=result,
         sha256=hashlib.sha256(result).hexdigest(),
     )

@@ -15,7 +15,7 @@ from campaign import texts
 from campaign.catalogue import Customer, Offer, age_on
 from campaign.contact_policy import direction, look
 from campaign.decision_facts import DecisionFacts, LiveOpportunity, StoredScore
-from campaign.offer_index import Catalogue, Offers, base_priority, members, priority
+from campaign.offer_index import Catalogue, Offers, members, priority
 from campaign.suitability import RiskRating, unsuitable
 from campaign.texts import Text
 
@@ -100,29 +100,29 @@ class Judgement:
     def ranked(self, limit: int | None = None) -> list[Candidate]:
         """The offers that passed, the best first; whether they are shown is the arm's matter."""
         passed = self.catalogue.index.everything & ~self.refused
+        rank = self.catalogue.rank
         if not self.facts.personalised:
-            order = [i for i in self.catalogue.rank.generic if passed >> i & 1]
-            return [self._generic(i) for i in order[:limit]]
-        weights, scores, lists = self._weights, self._scores, self.catalogue.rank.models_of
-        offers, found = self.catalogue.marketing, []
+            order = [i for i in rank.generic if passed >> i & 1]
+            return [self._candidate(i) for i in order[:limit]]
+        scores = [score[1].score if score else None for score in self._scores]
+        weights, lists, base, worth = self._weights, rank.models_of, rank.base, rank.worth
+        found = []
         for i in members(passed):
-            offer, score = offers[i], scores[lists[i]]
-            propensity = score[1].score if score else offer.base_propensity
+            propensity = scores[lists[i]]
             weight = weights[i][0] if i in weights else 1.0
-            found.append((-priority(offer, propensity, weight), offer.code, i))
+            found.append((-priority(base[i] if propensity is None else propensity, weight, worth[i]), i))
         best = sorted(found) if limit is None else nsmallest(limit, found)
-        return [self._candidate(i, -negative) for negative, _, i in best]
+        return [self._candidate(i) for _, i in best]
 
-    def _candidate(self, i: int, rank: float) -> Candidate:
-        offer, score = self.catalogue.marketing[i], self._scores[self.catalogue.rank.models_of[i]]
-        weight, opportunity = self._weights.get(i, (1.0, None))
-        if score is None:
-            return Candidate(i, offer, rank, offer.base_propensity, None, weight, opportunity)
-        return Candidate(i, offer, rank, score[1].score, score[0], weight, opportunity)
-
-    def _generic(self, i: int) -> Candidate:
-        offer = self.catalogue.marketing[i]
-        return Candidate(i, offer, base_priority(offer), offer.base_propensity, None, 1.0, None)
+    def _candidate(self, i: int) -> Candidate:
+        offer, rank = self.catalogue.marketing[i], self.catalogue.rank
+        propensity, model, weight, opportunity = rank.base[i], None, 1.0, None
+        if self.facts.personalised:
+            if (score := self._scores[rank.models_of[i]]) is not None:
+                model, propensity = score[0], score[1].score
+            weight, opportunity = self._weights.get(i, (1.0, None))
+        place = priority(propensity, weight, rank.worth[i])
+        return Candidate(i, offer, place, propensity, model, weight, opportunity)
 
     @cached_property
     def _scores(self) -> list[tuple[str, StoredScore] | None]:

@@ -6,7 +6,7 @@ the conditions' own functions in `catalogue`, which stay the only place where a 
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import orjson
@@ -95,8 +95,12 @@ class Catalogue:
 
 @dataclass(frozen=True)
 class RankIndex:
-    """What arbitration multiplies, by position; model lists and context weights that offers share stand once."""
+    """What arbitration multiplies, by position; model lists that offers share stand once."""
 
+    base: tuple[float, ...]
+    """Propensities where no model has a score."""
+    worth: tuple[float, ...]
+    """Value × lever."""
     model_lists: tuple[tuple[str, ...], ...]
     models_of: tuple[int, ...]
     """The position of the offer's list in `model_lists`."""
@@ -119,12 +123,9 @@ class Rendered:
     scripts: Mapping[tuple[str, str], bytes]
 
 
-def members(offers: Offers) -> Iterator[int]:
-    """The positions in a set, ascending."""
-    while offers:
-        lowest = offers & -offers
-        yield lowest.bit_length() - 1
-        offers ^= lowest
+def members(offers: Offers) -> list[int]:
+    """The positions in a set, ascending: by code, for that is how a snapshot is sorted."""
+    return [i for i, bit in enumerate(bin(offers)[:1:-1]) if bit == "1"]
 
 
 def compile_catalogue(version: int, content: bytes) -> Catalogue:
@@ -142,14 +143,14 @@ def compile_catalogue(version: int, content: bytes) -> Catalogue:
     )
 
 
-def base_priority(offer: Offer) -> float:
-    """The arbitration of an offer without anything personal."""
-    return priority(offer, offer.base_propensity, 1.0)
+def worth(offer: Offer) -> float:
+    """What an accepted offer brings: value × lever (X31)."""
+    return (offer.expected_margin_minor or 0) * offer.lever
 
 
-def priority(offer: Offer, propensity: float, weight: float) -> float:
-    """Arbitration: propensity × context × value × lever (X31)."""
-    return propensity * weight * (offer.expected_margin_minor or 0) * offer.lever
+def priority(propensity: float, weight: float, worth: float) -> float:
+    """Arbitration: propensity × context × worth."""
+    return propensity * weight * worth
 
 
 def _index(marketing: Sequence[Offer]) -> OfferIndex:
@@ -195,12 +196,14 @@ def _set(contained: Iterable[bool]) -> Offers:
 def _rank(marketing: Sequence[Offer]) -> RankIndex:
     lists = sorted({o.models for o in marketing})
     triggers = sorted({trigger for o in marketing for trigger in o.context})
-    order = sorted(range(len(marketing)), key=lambda i: (-base_priority(marketing[i]), marketing[i].code))
+    base, worths = tuple(o.base_propensity for o in marketing), tuple(worth(o) for o in marketing)
     return RankIndex(
+        base=base,
+        worth=worths,
         model_lists=tuple(lists),
         models_of=tuple(lists.index(o.models) for o in marketing),
         weights={t: tuple((i, w) for i, o in enumerate(marketing) if (w := o.context.get(t, 0)) > 1) for t in triggers},
-        generic=tuple(order),
+        generic=tuple(sorted(range(len(marketing)), key=lambda i: (-priority(base[i], 1.0, worths[i]), i))),
     )
 
 

@@ -1,5 +1,7 @@
 """Next best actions, what is shown of them, and what customers answer."""
 
+import re
+from collections.abc import Mapping
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -10,7 +12,9 @@ from attune_service_kit.app import AnyRuntime
 from attune_service_kit.auth import Caller, requires
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Invalid, NotFound, refusals
+from attune_service_kit.hot import HotRoute
 from attune_service_kit.idempotency import Write, idempotent
+from attune_service_kit.runtime import Runtime
 from campaign import decisions, plans, responses
 from campaign.api.models import (
     DecisionView,
@@ -30,6 +34,7 @@ Presenter = Annotated[Caller, Depends(requires("decisions:write"))]
 Responder = Annotated[Caller, Depends(requires("responses:write"))]
 
 Channel = Literal["counter", "mobile", "call_centre", "relationship_manager"]
+DEFAULT_LIMIT = 3
 
 
 @router.get(
@@ -44,11 +49,30 @@ async def next_best_actions(
     runtime: AnyRuntime,
     caller: Reader,
     channel: Annotated[Channel, Query(description="Where the conversation takes place")],
-    limit: Annotated[int, Query(ge=1, le=20, description="Marketing actions at most")] = 3,
+    limit: Annotated[int, Query(ge=1, le=20, description="Marketing actions at most")] = DEFAULT_LIMIT,
 ) -> Response:
     """Decide and store the decision; reserve nothing. Repeating it gives the same but for `decision_id` and `as_of`."""
-    body = await decisions.next_best_actions(runtime, caller, customer_id, channel, limit)
-    return Response(body, media_type="application/json")
+    question = decisions.Question(customer_id, channel, limit)
+    return Response(await decisions.next_best_actions(runtime, caller, question), media_type="application/json")
+
+
+# A query as front ends send it; anything else goes through the declared route, which says what is wrong with it.
+_ORDINARY = re.compile(rb"channel=(counter|mobile|call_centre|relationship_manager)(?:&limit=([1-9]|1\d|20))?")
+
+
+async def _hot(runtime: Runtime, caller: Caller, path: Mapping[str, str], query: bytes) -> bytes | None:
+    found = _ORDINARY.fullmatch(query)
+    if found is None:
+        return None
+    try:
+        customer_id = UUID(path["customer_id"])
+    except ValueError:
+        return None
+    channel, limit = found[1].decode(), int(found[2] or DEFAULT_LIMIT)
+    return await decisions.next_best_actions(runtime, caller, decisions.Question(customer_id, channel, limit))
+
+
+HOT = (HotRoute("decisions-next_best_actions", _hot),)
 
 
 @router.get(
