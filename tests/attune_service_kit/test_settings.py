@@ -44,6 +44,7 @@ def test_safe_production_settings_are_accepted() -> None:
         ("token_jwks", "/keys/jwks.json", "token_jwks"),
         ("token_jwks", "http://login.bank.example/jwks.json", "token_jwks"),
         ("token_issuer", DEVELOPMENT_ISSUER, "token_issuer"),
+        ("host", "0.0.0.0", "beyond this machine"),
     ],
 )
 def test_unsafe_values_stop_production_only(name: str, value: str, reason: str) -> None:

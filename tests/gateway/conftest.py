@@ -34,10 +34,17 @@ class Quiet(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def serving(app: Any, port: int = 0, lifespan: Literal["on", "off"] = "on") -> AsyncIterator[str]:
+async def serving(app: Any, port: int = 0, lifespan: Literal["on", "off"] = "on", **tls: Any) -> AsyncIterator[str]:
     """Serve an ASGI application, on a free port by default; gives its address."""
     config = uvicorn.Config(
-        app, port=port, lifespan=lifespan, log_config=None, access_log=False, http="httptools", proxy_headers=False
+        app,
+        port=port,
+        lifespan=lifespan,
+        log_config=None,
+        access_log=False,
+        http="httptools",
+        proxy_headers=False,
+        **tls,
     )
     config.timeout_graceful_shutdown = 1
     server = Quiet(config)
@@ -46,7 +53,7 @@ async def serving(app: Any, port: int = 0, lifespan: Literal["on", "off"] = "on"
         async with asyncio.timeout(20):
             while not server.started:  # noqa: ASYNC110 - uvicorn offers a flag only
                 await asyncio.sleep(0.01)
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     finally:
         server.should_exit = True
         await task

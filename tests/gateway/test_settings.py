@@ -15,6 +15,7 @@ SAFE = {
     [
         ({"token_issuer": "attune-development"}, "development issuer"),
         ({"token_jwks": "/keys/jwks.json"}, "token_jwks"),
+        ({"host": "0.0.0.0"}, "beyond this machine"),
         ({"upstreams": {"campaign": "http://campaign:8000"}}, "beyond this machine"),
     ],
 )

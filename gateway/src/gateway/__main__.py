@@ -1,13 +1,15 @@
-"""`python -m gateway app`: serve until SIGTERM or SIGINT."""
+"""`python -m gateway app | probe`: serve until SIGTERM or SIGINT, or say whether every service is ready."""
 
 import argparse
 import asyncio
+import sys
 from types import FrameType
 
 import uvicorn
 
 from attune_service_kit import telemetry
 from gateway.app import Gateway, create_app
+from gateway.proxy import Upstreams
 from gateway.settings import GatewaySettings
 
 GRACEFUL_SECONDS = 20
@@ -30,13 +32,29 @@ class _Server(uvicorn.Server):
         self._gateway.stopping = True
 
 
+async def probe(settings: GatewaySettings) -> bool:
+    """Ask every service behind the gateway whether it is ready, a line each; True if all are."""
+    upstreams = Upstreams(settings)
+    await upstreams.open()
+    try:
+        ready = {service: await upstreams.alive(service, "/readyz") for service in settings.upstreams}
+    finally:
+        await upstreams.close()
+    for service, answered in ready.items():
+        sys.stdout.write(f"{service} {'ready' if answered else 'NOT READY'}\n")
+    return all(ready.values())
+
+
 def main() -> None:
     """Read the command line and the settings, then serve."""
     parser = argparse.ArgumentParser(prog="python -m gateway", description="Attune gateway: who is asking?")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("app", help="answer HTTP")
-    parser.parse_args()
+    commands.add_parser("probe", help="ask every service whether it is ready; 1 if one is not")
+    command = parser.parse_args().command
     settings = GatewaySettings()
+    if command == "probe":
+        sys.exit(0 if asyncio.run(probe(settings)) else 1)
     telemetry.configure_logging("gateway", environment=settings.environment)
     gateway = create_app(settings)
     config = uvicorn.Config(
@@ -51,6 +69,8 @@ def main() -> None:
         proxy_headers=False,  # who asks is who connects; a client's own word on it counts nothing
         lifespan="on",
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
+        ssl_certfile=settings.tls_certificate,
+        ssl_keyfile=settings.tls_key,
     )
     _Server(config, gateway).run()
 

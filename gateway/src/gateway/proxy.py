@@ -1,7 +1,9 @@
 """Hand a request on to the service that answers it, and its answer back. Nothing is stored, bodies pass through."""
 
 import re
+import ssl
 from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
 
 import aiohttp
 import structlog
@@ -45,7 +47,10 @@ class Upstreams:
         """Make the pool; nothing is connected yet."""
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
-                limit=0, limit_per_host=self._settings.connections, keepalive_timeout=_KEEP_ALIVE
+                limit=0,
+                limit_per_host=self._settings.connections,
+                keepalive_timeout=_KEEP_ALIVE,
+                ssl=_trust(self._settings.upstream_ca),
             ),
             timeout=aiohttp.ClientTimeout(
                 total=self._settings.total_seconds, sock_connect=self._settings.connect_seconds
@@ -67,11 +72,11 @@ class Upstreams:
             raise RuntimeError("the gateway is not open")
         return self._session
 
-    async def alive(self, service: str) -> bool:
-        """Whether the service's process answers."""
+    async def alive(self, service: str, path: str = "/livez") -> bool:
+        """Whether the service's process answers; with /readyz, whether it can work."""
         timeout = aiohttp.ClientTimeout(total=self._settings.connect_seconds)
         try:
-            async with self.session.get(f"{self._settings.upstreams[service]}/livez", timeout=timeout) as answer:
+            async with self.session.get(f"{self._settings.upstreams[service]}{path}", timeout=timeout) as answer:
                 return answer.status == 200
         except (aiohttp.ClientError, TimeoutError, OSError):
             return False
@@ -132,6 +137,11 @@ class Body:
                 raise self.fault
             if chunk:
                 yield chunk
+
+
+def _trust(authority: Path | None) -> ssl.SSLContext | bool:
+    """Whose certificates the services may show: the named authority's, else those that the machine trusts."""
+    return ssl.create_default_context(cafile=authority) if authority else True
 
 
 def _too_large(limit: int) -> TooLarge:

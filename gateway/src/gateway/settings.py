@@ -1,12 +1,13 @@
 """The gateway's settings: read once from the environment, frozen, unsafe values refused in production."""
 
 import re
+from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 from pydantic_settings import BaseSettings
 
-from attune_service_kit.settings import DEVELOPMENT_ISSUER, Environment, settings_config
+from attune_service_kit.settings import DEVELOPMENT_ISSUER, Environment, private, settings_config
 
 Origin = Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.\-\[\]:]+$")]
 
@@ -21,7 +22,13 @@ class GatewaySettings(BaseSettings):
     port: int = Field(default=8080, ge=0, le=65535)
     drain_seconds: float = Field(default=0.0, ge=0, le=60, description="After SIGTERM: not ready, still answering")
 
+    tls_certificate: Path | None = Field(default=None, description="PEM chain of the gateway's own address")
+    tls_key: Path | None = None
+
     upstreams: dict[str, Origin]
+    upstream_ca: Path | None = Field(
+        default=None, description="PEM of the authority that signs the services' addresses"
+    )
     max_body_bytes: int = Field(default=8 << 20, ge=1024)
     connect_seconds: float = Field(default=1.0, gt=0)
     total_seconds: float = Field(default=30.0, gt=0)
@@ -39,6 +46,9 @@ class GatewaySettings(BaseSettings):
                 "token_jwks is not an https URL": not self.token_jwks.startswith("https://"),
                 "token_issuer is the development issuer": self.token_issuer == DEVELOPMENT_ISSUER,
                 f"upstreams {', '.join(plain)}: http:// beyond this machine; use https://": bool(plain),
+                "host reaches beyond this machine without tls_certificate and tls_key": not private(
+                    self.host, self.tls_certificate, self.tls_key
+                ),
             }
             if reasons := [reason for reason, broken in rules.items() if broken]:
                 raise ValueError("; ".join(reasons))

@@ -112,6 +112,8 @@ def serve(service: Service, settings: ServiceSettings, command: str) -> None:
         server_header=False,
         lifespan="on",
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
+        ssl_certfile=settings.tls_certificate,
+        ssl_keyfile=settings.tls_key,
         h11_max_incomplete_event_size=64 * 1024,
     )
     _Server(config, app.state.runtime).run()

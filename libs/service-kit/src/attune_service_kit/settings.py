@@ -35,6 +35,8 @@ class ServiceSettings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535)
     drain_seconds: float = Field(default=0.0, ge=0, le=60, description="After SIGTERM: not ready, still answering")
     max_body_bytes: int = Field(default=1 << 20, ge=1024)
+    tls_certificate: Path | None = Field(default=None, description="PEM chain of the service's own address")
+    tls_key: Path | None = None
 
     database_url: str = Field(repr=False, description="As role <service>_app")
     worker_database_url: str = Field(repr=False, description="As role <service>_worker")
@@ -110,10 +112,18 @@ class ServiceSettings(BaseSettings):
             "kek_file can be read by everybody": _open_to_all(self.kek_file),
             "token_jwks is not an https URL": not self.token_jwks.startswith("https://"),
             "token_issuer is the development issuer": self.token_issuer == DEVELOPMENT_ISSUER,
+            "host reaches beyond this machine without tls_certificate and tls_key": not private(
+                self.host, self.tls_certificate, self.tls_key
+            ),
         }
         if self.owner_database_url is not None:
             rules["owner_database_url does not ask for TLS by sslmode"] = not _encrypted(self.owner_database_url)
         return [reason for reason, broken in rules.items() if broken]
+
+
+def private(host: str, certificate: Path | None, key: Path | None) -> bool:
+    """Whether nobody else can read along: TLS, or only this machine itself."""
+    return host in ("127.0.0.1", "localhost", "::1") or None not in (certificate, key)
 
 
 def _weak(key: SecretStr) -> bool:
