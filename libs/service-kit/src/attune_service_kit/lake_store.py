@@ -121,11 +121,16 @@ class Directory:
             os.close(descriptor)
 
 
-def open_store(url: str) -> Store:
-    """Open the store behind a lake's address: a directory's path or `file://` address."""
+def open_store(url: str, cache: Path) -> Store:
+    """Open the store behind a lake's address: a directory's path, `file://` or `s3://`; `cache` is for local copies."""
+    if url.startswith("s3://"):
+        # Arrow weighs 60 MB: only a process whose lake lies in a bucket pays for it.
+        from attune_service_kit.lake_s3 import open_bucket
+
+        return open_bucket(url, cache)
     path = url.removeprefix("file://")
     if "://" in path:
-        raise ValueError(f"a lake lies in a directory; {url.split('://', 1)[0]}:// is not supported")
+        raise ValueError(f"a lake lies in a directory or under s3://; {url.split('://', 1)[0]}:// is not supported")
     return Directory(Path(path))
 
 

@@ -53,11 +53,8 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{/* What must not be: said before anything is rendered. */}}
 {{- define "service.refuse" -}}
-{{- $lake := .Values.global.lakeUrl -}}
-{{- if and (ne .Values.kind "gateway") (not (hasPrefix "s3://" $lake)) -}}
-{{- if or (eq .Values.global.environment "production") (gt (int .Values.replicas.app) 1) (gt (int .Values.replicas.worker) 1) -}}
-{{- fail (printf "%s: global.lakeUrl is %q, a path of one machine: pods on several nodes need s3://" (include "service.name" .) $lake) -}}
-{{- end -}}
+{{- if not (hasPrefix "s3://" .Values.global.lakeUrl) -}}
+{{- fail (printf "global.lakeUrl is %q: pods share no disk, the lake must lie under s3://" .Values.global.lakeUrl) -}}
 {{- end -}}
 {{- if and (eq .Values.global.environment "production") (not (hasPrefix "tls://" .Values.global.natsUrl)) -}}
 {{- fail "global.natsUrl must be tls:// in production" -}}
