@@ -81,7 +81,7 @@ class Bucket:
             self._fs.delete_file(self._path(key))
 
     @contextlib.contextmanager
-    def exclusive(self, key: str) -> Iterator[None]:
+    def exclusive(self, key: str) -> Iterator[None]:  # noqa: ARG002 - the protocol's; see below
         """A bucket has no locks: `Lake.write` finds out whether another writer came between, and writes again."""
         yield
 
