@@ -39,6 +39,8 @@ class Refusal(Exception):
     status: ClassVar[int] = 400
     code: ClassVar[str] = "refused"
     title: ClassVar[str] = "Refused"
+    # English and Chinese for the documents' example, where the code makes the words as it goes.
+    shown: ClassVar[tuple[str, str] | None] = None
 
     def __init__(self, en: str, zh: str, **extras: Any) -> None:
         super().__init__(en)

@@ -58,6 +58,10 @@ class KeyMissing(BadRequest):
     code = "idempotency_key_missing"
 
 
+# What any write may answer for its key's sake.
+REFUSALS = (KeyMissing, InFlight, OtherPayload)
+
+
 class Write:
     """One idempotent write: `return await write(run, status=201)`.
 

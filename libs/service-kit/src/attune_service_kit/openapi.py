@@ -9,16 +9,13 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import RouteContext, iter_route_contexts
 
 from attune_service_kit.auth import Requires
-from attune_service_kit.errors import PROBLEM_JSON, Problem
+from attune_service_kit.errors import Forbidden, Invalid, Problem, Refusal, Unauthenticated, Unavailable, refusals
+from attune_service_kit.idempotency import REFUSALS as KEY_REFUSALS
 from attune_service_kit.idempotency import idempotent
 
 _METHODS = ("get", "put", "post", "patch", "delete")
-_PROBLEM = {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-_COMMON = {
-    "401": "Unauthenticated: no valid token",
-    "403": "Forbidden: the token lacks the scope",
-    "503": "Unavailable: come back after Retry-After",
-}
+# What any operation may answer, whatever it declares.
+_COMMON = (Unauthenticated, Forbidden, Unavailable)
 _KEY_PARAMETER = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -66,7 +63,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
             for method in _METHODS:
                 operation = document["paths"].get(route.path_format, {}).get(method)
                 if operation is not None and method.upper() in (route.methods or ()):
-                    _complete(operation, route.dependant)
+                    _complete(operation, route, document["components"])
         app.openapi_schema = document
     return app.openapi_schema
 
@@ -82,21 +79,26 @@ def _add_components(document: dict[str, Any]) -> None:
     components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "at+jwt"}}
 
 
-def _complete(operation: dict[str, Any], dependant: Dependant) -> None:
+def _complete(operation: dict[str, Any], route: RouteContext, components: dict[str, Any]) -> None:
+    dependant = route.dependant
     operation["x-scope"] = required_scope(dependant)
     operation["security"] = [{"bearer": []}]
-    responses = operation["responses"]
-    for status, description in _COMMON.items():
-        responses.setdefault(status, {"description": description, "content": _PROBLEM})
-    if "422" in responses:
-        described = responses["422"]
-        responses["422"] = {
-            "description": described["description"]
-            if "x-codes" in described
-            else "Invalid: the request does not meet its contract",
-            "content": _PROBLEM,
-        }
+    implied: list[type[Refusal]] = [*_COMMON]
+    if "x-codes" not in operation["responses"].get("422", {"x-codes": []}):  # FastAPI's own: something can be invalid
+        implied.append(Invalid)
     if any(call is idempotent for call in _calls(dependant)):
-        operation.setdefault("parameters", []).append(_KEY_PARAMETER)
-        for status, text in (("400", "Bad request: no usable Idempotency-Key"), ("409", "Conflict")):
-            responses.setdefault(status, {"description": text, "content": _PROBLEM})
+        operation.setdefault("parameters", []).append(dict(_KEY_PARAMETER))
+        implied += KEY_REFUSALS
+    for status, response in refusals(*implied).items():
+        declared = operation["responses"].get(str(status), {}).get("x-codes", [])
+        codes = [*declared, *(code for code in response["x-codes"] if code not in declared)]
+        title = response["description"].partition(":")[0]
+        operation["responses"][str(status)] = response | {
+            "description": f"{title}: {', '.join(codes)}",
+            "x-codes": codes,
+        }
+    operation["responses"] = dict(sorted(operation["responses"].items()))
+    # Imported here: a serving process describes nothing.
+    from attune_service_kit import openapi_examples
+
+    openapi_examples.complete(operation, route.endpoint.__module__, components)

@@ -34,6 +34,7 @@ class ContactRefused(Conflict):
     """The contact policy, or the customer's will, forbids the contact now."""
 
     code = "contact_refused"
+    shown = POLICY["frequency_cap"]["en"], POLICY["frequency_cap"]["zh"]
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ class MappingError(Invalid):
     """The mapping cannot be used; `problems` says why, line by line."""
 
     code = "mapping_invalid"
+    shown = "line 12: parties.birth_date: no such column", "映射文件有误:\nline 12: parties.birth_date: no such column"
 
     def __init__(self, problems: list[Problem], file: str | None = None) -> None:
         self.problems = problems
