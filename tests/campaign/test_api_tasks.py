@@ -72,8 +72,8 @@ async def test_a_lapsed_contact_that_happened_counts_though_beyond_the_policy(
     await client.post(f"/v1/tasks/{task['id']}:claim", headers=queue | key())
     await pool.execute("UPDATE contact SET hold_until = now() - interval '1 minute'")
     await pool.executemany(
-        "INSERT INTO contact (id, customer_id, channel, direction, state, at, beyond_policy)"
-        " VALUES ($1, $2, 'sms', 'outbound', 'confirmed', $3, false)",
+        "INSERT INTO contact (id, customer_id, channel, direction, message_class, state, at, beyond_policy)"
+        " VALUES ($1, $2, 'sms', 'outbound', 'marketing', 'confirmed', $3, false)",
         [(uuid4(), customer, NOW), (uuid4(), customer, NOW)],
     )
     done = await client.post(f"/v1/tasks/{task['id']}:complete", json={"disposition": "reached"}, headers=queue | key())

@@ -8,10 +8,11 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
+from attune_contracts.campaign import MessageClass
 from attune_service_kit.database import Database
 from attune_service_kit.embedded import EmbeddedPostgres
 from campaign import contacts
-from campaign.contact_policy import Cap, ContactPolicy, QuietHours
+from campaign.contact_policy import Cap, ContactPolicy, CoolDown, QuietHours
 
 from .conftest import NOW, add_customer, person
 
@@ -21,6 +22,7 @@ EVENING = datetime.fromisoformat("2026-03-17T21:30:00+08:00")
 
 def wish(customer: UUID, at: datetime = NOW, channel: str = "call_centre", **changes: object) -> contacts.Wish:
     values = {"id": uuid4(), "customer_id": customer, "branch_id": "B1", "channel": channel, "at": at}
+    values["message_class"] = MessageClass.MARKETING
     return contacts.Wish(**values | changes)  # type: ignore[arg-type]
 
 
@@ -69,8 +71,12 @@ async def test_a_window_slides_in_business_time(database: Database) -> None:
         (ContactPolicy(caps=(Cap(limit=0, days=7),)), ["frequency_cap"] * 3),
         (ContactPolicy(caps=(Cap(limit=1, days=7),)), [None, "frequency_cap", "frequency_cap"]),
         (ContactPolicy(caps=(Cap(limit=1, days=7, channel="sms"),)), [None, None, None]),
+        (ContactPolicy(cool_downs=(CoolDown(days=1),)), [None, "cool_down", "cool_down"]),
         (ContactPolicy(cool_down_days=1), [None, "cool_down", "cool_down"]),
         (ContactPolicy(cool_down_days=0), [None, None, None]),
+        (ContactPolicy(cool_downs=(CoolDown(days=0),)), [None, None, None]),
+        (ContactPolicy(cool_downs=(CoolDown(days=None),)), [None, None, None]),
+        (ContactPolicy(cool_downs=(CoolDown(days=1, channel="sms"),)), [None, None, None]),
         (ContactPolicy(), [None, None, None]),
     ],
 )
@@ -138,18 +144,3 @@ async def test_confirmed_counts_for_good_and_once(database: Database) -> None:
 async def test_asking_keeps_nothing(database: Database) -> None:
     assert await ask(database, CAP, wish(person(1), keep=False)) is None
     assert await database.pool.fetchval("SELECT count(*) FROM contact") == 0
-
-
-async def test_household_and_account_levels(database: Database) -> None:
-    policy = ContactPolicy(caps=(Cap(level="household", limit=1, days=7), Cap(level="account", limit=1, days=7)))
-    account = uuid4()
-    call = (
-        "SELECT reserve_contact($1, $2, $3, $4, 'B1', 'call_centre', 'outbound', NULL, NULL, NULL, NULL, $5,"
-        " $6::text::jsonb, NULL, true)"
-    )
-    rules = policy.model_dump_json()
-    pool = database.pool
-    assert await pool.fetchval(call, uuid4(), person(1), "H1", account, NOW, rules) is None
-    assert await pool.fetchval(call, uuid4(), person(2), "H1", None, NOW, rules) == "frequency_cap"
-    assert await pool.fetchval(call, uuid4(), person(3), None, account, NOW, rules) == "frequency_cap"
-    assert await pool.fetchval(call, uuid4(), person(3), None, None, NOW, rules) is None

@@ -91,8 +91,8 @@ async def test_the_contact_policy_suppresses_treated_and_held_out(database: Data
             await add_customer(conn, person(n))
             for _ in range(2):
                 await conn.execute(
-                    "INSERT INTO contact (id, customer_id, channel, direction, state, at, beyond_policy)"
-                    " VALUES (gen_random_uuid(), $1, 'counter', 'inbound', 'confirmed', $2, false)",
+                    "INSERT INTO contact (id, customer_id, channel, direction, message_class, state, at, beyond_policy)"
+                    " VALUES (gen_random_uuid(), $1, 'counter', 'inbound', 'marketing', 'confirmed', $2, false)",
                     person(n),
                     NOW - timedelta(days=1),
                 )

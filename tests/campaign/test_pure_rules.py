@@ -82,8 +82,10 @@ def test_a_rating_of_29_february_holds_until_28_february() -> None:
 def test_quiet_hours_over_midnight(local: str, quiet: bool) -> None:
     hours = QuietHours(channels=("call_centre",), start=time(21), end=time(8))
     moment = datetime.combine(TODAY, time.fromisoformat(local), UTC)
-    assert hours.cover(moment, "call_centre", "UTC") == quiet
-    assert not hours.cover(moment, "mobile", "UTC")
+    assert hours.cover(moment, "UTC") == quiet
+    policy = ContactPolicy(quiet_hours=hours)
+    assert look(policy, (), "call_centre", moment, "UTC") == ("quiet_hours" if quiet else None)
+    assert look(policy, (), "sms", moment, "UTC") is None
 
 
 @pytest.mark.parametrize(("limit", "reason"), [(None, None), (0, "frequency_cap"), (1, "frequency_cap"), (2, None)])

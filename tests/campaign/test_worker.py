@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from attune_contracts import datasets
-from attune_contracts.customer_360 import ImportCompleted, ProfileChanged
+from attune_contracts.customer_360 import ImportCompleted, OwnedAccount, ProfileChanged
 from attune_contracts.eventing import ClockAdvanced, DetectionEvidence, DetectionWithdrawn
 from attune_contracts.identifiers import account_id, partition
 from attune_contracts.insight import FeaturesPublished
@@ -162,10 +162,22 @@ def bank_files(lake_dir: Path, first: UUID, second: UUID) -> tuple[Pointer, ...]
             [party(first, risk_rating="C3", risk_rated_on=date(2025, 11, 2), manager_id="M1"), party(second)],
         ),
         write(
+            lake_dir,
+            datasets.ACCOUNTS,
+            "all",
+            [an_account("A1", first), an_account("A2", second), an_account("A3", second, closed_on=AS_OF)],
+        ),
+        write(
             lake_dir, datasets.HOLDINGS, "all", [{"holding_id": "H1", "customer_id": str(second), "product_id": "WS6M"}]
         ),
         write(lake_dir, datasets.CONSENTS, "all", [*consents(first), *consents(second)]),
     )
+
+
+def an_account(name: str, owner: UUID, **more: Any) -> dict[str, Any]:
+    """An account that the bank knows."""
+    ids = {"account_id": str(account_id("tests", name)), "source_id": name, "customer_id": str(owner)}
+    return ids | {"kind": "demand", "currency": "CNY", "opening_balance_minor": 0} | more
 
 
 async def one_suppressed(service: RunningService, publish: Publish, customer: UUID) -> None:
@@ -195,6 +207,8 @@ async def import_the_bank(service: RunningService, publish: Publish, lake_dir: P
     ]
     held = await pool.fetchrow("SELECT products, product_kinds FROM proj_party WHERE customer_id = $1", second)
     assert tuple(held) == (["WS6M"], ["wealth"])
+    owners = {r[0]: r[1] for r in await pool.fetch("SELECT account_id, customer_id FROM proj_account")}
+    assert owners == {account_id("tests", "A1"): first, account_id("tests", "A2"): second}
 
 
 async def load_features_and_scores(
@@ -245,7 +259,15 @@ async def check_profile_is_followed(service: RunningService, publish: Publish, t
     told = (await service.client.get(path, headers=token("teller", "B1"))).json()
     assert told["customer_type"] == {"value_quadrant": "A", "risk_rating": "C3", "lifecycle": None}
     assert told["models"] == [{"name": "propensity-purchase", "version": 2}]
-    off = ProfileChanged(customer_id=customer, version=3, party_kind="person", branch_id="B1", personalisation=False)
+    bought = OwnedAccount(account_id=account_id("tests", "A9"), kind="time")
+    off = ProfileChanged(
+        customer_id=customer,
+        version=3,
+        party_kind="person",
+        branch_id="B1",
+        personalisation=False,
+        accounts=(bought,),
+    )
     older = ProfileChanged(customer_id=customer, version=2, party_kind="person", branch_id="B1", personalisation=True)
     await publish(off, older, time=NOW)
 
@@ -256,6 +278,8 @@ async def check_profile_is_followed(service: RunningService, publish: Publish, t
     await eventually(switched_off, what="personalisation off")
     pool = service.runtime.database.pool
     assert await pool.fetchval("SELECT version FROM proj_party WHERE customer_id = $1", customer) == 3
+    held = await pool.fetch("SELECT account_id FROM proj_account WHERE customer_id = $1", customer)
+    assert [r[0] for r in held] == [bought.account_id]
 
 
 async def test_projections_follow_import_features_and_scores(
@@ -315,18 +339,7 @@ def purchases(t1: UUID, t2: UUID, t3: UUID, c1: UUID, c2: UUID, u1: UUID) -> lis
 
 def keep_ledger(lake_dir: Path, customers: Sequence[UUID], postings: Sequence[dict[str, Any]]) -> None:
     """Write an account for each customer, and the postings by month, into the lake."""
-    accounts = [
-        {
-            "account_id": str(account_id("tests", str(c))),
-            "source_id": "x",
-            "customer_id": str(c),
-            "kind": "demand",
-            "currency": "CNY",
-            "opening_balance_minor": 0,
-        }
-        for c in customers
-    ]
-    write(lake_dir, datasets.ACCOUNTS, "all", accounts)
+    write(lake_dir, datasets.ACCOUNTS, "all", [an_account(str(c), c) for c in customers])
     for month in ("2026-03", "2026-04"):
         mine = [p for p in postings if p["business_date"].isoformat().startswith(month)]
         write(lake_dir, datasets.TRANSACTIONS, f"month={month}", mine)

@@ -22,6 +22,14 @@ class OpportunityState(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+class MessageClass(StrEnum):
+    """What a message is for. The contact policy and holdouts bind `marketing` only; the others are exempt by class."""
+
+    MARKETING = "marketing"
+    SERVICE = "service"
+    LEGAL = "legal"
+
+
 class OpportunityOpened(CustomerData):
     """One opportunity for one detection."""
 

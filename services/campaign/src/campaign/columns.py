@@ -3,7 +3,7 @@
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import BigInteger, DateTime, Double, LargeBinary, SmallInteger, Text
+from sqlalchemy import BigInteger, DateTime, Double, LargeBinary, SmallInteger, Text, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
@@ -46,6 +46,11 @@ def blob(**kwargs: Any) -> Any:
 def texts(**kwargs: Any) -> Any:
     """A list of texts."""
     return Field(sa_type=ARRAY(Text), **kwargs)
+
+
+def uuids(**kwargs: Any) -> Any:
+    """A list of ids."""
+    return Field(sa_type=ARRAY(Uuid), **kwargs)
 
 
 def real(**kwargs: Any) -> Any:

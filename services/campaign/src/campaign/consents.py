@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Protocol
 from uuid import UUID
 
+from attune_contracts.campaign import MessageClass
 from attune_contracts.consent import ANY, Given
 from attune_contracts.customer_360 import ConsentChanged
 from attune_service_kit.database import Transaction
@@ -17,10 +18,7 @@ from campaign.sql import Conn
 NO_CONSENT = "no_consent"
 
 _ALIVE = "SELECT id FROM task WHERE customer_id = ANY ($1::uuid[]) AND state IN ('open', 'claimed')"
-_SUBJECTS = "INSERT INTO policy_subject SELECT 'customer:' || c FROM unnest($1::uuid[]) c ON CONFLICT DO NOTHING"
-_LOCK = """
-SELECT FROM policy_subject WHERE subject = ANY (SELECT 'customer:' || c FROM unnest($1::uuid[]) c)
-ORDER BY subject FOR UPDATE"""
+_LOCK = "SELECT lock_policy_subjects(ARRAY(SELECT 'customer:' || c FROM unnest($1::uuid[]) c))"
 _HELD = """
 SELECT customer_id, max(version) FROM proj_consent WHERE customer_id = ANY ($1::uuid[]) GROUP BY customer_id"""
 _INSERT = """
@@ -48,6 +46,8 @@ class Wished(Protocol):
     def channel(self) -> str: ...
     @property
     def campaign(self) -> str | None: ...
+    @property
+    def message_class(self) -> MessageClass: ...
 
 
 def given(rows: Sequence[Sequence[object]]) -> tuple[Given, ...]:
@@ -83,9 +83,7 @@ async def lock(conn: Conn, customers: Sequence[UUID]) -> None:
 
 async def lock_subjects(conn: Conn, customers: Sequence[UUID]) -> None:
     """No contact with these customers is reserved until the commit."""
-    ordered = sorted(customers, key=str)
-    await conn.execute(_SUBJECTS, ordered)
-    await conn.execute(_LOCK, ordered)
+    await conn.execute(_LOCK, list(customers))
 
 
 async def refuse(conn: Conn, wishes: Sequence[Wished], answers: Sequence[str | None]) -> list[str | None]:
@@ -93,8 +91,13 @@ async def refuse(conn: Conn, wishes: Sequence[Wished], answers: Sequence[str | N
 
     Asked once the policy has locked the customers, so the answer holds until the commit. Who comes to the bank by
     themselves needs no consent: only what the bank begins is asked about (a campaign's contact, an outbound one).
+    Service and legal messages need none by their class.
     """
-    asked = [w for w, answer in zip(wishes, answers, strict=True) if answer is None and w.campaign is not None]
+    asked = [
+        w
+        for w, answer in zip(wishes, answers, strict=True)
+        if answer is None and w.campaign is not None and w.message_class is MessageClass.MARKETING
+    ]
     rows = await conn.fetch(
         _REFUSED, [w.id for w in asked], [w.customer_id for w in asked], [w.channel for w in asked],
         [w.campaign for w in asked],

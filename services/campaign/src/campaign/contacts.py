@@ -6,23 +6,22 @@ from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import orjson
+
+from attune_contracts.campaign import MessageClass
 from campaign import consents
 from campaign.contact_policy import ContactPolicy, direction
 from campaign.sql import Conn, one
 
-_RESERVE = """
-SELECT reserve_contact(c.id, c.customer_id, NULL, NULL, c.branch_id, c.channel, c.direction, c.campaign, c.step,
-                       c.opportunity_id, c.decision_id, c.at, $11::text::jsonb, $12::time, c.keep)
-FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::uuid[],
-            $9::uuid[], $10::timestamptz[], $13::boolean[])
-     AS c (id, customer_id, branch_id, channel, direction, campaign, step, opportunity_id, decision_id, at, keep)"""
+_RESERVE = "SELECT reason FROM reserve_contacts($1::text::jsonb, $2::text::jsonb) ORDER BY wish"
 
 _CONFIRM = """
 UPDATE contact SET state = 'confirmed', disposition = $2, confirmed_at = $3, at = $3, hold_until = NULL,
                    beyond_policy = $4
 WHERE id = $1 AND state <> 'confirmed'"""
 _WISH = """
-SELECT id, customer_id, branch_id, channel, campaign, step, opportunity_id, decision_id FROM contact WHERE id = $1"""
+SELECT id, customer_id, branch_id, channel, message_class, campaign, step, opportunity_id, decision_id
+FROM contact WHERE id = $1"""
 
 
 @dataclass(frozen=True)
@@ -33,6 +32,7 @@ class Wish:
     customer_id: UUID
     branch_id: str | None
     channel: str
+    message_class: MessageClass
     at: datetime
     campaign: str | None = None
     step: str | None = None
@@ -44,34 +44,23 @@ class Wish:
 async def reserve(
     conn: Conn, policy: ContactPolicy, wishes: Sequence[Wish], *, zone: str | None = None
 ) -> list[str | None]:
-    """Reserve each wish, all levels or nothing; the reason where refused. Asking again for the same id renews it.
+    """Reserve each wish on all its levels or not at all; the reason where refused. The same id again renews it.
 
     What a campaign begins needs the customer's consent at this very moment (P-12), else `no_consent`.
-    Quiet hours are asked with `zone` only: when the contact is about to be made, not when its task is.
+    Households and accounts are found by the function itself. Hours of the day are asked with `zone` only: when the
+    contact is about to be made, not when its task is.
     """
-    order = sorted(range(len(wishes)), key=lambda i: str(wishes[i].customer_id))
-    ordered = [wishes[i] for i in order]
-    local = ordered[0].at.astimezone(ZoneInfo(zone)).time() if zone and ordered else None
-    rows = await conn.fetch(
-        _RESERVE,
-        [w.id for w in ordered],
-        [w.customer_id for w in ordered],
-        [w.branch_id for w in ordered],
-        [w.channel for w in ordered],
-        [direction(w.channel) for w in ordered],
-        [w.campaign for w in ordered],
-        [w.step for w in ordered],
-        [w.opportunity_id for w in ordered],
-        [w.decision_id for w in ordered],
-        [w.at for w in ordered],
-        policy.model_dump_json(),
-        local,
-        [w.keep for w in ordered],
-    )
-    answers: list[str | None] = [None] * len(wishes)
-    for i, row in zip(order, rows, strict=True):
-        answers[i] = row[0]
+    if not wishes:
+        return []
+    asked = orjson.dumps([_asked(wish, zone) for wish in wishes], default=str).decode()  # asyncpg has its own UUID
+    answers = [row[0] for row in await conn.fetch(_RESERVE, asked, policy.to_reserve())]
     return await consents.refuse(conn, wishes, answers)
+
+
+def _asked(wish: Wish, zone: str | None) -> dict[str, object]:
+    fields = {name: getattr(wish, name) for name in Wish.__dataclass_fields__}
+    local = wish.at.astimezone(ZoneInfo(zone)).time().isoformat() if zone else None
+    return fields | {"direction": direction(wish.channel), "local": local}
 
 
 async def confirm(conn: Conn, policy: ContactPolicy, wish: Wish, disposition: str) -> bool:
@@ -87,7 +76,8 @@ async def confirm(conn: Conn, policy: ContactPolicy, wish: Wish, disposition: st
 
 async def wish_of(conn: Conn, contact_id: UUID, at: datetime) -> Wish:
     """The wish behind a contact, for asking again."""
-    return Wish(**dict(await one(conn, _WISH, contact_id)), at=at)
+    values = dict(await one(conn, _WISH, contact_id))
+    return Wish(**values | {"message_class": MessageClass(values["message_class"])}, at=at)
 
 
 async def release(conn: Conn, contact_ids: Sequence[UUID]) -> None:

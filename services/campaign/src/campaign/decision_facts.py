@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 import orjson
 
 from attune_contracts.consent import ANY, Given
-from campaign.contact_policy import ContactPolicy, PastContact
+from campaign.contact_policy import ContactPolicy, PastContact, Suppression
 
 RULES = 1
 """The version of the rules in `judgement` and `decide`: raised whenever the same inputs are answered differently."""
@@ -75,6 +75,7 @@ class DecisionFacts:
     scores: tuple[tuple[str, StoredScore], ...] = ()
     opportunities: tuple[LiveOpportunity, ...] = ()
     contacts: tuple[PastContact, ...] = ()
+    suppressions: tuple[Suppression, ...] = ()
     held_out_by: str | None = None
     """The campaign whose control group the customer is in, or `universal`: for auditors only."""
     score_source: Literal["stored", "fresh"] = "stored"
@@ -108,7 +109,8 @@ class DecisionFacts:
             LiveOpportunity(**o | {"business_date": date.fromisoformat(o["business_date"])})
             for o in raw["opportunities"]
         )
-        raw["contacts"] = tuple(PastContact(**c | {"at": datetime.fromisoformat(c["at"])}) for c in raw["contacts"])
+        raw["contacts"] = tuple(PastContact.from_json(c) for c in raw["contacts"])
+        raw["suppressions"] = tuple(Suppression.from_json(s) for s in raw.get("suppressions", ()))
         return cls(**raw)
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,9 +12,9 @@ from attune_contracts.identifiers import new_id
 from attune_service_kit.auth import Caller
 from attune_service_kit.errors import NotFound
 from attune_service_kit.runtime import Runtime
-from campaign import plans
+from campaign import contact_history, plans
 from campaign.consents import given
-from campaign.contact_policy import PastContact
+from campaign.contact_history import LONGEST_LOOK
 from campaign.decide import decide
 from campaign.decision_facts import DecisionFacts, LiveOpportunity, PartyFacts, ProfileFacts, StoredScore
 from campaign.decision_log import DecisionLog, Record
@@ -22,9 +22,8 @@ from campaign.offer_index import Catalogue
 from campaign.sql import Conn, one
 from campaign.visibility import parameters, visible
 
-LONGEST_LOOK = timedelta(days=366)
-
-# $1 customer, $2-$4 scope, $5 business date, $6 as far back as contacts count. A profile that may not be read is not.
+# $1 customer, $2-$4 scope, $5 business date, $6 as far back as contacts count, $7 business time. A profile that may
+# not be read is not.
 _FACTS = f"""
 WITH who AS (
     SELECT p.branch_id, p.birth_date, p.risk_rating, p.risk_rated_on, p.products || p.product_kinds AS held,
@@ -47,10 +46,8 @@ SELECT w.*, f.as_of AS profile_as_of, f.demand_balance_minor, f.value_quadrant,
         FROM opportunity o WHERE o.customer_id = $1 AND o.state IN ('open', 'escalated')) END AS opportunities,
     (SELECT min(o.campaign) FROM opportunity o WHERE o.customer_id = $1 AND o.arm = 'control' AND o.assigned
         AND o.withdrawn_at IS NULL AND o.window_ends_on >= $5) AS control_of,
-    CASE WHEN w.held IS NOT NULL THEN (
-        SELECT json_agg(json_build_array(k.channel, k.at, k.direction = 'outbound') ORDER BY k.at, k.id)
-        FROM contact k WHERE k.customer_id = $1 AND k.at > $6 AND contact_counts(k.state, k.hold_until)
-    ) END AS contacts,
+    CASE WHEN w.held IS NOT NULL THEN contact_history($1, $6) END AS contacts,
+    CASE WHEN w.held IS NOT NULL THEN suppressions_of($1, $7) END AS suppressions,
     (SELECT max(version) FROM catalogue) AS catalogue_version,
     (SELECT max(version) FROM policy WHERE kind = 'contact') AS policy_version,
     (SELECT max(version) FROM policy WHERE kind = 'holdout') AS holdout_version
@@ -101,7 +98,7 @@ async def ask(runtime: Runtime, caller: Caller, question: Question) -> Asked:
     as_of, today = runtime.clock.now().astimezone(UTC), runtime.clock.business_date()
     async with runtime.database.pool.acquire() as conn:
         seen = parameters(caller.scope)
-        row = await one(conn, _FACTS, question.customer_id, *seen, today, as_of - LONGEST_LOOK)
+        row = await one(conn, _FACTS, question.customer_id, *seen, today, as_of - LONGEST_LOOK, as_of)
         versions = row["catalogue_version"], row["policy_version"], row["holdout_version"]
         plan = await plans.current(runtime.database, conn, versions)
     facts = _facts(row, plan, question, as_of, today, runtime.settings.zone)
@@ -149,7 +146,8 @@ def _facts(row: Any, plan: plans.Plans, question: Question, as_of: datetime, tod
             LiveOpportunity(id_, trigger, date.fromisoformat(day), amount)
             for id_, trigger, day, amount in _json(row["opportunities"])
         ),
-        contacts=tuple(PastContact(c, datetime.fromisoformat(at), out) for c, at, out in _json(row["contacts"])),
+        contacts=contact_history.contacts(row["contacts"]),
+        suppressions=contact_history.suppressions(row["suppressions"]),
         held_out_by=held_out_by,
     )
 

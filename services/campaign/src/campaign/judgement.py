@@ -167,4 +167,4 @@ def blocked(facts: DecisionFacts) -> str | None:
     """Why the contact policy forbids any approach on this channel now; inbound it never does."""
     if direction(facts.channel) == "inbound":
         return None
-    return look(facts.policy, facts.contacts, facts.channel, facts.as_of, facts.zone)
+    return look(facts.policy, facts.contacts, facts.channel, facts.as_of, facts.zone, facts.suppressions)

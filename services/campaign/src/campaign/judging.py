@@ -8,7 +8,7 @@ from uuid import UUID
 
 import orjson
 
-from attune_contracts.campaign import OpportunityState
+from attune_contracts.campaign import MessageClass, OpportunityState
 from attune_contracts.identifiers import new_id
 from campaign import consents, contacts
 from campaign.campaigns import Campaign
@@ -130,7 +130,7 @@ async def _reserve(conn: Conn, plan: Plans, judged: list[Judged]) -> list[Judged
     waiting = [i for i, j in enumerate(judged) if j.opening.assigned]
     while waiting:
         asked, later = _round(waiting, judged, alive)
-        answers = await contacts.reserve(conn, plan.policy, [wish for _, wish in asked]) if asked else []
+        answers = await contacts.reserve(conn, plan.policy, [wish for _, wish in asked])
         for (i, wish), refusal in zip(asked, answers, strict=True):
             judged[i] = _answered(judged[i], wish, refusal, alive)
         waiting = later
@@ -164,6 +164,7 @@ def _wish(judged: Judged, *, keep: bool) -> contacts.Wish:
         customer_id=draft.customer_id,
         branch_id=judged.branch_id,
         channel=route.channel if route else "call_centre",
+        message_class=MessageClass.MARKETING,
         at=draft.now,
         campaign=draft.campaign.code,
         step=draft.event_key,

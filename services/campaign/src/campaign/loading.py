@@ -68,6 +68,7 @@ async def load_import(job: JobContext) -> dict[str, Any]:
             ("employees", _employees),
             ("products", _products),
             ("parties", _parties),
+            ("accounts", _accounts),
         ):
             if name in pointers and await _newer(tx, name, pointers[name]):
                 loaded[name] = await load(tx, con)
@@ -154,6 +155,21 @@ async def _parties(tx: Transaction, con: duckdb.DuckDBPyConnection) -> int:
     return await _upsert(tx, con, _PARTIES, "proj_party", _PARTY_COLUMNS, ("customer_id",), "")
 
 
+async def _accounts(tx: Transaction, con: duckdb.DuckDBPyConnection) -> int:
+    """Whose account each one is: the contact policy protects accounts too. A closed one is nobody's any more."""
+    await tx.conn.execute("CREATE TEMP TABLE account_in (account_id uuid, customer_id uuid) ON COMMIT DROP")
+    query = "SELECT account_id, CASE WHEN closed_on IS NULL THEN customer_id END AS customer_id FROM accounts"
+    rows = await _copy(tx, con, query, "account_in", ("account_id", "customer_id"))
+    await tx.conn.execute(
+        "DELETE FROM proj_account p USING account_in i"
+        " WHERE p.account_id = i.account_id AND p.customer_id IS DISTINCT FROM i.customer_id"
+    )
+    await tx.conn.execute(
+        "INSERT INTO proj_account SELECT * FROM account_in WHERE customer_id IS NOT NULL ON CONFLICT DO NOTHING"
+    )
+    return rows
+
+
 async def _consents(tx: Transaction, con: duckdb.DuckDBPyConnection) -> int:
     """Replace the consents of every customer whose version in the file is greater than the one held (X7, X17)."""
     columns = ", ".join(_CONSENT_COLUMNS)
@@ -209,7 +225,7 @@ def _moment(microseconds: int) -> datetime:
     return datetime.fromtimestamp(microseconds / 1e6, UTC)
 
 
-_READERS: dict[str, Callable[[Any], Any]] = {"customer_id": UUID, "scored_at": _moment}
+_READERS: dict[str, Callable[[Any], Any]] = {"customer_id": UUID, "account_id": UUID, "scored_at": _moment}
 
 
 async def _end_unwanted(job: JobContext) -> int:

@@ -28,6 +28,15 @@ class Party(c.Table, table=True):
     product_kinds: list[str] = c.texts()
 
 
+class Account(c.Table, table=True):
+    """Whose account it is; two holders are two rows."""
+
+    __tablename__ = "proj_account"
+
+    account_id: UUID = Field(primary_key=True)
+    customer_id: UUID = Field(primary_key=True, index=True)
+
+
 class Consent(c.Table, table=True):
     """A purpose granted or refused, for a channel and a product kind or for all (`*`); no row = unknown = no (X21).
 
@@ -106,4 +115,4 @@ class Projection(c.Table, table=True):
     loaded_at: datetime | None = c.wall_now()
 
 
-TABLES = (Party, Consent, Features, Score, Product, BranchScope, Employee, Projection)
+TABLES = (Party, Account, Consent, Features, Score, Product, BranchScope, Employee, Projection)

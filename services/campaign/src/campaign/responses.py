@@ -8,7 +8,7 @@ from uuid import UUID
 
 import orjson
 
-from attune_contracts.campaign import ContactMade, ResponseRecorded
+from attune_contracts.campaign import ContactMade, MessageClass, ResponseRecorded
 from attune_contracts.identifiers import new_id
 from attune_service_kit.auth import Caller
 from attune_service_kit.database import Transaction
@@ -31,9 +31,8 @@ _UNCONFIRMED = """
 SELECT k.id, k.customer_id, k.channel FROM decision_presented p JOIN contact k ON k.id = p.contact_id
 WHERE p.decision_id = $1 AND k.state <> 'confirmed' LIMIT 1"""
 _OWN_TASK = """
-SELECT k.id, k.customer_id, k.branch_id, k.channel, k.campaign, k.step, k.opportunity_id
-FROM task t JOIN contact k ON k.id = t.contact_id
-WHERE t.customer_id = $1 AND t.state = 'claimed' AND t.claimed_by = $2 AND t.channel = $3"""
+SELECT contact_id FROM task
+WHERE customer_id = $1 AND state = 'claimed' AND claimed_by = $2 AND channel = $3"""
 
 
 class UnknownOffer(Invalid):
@@ -173,13 +172,14 @@ async def _contact(tx: Transaction, plan: Plans, caller: Caller, decision: Any, 
         customer_id=decision["customer_id"],
         branch_id=decision["branch_id"],
         channel=decision["channel"],
+        message_class=MessageClass.MARKETING,
         at=tx.now,
         decision_id=decision["id"],
     )
     if not inbound:
         # Whoever works on a task for this customer has reserved the contact already: it counts once.
-        own = await tx.conn.fetchrow(_OWN_TASK, wish.customer_id, caller.subject, wish.channel)
-        wish = contacts.Wish(**dict(own), at=tx.now, decision_id=decision["id"]) if own else wish
+        own = await tx.conn.fetchval(_OWN_TASK, wish.customer_id, caller.subject, wish.channel)
+        wish = await contacts.wish_of(tx.conn, own, tx.now) if own else wish
     (reason,) = await contacts.reserve(tx.conn, plan.policy, [wish], zone=zone)
     if reason is not None:
         raise ContactRefused(POLICY[reason]["en"], POLICY[reason]["zh"], reason=reason)

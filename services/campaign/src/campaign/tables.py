@@ -1,6 +1,6 @@
 """All tables of campaign. Rows that belong to a branch carry `branch_id`; moments are business time unless said."""
 
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import Any
 from uuid import UUID
 
@@ -194,13 +194,42 @@ class PolicySubject(c.Table, table=True):
     subject: str = c.text(primary_key=True)
 
 
+class Suppression(c.Table, table=True):
+    """Somebody is not to be contacted: until an end or for good, never by the lack of either. Business time."""
+
+    __table_args__ = (
+        Index("suppression_subject", "subject", postgresql_where=text("lifted_at IS NULL")),
+        Index("suppression_branch", "branch_id", "id"),
+    )
+
+    id: UUID = Field(primary_key=True)
+    level: str = c.text()
+    subject: str = c.text()
+    customer_id: UUID | None = None
+    branch_id: str | None = c.text(default=None)
+    channel: str | None = c.text(default=None)
+    starts_at: datetime = c.moment()
+    ends_at: datetime | None = c.moment(default=None)
+    permanent: bool
+    hours_start: time | None = None
+    hours_end: time | None = None
+    reason: str = c.text()
+    source: str = c.text()
+    list_name: str | None = c.text(default=None)
+    created_by: str = c.text()
+    created_at: datetime | None = c.wall_now()
+    lifted_at: datetime | None = c.moment(default=None)
+    lifted_by: str | None = c.text(default=None)
+    lift_reason: str | None = c.text(default=None)
+
+
 class Contact(c.Table, table=True):
     """A permission to contact, then the contact itself. `at` is business time, `hold_until` wall time (X28)."""
 
     __table_args__ = (
         Index("contact_customer", "customer_id", "at"),
         Index("contact_household", "household_id", "at", postgresql_where=text("household_id IS NOT NULL")),
-        Index("contact_account", "account_id", "at", postgresql_where=text("account_id IS NOT NULL")),
+        Index("contact_accounts", "account_ids", postgresql_using="gin", postgresql_with={"fastupdate": False}),
         Index(
             "contact_once_a_step",
             "campaign",
@@ -214,10 +243,11 @@ class Contact(c.Table, table=True):
     id: UUID = Field(primary_key=True)
     customer_id: UUID
     household_id: str | None = c.text(default=None)
-    account_id: UUID | None = None
+    account_ids: list[UUID] = c.uuids(sa_column_kwargs={"server_default": text("'{}'")})
     branch_id: str | None = c.text(default=None)
     channel: str = c.text()
     direction: str = c.text()
+    message_class: str = c.text()
     campaign: str | None = c.text(default=None)
     step: str | None = c.text(default=None)
     opportunity_id: UUID | None = None

@@ -38,6 +38,7 @@ NO_CONSENT: Final[Text] = {
 POLICY: Final[dict[str, Text]] = {
     "frequency_cap": {"zh": "已达接触频次上限", "en": "the contact cap is reached"},
     "cool_down": {"zh": "仍在接触冷却期内", "en": "the cool-down after the last contact is running"},
+    "do_not_contact": {"zh": "客户在免打扰名单中", "en": "the customer is not to be contacted"},
     "quiet_hours": {"zh": "当前为静默时段", "en": "these are quiet hours"},
     "no_consent": NO_CONSENT,
     "already_contacted": {"zh": "本次活动已接触过该客户", "en": "this campaign step has reached the customer already"},
