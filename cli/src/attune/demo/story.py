@@ -22,6 +22,7 @@ from attune.bank_import import run_import
 from attune.client import Client, issue_token
 from attune.commands.bank_data import import_table, replay_table
 from attune.commands.models import run_training
+from attune.demo import report
 from attune.demo.days import DayReport, DemoDays, days
 from attune.demo.teller import live_deposits, teller_view
 from attune.home import Home
@@ -51,6 +52,7 @@ class Story:
     urls: dict[str, str] = field(default_factory=dict)
     token: str = ""
     tries: list[str] = field(default_factory=list)
+    report: str = ""
     seconds: float = 0.0
     peak_mb: int = 0
 
@@ -66,6 +68,7 @@ class Story:
             "seconds": round(self.seconds, 1),
             "peak_mb": self.peak_mb,
             "urls": self.urls,
+            "report": self.report,
         }
 
 
@@ -232,6 +235,8 @@ def show_teller(home: Home, live: DemoDays, day: date, story: Story) -> None:
             break
     console.print(f"  posted and visible as an opportunity after {story.visible_seconds * 1000:.0f} ms")
     console.print(teller_view(profile, answer))
+    facts = report.gather(home, live.replayed["postings"], story.uplift, (profile, answer))
+    story.report = str(report.write(facts, home.root / "report.html"))
     story.urls = dict(home.state()["urls"])
     story.token, _ = issue_token(home, "teller", branch)
     base = story.urls["gateway"]
@@ -248,6 +253,7 @@ def farewell(story: Story) -> None:
     console.print(
         f"{story.seconds:.0f} s, peak {story.peak_mb:,} MB.  Gateway {story.urls['gateway']}   API {story.urls['docs']}"
     )
+    console.print(f"The story in pictures, 中文 and English: {story.report}", soft_wrap=True)
     console.print("A teller's token for the customer above (12 hours), and three calls to try:\n")
     console.print(f"export TOKEN={story.token}", soft_wrap=True)
     for line in story.tries:

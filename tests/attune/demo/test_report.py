@@ -1,0 +1,113 @@
+"""The demo's report: whole, in two languages, safe whatever a name says, and nothing fetched from anywhere."""
+
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from attune.demo.pictures import Bar, bars, clock, interval
+from attune.demo.report import Facts, page
+
+VOID = {"meta", "input", "br"}
+
+
+class Balanced(HTMLParser):
+    """Every element that is opened is closed, in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.text: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_startendtag(self, tag: str, attrs: Any) -> None:
+        assert tag in {"rect", "line", "circle", "path"}
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+def opportunity(arm: str | None, state: str, reason: str | None = None, acted: str | None = None) -> dict[str, Any]:
+    return {"arm": arm, "state": state, "reason": reason, "opened_at": "2026-03-02T01:00:00Z", "acted_at": acted}
+
+
+@pytest.fixture
+def facts() -> Facts:
+    return Facts(
+        postings=1_234,
+        opportunities=[
+            opportunity("treated", "acted", acted="2026-03-02T06:00:00Z"),
+            opportunity("treated", "acted", acted="2026-03-03T04:00:00Z"),
+            opportunity("treated", "expired"),
+            opportunity("control", "held_out"),
+            opportunity(None, "suppressed", "no_consent"),
+        ],
+        uplift={
+            "estimate": 0.0654,
+            "low": 0.0477,
+            "high": 0.0832,
+            "truth": 0.0543,
+            "treated": {"n": 2462, "rate": 0.147},
+            "control": {"n": 2439, "rate": 0.0816},
+        },
+        quadrants={"A": 10, "B": 5, "C": 3, "D": 40, "private": 2},
+        profile={"name": "<script>alert(1)</script>", "source_id": "C00000001"},
+        answer={
+            "customer_type": {"value_quadrant": "B", "risk_rating": "C3"},
+            "actions": [
+                {
+                    "rank": 1,
+                    "name": {"zh": "一年定期", "en": "One-year deposit"},
+                    "reasons": [{"text": {"zh": "大额入账", "en": "large deposit"}}],
+                    "script": {"text": {"zh": "您好", "en": "Hello"}},
+                }
+            ],
+        },
+    )
+
+
+def test_the_page_is_whole_and_says_what_was_found(facts: Facts) -> None:
+    parser = Balanced()
+    parser.feed(page(facts))
+    assert parser.open == []
+    text = " ".join(parser.text)
+    for said in ("1,234", "+6.54%", "+5.43%", "one-year deposit".capitalize(), "一年定期", "14.70%", "no consent"):
+        assert said in text
+    assert "1 of 2 acted on within 24 hours" in text, "five hours and twenty-seven"
+
+
+def test_every_word_stands_in_both_languages(facts: Facts) -> None:
+    text = page(facts)
+    assert text.count('class="zh"') == text.count('class="en"') > 20
+
+
+def test_a_name_is_text_and_never_markup(facts: Facts) -> None:
+    assert "<script" not in page(facts)
+
+
+def test_nothing_is_fetched_from_anywhere(facts: Facts) -> None:
+    addresses = set(re.findall(r"https?://[^\"' )<]+", page(facts)))
+    assert addresses == {"http://www.w3.org/2000/svg"}, "the name of SVG, which no browser fetches"
+    assert not re.search(r"\b(src|href)=|@import|url\(", page(facts))
+
+
+def test_pictures_keep_their_proportions() -> None:
+    widths = [float(w) for w in re.findall(r'<rect [^>]*width="([0-9.]+)"', bars([_bar(100), _bar(50)], ("", "")))]
+    assert widths[0] == pytest.approx(2 * widths[1])
+    assert bars([], ("", "")).startswith("<svg")
+    line = interval(0.05, 0.03, 0.07, 0.06)
+    low, high = (float(v) for v in re.findall(r'x1="([0-9.]+)" x2="([0-9.]+)" y1="52"', line)[0])
+    estimate = float(re.findall(r'<circle cx="([0-9.]+)"', line)[0])
+    assert estimate == pytest.approx((low + high) / 2, abs=0.1)
+    assert clock([]).count("<rect") == clock([1.0, 47.9, 60.0]).count("<rect") == 24
+
+
+def _bar(value: float) -> Bar:
+    return Bar(("条", "bar"), value, str(value))
