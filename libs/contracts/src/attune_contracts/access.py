@@ -1,7 +1,7 @@
 """Who may do what: scopes of each role. A token carries its role's scopes; every service checks them itself."""
 
 READ = frozenset({"customers:read", "decisions:read", "opportunities:read", "tasks:read"})
-STAFF = READ | {"customers:write", "decisions:write", "responses:write", "tasks:write"}
+STAFF = READ | {"customers:write", "consents:write", "decisions:write", "responses:write", "tasks:write"}
 # What was detected on whom, and the amounts behind it (X38): for those who act on it and those who check.
 DETECTIONS = frozenset({"detections:read", "evidence:read"})
 
@@ -13,11 +13,14 @@ ROLE_SCOPES: dict[str, frozenset[str]] = {
     "marketer": frozenset(
         READ
         | {"campaigns:read", "campaigns:write", "results:read", "triggers:read", "triggers:write", "detections:read"}
+        | {"notices:write"}
     ),
-    "head_office": frozenset(READ | DETECTIONS | {"campaigns:read", "results:read", "segments:read"}),
+    "head_office": frozenset(READ | DETECTIONS | {"campaigns:read", "results:read", "segments:read", "notices:write"}),
     "model_admin": frozenset({"models:read", "models:write", "scores:read", "features:write", "segments:read"}),
     "partner": frozenset({"ledger:write"}),
-    "mobile": frozenset({"customers:read", "customers:write", "decisions:read", "decisions:write", "responses:write"}),
+    "mobile": frozenset(
+        {"customers:read", "customers:write", "consents:write", "decisions:read", "decisions:write", "responses:write"}
+    ),
     "auditor": frozenset(DETECTIONS | {"decisions:read", "opportunities:read", "results:read", "audit:read"}),
     "operator": frozenset(
         {

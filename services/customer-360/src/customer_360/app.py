@@ -1,7 +1,7 @@
 """The service, put together: who is this?"""
 
 from attune_service_kit.service import Service
-from customer_360.api import branches, customers, imports
+from customer_360.api import branches, consents, customers, imports
 from customer_360.settings import Customer360Settings
 from customer_360.tables import METADATA
 
@@ -10,6 +10,6 @@ SERVICE = Service(
     title="Attune customer-360: who is this?",
     settings=Customer360Settings,
     metadata=METADATA,
-    routers=(customers.router, branches.router, imports.router),
+    routers=(customers.router, consents.router, branches.router, imports.router),
     jobs={"import": "customer_360.importing:run"},
 )
