@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable
 from uuid import UUID, uuid4
 
+from tests.campaign.conftest import NOW, SECRET, add_customer, raised
+
 from attune_contracts.identifiers import customer_id
 from attune_service_kit.testing import RunningService, StartService, eventually
 from campaign import opportunities, plans
 from campaign.app import SERVICE as CAMPAIGN
 from customer_360.app import SERVICE as CUSTOMER_360
-
-from tests.campaign.conftest import NOW, SECRET, add_customer, raised
 
 SECONDS = 5
 """What P-12 allows between the commit of a withdrawal and the last send that starts."""
@@ -25,8 +25,8 @@ def key() -> dict[str, str]:
 async def known(service: RunningService, customers: list[UUID]) -> None:
     """Customer-360 knows them; nothing is said about consent."""
     await service.runtime.database.pool.executemany(
-        "INSERT INTO party (customer_id, source, source_id, party_kind, branch_id, personalisation, version, updated_at)"
-        " VALUES ($1, 'tests', $2, 'person', 'B1', true, 1, now())",
+        "INSERT INTO party (customer_id, source, source_id, party_kind, branch_id, personalisation, version,"
+        " updated_at) VALUES ($1, 'tests', $2, 'person', 'B1', true, 1, now())",
         [(customer, str(n)) for n, customer in enumerate(customers)],
     )
 

@@ -153,7 +153,8 @@ async def _check(tx: Transaction, caller: Caller, said: Sequence[Decision], evid
         raise EvidenceNeeded("say what proves the consent", "须说明同意的凭据")
     if any(decision.notice_version is None for decision in granted):
         raise NoticeNeeded("say which version of the notice was shown", "须说明所出示告知书的版本")
-    newest = dict(await tx.conn.fetch(_NOTICES, sorted({decision.purpose for decision in granted})))
+    purposes = sorted({decision.purpose for decision in granted})
+    newest: dict[str, int] = {row[0]: row[1] for row in await tx.conn.fetch(_NOTICES, purposes)}
     if any(newest.get(decision.purpose) != decision.notice_version for decision in granted):
         raise NoticeOutdated("another version of the notice is shown now", "告知书已有新版本", versions=newest)
 

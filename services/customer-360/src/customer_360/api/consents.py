@@ -130,7 +130,7 @@ async def list_notices(
     """List notices by purpose, the newest version first."""
     key, bound = runtime.settings.cursor_key, ("notices", caller.subject, purpose, current)
     after = tuple(decode_cursor(key, cursor, bound_to=bound)) if cursor else None
-    rows = await notices.page(runtime, purpose, current, after, limit + 1)  # type: ignore[arg-type]
+    rows = await notices.page(runtime, purpose, current, after, limit + 1)
     return page([_notice(row) for row in rows], limit, key, lambda n: [n.purpose, n.version], bound_to=bound)
 
 
