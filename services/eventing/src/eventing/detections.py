@@ -1,6 +1,7 @@
 """Detections: which stand, and what is said when one is raised or withdrawn (X8, X9, X38)."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
@@ -36,13 +37,17 @@ WHERE detection_id = r.id AND state = 'raised'"""
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One verdict with whom and what it is about; `cause` is the posting that brought it about."""
+    """One verdict with whom and what it is about, and the business time at which it became known.
+
+    `cause` is the posting that brought it about; a rebuild finds without one.
+    """
 
     rule: Rule
     customer_id: UUID
     branch_id: str | None
     currency: str
-    cause: Event
+    time: datetime
+    cause: Event | None
     verdict: Raised | Withdrawn
 
     @property
@@ -51,14 +56,13 @@ class Finding:
         return detection_id(self.rule.name, str(self.customer_id), self.verdict.key)
 
     @property
-    def time(self) -> datetime:
-        """The business time at which it became known."""
-        return self.cause.time
-
-    @property
     def expires_at(self) -> datetime:
         """The end of the time to act."""
         return self.time + timedelta(hours=self.rule.expires_hours)
+
+
+def _cause(finding: Finding) -> AbstractContextManager[None]:
+    return nullcontext() if finding.cause is None else finding.cause.as_cause()
 
 
 async def apply(tx: Transaction, findings: Sequence[Finding]) -> None:
@@ -122,7 +126,7 @@ def _say_withdrawn(tx: Transaction, finding: Finding, verdict: Withdrawn) -> Non
         event_key=verdict.key,
         reason=verdict.reason,
     )
-    with finding.cause.as_cause():
+    with _cause(finding):
         tx.emit(said, time=finding.time)
 
 
@@ -146,5 +150,5 @@ def _say_raised(tx: Transaction, finding: Finding, verdict: Raised) -> None:
         compared_with_minor=verdict.compared_with,
         metric=METRIC,
     )
-    with finding.cause.as_cause():
+    with _cause(finding):
         tx.emit(raised, evidence, time=finding.time)

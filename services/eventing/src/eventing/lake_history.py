@@ -5,7 +5,7 @@ opening_balance_minor).
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from importlib.resources import files
@@ -20,6 +20,8 @@ from eventing.own_history import OwnHistory, mean
 # Ordinal of 1970-01-01: the SQL counts days from there, so that its products stay far inside 64 bits.
 EPOCH = date(1970, 1, 1).toordinal()
 CHUNK = 2_000
+# More than any posting can be.
+_BEYOND_ALL = 2**62
 
 
 @dataclass(slots=True)
@@ -41,10 +43,11 @@ def model(name: str) -> str:
 
 
 def prepare(con: duckdb.DuckDBPyConnection, rule: Rule, currency: str, before: date) -> None:
-    """Make the table `deposit_movement` of the postings before a day."""
+    """Make the table `deposit_movement` of the postings before a day; for a rule that is off, without candidates."""
+    minimum = rule.minimum_minor if rule.enabled else _BEYOND_ALL
     con.execute(
         f"CREATE OR REPLACE TEMP TABLE deposit_movement AS {model('deposit_movements')}",
-        {"before": before, "currency": currency, "months": rule.months, "minimum": rule.minimum_minor},
+        {"before": before, "currency": currency, "months": rule.months, "minimum": minimum},
     )
 
 
@@ -63,9 +66,14 @@ def judge(con: duckdb.DuckDBPyConnection, rule: Rule) -> dict[str, Judged]:
     return dict(judged)
 
 
-def subjects(con: duckdb.DuckDBPyConnection, rule: Rule) -> Iterator[tuple[str, Subject]]:
-    """Every customer's keyed state, as streaming the same postings leaves it; `prepare` first."""
-    judged = judge(con, rule)
+def subjects(
+    con: duckdb.DuckDBPyConnection, rule: Rule, judged: Mapping[str, Judged] | None = None
+) -> Iterator[tuple[str, Subject]]:
+    """Every customer's keyed state, as streaming the same postings leaves it; `prepare` first.
+
+    `judged` is what `judge` has found, if it was asked before.
+    """
+    judged = judge(con, rule) if judged is None else judged
     cursor = con.execute(model("histories"), {"lateness": rule.lateness_days, "months": rule.months})
     while rows := cursor.fetchmany(CHUNK):
         for customer, first, last, upto, cut, base, days, nets, retained in rows:

@@ -125,9 +125,8 @@ class Batch:
                 subject = customer.subjects[rule.name] = Subject()
             self.beyond += is_beyond(movement.day, self.newest, rule)
             for verdict in subject.apply(seen_by(rule, movement, can_fire), rule, customer.opening, self.newest):
-                self.findings.append(
-                    Finding(rule, posting.customer_id, customer.branch_id, self.currency, event, verdict)
-                )
+                who = posting.customer_id, customer.branch_id
+                self.findings.append(Finding(rule, *who, self.currency, event.time, event, verdict))
             self.touched[posting.customer_id, rule.name] = subject
         if self.beyond > before:
             self.beyond_keys.append((posting.account_id, posting.posting_id))

@@ -30,6 +30,7 @@ _OPEN_GATE = """
 INSERT INTO replay_gate AS g (job_id, through) VALUES ($1, $2)
 ON CONFLICT (job_id) DO UPDATE SET through = greatest(g.through, excluded.through)
 WHERE g.through IS NOT NULL RETURNING through"""
+_OVERTAKEN = "SELECT EXISTS (SELECT FROM ledger_partition WHERE run IS DISTINCT FROM $1)"
 _ACTIVE = "SELECT id FROM job WHERE kind = any($1) AND state IN ('queued', 'running') LIMIT 1"
 
 
@@ -43,6 +44,18 @@ class NotGated(Conflict):
     """The replay has no gate, or it is over."""
 
     code = "replay_not_gated"
+
+
+class ReplayOvertaken(Conflict):
+    """The states were set by another rebuild or replay since: this one's postings count no longer."""
+
+    code = "replay_overtaken"
+
+
+async def refuse_if_overtaken(conn: asyncpg.Connection, run: UUID) -> None:
+    """Refuse to go on with a replay, cancelled once perhaps, whose states are no longer the ones it has prepared."""
+    if await conn.fetchval(_OVERTAKEN, run):
+        raise ReplayOvertaken("the states were rebuilt since: start the replay anew", "状态已被重建，请重新回放")
 
 
 async def refuse_if_active(conn: asyncpg.Connection) -> None:

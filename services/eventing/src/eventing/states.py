@@ -79,6 +79,11 @@ class Memory:
             self.customers[row["customer_id"]].subjects[row["trigger"]] = Subject.unpack(row["packed"])
 
 
+async def openings(conn: asyncpg.Connection, customer_ids: Iterable[UUID]) -> dict[UUID, int]:
+    """The sum of each customer's deposit accounts' opening balances."""
+    return {row["customer_id"]: row["opening"] for row in await conn.fetch(_OWNERS, list(customer_ids))}
+
+
 async def save(conn: asyncpg.Connection, partition: int, touched: Sequence[tuple[UUID, str, Subject]]) -> None:
     """Write the touched states in one statement."""
     if touched:

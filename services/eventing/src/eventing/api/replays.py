@@ -54,11 +54,22 @@ class Gate(BaseModel):
 
 
 class RebuildRequest(BaseModel):
-    """Which days the states shall know: all before this one."""
+    """Which days the states shall know, and whose: all that is known of everybody, where nothing is said."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"before": None, "customers": None}]})
 
-    before: date
+    before: date | None = Field(
+        default=None, description="Only days before this one: the stream is to bring the others. Null: all by now"
+    )
+    customers: Annotated[list[UUID], Field(min_length=1, max_length=1000)] | None = Field(
+        default=None, description="Only these customers, as after a change of owner or a merge"
+    )
+
+    @model_validator(mode="after")
+    def _one_or_the_other(self) -> Self:
+        if self.before is not None and self.customers is not None:
+            raise ValueError("a rebuild of some customers takes all that is known")
+        return self
 
 
 @router.post(
@@ -105,18 +116,23 @@ async def advance(job_id: UUID, body: GateRequest, write: Annotated[Write, Depen
     "/rebuilds",
     status_code=202,
     operation_id="rebuilds-start",
-    summary="Compute all keyed states anew from the lake",
+    summary="Compute keyed states anew from the lake",
     dependencies=[MayReplay],
     response_model=JobView,
     responses=refusals(replays.ReplayRunning, Invalid, KeyMissing, InFlight, OtherPayload),
 )
 async def rebuild(body: RebuildRequest, runtime: AnyRuntime, write: Annotated[Write, Depends(idempotent)]) -> Response:
-    """Start the rebuild: afterwards the states know every posting of the days before, and nothing else."""
+    """Start the rebuild. With `before` the states know every posting of the days before afterwards, and nothing else.
+
+    Without it they know everything, and the detections of streamed postings follow: what came beyond the watermark
+    raises and withdraws what it would have, had it come in time.
+    """
 
     async def run(tx: Transaction) -> JobView:
         await replays.refuse_if_active(tx.conn)
         job_id = await runtime.jobs.start(tx, "rebuild", body.model_dump(mode="json"), key="rebuild")
-        await tx.audit("rebuild.started", "rebuild", job_id)
+        detail = {"before": body.before, "customers": len(body.customers) if body.customers else None}
+        await tx.audit("rebuild.started", "rebuild", job_id, detail=detail)
         return await runtime.jobs.view(tx, job_id)
 
     return await write(run, status=202)

@@ -47,20 +47,25 @@ async def run(job: JobContext) -> dict[str, Any]:
 
 
 async def publish(job: JobContext, con: duckdb.DuckDBPyConnection) -> int:
-    """Add what has gathered to the lake and tell it; return how many postings that were.
+    """Add what has gathered to the lake and tell it; return how many postings that were."""
+    async with workbench.only_writer(job.runtime):
+        return await publish_alone(job, con)
+
+
+async def publish_alone(job: JobContext, con: duckdb.DuckDBPyConnection) -> int:
+    """The same for a job that holds the right to write already.
 
     Killed between the file and the mark, it finds its postings in the lake the next time and marks them only.
     """
-    async with workbench.only_writer(job.runtime):
-        lake_sql.register(con, job.runtime.lake, "transactions")
-        await _fetch(job.runtime, con)
-        keys = con.execute("SELECT account_id, posting_id FROM gathered").fetchall()
-        if not keys:
-            return 0
-        pointers, added = workbench.add(con, job.runtime, "gathered")
-        async with job.transaction() as tx:
-            await tx.conn.execute(_DONE, [account for account, _ in keys], [posting for _, posting in keys])
-            tx.emit(*(TransactionsPublished(pointer=pointer) for pointer in pointers))
+    lake_sql.register(con, job.runtime.lake, "transactions")
+    await _fetch(job.runtime, con)
+    keys = con.execute("SELECT account_id, posting_id FROM gathered").fetchall()
+    if not keys:
+        return 0
+    pointers, added = workbench.add(con, job.runtime, "gathered")
+    async with job.transaction() as tx:
+        await tx.conn.execute(_DONE, [account for account, _ in keys], [posting for _, posting in keys])
+        tx.emit(*(TransactionsPublished(pointer=pointer) for pointer in pointers))
     return added
 
 

@@ -11,7 +11,7 @@ import duckdb
 import orjson
 
 from attune_contracts.envelope import nats_subject
-from attune_contracts.identifiers import posting_event_id
+from attune_contracts.identifiers import PARTITIONS, posting_event_id
 from attune_contracts.ledger import TransactionPosted
 from attune_service_kit import clock
 from attune_service_kit.errors import Conflict
@@ -19,7 +19,7 @@ from attune_service_kit.failpoints import failpoint
 from attune_service_kit.jobs import JobContext
 from attune_service_kit.messaging import Broker, Message, Stored
 from eventing import moments, replays
-from eventing.jobs import day_close, rebuild, workbench
+from eventing.jobs import day_close, keyed_states, rebuild, workbench
 
 # How far the publisher may run ahead of the workers: business time then stays close together in all partitions.
 AHEAD = 4_000
@@ -98,6 +98,7 @@ class Replay:
         await self._close_day(progress, self.last)
         seconds = time.monotonic() - started
         async with self.job.transaction() as tx:
+            await replays.refuse_if_overtaken(tx.conn, self.job.id)
             await replays.withdraw_unconfirmed(tx, self.first, self.last)
             found = await replays.summary(tx.conn, self.first, self.last)
         return {
@@ -115,6 +116,7 @@ class Replay:
         if self.job.params.get("rebuild", True):
             rebuilt = await rebuild.compute(self.job, self.con, self.first)
         async with self.job.transaction() as tx:
+            await keyed_states.remember_last_days(tx.conn, self.con, self.last + timedelta(1), range(PARTITIONS))
             if rebuilt is not None:
                 await rebuild.swap(tx, rebuilt, run=self.job.id)
             else:
@@ -139,7 +141,8 @@ class Replay:
             await self._send(broker, chunk, progress)
             progress.done += len(chunk)
             if time.monotonic() - saved >= SAVE_SECONDS:
-                async with self.job.transaction():
+                async with self.job.transaction() as tx:
+                    await replays.refuse_if_overtaken(tx.conn, self.job.id)
                     self.job.cursor = {"day": day.isoformat()}
                 saved = time.monotonic()
             failpoint("replay.chunk")

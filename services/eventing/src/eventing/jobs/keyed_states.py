@@ -1,0 +1,77 @@
+"""What both ways of rebuilding share: rules, whom the lake knows, and putting states in place under the locks."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from uuid import UUID
+
+import asyncpg
+import duckdb
+
+from attune_service_kit.jobs import JobContext
+from eventing import triggers
+from eventing.judging import Rule
+
+LOCK = "SELECT partition, epoch, business_date FROM ledger_partition ORDER BY partition FOR UPDATE"
+_STAGE = "CREATE TEMP TABLE rebuilt (LIKE keyed_state) ON COMMIT DROP"
+_COLUMNS = ("customer_id", "trigger", "partition", "packed")
+# The stream may still bring what the lake has of the last days: those postings are known already.
+_KNOWN = """
+INSERT INTO posting (account_id, posting_id, business_date, direction, amount_minor, currency, kind, in_lake, came)
+SELECT account_id, posting_id, business_date, direction, amount_minor, currency, kind, true, 'lake' FROM known_posting
+ON CONFLICT DO NOTHING"""
+_REMEMBERED = """
+UPDATE ledger_partition SET remembered_from = greatest(remembered_from, $1) WHERE partition = any($2::smallint[])"""
+_KNOWN_COLUMNS = ("account_id", "posting_id", "business_date", "direction", "amount_minor", "currency", "kind")
+KNOWN_DAYS = 31
+_CURRENCY = "SELECT currency FROM base_currency"
+
+State = tuple[UUID, str, int, bytes]
+
+
+async def rules(job: JobContext) -> tuple[list[tuple[Rule, triggers.Row]], str | None]:
+    """The current rules over the own history, each with its row, and the base currency."""
+    async with job.runtime.worker_database.pool.acquire() as conn:
+        rows = [row for row in await triggers.current(conn) if row["kind"] == "own_history"]
+        currency: str | None = await conn.fetchval(_CURRENCY)
+    return [(triggers.rule(row), row) for row in rows], currency
+
+
+def newest(con: duckdb.DuckDBPyConnection, before: date) -> dict[int, date]:
+    """The largest business day before `before`, by partition."""
+    return dict(
+        con.execute(
+            "SELECT o.partition, max(t.business_date) FROM transactions t JOIN account_owner o USING (account_id)"
+            " WHERE t.business_date < $before GROUP BY o.partition",
+            {"before": before},
+        ).fetchall()
+    )
+
+
+def partitions(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Each customer's partition."""
+    return dict(con.execute("SELECT DISTINCT customer_id, partition FROM account_owner").fetchall())
+
+
+async def stage(conn: asyncpg.Connection, states: Sequence[State]) -> None:
+    """Put states into the transaction's own table `rebuilt`."""
+    await conn.execute(_STAGE)
+    await conn.copy_records_to_table("rebuilt", records=states, columns=_COLUMNS)
+
+
+async def remember_last_days(
+    conn: asyncpg.Connection, con: duckdb.DuckDBPyConnection, before: date, numbers: Sequence[int]
+) -> None:
+    """Mark the known accounts' postings of the last days as known: the live stream does not apply them again."""
+    first = before - timedelta(KNOWN_DAYS)
+    rows = con.execute(
+        f"SELECT {', '.join(_KNOWN_COLUMNS)} FROM transactions SEMI JOIN account_owner USING (account_id)"  # noqa: S608
+        " WHERE business_date < $before AND business_date >= $first",
+        {"before": before, "first": first},
+    ).fetchall()
+    await conn.execute("CREATE TEMP TABLE known_posting (LIKE posting) ON COMMIT DROP")
+    for name in ("flags", "in_lake", "came", "received_at"):
+        await conn.execute(f"ALTER TABLE known_posting ALTER {name} DROP NOT NULL")
+    records = [(UUID(account), *rest) for account, *rest in rows]
+    await conn.copy_records_to_table("known_posting", records=records, columns=_KNOWN_COLUMNS)
+    await conn.execute(_KNOWN)
+    await conn.execute(_REMEMBERED, first, list(numbers))

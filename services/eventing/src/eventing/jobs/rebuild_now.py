@@ -1,0 +1,230 @@
+"""Keyed state of everybody, or of some, anew from everything that is known by now (X6, X8).
+
+The lake gives the states; what has come by the stream since it was read is booked on top, under the partitions' locks,
+so that no posting is lost or booked twice. Detections of streamed postings then follow the lake: those that a posting
+beyond the watermark made true are raised, those that it made untrue are withdrawn.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import duckdb
+
+from attune_contracts.identifiers import PARTITIONS, partition
+from attune_contracts.ledger import TransactionPosted
+from attune_service_kit.database import Transaction
+from attune_service_kit.errors import Conflict
+from attune_service_kit.failpoints import failpoint
+from attune_service_kit.jobs import JobContext
+from eventing import detections, lake_history, postings, states
+from eventing.cool_down import Hit
+from eventing.detections import Finding
+from eventing.jobs import day_close, keyed_states, workbench
+from eventing.judging import Raised, Rule, Subject, Verdict, Withdrawn
+from eventing.trigger_index import TriggerIndex, seen_by
+
+# The last day of all: nothing lies after it.
+END = date(9999, 12, 31)
+ATTEMPTS = 5
+
+_EPOCHS = "SELECT partition, epoch FROM ledger_partition ORDER BY partition"
+_SINCE = """
+SELECT p.account_id, p.posting_id, p.business_date, p.booked_at, p.direction, p.amount_minor, p.currency, p.kind,
+       p.channel, p.flags, p.reverses, o.customer_id, o.kind AS account_kind
+FROM posting p JOIN account_owner o USING (account_id)
+WHERE NOT p.in_lake AND ($1::uuid[] IS NULL OR o.customer_id = any($1)) ORDER BY p.business_date, p.posting_id"""
+_SWAP = """
+DELETE FROM keyed_state WHERE customer_id = any($1::uuid[])"""
+_SWAP_ALL = "TRUNCATE keyed_state"
+_TAKE = "INSERT INTO keyed_state SELECT * FROM rebuilt"
+_EPOCH = """
+UPDATE ledger_partition p
+SET epoch = epoch + 1, beyond_watermark = CASE WHEN $4 THEN 0 ELSE beyond_watermark END,
+    business_date = greatest(p.business_date, d.day)
+FROM unnest($1::smallint[], $2::date[]) AS d(number, day)
+WHERE p.partition = d.number AND p.partition = any($3::smallint[])"""
+_JUDGED = """
+UPDATE posting p SET came = 'stream' FROM account_owner o
+WHERE o.account_id = p.account_id AND p.came = 'beyond' AND p.in_lake
+  AND ($1::uuid[] IS NULL OR o.customer_id = any($1))"""
+
+_HITS = """
+CREATE TEMP TABLE hit (customer_id uuid, event_key text, account_id uuid, day date, amount bigint, compared_with bigint)
+ON COMMIT DROP"""
+_HIT_COLUMNS = ("customer_id", "event_key", "account_id", "day", "amount", "compared_with")
+# Only what came by the stream since this version holds: files raise nothing, earlier versions judged for themselves.
+_MISSING = """
+SELECT h.customer_id, h.event_key, h.account_id, h.day, h.amount, h.compared_with, o.branch_id
+FROM hit h JOIN posting p ON p.account_id = h.account_id AND p.posting_id = h.event_key
+LEFT JOIN detection d ON d.trigger = $1 AND d.customer_id = h.customer_id AND d.event_key = h.event_key
+LEFT JOIN account_owner o ON o.account_id = h.account_id
+WHERE p.came <> 'lake' AND p.in_lake AND p.received_at >= $2 AND (d.detection_id IS NULL OR d.state = 'withdrawn')
+ORDER BY h.day, h.event_key"""
+_UNTRUE = """
+SELECT d.customer_id, d.event_key, d.business_date, d.branch_id
+FROM detection d JOIN posting p ON p.account_id = d.account_id AND p.posting_id = d.event_key
+WHERE d.trigger = $1 AND d.trigger_version = $3 AND d.state = 'raised' AND p.came <> 'lake' AND p.in_lake
+  AND p.received_at >= $2 AND ($4::uuid[] IS NULL OR d.customer_id = any($4))
+  AND NOT EXISTS (SELECT FROM hit h WHERE h.customer_id = d.customer_id AND h.event_key = d.event_key)
+ORDER BY d.business_date, d.event_key"""
+
+
+class StatesMoved(Conflict):
+    """Owners changed, or another rebuild came between, each time that this one was ready."""
+
+    code = "states_moved"
+
+
+@dataclass
+class Computed:
+    """What the lake gives: each rule's subjects and standing hits, by customer."""
+
+    rules: list[tuple[Rule, datetime, str]]  # since when the version holds, and the events it listens to
+    currency: str
+    newest: Mapping[int, date]
+    subjects: dict[tuple[UUID, str], Subject] = field(default_factory=dict)
+    standing: dict[str, list[tuple[UUID, UUID, Hit]]] = field(default_factory=dict)
+
+    @property
+    def customers(self) -> int:
+        """How many customers have a state."""
+        return len({customer for customer, _ in self.subjects})
+
+
+async def run(job: JobContext) -> dict[str, Any]:
+    """Params: `customers`, ids, or null for all. Result: `{customers, before: null, raised, withdrawn}`."""
+    wanted = job.params.get("customers")
+    chosen = None if wanted is None else sorted(UUID(customer) for customer in wanted)
+    with workbench.opened(job.runtime) as con:
+        async with workbench.only_writer(job.runtime):
+            for _ in range(ATTEMPTS):
+                done = await _attempt(job, con, chosen)
+                if done is not None:
+                    await job.progress(2, 2, "states swapped in")
+                    return done
+    raise StatesMoved("owners keep changing: try again when no import runs", "账户归属持续变化，请在导入结束后重试")
+
+
+async def _attempt(
+    job: JobContext, con: duckdb.DuckDBPyConnection, chosen: Sequence[UUID] | None
+) -> dict[str, Any] | None:
+    """Compute and swap; None if owners or states changed between the two."""
+    epochs = [tuple(row) for row in await job.runtime.worker_database.pool.fetch(_EPOCHS)]
+    await day_close.publish_alone(job, con)
+    await job.progress(0, 2, "postings gathered")
+    await workbench.load_owners(con, job.runtime)
+    if chosen is not None:
+        ids = {"ids": [str(customer) for customer in chosen]}
+        con.execute("DELETE FROM account_owner WHERE NOT list_contains($ids, customer_id)", ids)
+    found, currency = await keyed_states.rules(job)
+    rules = [(rule, row["created_at"], row["event_type"]) for rule, row in found]
+    computed = Computed(rules, currency or "", keyed_states.newest(con, END))
+    if currency:
+        await asyncio.to_thread(_compute, con, computed)
+    await job.progress(1, 2, "states computed")
+    failpoint("rebuild.computed")
+    async with job.transaction() as tx:
+        locked = await tx.conn.fetch(keyed_states.LOCK)
+        if [(row["partition"], row["epoch"]) for row in locked] != epochs:
+            return None
+        days = {row["partition"]: row["business_date"] for row in locked}
+        await _book_since(tx.conn, computed, chosen, days)
+        numbers = sorted({partition(c) for c in chosen}) if chosen is not None else list(range(PARTITIONS))
+        await _swap(tx.conn, computed, chosen, numbers)
+        if computed.newest:
+            last = max(computed.newest.values()) + timedelta(1)
+            await keyed_states.remember_last_days(tx.conn, con, last, numbers)
+        raised = withdrawn = 0
+        for rule, since, _ in computed.rules:
+            more, fewer = await _repair(tx, computed, rule, since, chosen)
+            raised, withdrawn = raised + more, withdrawn + fewer
+        await tx.conn.execute(_JUDGED, chosen)
+        failpoint("rebuild.swapped")
+    return {"customers": computed.customers, "before": None, "raised": raised, "withdrawn": withdrawn}
+
+
+def _compute(con: duckdb.DuckDBPyConnection, computed: Computed) -> None:
+    for rule, _, _ in computed.rules:
+        lake_history.prepare(con, rule, computed.currency, END)
+        judged = lake_history.judge(con, rule)
+        for customer, subject in lake_history.subjects(con, rule, judged):
+            computed.subjects[UUID(customer), rule.name] = subject
+        computed.standing[rule.name] = [
+            (UUID(customer), UUID(one.accounts[hit.key]), hit)
+            for customer, one in judged.items()
+            for hit in one.standing()
+        ]
+
+
+async def _book_since(
+    conn: asyncpg.Connection, computed: Computed, chosen: Sequence[UUID] | None, days: Mapping[int, date | None]
+) -> None:
+    """Book what has come by the stream since the lake was read, as the worker did."""
+    fields = [dict(row) for row in await conn.fetch(_SINCE, chosen)]
+    since = [one for one in map(postings.read, fields) if _counts(one, computed.currency)]
+    openings = await states.openings(conn, {one.customer_id for one in since})
+    for one in since:
+        movement = postings.movement(one)
+        newest = days[partition(one.customer_id)]
+        for rule, _, event_type in computed.rules:
+            can_fire = TriggerIndex.of([(event_type, rule)]).candidates(event_type, one.amount_minor)
+            subject = computed.subjects.setdefault((one.customer_id, rule.name), Subject())
+            latest = movement.day if newest is None else max(movement.day, newest.toordinal())
+            subject.apply(seen_by(rule, movement, can_fire), rule, openings.get(one.customer_id, 0), latest)
+
+
+def _counts(one: TransactionPosted, currency: str) -> bool:
+    return postings.is_deposit(one) and one.currency == currency
+
+
+async def _swap(
+    conn: asyncpg.Connection, computed: Computed, chosen: Sequence[UUID] | None, numbers: Sequence[int]
+) -> None:
+    await keyed_states.stage(
+        conn, [(c, trigger, partition(c), subject.pack()) for (c, trigger), subject in computed.subjects.items()]
+    )
+    if chosen is None:
+        await conn.execute(_SWAP_ALL)
+    else:
+        await conn.execute(_SWAP, chosen)
+    await conn.execute(_TAKE)
+    await conn.execute(
+        _EPOCH, list(range(PARTITIONS)), [computed.newest.get(n) for n in range(PARTITIONS)], numbers, chosen is None
+    )
+
+
+async def _repair(
+    tx: Transaction, computed: Computed, rule: Rule, since: datetime, chosen: Sequence[UUID] | None
+) -> tuple[int, int]:
+    """Raise and withdraw until the streamed postings' detections are the lake's; return how many of each."""
+    hits = [
+        (customer, hit.key, account, date.fromordinal(hit.day), hit.amount, hit.compared_with)
+        for customer, account, hit in computed.standing.get(rule.name, ())
+    ]
+    await tx.conn.execute("DROP TABLE IF EXISTS hit")
+    await tx.conn.execute(_HITS)
+    await tx.conn.copy_records_to_table("hit", records=hits, columns=_HIT_COLUMNS)
+    missing = await tx.conn.fetch(_MISSING, rule.name, since) if rule.enabled else []
+    untrue = await tx.conn.fetch(_UNTRUE, rule.name, since, rule.version, chosen)
+    verdicts: list[tuple[asyncpg.Record, Verdict]] = [(row, _raised(row)) for row in missing]
+    verdicts += [(row, _withdrawn(row)) for row in untrue]
+    findings = [
+        Finding(rule, row["customer_id"], row["branch_id"], computed.currency, tx.now, None, verdict)
+        for row, verdict in verdicts
+    ]
+    await detections.apply(tx, findings)
+    return len(missing), len(untrue)
+
+
+def _raised(row: asyncpg.Record) -> Raised:
+    account = row["account_id"].bytes
+    return Raised(row["event_key"], row["day"].toordinal(), row["amount"], account, row["compared_with"], True)
+
+
+def _withdrawn(row: asyncpg.Record) -> Withdrawn:
+    return Withdrawn(row["event_key"], row["business_date"].toordinal(), "late_posting")
