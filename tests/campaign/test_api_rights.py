@@ -22,6 +22,10 @@ REFUSED = [
     ("GET", "/v1/campaigns/large-deposit/results", "call_centre"),
     ("GET", "/v1/campaigns/large-deposit/assignments", "head_office"),
     ("GET", "/v1/offers", "call_centre"),
+    ("GET", "/v1/offers/x", "call_centre"),
+    ("PUT", "/v1/offers/x", "head_office"),
+    ("GET", "/v1/scripts", "call_centre"),
+    ("PUT", "/v1/scripts/x", "head_office"),
     ("GET", "/v1/policies/contact", "call_centre"),
     ("PUT", "/v1/policies/contact", "head_office"),
 ]
@@ -35,6 +39,8 @@ BODIES = {
         "window_business_days": 14,
     },
     "/v1/policies/contact": {"version": 1, "policy": {}},
+    "/v1/offers/x": {"version": 0, "name": {"zh": "x", "en": "x"}},
+    "/v1/scripts/x": {"version": 0, "offer": "x", "channel": "counter", "text": {"zh": "x", "en": "x"}},
 }
 
 

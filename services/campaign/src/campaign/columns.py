@@ -58,6 +58,16 @@ def real(**kwargs: Any) -> Any:
     return Field(sa_type=Double, **kwargs)
 
 
+def yes() -> Any:
+    """A boolean that is true unless somebody says otherwise."""
+    return Field(default=None, nullable=False, sa_column_kwargs={"server_default": sqlalchemy.true()})
+
+
+def seeded() -> Any:
+    """Who made a row; rows from before anybody asked are the shipped ones."""
+    return text(default=None, nullable=False, sa_column_kwargs={"server_default": "attune"})
+
+
 def wall_now() -> Any:
     """A wall-clock moment set by the database."""
     return moment(default=None, nullable=False, sa_column_kwargs={"server_default": sqlalchemy.text("now()")})

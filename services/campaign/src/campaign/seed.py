@@ -14,6 +14,9 @@ from campaign.money import minor_units
 
 SEEDED_BY = "attune"
 
+# Columns that came after the migration that seeds; their defaults say the same.
+_YOUNGER = {"enabled"}
+
 
 def offers() -> list[catalogue.Offer]:
     """The shipped offer sheet; ValueError names what is wrong in it."""
@@ -34,10 +37,10 @@ def apply(connection: Connection) -> None:
     for raw in plans["policies"]:
         _insert(connection, tables.Policy, raw | {"content": _policy(raw), "created_by": SEEDED_BY})
     for offer in offers():
-        values = offer.model_dump(mode="json")
+        values = offer.model_dump(mode="json", exclude=_YOUNGER)
         _insert(connection, tables.Offer, values | _named(values.pop("name")))
     for script in scripts():
-        _insert(connection, tables.Script, script.model_dump())
+        _insert(connection, tables.Script, script.model_dump(exclude=_YOUNGER))
     _snapshot(connection)
 
 

@@ -61,6 +61,9 @@ class Offer(c.Table, table=True):
     conditions: dict[str, Any] = c.json()
     name_zh: str = c.text()
     name_en: str = c.text()
+    enabled: bool | None = c.yes()
+    created_by: str | None = c.seeded()
+    created_at: datetime | None = c.wall_now()
 
 
 class Script(c.Table, table=True):
@@ -72,6 +75,9 @@ class Script(c.Table, table=True):
     channel: str = c.text()
     zh: str = c.text()
     en: str = c.text()
+    enabled: bool | None = c.yes()
+    created_by: str | None = c.seeded()
+    created_at: datetime | None = c.wall_now()
 
 
 class Catalogue(c.Table, table=True):

@@ -292,31 +292,6 @@ class AssignmentView(BaseModel):
     business_date: date
 
 
-class ScriptView(BaseModel):
-    """One script of an offer."""
-
-    id: str
-    version: int
-    channel: str
-    text: BothLanguages
-
-
-class OfferView(BaseModel):
-    """An offer of the sheet with its conditions and scripts."""
-
-    code: str
-    version: int
-    kind: str
-    name: BothLanguages
-    product_id: str | None
-    product_kind: str | None
-    risk_level: str | None
-    expected_margin: Money | None
-    lever: float
-    conditions: dict[str, Any]
-    scripts: list[ScriptView]
-
-
 class PolicyView(BaseModel):
     """The contact policy and its version."""
 

@@ -1,4 +1,4 @@
-"""The offer sheet and the contact policy over HTTP."""
+"""The contact policy over HTTP."""
 
 from typing import Annotated
 
@@ -10,24 +10,13 @@ from attune_service_kit.database import Transaction
 from attune_service_kit.errors import refusals
 from attune_service_kit.idempotency import Write, idempotent
 from campaign import plans, policies
-from campaign.api.models import BothLanguages, Money, OfferView, PolicyChange, PolicyView, ScriptView
+from campaign.api.models import PolicyChange, PolicyView
 from campaign.campaigns import StaleVersion
-from campaign.catalogue import Offer
-from campaign.money import decimal_text
-from campaign.offer_index import Catalogue
 
 router = APIRouter(tags=["plans"])
 
 Reader = Annotated[Caller, Depends(requires("campaigns:read"))]
 Writer = Annotated[Caller, Depends(requires("campaigns:write"))]
-
-
-@router.get("/v1/offers", operation_id="offers-list", summary="The offer sheet with conditions and scripts")
-async def offers(runtime: AnyRuntime, _caller: Reader) -> list[OfferView]:
-    """Return every offer of the current catalogue, marketing ones first."""
-    async with runtime.database.pool.acquire() as conn:
-        catalogue = (await plans.current(runtime.database, conn)).catalogue
-    return [_offer(offer, catalogue) for offer in (*catalogue.marketing, *catalogue.service)]
 
 
 @router.get("/v1/policies/contact", operation_id="policies-contact", summary="The contact policy")
@@ -56,26 +45,3 @@ async def change_contact_policy(
         return PolicyView(version=version, policy=body.policy)
 
     return await write(run)
-
-
-def _offer(offer: Offer, catalogue: Catalogue) -> OfferView:
-    margin = offer.expected_margin_minor
-    return OfferView(
-        code=offer.code,
-        version=offer.version,
-        kind=offer.kind,
-        name=BothLanguages(zh=offer.name.zh, en=offer.name.en),
-        product_id=offer.product_id,
-        product_kind=offer.product_kind,
-        risk_level=offer.risk_level,
-        expected_margin=None
-        if margin is None
-        else Money(amount=decimal_text(margin, offer.currency), currency=offer.currency),
-        lever=offer.lever,
-        conditions=offer.conditions.model_dump(mode="json", exclude_defaults=True),
-        scripts=[
-            ScriptView(id=s.id, version=s.version, channel=s.channel, text=BothLanguages(zh=s.zh, en=s.en))
-            for s in catalogue.scripts.values()
-            if s.offer == offer.code
-        ],
-    )
