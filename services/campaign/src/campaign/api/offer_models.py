@@ -148,6 +148,14 @@ class OfferView(BaseModel):
 class ChangedOffer(OfferView):
     """The offer as stored, and the catalogue that decisions use from now on."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                dict(_OFFER, code="wealth-steady-6m", version=2, scripts=["s-ws6m-counter"], catalogue_version=2)
+            ]
+        }
+    )
+
     catalogue_version: int
 
 
@@ -165,5 +173,9 @@ class ScriptChange(In):
 
 class ChangedScript(ScriptView):
     """The script as stored, and the catalogue that decisions use from now on."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [dict(_SCRIPT, id="s-ws6m-counter", version=2, catalogue_version=3)]}
+    )
 
     catalogue_version: int

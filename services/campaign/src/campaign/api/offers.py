@@ -33,9 +33,10 @@ router = APIRouter(tags=["offers"])
 
 Reader = Annotated[Caller, Depends(requires("campaigns:read"))]
 Writer = Annotated[Caller, Depends(requires("campaigns:write"))]
-Code = Annotated[str, Path(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+Code = Annotated[str, Path(pattern=r"^[a-z][a-z0-9-]{0,39}$", examples=["wealth-steady-6m"])]
+ScriptId = Annotated[str, Path(pattern=r"^[a-z][a-z0-9-]{0,39}$", examples=["s-ws6m-counter"])]
 Enabled = Annotated[bool | None, Query(description="Only those that are switched on, or off")]
-OfOffer = Annotated[str | None, Query(alias="offer", pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+OfOffer = Annotated[str | None, Query(alias="offer", pattern=r"^[a-z][a-z0-9-]{0,39}$", examples=["wealth-steady-6m"])]
 
 
 @router.get("/v1/offers", operation_id="offers-list", summary="The offer sheet", responses=refusals(InvalidCursor))
@@ -127,7 +128,7 @@ async def scripts(
     responses=refusals(StaleVersion, Invalid, offer_sheet.UnknownOffer, offer_sheet.ScriptExists),
 )
 async def change_script(
-    script_id: Code, body: ScriptChange, _caller: Writer, write: Annotated[Write, Depends(idempotent)]
+    script_id: ScriptId, body: ScriptChange, _caller: Writer, write: Annotated[Write, Depends(idempotent)]
 ) -> Response:
     """Store a new version; the next decision is made with it."""
     wanted = Script(
