@@ -1,7 +1,11 @@
 """Who may do what: scopes of each role. A token carries its role's scopes; every service checks them itself."""
 
-READ = frozenset({"customers:read", "decisions:read", "opportunities:read", "tasks:read"})
-STAFF = READ | {"customers:write", "consents:write", "decisions:write", "responses:write", "tasks:write"}
+# Whether a customer may be contacted, and who is not to be: for whoever may have to answer for a contact.
+CONTACTS = frozenset({"contacts:read", "suppressions:read"})
+READ = CONTACTS | {"customers:read", "decisions:read", "opportunities:read", "tasks:read"}
+STAFF = READ | {
+    "customers:write", "consents:write", "decisions:write", "responses:write", "tasks:write", "suppressions:write",
+}  # fmt: skip
 # What was detected on whom, and the amounts behind it (X38): for those who act on it and those who check.
 DETECTIONS = frozenset({"detections:read", "evidence:read"})
 
@@ -9,7 +13,7 @@ ROLE_SCOPES: dict[str, frozenset[str]] = {
     "teller": frozenset(STAFF),
     "relationship_manager": frozenset(STAFF | DETECTIONS),
     "call_centre": frozenset(STAFF | DETECTIONS),
-    "branch_manager": frozenset(STAFF | DETECTIONS | {"books:write", "results:read"}),
+    "branch_manager": frozenset(STAFF | DETECTIONS | {"books:write", "results:read", "suppressions:lift"}),
     "marketer": frozenset(
         READ
         | {"campaigns:read", "campaigns:write", "results:read", "triggers:read", "triggers:write", "detections:read"}
@@ -21,7 +25,9 @@ ROLE_SCOPES: dict[str, frozenset[str]] = {
     "mobile": frozenset(
         {"customers:read", "customers:write", "consents:write", "decisions:read", "decisions:write", "responses:write"}
     ),
-    "auditor": frozenset(DETECTIONS | {"decisions:read", "opportunities:read", "results:read", "audit:read"}),
+    "auditor": frozenset(
+        DETECTIONS | CONTACTS | {"decisions:read", "opportunities:read", "results:read", "audit:read"}
+    ),
     "operator": frozenset(
         {
             "imports:write",
@@ -44,6 +50,12 @@ ROLE_SCOPES: dict[str, frozenset[str]] = {
             "campaigns:write",
             "results:read",
             "results:write",
+            "contacts:read",
+            "contacts:write",
+            "suppressions:read",
+            "suppressions:write",
+            "suppressions:lift",
+            "suppressions:import",
         }
     ),
 }

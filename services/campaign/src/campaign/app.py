@@ -3,7 +3,7 @@
 from attune_service_kit.jobs import Light
 from attune_service_kit.runtime import Service
 from campaign import plans, timers
-from campaign.api import campaigns, decisions, offers, opportunities, tasks
+from campaign.api import campaigns, contacts, decisions, offers, opportunities, suppressions, tasks
 from campaign.api import plans as plans_api
 from campaign.handlers import SUBSCRIPTION
 from campaign.settings import CampaignSettings
@@ -14,7 +14,16 @@ SERVICE = Service(
     title="Attune campaign",
     settings=CampaignSettings,
     metadata=METADATA,
-    routers=(decisions.router, opportunities.router, tasks.router, campaigns.router, offers.router, plans_api.router),
+    routers=(
+        decisions.router,
+        opportunities.router,
+        tasks.router,
+        contacts.router,
+        suppressions.router,
+        campaigns.router,
+        offers.router,
+        plans_api.router,
+    ),
     subscriptions=(SUBSCRIPTION,),
     tasks=(timers.run,),
     jobs={

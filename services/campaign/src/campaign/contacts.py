@@ -9,9 +9,11 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from attune_contracts.campaign import MessageClass
+from attune_service_kit.errors import Conflict
 from campaign import consents
 from campaign.contact_policy import ContactPolicy, direction
 from campaign.sql import Conn, one
+from campaign.texts import POLICY
 
 _RESERVE = "SELECT reason FROM reserve_contacts($1::text::jsonb, $2::text::jsonb) ORDER BY wish"
 
@@ -22,6 +24,13 @@ WHERE id = $1 AND state <> 'confirmed'"""
 _WISH = """
 SELECT id, customer_id, branch_id, channel, message_class, campaign, step, opportunity_id, decision_id
 FROM contact WHERE id = $1"""
+
+
+class ContactRefused(Conflict):
+    """The contact policy, or the customer's will, forbids the contact now."""
+
+    code = "contact_refused"
+    shown = POLICY["frequency_cap"]["en"], POLICY["frequency_cap"]["zh"]
 
 
 @dataclass(frozen=True)

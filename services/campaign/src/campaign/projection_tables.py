@@ -3,6 +3,7 @@
 from datetime import date, datetime
 from uuid import UUID
 
+from sqlalchemy import Index, text
 from sqlmodel import Field
 
 from attune_contracts.consent import ANY
@@ -13,6 +14,7 @@ class Party(c.Table, table=True):
     """A customer's non-personal state. `version` is that of the last live change; an import leaves it."""
 
     __tablename__ = "proj_party"
+    __table_args__ = (Index("party_household", "household_id", postgresql_where=text("household_id IS NOT NULL")),)
 
     customer_id: UUID = Field(primary_key=True)
     version: int = c.minor(default=0, sa_column_kwargs={"server_default": "0"})

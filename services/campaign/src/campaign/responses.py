@@ -15,10 +15,10 @@ from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Invalid, NotFound
 from campaign import consents, contacts, turns
 from campaign.contact_policy import direction
+from campaign.contacts import ContactRefused
 from campaign.opportunities import act, close_idle_tasks
 from campaign.plans import Plans
 from campaign.sql import Conn
-from campaign.tasks import ContactRefused
 from campaign.texts import NO_CONSENT, POLICY
 from campaign.visibility import parameters, visible
 

@@ -11,6 +11,7 @@ from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Conflict, Forbidden, NotFound
 from campaign import contacts
 from campaign.consent_withdrawals import WITHDRAWN
+from campaign.contacts import ContactRefused
 from campaign.opportunities import act
 from campaign.plans import Plans
 from campaign.sql import Conn
@@ -28,13 +29,6 @@ class TaskTaken(Conflict):
     """The task is claimed by somebody else, done or closed."""
 
     code = "task_not_available"
-
-
-class ContactRefused(Conflict):
-    """The contact policy, or the customer's will, forbids the contact now."""
-
-    code = "contact_refused"
-    shown = POLICY["frequency_cap"]["en"], POLICY["frequency_cap"]["zh"]
 
 
 @dataclass(frozen=True)

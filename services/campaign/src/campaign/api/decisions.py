@@ -24,7 +24,7 @@ from campaign.api.models import (
     PresentedView,
     ResponseView,
 )
-from campaign.tasks import ContactRefused
+from campaign.contacts import ContactRefused
 from campaign.visibility import sees_arms
 
 router = APIRouter(tags=["decisions"])

@@ -13,6 +13,7 @@ from attune_service_kit.idempotency import Write, idempotent
 from attune_service_kit.paging import Cursor, InvalidCursor, Limit, Page, decode_cursor, page
 from campaign import plans, tasks
 from campaign.api.models import Completion, TaskView
+from campaign.contacts import ContactRefused
 
 router = APIRouter(tags=["tasks"])
 
@@ -46,7 +47,7 @@ async def list_tasks(
     operation_id="tasks-claim",
     summary="Take a task and reserve its contact for 15 minutes",
     response_model=TaskView,
-    responses=refusals(NotFound, Forbidden, tasks.TaskTaken, tasks.ContactRefused),
+    responses=refusals(NotFound, Forbidden, tasks.TaskTaken, ContactRefused),
 )
 async def claim(
     task_id: UUID, runtime: AnyRuntime, caller: Worker, write: Annotated[Write, Depends(idempotent)]
@@ -66,7 +67,7 @@ async def claim(
     operation_id="tasks-complete",
     summary="Say what came of the contact",
     response_model=TaskView,
-    responses=refusals(NotFound, Forbidden, tasks.TaskTaken, tasks.ContactRefused),
+    responses=refusals(NotFound, Forbidden, tasks.TaskTaken, ContactRefused),
 )
 async def complete(
     task_id: UUID,
