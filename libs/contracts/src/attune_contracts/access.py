@@ -4,7 +4,8 @@
 CONTACTS = frozenset({"contacts:read", "suppressions:read"})
 READ = CONTACTS | {"customers:read", "decisions:read", "opportunities:read", "tasks:read"}
 STAFF = READ | {
-    "customers:write", "consents:write", "decisions:write", "responses:write", "tasks:write", "suppressions:write",
+    "customers:write", "consents:write", "tags:write", "decisions:write", "responses:write", "tasks:write",
+    "suppressions:write",
 }  # fmt: skip
 # What was detected on whom, and the amounts behind it (X38): for those who act on it and those who check.
 DETECTIONS = frozenset({"detections:read", "evidence:read"})
@@ -17,9 +18,11 @@ ROLE_SCOPES: dict[str, frozenset[str]] = {
     "marketer": frozenset(
         READ
         | {"campaigns:read", "campaigns:write", "results:read", "triggers:read", "triggers:write", "detections:read"}
-        | {"notices:write"}
+        | {"notices:write", "tags:define"}
     ),
-    "head_office": frozenset(READ | DETECTIONS | {"campaigns:read", "results:read", "segments:read", "notices:write"}),
+    "head_office": frozenset(
+        READ | DETECTIONS | {"campaigns:read", "results:read", "segments:read", "notices:write", "tags:define"}
+    ),
     "model_admin": frozenset({"models:read", "models:write", "scores:read", "features:write", "segments:read"}),
     "partner": frozenset({"ledger:write"}),
     "mobile": frozenset(

@@ -1,7 +1,9 @@
 """The service, put together: who is this?"""
 
 from attune_service_kit.service import Service
-from customer_360.api import branches, consents, customers, imports
+from customer_360 import retention
+from customer_360.api import branches, consents, customers, imports, tags, timeline
+from customer_360.handlers import SUBSCRIPTION
 from customer_360.settings import Customer360Settings
 from customer_360.tables import METADATA
 
@@ -10,6 +12,15 @@ SERVICE = Service(
     title="Attune customer-360: who is this?",
     settings=Customer360Settings,
     metadata=METADATA,
-    routers=(customers.router, consents.router, branches.router, imports.router),
-    jobs={"import": "customer_360.importing:run"},
+    routers=(
+        customers.router,
+        consents.router,
+        tags.router,
+        timeline.router,
+        branches.router,
+        imports.router,
+    ),
+    subscriptions=(SUBSCRIPTION,),
+    tasks=(retention.run,),
+    jobs={"import": "customer_360.importing:run", "load-segments": "customer_360.segments:load"},
 )

@@ -12,7 +12,7 @@ from attune_service_kit.auth import Caller
 from attune_service_kit.database import Scope, Transaction
 from attune_service_kit.errors import Conflict, Invalid
 from attune_service_kit.runtime import Runtime
-from customer_360 import visibility
+from customer_360 import timeline, visibility
 from customer_360.consent_rules import Decision, Place, Standing, indivisible, news, said_twice
 from customer_360.view import unknown_customer
 
@@ -114,6 +114,8 @@ async def decide(
     if changes:
         tx.emit(event(current))
         detail = {"purposes": sorted({d.purpose for d in changes}), "granted": any(d.granted for d in changes)}
+        entry = timeline.Entry(customer_id, "consent", str(current.version), tx.now, "changed", detail)
+        await timeline.add(tx, [entry])
         await tx.audit("consent.changed", "customer", customer_id, version=current.version, detail=detail)
     return current
 

@@ -22,7 +22,7 @@ from attune_service_kit.files import Mapping, load_mapping
 from attune_service_kit.files.engine import Prepared, Reference, prepare
 from attune_service_kit.jobs import JobContext
 from attune_service_kit.lake_sql import connect
-from customer_360 import consent_import
+from customer_360 import consent_import, timeline
 from customer_360.loads import CLOSURE, CYCLE, LOADS, STAGE, UPSERT_PARTIES, Load
 from customer_360.publishing import publish
 
@@ -145,6 +145,7 @@ class _Dataset:
                 await self._stage(tx.conn, con, prepared)
                 failpoint(f"customer_360.import.{self._load.dataset.name}.staged")
                 counts = await self._write(tx, prepared)
+                await timeline.add_imported(tx, self._load.dataset.name, self._job.params["import_id"])
                 self._job.cursor = {"datasets": {**done, self._load.dataset.name: asdict(counts)}}
         finally:
             con.close()

@@ -7,7 +7,7 @@ from uuid import UUID
 from attune_contracts.customer_360 import OwnedAccount, ProfileChanged
 from attune_service_kit.database import Scope, Transaction
 from attune_service_kit.errors import Forbidden, Invalid, Refusal
-from customer_360 import visibility
+from customer_360 import timeline, visibility
 from customer_360.view import unknown_customer
 
 _LOCK = f"""
@@ -77,7 +77,9 @@ async def change(tx: Transaction, scope: Scope, may_move: bool, customer_id: UUI
         return before
     version = await tx.conn.fetchval(_CHANGE, customer_id, manager, personalisation, tx.now)
     tx.emit(await state(tx, customer_id))
-    await tx.audit("profile.changed", "party", customer_id, version=version, detail={"fields": sorted(wanted.values)})
+    fields = {"fields": sorted(wanted.values)}
+    await timeline.add(tx, [timeline.Entry(customer_id, "profile", str(version), tx.now, "changed", fields)])
+    await tx.audit("profile.changed", "party", customer_id, version=version, detail=fields)
     return Profile(version, manager, personalisation)
 
 

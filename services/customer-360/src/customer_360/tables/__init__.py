@@ -8,7 +8,9 @@ from customer_360.tables.parties import Party, PartyIdentity
 from customer_360.tables.products import Account, Holding, Product
 from customer_360.tables.regions import Region
 from customer_360.tables.staff import Branch, BranchScope, Employee
+from customer_360.tables.tags import Tag, TagDefinition, TagDeletion, TagLoad
 from customer_360.tables.terms import AccountParty, Card, Loan, StandingOrder
+from customer_360.tables.timeline import LastContact, OpenOpportunity, TimelineEntry
 
 __all__ = [
     "METADATA",
@@ -24,13 +26,20 @@ __all__ = [
     "Employee",
     "Holding",
     "ImportRun",
+    "LastContact",
     "Loan",
+    "OpenOpportunity",
     "Party",
     "PartyIdentity",
     "Product",
     "Region",
     "StandingOrder",
     "Table",
+    "Tag",
+    "TagDefinition",
+    "TagDeletion",
+    "TagLoad",
+    "TimelineEntry",
 ]
 
 METADATA = Table.metadata

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Column, DateTime, ForeignKey, Text
+from sqlalchemy import Column, DateTime, ForeignKey, Text, Uuid
 from sqlalchemy.orm import registry
 from sqlmodel import SQLModel
 
@@ -29,3 +29,8 @@ def customer(primary_key: bool = False) -> Any:
 def account(primary_key: bool = False) -> Any:
     """The account that a row belongs to."""
     return Column(ForeignKey("account.account_id"), primary_key=primary_key, nullable=False)
+
+
+def customer_id(primary_key: bool = False) -> Any:
+    """A customer's id as events tell it: the party may not be known yet."""
+    return Column(Uuid, primary_key=primary_key, nullable=False)

@@ -7,6 +7,8 @@ from attune_service_kit.database import Scope
 from attune_service_kit.errors import NotFound
 from attune_service_kit.runtime import Runtime
 from customer_360 import visibility
+from customer_360.months import months_before
+from customer_360.settings import settings_of
 from customer_360.view.sections import SECTIONS
 
 # PostgreSQL builds the document, Python hands its bytes on. Arguments: $1 the customer, $2 to $4 the scope, $5 the
@@ -31,7 +33,12 @@ async def customer_view(runtime: Runtime, customer_id: UUID, scope: Scope, curre
 
     NotFound for an unknown customer and for one out of scope, with the same words.
     """
-    row = await runtime.database.pool.fetchrow(_VIEW, customer_id, *visibility.arguments(scope), currency)
+    since, today = (
+        months_before(runtime.clock.now(), settings_of(runtime).timeline_months),
+        runtime.clock.business_date(),
+    )
+    arguments = customer_id, *visibility.arguments(scope), currency, today, since
+    row = await runtime.database.pool.fetchrow(_VIEW, *arguments)
     if row is None:
         raise unknown_customer()
     return View(row["version"], row["body"].encode())

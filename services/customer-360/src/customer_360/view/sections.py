@@ -1,5 +1,7 @@
 """The sections of the view: field of the answer → the SQL expression that makes it, from the party `p`."""
 
+from customer_360.view.relations import RELATIONS
+
 _BRANCH = """
 CASE WHEN p.branch_id IS NOT NULL THEN json_build_object('branch_id', p.branch_id, 'name',
     (SELECT b.name FROM branch b WHERE b.branch_id = p.branch_id)) END"""
@@ -49,4 +51,5 @@ SECTIONS: dict[str, str] = {
     "accounts": _ACCOUNTS,
     "holdings": _HOLDINGS,
     "consents": _CONSENTS,
+    **RELATIONS,
 }

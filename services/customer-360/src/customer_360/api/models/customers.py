@@ -10,6 +10,8 @@ from attune_contracts.ledger import BankId
 from customer_360.api.models.common import BranchRef, Manager
 from customer_360.api.models.consents import ConsentView
 from customer_360.api.models.products import AccountView, HoldingView
+from customer_360.api.models.tags import TagSummary
+from customer_360.api.models.timeline import TimelineEntryView
 
 
 class CustomerView(BaseModel):
@@ -32,6 +34,8 @@ class CustomerView(BaseModel):
     accounts: list[AccountView]
     holdings: list[HoldingView]
     consents: list[ConsentView]
+    tags: list[TagSummary]
+    timeline: list[TimelineEntryView]
 
 
 class CustomerSummary(BaseModel):
