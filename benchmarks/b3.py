@@ -41,6 +41,7 @@ from attune_service_kit.embedded import EmbeddedNats
 from attune_service_kit.lake import Lake
 from attune_service_kit.lake_sql import connect, register
 from attune_service_kit.messaging import Broker, Message
+from attune_service_kit.nkeys import new_seed
 
 ROOT = Path(__file__).parents[1]
 RATE = 300
@@ -186,8 +187,8 @@ class Attune:
         return {row["event_key"] for row in rows}
 
     async def _broker(self) -> Broker:
-        password = self.home.password("nats.ledger")
-        broker = Broker(f"nats://127.0.0.1:{self.ports.nats}", user="ledger", password=password, name="b3")
+        url = f"nats://127.0.0.1:{self.ports.nats}"
+        broker = Broker(url, user="ledger", seed=self.home.nats_seed("ledger"), name="b3")
         await broker.start()
         await broker.ready()
         return broker
@@ -236,6 +237,11 @@ async def measure(home: Home, size: Size, limit_server: EmbeddedNats, last: date
     }
 
 
+def limit_seed(user: str) -> str:
+    """Return the key of a user of the limit's own server."""
+    return new_seed(user.ljust(32).encode())
+
+
 @contextmanager
 def prepared(folder: Path | None, size: Size) -> Iterator[tuple[Home, date]]:
     """Run a home with a generated bank whose state stands at its last day."""
@@ -265,7 +271,9 @@ def main() -> None:
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     size = FULL if options.full else TINY if options.tiny else QUICK
     with prepared(options.home, size) as (home, last), tempfile.TemporaryDirectory(prefix="attune-b3-") as store:
-        server = EmbeddedNats(Path(store) / "limit", passwords=lambda _: "limit", services=("eventing",))
+        server = EmbeddedNats(
+            Path(store) / "limit", seeds=lambda user: new_seed(user.ljust(32).encode()), services=("eventing",)
+        )
         server.start(Path(store) / "nats.log")
         try:
             figures = asyncio.run(measure(home, size, server, last))

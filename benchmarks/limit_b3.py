@@ -4,13 +4,13 @@ import asyncio
 import time
 from dataclasses import dataclass, replace
 
-import nats
 import orjson
 from nats.aio.client import Client
 from nats.js.api import AckPolicy, ConsumerConfig
 
 from attune_service_kit.embedded import EmbeddedNats
 from attune_service_kit.messaging import Broker, Message, provision
+from attune_service_kit.nkeys import connect
 
 
 @dataclass(frozen=True)
@@ -32,24 +32,20 @@ class Limit:
 
     def __init__(self, server: EmbeddedNats) -> None:
         self._server = server
-        self._broker = Broker(server.url, user="ledger", password="limit", name="limit")
+        self._broker = Broker(server.url, user="ledger", seed=server.seed("ledger"), name="limit")
         self._reader = Client()
 
     async def start(self) -> None:
         """Make the streams and connect both sides."""
         await self._server.wait_ready()
-        provisioner = await nats.connect(
-            self._server.url, user="provision", password="limit", inbox_prefix=b"_INBOX_provision"
-        )
+        provisioner = await connect(self._server.url, self._server.seed("provision"), inbox_prefix=b"_INBOX_provision")
         await provision(provisioner.jetstream())
         config = ConsumerConfig(ack_policy=AckPolicy.NONE, durable_name="eventing_p0")
         await provisioner.jetstream().add_consumer("LEDGER", config)
         await provisioner.close()
         await self._broker.start()
         await self._broker.ready()
-        self._reader = await nats.connect(
-            self._server.url, user="eventing", password="limit", inbox_prefix=b"_INBOX_eventing"
-        )
+        self._reader = await connect(self._server.url, self._server.seed("eventing"), inbox_prefix=b"_INBOX_eventing")
 
     async def stop(self) -> None:
         """Close both connections."""

@@ -4,13 +4,13 @@ import os
 from pathlib import Path
 
 import asyncpg
-import nats
 import nats.errors
 import pytest
 
 from attune_service_kit.embedded import EmbeddedNats, EmbeddedPostgres, os_user
-from attune_service_kit.embedded.nats import inbox_prefix
-from attune_service_kit.testing import password
+from attune_service_kit.nats_rights import inbox_prefix
+from attune_service_kit.nkeys import connect, new_seed
+from attune_service_kit.testing import nats_seed, password
 
 
 async def test_each_role_reaches_only_its_own_database(postgres_server: EmbeddedPostgres) -> None:
@@ -75,10 +75,9 @@ async def test_a_service_publishes_only_as_itself(nats_server: EmbeddedNats) -> 
     async def on_error(error: Exception) -> None:
         refused.append(str(error))
 
-    client = await nats.connect(
+    client = await connect(
         nats_server.url,
-        user="campaign",
-        password=password("campaign"),
+        nats_seed("campaign"),
         inbox_prefix=inbox_prefix("campaign"),
         error_cb=on_error,
     )
@@ -99,4 +98,4 @@ async def test_a_service_publishes_only_as_itself(nats_server: EmbeddedNats) -> 
 
 async def test_an_unknown_user_is_refused(nats_server: EmbeddedNats) -> None:
     with pytest.raises(nats.errors.Error):
-        await nats.connect(nats_server.url, user="campaign", password="guess", allow_reconnect=False)
+        await connect(nats_server.url, new_seed(), allow_reconnect=False)

@@ -17,15 +17,15 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
-import nats
 import orjson
 import pytest
 
 from attune_service_kit.database import Database
 from attune_service_kit.embedded import EmbeddedNats, EmbeddedPostgres
-from attune_service_kit.embedded.nats import PROVISION_USER, inbox_prefix
+from attune_service_kit.nats_rights import PROVISION_USER, inbox_prefix
+from attune_service_kit.nkeys import connect
 from attune_service_kit.settings import ServiceSettings
-from attune_service_kit.testing import eventually, password, provision_streams
+from attune_service_kit.testing import eventually, nats_seed, provision_streams
 
 pytestmark = pytest.mark.faults
 
@@ -55,7 +55,7 @@ class Rig:
             "worker_database_url": chosen.worker_database_url,
             "nats_url": chosen.nats_url,
             "nats_user": str(chosen.nats_user),
-            "nats_password": password("sample"),
+            "nats_seed": nats_seed("sample"),
             "lake_url": chosen.lake_url,
             "scratch": str(chosen.scratch),
             "token_issuer": chosen.token_issuer,
@@ -140,10 +140,9 @@ class Rig:
 
     async def stream(self) -> list[dict[str, Any]]:
         """Every envelope of the stream."""
-        client = await nats.connect(
+        client = await connect(
             self.nats.url,
-            user=PROVISION_USER,
-            password=password(PROVISION_USER),
+            nats_seed(PROVISION_USER),
             inbox_prefix=inbox_prefix(PROVISION_USER),
         )
         js = client.jetstream()

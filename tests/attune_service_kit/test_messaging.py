@@ -6,17 +6,17 @@ import pytest
 from nats.aio.client import Client
 
 from attune_contracts.identifiers import new_id
-from attune_service_kit import messaging
 from attune_service_kit.embedded import EmbeddedNats
 from attune_service_kit.messaging import Broker, BrokerDown, Message, PublishFailed, Stored
+from attune_service_kit.nkeys import NatsClient
 from attune_service_kit.streams import event_classes, stream_of, subjects
-from attune_service_kit.testing import eventually, password, provision_streams
+from attune_service_kit.testing import eventually, nats_seed, provision_streams
 
 
 @pytest.fixture
 async def broker(streams: EmbeddedNats) -> AsyncIterator[Broker]:
     """Connected as the user `campaign`."""
-    broker = Broker(streams.url, user="campaign", password=password("campaign"), name="test")
+    broker = Broker(streams.url, user="campaign", seed=nats_seed("campaign"), name="test")
     await broker.start()
     await broker.ready()
     yield broker
@@ -85,8 +85,8 @@ async def _is(value: bool) -> bool:
 
 
 async def test_requests_are_answered_by_whoever_offers_to(streams: EmbeddedNats) -> None:
-    asking = Broker(streams.url, user="campaign", password=password("campaign"), name="asks")
-    scoring = Broker(streams.url, user="scoring", password=password("scoring"), name="answers")
+    asking = Broker(streams.url, user="campaign", seed=nats_seed("campaign"), name="asks")
+    scoring = Broker(streams.url, user="scoring", seed=nats_seed("scoring"), name="answers")
 
     async def double(question: bytes) -> bytes:
         return question * 2
@@ -138,4 +138,4 @@ def test_every_event_class_has_a_subject_in_exactly_one_stream() -> None:
 )
 def test_headers_are_read_as_nats_py_reads_them(raw: bytes) -> None:
     theirs = {name: value for name, value in Client._parse_header_lines(raw).items() if name}
-    assert messaging._Client._parse_header_lines(raw) == theirs
+    assert NatsClient._parse_header_lines(raw) == theirs

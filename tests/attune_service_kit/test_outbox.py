@@ -15,7 +15,7 @@ from attune_service_kit.database import Database
 from attune_service_kit.embedded import EmbeddedNats, EmbeddedPostgres
 from attune_service_kit.messaging import Broker
 from attune_service_kit.relay import Publishers, Relay
-from attune_service_kit.testing import StartService, eventually, password, provision_streams
+from attune_service_kit.testing import StartService, eventually, nats_seed, provision_streams
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ async def database(
 @pytest.fixture
 async def relay(database: Database, streams: EmbeddedNats) -> AsyncIterator[Relay]:
     """The relay's leader, moved by hand."""
-    broker = Broker(streams.url, user="sample", password=password("sample"), name="relay")
+    broker = Broker(streams.url, user="sample", seed=nats_seed("sample"), name="relay")
     await broker.start()
     await broker.ready()
     connection = await database.connect()
@@ -43,14 +43,13 @@ async def relay(database: Database, streams: EmbeddedNats) -> AsyncIterator[Rela
 
 async def stream_ids(server: EmbeddedNats, stream: str = "EVT") -> list[dict[str, Any]]:
     """Every envelope in the stream, in order, with its headers: read as the user `provision`."""
-    import nats
 
-    from attune_service_kit.embedded.nats import PROVISION_USER, inbox_prefix
+    from attune_service_kit.nats_rights import PROVISION_USER, inbox_prefix
+    from attune_service_kit.nkeys import connect
 
-    client = await nats.connect(
+    client = await connect(
         server.url,
-        user=PROVISION_USER,
-        password=password(PROVISION_USER),
+        nats_seed(PROVISION_USER),
         inbox_prefix=inbox_prefix(PROVISION_USER),
     )
     js = client.jetstream()

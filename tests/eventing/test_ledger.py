@@ -188,7 +188,7 @@ async def test_what_no_rule_can_read_is_set_aside(eventing: Any, streams: Any) -
     from attune_contracts.envelope import envelope, nats_subject
     from attune_contracts.identifiers import partition
     from attune_service_kit.messaging import Broker, Message
-    from attune_service_kit.testing import password
+    from attune_service_kit.testing import nats_seed
 
     good = TransactionPosted(
         customer_id=customer_id("test", "A"), posting_id="1", account_id=account_id("test", "A"), business_date=DAY,
@@ -196,7 +196,7 @@ async def test_what_no_rule_can_read_is_set_aside(eventing: Any, streams: Any) -
     )  # fmt: skip
     own = partition(good.customer_id)
     sent = [(good, (own + 1) % 8), (good.model_copy(update={"business_date": date(2, 1, 1)}), own), (good, own)]
-    broker = Broker(streams.url, user="ledger", password=password("ledger"), name="adapter")
+    broker = Broker(streams.url, user="ledger", seed=nats_seed("ledger"), name="adapter")
     await broker.start()
     await broker.ready()
     for posted, number in sent:

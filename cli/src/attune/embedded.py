@@ -9,17 +9,17 @@ import urllib.request
 from collections.abc import Callable
 from typing import Any
 
-import nats
 import psutil
 
 from attune.home import FIRST_GATEWAY_PORT, Clock, Home, free_port
 from attune.output import Failure, console
 from attune.processes import SERVICES, Ports, environment, service_command, versions
 from attune.supervisor import Child, StartFailed, Supervisor, end_orphans
+from attune_service_kit import nkeys
 from attune_service_kit.auth import DevelopmentIssuer
 from attune_service_kit.embedded import EmbeddedNats, EmbeddedPostgres
-from attune_service_kit.embedded.nats import PROVISION_USER, inbox_prefix
 from attune_service_kit.messaging import provision
+from attune_service_kit.nats_rights import PROVISION_USER, inbox_prefix
 
 START_SECONDS = 120.0
 
@@ -72,9 +72,7 @@ class HomeRun:
         self.supervisor = Supervisor(self.record)
         self.ready = False
         self.postgres = EmbeddedPostgres(home.data / "postgres", passwords=lambda user: home.password(f"pg.{user}"))
-        self.nats = EmbeddedNats(
-            home.data / "nats", services=SERVICES, passwords=lambda user: home.password(f"nats.{user}")
-        )
+        self.nats = EmbeddedNats(home.data / "nats", services=SERVICES, seeds=home.nats_seed)
         self.ports = Ports(
             postgres=self.postgres.port,
             nats=self.nats.port,
@@ -142,10 +140,9 @@ class HomeRun:
         )
 
     async def _provision_streams(self) -> None:
-        client = await nats.connect(
+        client = await nkeys.connect(
             self.nats.url,
-            user=PROVISION_USER,
-            password=self.nats.password(PROVISION_USER),
+            self.home.nats_seed(PROVISION_USER),
             inbox_prefix=inbox_prefix(PROVISION_USER).encode(),
         )
         try:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from attune.output import Failure
 from attune_service_kit.crypto import new_kek
+from attune_service_kit.nkeys import new_seed
 
 Clock = Literal["wall", "events"]
 
@@ -99,6 +100,15 @@ class Home:
             known[name] = secrets.token_urlsafe(24)
             self._write(path, known, mode=0o600)
         return str(known[name])
+
+    def nats_seed(self, user: str) -> str:
+        """Return the NKey seed of a NATS user; the first call makes it."""
+        path = self.keys / "nats.json"
+        known = self._read(path)
+        if user not in known:
+            known[user] = new_seed()
+            self._write(path, known, mode=0o600)
+        return str(known[user])
 
     def set_password(self, name: str, value: str) -> None:
         """Give a secret a chosen value: before the first start only."""

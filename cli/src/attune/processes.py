@@ -64,7 +64,7 @@ def _service(home: Home, ports: Ports, service: str) -> dict[str, str]:
         "OWNER_DATABASE_URL": database_url(home, ports, service, "owner"),
         "NATS_URL": f"nats://127.0.0.1:{ports.nats}",
         "NATS_USER": service,
-        "NATS_PASSWORD": home.password(f"nats.{service}"),
+        "NATS_SEED": home.nats_seed(service),
         "LAKE_URL": str(home.lake),
         "CLOCK": config["clock"],
         "ZONE": config["zone"],
@@ -73,7 +73,7 @@ def _service(home: Home, ports: Ports, service: str) -> dict[str, str]:
         "TRACE_FILE": str(home.logs / "traces.jsonl"),
     }
     if service == "eventing":
-        settings |= {"LEDGER_NATS_USER": "ledger", "LEDGER_NATS_PASSWORD": home.password("nats.ledger")}
+        settings |= {"LEDGER_NATS_USER": "ledger", "LEDGER_NATS_SEED": home.nats_seed("ledger")}
     if service == "campaign":
         settings |= {"ARM_SECRET": home.password("arms")}
     return settings

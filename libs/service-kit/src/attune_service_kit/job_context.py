@@ -69,11 +69,11 @@ class JobContext:
         if user not in self._brokers:
             settings = self.runtime.settings
             prefix = f"{user}_" if user else ""
-            password = getattr(settings, f"{prefix}nats_password")
+            seed = getattr(settings, f"{prefix}nats_seed")
             self._brokers[user] = Broker(
                 settings.nats_url,
                 user=getattr(settings, f"{prefix}nats_user"),
-                password=password.get_secret_value() if password else None,
+                seed=seed.get_secret_value() if seed else None,
                 name=f"{self.runtime.service.name}-job",
             )
             await self._brokers[user].start()

@@ -60,11 +60,11 @@ def make_runtime(service: Service, settings: ServiceSettings, kind: Kind) -> Run
 
 
 def _broker(service: Service, settings: ServiceSettings) -> Broker:
-    password = settings.nats_password
+    seed = settings.nats_seed
     return Broker(
         settings.nats_url,
         user=settings.nats_user,
-        password=password.get_secret_value() if password else None,
+        seed=seed.get_secret_value() if seed else None,
         name=service.name,
     )
 

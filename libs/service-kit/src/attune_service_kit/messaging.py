@@ -14,12 +14,13 @@ from typing import Any, Literal
 import nats.errors
 import orjson
 import structlog
-from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription as NatsSubscription
 from nats.js.client import JetStreamContext
 
 from attune_service_kit.failpoints import failpoint
+from attune_service_kit.nats_rights import inbox_prefix
+from attune_service_kit.nkeys import NatsClient
 from attune_service_kit.streams import STREAMS, provision, stream_of
 
 __all__ = ["STREAMS", "Broker", "Message", "PublishFailed", "Stored", "StreamState", "provision", "stream_of"]
@@ -95,20 +96,6 @@ class StreamState:
         return self.last_seq - self.first_seq + 1 - self.messages if self.messages else 0
 
 
-class _Client(Client):
-    """nats-py looks at every character of every header's name, a quarter of a consumer's time: look at the name."""
-
-    @staticmethod
-    def _parse_header_lines(raw: bytes) -> dict[str, str]:
-        found: dict[str, str] = {}
-        for line in raw.split(b"\r\n"):
-            name, colon, value = line.partition(b":")
-            key = name.strip().decode("ascii", "replace")
-            if colon and key.isascii() and len(key.split()) == 1:
-                found[key] = value.strip().decode("utf-8", "replace")
-        return found
-
-
 class _Window:
     """The messages of one call that wait for their acknowledgement."""
 
@@ -128,14 +115,14 @@ class _Window:
 class Broker:
     """One user's connection. `start` returns at once; without a broker everything fails fast with BrokerDown."""
 
-    def __init__(self, url: str, *, user: str | None, password: str | None, name: str) -> None:
+    def __init__(self, url: str, *, user: str | None, seed: str | None, name: str) -> None:
         self.user = user
         self.errors: Counter[str] = Counter()  # refused rights and full disks look like timeouts: count what is said
         self.generation = 0  # grows with every (re)connection: a pull request does not survive one
         self._url = url
-        self._password = password
+        self._seed = seed
         self._name = name
-        self._client = _Client()
+        self._client = NatsClient()
         self._keeper: asyncio.Task[None] | None = None
         self._waiting: dict[str, tuple[_Window, int]] = {}
         self._acks = ""
@@ -145,7 +132,7 @@ class Broker:
     @property
     def inbox(self) -> str:
         """The prefix of our reply subjects: nobody else has the right to listen there."""
-        return f"_INBOX_{self.user}" if self.user else "_INBOX"
+        return inbox_prefix(self.user) if self.user else "_INBOX"
 
     @property
     def connected(self) -> bool:
@@ -196,12 +183,11 @@ class Broker:
         async def on_closed() -> None:
             closed.set()
 
-        self._client = client = _Client()
+        self._client = client = NatsClient()
         await client.connect(
             self._url,
             name=self._name,
-            user=self.user,
-            password=self._password,
+            nkeys_seed_str=self._seed,
             inbox_prefix=self.inbox,
             tls=ssl.create_default_context() if self._url.startswith("tls://") else None,
             max_reconnect_attempts=-1,

@@ -60,9 +60,9 @@ def ledger_broker(settings: ServiceSettings, name: str) -> Broker | None:
     user = getattr(settings, "ledger_nats_user", None)
     if user is None:
         return None
-    password = getattr(settings, "ledger_nats_password", None)
-    secret = password.get_secret_value() if password is not None else None
-    return Broker(settings.nats_url, user=user, password=secret, name=name)
+    seed = getattr(settings, "ledger_nats_seed", None)
+    secret = seed.get_secret_value() if seed is not None else None
+    return Broker(settings.nats_url, user=user, seed=secret, name=name)
 
 
 async def run(runtime: "Runtime") -> None:

@@ -45,7 +45,7 @@ class ServiceSettings(BaseSettings):
 
     nats_url: str
     nats_user: str | None = None
-    nats_password: SecretStr | None = None
+    nats_seed: SecretStr | None = Field(default=None, description="The NKey seed of `nats_user`, SU…")
 
     lake_url: str
     scratch: Path

@@ -1,6 +1,7 @@
 """pytest fixtures over real servers: `pytest_plugins = ["attune_service_kit.testing"]` in the root conftest."""
 
 import asyncio
+import hashlib
 import itertools
 import os
 import shutil
@@ -15,7 +16,6 @@ from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 import httpx
-import nats
 import pytest
 from fastapi import FastAPI
 from nats.js.errors import NotFoundError
@@ -26,9 +26,10 @@ from attune_service_kit import migrations
 from attune_service_kit.auth import DevelopmentIssuer
 from attune_service_kit.crypto import new_kek
 from attune_service_kit.embedded import EmbeddedNats, EmbeddedPostgres
-from attune_service_kit.embedded.nats import LEDGER_USER, PROVISION_USER, inbox_prefix
 from attune_service_kit.event_recorder import RECORDER, _recording, events_as_documented, hold_outbox
 from attune_service_kit.messaging import Broker, Message
+from attune_service_kit.nats_rights import LEDGER_USER, PROVISION_USER, inbox_prefix
+from attune_service_kit.nkeys import connect, new_seed
 from attune_service_kit.runtime import Runtime, Service
 from attune_service_kit.settings import ServiceSettings
 from attune_service_kit.streams import STREAMS, provision, stream_of
@@ -52,8 +53,13 @@ def pytest_configure() -> None:
 
 
 def password(user: str) -> str:
-    """The password of every role and NATS user in the tests."""
+    """The password of every role in the tests."""
     return f"test-{user}"
+
+
+def nats_seed(user: str) -> str:
+    """The NKey seed of every NATS user in the tests."""
+    return new_seed(hashlib.sha256(user.encode()).digest())
 
 
 def run_apart(work: Coroutine[Any, Any, T]) -> T:
@@ -120,7 +126,7 @@ def postgres_server(server_dir: Path) -> Iterator[EmbeddedPostgres]:
 def nats_server(server_dir: Path) -> Iterator[EmbeddedNats]:
     """A real NATS server with JetStream and the users of every service; no streams yet."""
     folder = Path(tempfile.mkdtemp(prefix="nats-", dir=server_dir))
-    server = EmbeddedNats(folder / "store", passwords=password, services=SERVICES, sync_interval="2m")
+    server = EmbeddedNats(folder / "store", seeds=nats_seed, services=SERVICES, sync_interval="2m")
     server.start(folder / "nats.log")
     try:
         run_apart(server.wait_ready())
@@ -223,10 +229,9 @@ async def _create_database(server: EmbeddedPostgres, service: str, name: str, te
 
 async def provision_streams(server: EmbeddedNats, *, anew: bool = True) -> None:
     """Make the streams as the user `provision`; `anew` deletes what earlier tests have left."""
-    client = await nats.connect(
+    client = await connect(
         server.url,
-        user=PROVISION_USER,
-        password=server.password(PROVISION_USER),
+        nats_seed(PROVISION_USER),
         inbox_prefix=inbox_prefix(PROVISION_USER),
     )
     try:
@@ -284,7 +289,7 @@ def service_settings(
             "owner_database_url": url("owner"),
             "nats_url": nats_server.url,
             "nats_user": service.name,
-            "nats_password": password(service.name),
+            "nats_seed": nats_seed(service.name),
             "lake_url": str(lake_dir),
             "scratch": tmp_path / "scratch",
             "token_issuer": development_issuer.issuer,
@@ -295,7 +300,7 @@ def service_settings(
             "retry_seconds": (0.05, 0.1),
         }
         if "ledger_nats_user" in service.settings.model_fields:
-            values |= {"ledger_nats_user": LEDGER_USER, "ledger_nats_password": password(LEDGER_USER)}
+            values |= {"ledger_nats_user": LEDGER_USER, "ledger_nats_seed": nats_seed(LEDGER_USER)}
         return service.settings(**values | changes)
 
     return make
@@ -382,7 +387,7 @@ async def publish(streams: EmbeddedNats) -> AsyncIterator[Publish]:
         for item, event in zip(data, events, strict=True):
             user = event.type.split(".", 1)[0]
             if user not in brokers:
-                brokers[user] = Broker(streams.url, user=user, password=password(user), name=f"test as {user}")
+                brokers[user] = Broker(streams.url, user=user, seed=nats_seed(user), name=f"test as {user}")
                 await brokers[user].start()
                 await brokers[user].ready()
             subject = nats_subject_of(event)

@@ -11,7 +11,7 @@ class EventingSettings(ServiceSettings):
     model_config = settings_config("EVENTING_")
 
     ledger_nats_user: str | None = Field(default=None, description="The producer of the ledger's events")
-    ledger_nats_password: SecretStr | None = None
+    ledger_nats_seed: SecretStr | None = None
     base_currency: str | None = Field(
         default=None, pattern=r"^[A-Z]{3}$", description="Unset: the currency of most deposit accounts"
     )

@@ -1,4 +1,4 @@
-"""The bundled NATS server: JetStream that syncs before it acknowledges, one user a service, rights by producer."""
+"""The bundled NATS server: JetStream that syncs before it acknowledges, one NKey a service, rights by the catalogue."""
 
 import asyncio
 import json
@@ -12,21 +12,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-import nats
 from nats.errors import Error as NatsError
 
-from attune_contracts.identifiers import PARTITIONS
+from attune_service_kit import nats_rights
 from attune_service_kit.embedded import process
+from attune_service_kit.nats_rights import LEDGER_USER, PROVISION_USER, inbox_prefix
+from attune_service_kit.nkeys import connect, public_key
 
-LEDGER_USER = "ledger"
-PROVISION_USER = "provision"
-# The only service that reads the stream LEDGER (X4).
-LEDGER_READER = "eventing"
-# NATS requests that a service answers, beside the streams.
-ANSWERS = {"scoring": ("scoring.score",)}
-ASKS = {"campaign": ("scoring.score",)}
-
-_CONSUMER_CALLS = ("CREATE", "INFO", "DELETE", "MSG.NEXT")
 _MEGABYTE = 1 << 20
 
 
@@ -35,7 +27,7 @@ class NatsFailed(RuntimeError):
 
 
 class EmbeddedNats:
-    """One bundled server. `passwords(user)` returns the lasting password of a NATS user; port 0 = any free one.
+    """One bundled server. `seeds(user)` returns the lasting NKey seed of a NATS user; port 0 = any free one.
 
     Anything but `sync_interval` "always" loses acknowledged messages with the machine's power (P-02): for tests only.
     """
@@ -45,7 +37,7 @@ class EmbeddedNats:
         store_dir: Path,
         port: int = 0,
         *,
-        passwords: Callable[[str], str],
+        seeds: Callable[[str], str],
         services: Iterable[str] = (),
         max_file_store: int = 8192 * _MEGABYTE,
         sync_interval: str = "always",
@@ -53,14 +45,14 @@ class EmbeddedNats:
         self.store_dir = store_dir.absolute()
         self.port = port or process.free_port()
         self.services = tuple(services)
-        self._passwords = passwords
+        self._seeds = seeds
         self._max_file_store = max_file_store
         self._sync_interval = sync_interval
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
     def config_file(self) -> Path:
-        """The server's configuration: it carries passwords, so only its owner reads it."""
+        """The server's configuration: public keys and rights, no secret."""
         return self.store_dir.parent / f"{self.store_dir.name}.conf"
 
     @property
@@ -68,16 +60,15 @@ class EmbeddedNats:
         """The server's address, without a user."""
         return f"nats://127.0.0.1:{self.port}"
 
-    def password(self, user: str) -> str:
-        """Return the password of a NATS user."""
-        return self._passwords(user)
+    def seed(self, user: str) -> str:
+        """Return the NKey seed of a user."""
+        return self._seeds(user)
 
     def config(self) -> dict[str, Any]:
         """Return the whole configuration; NATS reads JSON."""
         volume = shutil.disk_usage(self.store_dir.parent).total
-        users = [_user(name, self._passwords(name), *_service_rights(name)) for name in self.services]
-        users.append(_user(LEDGER_USER, self._passwords(LEDGER_USER), ["evt.ledger.>"], []))
-        users.append(_user(PROVISION_USER, self._passwords(PROVISION_USER), ["$JS.API.>"], []))
+        names = (*self.services, LEDGER_USER, PROVISION_USER)
+        users = [nats_rights.entry(name, public_key(self._seeds(name))) for name in names]
         return {
             "host": "127.0.0.1",
             "port": self.port,
@@ -144,10 +135,9 @@ class EmbeddedNats:
         # nats-py waits two seconds after a refused first attempt: knock first.
         _, writer = await asyncio.open_connection("127.0.0.1", self.port)
         writer.close()
-        client = await nats.connect(
+        client = await connect(
             self.url,
-            user=PROVISION_USER,
-            password=self._passwords(PROVISION_USER),
+            self._seeds(PROVISION_USER),
             inbox_prefix=inbox_prefix(PROVISION_USER),
             allow_reconnect=False,
             connect_timeout=1,
@@ -157,31 +147,3 @@ class EmbeddedNats:
             await client.jetstream(timeout=2).account_info()
         finally:
             await client.close()
-
-
-def inbox_prefix(user: str) -> str:
-    """The reply subjects of a user: nobody else may listen there."""
-    return f"_INBOX_{user}"
-
-
-def _service_rights(service: str) -> tuple[list[str], list[str]]:
-    """Return what a service may publish and what it may subscribe to beside its inbox."""
-    streams = ["EVT", "LEDGER"] if service == LEDGER_READER else ["EVT"]
-    publish = [f"evt.{service}.>", *ASKS.get(service, ())]
-    for stream in streams:
-        publish.append(f"$JS.API.STREAM.INFO.{stream}")
-        for number in range(PARTITIONS):
-            name = f"{stream}.{service}_p{number}"
-            publish += [f"$JS.API.CONSUMER.{call}.{name}" for call in _CONSUMER_CALLS]
-            publish.append(f"$JS.API.CONSUMER.CREATE.{name}.>")
-    return publish, list(ANSWERS.get(service, ()))
-
-
-def _user(name: str, password: str, publish: list[str], subscribe: list[str]) -> dict[str, Any]:
-    permissions: dict[str, Any] = {
-        "publish": {"allow": publish},
-        "subscribe": {"allow": [*subscribe, f"{inbox_prefix(name)}.>"]},
-    }
-    if name in ANSWERS:
-        permissions["allow_responses"] = True
-    return {"user": name, "password": password, "permissions": permissions}
