@@ -18,6 +18,8 @@ SAFE: dict[str, Any] = {
     "database_url": "postgresql://sample_app:s3cret@db/sample?sslmode=verify-full",
     "worker_database_url": "postgresql://sample_worker:s3cret@db/sample?sslmode=verify-full",
     "nats_url": "tls://nats:4222",
+    "nats_user": "sample",
+    "nats_seed": "SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY",
     "lake_url": "s3://lake",
     "scratch": Path("/scratch"),
     "token_issuer": "https://login.bank.example",

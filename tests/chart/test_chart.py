@@ -201,6 +201,7 @@ def test_settings_are_those_that_the_services_read(render: Render, monkeypatch: 
         "DATABASE_URL": "postgresql://a:b@db/x?sslmode=verify-full",
         "WORKER_DATABASE_URL": "postgresql://a:b@db/x?sslmode=verify-full",
         "CURSOR_KEY": "u3Jq0Zx81LrTnVb5Wm7yKc2EoPf9SgHd",
+        "NATS_SEED": "SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY",
     }
     for name, pod in pods(render("prod")):
         if not name.startswith("Deployment/"):
@@ -217,6 +218,7 @@ def test_settings_are_those_that_the_services_read(render: Render, monkeypatch: 
             (settings,) = [v for k, v in vars(module).items() if k.lower() == service.replace("_", "") + "settings"]
             known = {prefix + field.upper() for field in settings.model_fields}
             assert {v["name"] for v in container["env"]} <= known, f"{name} sets what {service} does not know"
+            assert settings().environment == "production", "and production accepts it"
 
 
 def test_a_budget_protects_what_serves(render: Render) -> None:

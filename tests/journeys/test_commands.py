@@ -43,3 +43,16 @@ def test_a_running_home_names_its_processes_and_refuses_a_second_start(attune: A
 def test_a_missing_mapping_is_named(attune: Any, home: Path, tmp_path: Path) -> None:
     words = attune.refused("import", "--home", home, "--mapping", tmp_path / "none.yaml", tmp_path)
     assert "no such mapping file" in words
+
+
+def test_nats_users_keep_their_seeds_and_show_public_keys_only(attune: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "seeds"
+    block = attune("nats-users", folder)
+    again = attune("nats-users", folder)
+    assert block == again, "a second call changes no key"
+    users = block["authorization"]["users"]
+    assert {user["nkey"][0] for user in users} == {"U"}
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
+    assert not any(path.read_text().strip() in str(block) for path in folder.iterdir())
+    (folder / "campaign.seed").write_text("guess")
+    assert "campaign.seed is not the seed of a NATS user" in attune.refused("nats-users", folder)

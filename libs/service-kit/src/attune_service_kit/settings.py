@@ -107,6 +107,7 @@ class ServiceSettings(BaseSettings):
         rules = {
             "cursor_key has fewer than 32 characters or repeats itself": _weak(self.cursor_key),
             "nats_url is not tls://": not self.nats_url.startswith("tls://"),
+            "nats_seed is missing": self.nats_seed is None,
             "database_url does not ask for TLS by sslmode": not _encrypted(self.database_url),
             "worker_database_url does not ask for TLS by sslmode": not _encrypted(self.worker_database_url),
             "kek_file can be read by everybody": _open_to_all(self.kek_file),

@@ -87,6 +87,8 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 - {name: {{ $prefix }}NATS_URL, value: {{ .Values.global.natsUrl | quote }}}
 - {name: {{ $prefix }}LAKE_URL, value: {{ .Values.global.lakeUrl | quote }}}
 - {name: {{ $prefix }}SCRATCH, value: /scratch}
+- {name: {{ $prefix }}KEK_FILE, value: /etc/attune/keys/kek}
+- {name: {{ $prefix }}NATS_USER, value: {{ .Values.package }}}
 - {name: {{ $prefix }}CLOCK, value: {{ .Values.global.clock | quote }}}
 - {name: {{ $prefix }}ZONE, value: {{ .Values.global.zone | quote }}}
 - {name: {{ $prefix }}SAMPLE_RATIO, value: {{ .Values.global.sampleRatio | quote }}}
@@ -129,7 +131,7 @@ seccompProfile: {type: RuntimeDefault}
 {{- if include "service.tls" . }}
 - {name: tls, mountPath: /etc/attune/tls, readOnly: true}
 {{- end }}
-{{- if .Values.secrets.keys }}
+{{- if ne .Values.kind "gateway" }}
 - {name: keys, mountPath: /etc/attune/keys, readOnly: true}
 {{- end }}
 {{- end -}}
@@ -143,9 +145,9 @@ seccompProfile: {type: RuntimeDefault}
 - name: tls
   secret: {secretName: {{ include "service.tlsSecret" . }}, defaultMode: 0440}
 {{- end }}
-{{- with .Values.secrets.keys }}
+{{- if ne .Values.kind "gateway" }}
 - name: keys
-  secret: {secretName: {{ . }}, defaultMode: 0440}
+  secret: {secretName: {{ .Values.secrets.keys | default (printf "%s-keys" (include "service.fullname" .)) }}, defaultMode: 0440}
 {{- end }}
 {{- end -}}
 
