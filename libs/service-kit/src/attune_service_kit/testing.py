@@ -229,11 +229,7 @@ async def _create_database(server: EmbeddedPostgres, service: str, name: str, te
 
 async def provision_streams(server: EmbeddedNats, *, anew: bool = True) -> None:
     """Make the streams as the user `provision`; `anew` deletes what earlier tests have left."""
-    client = await connect(
-        server.url,
-        nats_seed(PROVISION_USER),
-        inbox_prefix=inbox_prefix(PROVISION_USER),
-    )
+    client = await connect(server.url, nats_seed(PROVISION_USER), inbox_prefix=inbox_prefix(PROVISION_USER))
     try:
         js = client.jetstream()
         for stream in STREAMS if anew else ():
