@@ -9,6 +9,8 @@ from .conftest import Headers, code, deposit, key, nba, person, pick
 REFUSED = [
     ("GET", f"/v1/customers/{person(1)}/next-best-actions?channel=counter", "operator"),
     ("GET", f"/v1/decisions/{uuid4()}", "operator"),
+    ("GET", f"/v1/decisions/{uuid4()}/explanation?for=staff", "operator"),
+    ("GET", f"/v1/customers/{person(1)}/offers/x/why?channel=counter", "operator"),
     ("POST", f"/v1/decisions/{uuid4()}:present", "marketer"),
     ("POST", "/v1/responses", "marketer"),
     ("GET", "/v1/opportunities", "partner"),

@@ -3,7 +3,7 @@
 from attune_service_kit.jobs import Light
 from attune_service_kit.runtime import Service
 from campaign import plans, timers
-from campaign.api import campaigns, contacts, decisions, offers, opportunities, suppressions, tasks
+from campaign.api import campaigns, contacts, decisions, explanations, offers, opportunities, suppressions, tasks
 from campaign.api import plans as plans_api
 from campaign.handlers import SUBSCRIPTION
 from campaign.settings import CampaignSettings
@@ -16,6 +16,7 @@ SERVICE = Service(
     metadata=METADATA,
     routers=(
         decisions.router,
+        explanations.router,
         opportunities.router,
         tasks.router,
         contacts.router,

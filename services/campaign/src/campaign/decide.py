@@ -22,8 +22,7 @@ LIKELY = 1.5
 def decide(facts: DecisionFacts, catalogue: Catalogue) -> bytes:
     """The answer as JSON bytes."""
     judged = Judgement(facts, catalogue)
-    # The arm comes last: what the rules withhold is said to both arms alike.
-    shown = [] if facts.held_out else judged.ranked(facts.limit)
+    shown = judged.shown()
     used = {c.model for c in shown if c.model is not None}
     answer = {
         "decision_id": facts.decision_id,
@@ -33,7 +32,10 @@ def decide(facts: DecisionFacts, catalogue: Catalogue) -> bytes:
         "customer_type": _customer_type(facts),
         "actions": [_action(rank, c, judged) for rank, c in enumerate(shown, 1)],
         "service_actions": [_service(o, judged) for o in catalogue.service if due(o, judged)],
-        "withheld": orjson.Fragment(b"[%b]" % b",".join([_withheld(i, judged) for i in members(judged.refused)])),
+        # Customers ask why; staff see at once what not to offer.
+        "withheld": []
+        if facts.for_customer
+        else orjson.Fragment(b"[%b]" % b",".join([_withheld(i, judged) for i in members(judged.refused)])),
         "message": None if shown else {"code": "no_recommendation", "text": texts.NO_RECOMMENDATION},
         "score_source": facts.score_source if used else "none",
         "models": [{"name": m, "version": s.version} for m, s in facts.scores if m in used],
@@ -42,7 +44,7 @@ def decide(facts: DecisionFacts, catalogue: Catalogue) -> bytes:
 
 
 def _action(rank: int, candidate: Candidate, judged: Judgement) -> dict[str, Any]:
-    offer, rendered = candidate.offer, judged.catalogue.rendered
+    offer, rendered, words = candidate.offer, judged.catalogue.rendered, texts.reasons_for(judged.facts.audience)
     return {
         "offer": offer.code,
         "rank": rank,
@@ -53,7 +55,7 @@ def _action(rank: int, candidate: Candidate, judged: Judgement) -> dict[str, Any
         "value": None if judged.facts.for_customer else orjson.Fragment(rendered.values[candidate.position]),
         "opportunity_id": candidate.opportunity.id if candidate.opportunity else None,
         "script": _script(offer, judged),
-        "reasons": [{"code": code, "text": texts.REASONS[code]} for code in reasons(candidate, judged.facts)],
+        "reasons": [{"code": code, "text": words[code]} for code in reasons(candidate, judged.facts)],
     }
 
 
@@ -97,13 +99,18 @@ def due(offer: Offer, judged: Judgement) -> bool:
     return not offer.conditions.rating_invalid or not judged.rating.valid_on(judged.facts.today)
 
 
+def service_reason(judged: Judgement) -> str:
+    """Why a service action is called for, as a code of `texts.REASONS`."""
+    return "rating_missing" if judged.rating.rating is None else "rating_expired"
+
+
 def _service(offer: Offer, judged: Judgement) -> dict[str, Any]:
-    code = "rating_missing" if judged.rating.rating is None else "rating_expired"
+    code = service_reason(judged)
     return {
         "offer": offer.code,
         "name": {"zh": offer.name.zh, "en": offer.name.en},
         "script": _script(offer, judged),
-        "reasons": [{"code": code, "text": texts.REASONS[code]}],
+        "reasons": [{"code": code, "text": texts.reasons_for(judged.facts.audience)[code]}],
     }
 
 

@@ -107,13 +107,26 @@ async def ask(runtime: Runtime, caller: Caller, question: Question) -> Asked:
     return Asked(facts, plan.catalogue, row["branch_id"], plan.policy_json)
 
 
-async def replay(conn: Conn, decision_id: UUID) -> tuple[bytes, bytes]:
-    """The stored answer, and what `decide` says of the stored inputs: the same bytes, or something is wrong."""
+@dataclass(frozen=True)
+class Stored:
+    """A decision as it was made: its facts, the catalogue of that time, the answer."""
+
+    facts: DecisionFacts
+    catalogue: Catalogue
+    result: bytes
+
+    def again(self) -> bytes:
+        """What `decide` says of the stored facts: the same bytes, or something is wrong."""
+        return decide(self.facts, self.catalogue)
+
+
+async def stored(conn: Conn, decision_id: UUID) -> Stored:
+    """A stored decision; NotFound."""
     row = await conn.fetchrow("SELECT inputs, result, catalogue_version FROM decision WHERE id = $1", decision_id)
     if row is None:
         raise NotFound("there is no such decision", "决策不存在")
     facts = DecisionFacts.from_json(row["inputs"])
-    return row["result"], decide(facts, await plans.catalogue_of(conn, row["catalogue_version"]))
+    return Stored(facts, await plans.catalogue_of(conn, row["catalogue_version"]), row["result"])
 
 
 def _facts(row: Any, plan: plans.Plans, question: Question, as_of: datetime, today: date, zone: str) -> DecisionFacts:

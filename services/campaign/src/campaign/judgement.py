@@ -97,8 +97,12 @@ class Judgement:
         """The product that excludes the offer; empty if none does."""
         return conditions.held_already(offer.conditions, self.customer.held) or ""
 
+    def shown(self) -> list[Candidate]:
+        """What is offered: the arm comes last, so what the rules withhold is said to both arms alike (X11)."""
+        return [] if self.facts.held_out else self.ranked(self.facts.limit)
+
     def ranked(self, limit: int | None = None) -> list[Candidate]:
-        """The offers that passed, the best first; whether they are shown is the arm's matter."""
+        """The offers that passed, the best first, as if nobody were held out."""
         passed = self.catalogue.index.everything & ~self.refused
         rank = self.catalogue.rank
         if not self.facts.personalised:

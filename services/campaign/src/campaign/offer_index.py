@@ -8,6 +8,7 @@ the conditions' own functions in `catalogue`, which stay the only place where a 
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import orjson
 
@@ -79,6 +80,7 @@ class Catalogue:
     version: int
     marketing: tuple[Offer, ...]
     service: tuple[Offer, ...]
+    switched_off: tuple[Offer, ...]
     scripts: Mapping[tuple[str, str], Script] = field(repr=False)
     index: OfferIndex = field(repr=False)
     rank: "RankIndex" = field(repr=False)
@@ -128,14 +130,16 @@ def members(offers: Offers) -> list[int]:
     return [i for i, bit in enumerate(bin(offers)[:1:-1]) if bit == "1"]
 
 
+@lru_cache(maxsize=8)
 def compile_catalogue(version: int, content: bytes) -> Catalogue:
-    """Read a snapshot: done once per version and process."""
+    """Read a snapshot; the last few are kept, for what a version says never changes."""
     offers, scripts = read_snapshot(content)
     marketing = tuple(o for o in offers if o.kind == "marketing" and o.enabled)
     return Catalogue(
         version=version,
         marketing=marketing,
         service=tuple(o for o in offers if o.kind == "service" and o.enabled),
+        switched_off=tuple(o for o in offers if not o.enabled),
         scripts={(s.offer, s.channel): s for s in scripts if s.enabled},
         index=_index(marketing),
         rank=_rank(marketing),

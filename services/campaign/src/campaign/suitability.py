@@ -6,6 +6,8 @@ from datetime import date
 from campaign import texts
 from campaign.texts import Text
 
+RATINGS = ("C1", "C2", "C3", "C4", "C5")
+
 # Deposits carry no investment risk: they need no rating. Everything else with a risk level does.
 DEPOSITS = frozenset({"demand_deposit", "time_deposit"})
 

@@ -28,6 +28,28 @@ REASONS: Final[dict[str, Text]] = {
     },
 }
 
+# What customers read says "you", and neither score, segment nor arm.
+_TO_CUSTOMER: Final[dict[str, Text]] = {
+    "large_deposit": {
+        "zh": "您近日有一笔较大金额入账",
+        "en": "you received a larger amount recently",
+    },
+    "likely_to_buy": {
+        "zh": "根据您使用本行服务的情况,我们估计您可能会感兴趣",
+        "en": "from how you use our services we expect that it may interest you",
+    },
+    "not_held_yet": {"zh": "您尚未持有此类产品", "en": "you hold no product of this kind yet"},
+    "generic": {"zh": "常规推荐,未使用您的个人特征", "en": "a standard offer; none of your personal traits were used"},
+    "rating_missing": {"zh": "您尚未做风险承受能力评估", "en": "you have no risk rating yet"},
+    "rating_expired": {"zh": "您的风险评估已满十二个月", "en": "your risk rating is older than twelve months"},
+}
+
+
+def reasons_for(audience: str) -> dict[str, Text]:
+    """The reasons in words for staff, or for the customer themselves."""
+    return _TO_CUSTOMER if audience == "customer" else REASONS
+
+
 NO_RECOMMENDATION: Final[Text] = {"zh": "今日无推荐", "en": "no recommendation today"}
 
 NO_CONSENT: Final[Text] = {

@@ -85,7 +85,10 @@ async def get(decision_id: UUID, runtime: AnyRuntime, caller: Reader) -> Decisio
     """Return the answer as it was given. Auditors see the inputs too."""
     async with runtime.database.pool.acquire() as conn:
         row = await responses.decision_row(conn, caller, decision_id, lock=False)
-        stored, again = await decisions.replay(conn, decision_id)
+        stored = await decisions.stored(conn, decision_id)
+        if caller.customer is not None and not stored.facts.for_customer:
+            # What staff were told of a customer is not what the customer is told.
+            raise NotFound("there is no such decision", "决策不存在")
         shown = await conn.fetch(
             "SELECT offer FROM decision_presented WHERE decision_id = $1 ORDER BY offer", decision_id
         )
@@ -96,9 +99,9 @@ async def get(decision_id: UUID, runtime: AnyRuntime, caller: Reader) -> Decisio
         catalogue_version=row["catalogue_version"],
         policy_version=row["policy_version"],
         sha256=row["sha256"],
-        replayed=stored == again,
+        replayed=stored.result == stored.again(),
         presented=[r["offer"] for r in shown],
-        result=NextBestActions.model_validate_json(stored),
+        result=NextBestActions.model_validate_json(stored.result),
         inputs=orjson.loads(row["inputs"]) if "audit:read" in caller.scopes else None,
     )
 
