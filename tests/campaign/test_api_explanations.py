@@ -124,8 +124,8 @@ async def test_the_arm_is_told_to_auditors_only(service: RunningService, token: 
         for audience in ("staff", "customer"):
             told = await explain(service, token("teller", "B1"), decision, audience)
             assert told.json()["proposed"] == []
-                for word in (b"held_out", b"held out", b"holdout", b"control", b"universal", b'arm"'):
-                    assert word not in told.content
+            for word in (b"held_out", b"held out", b"holdout", b"control", b"universal", b'arm"'):
+                assert word not in told.content
         audit = (await explain(service, token("auditor"), decision, "auditor")).json()
         assert audit["arm"] == {"held_out": True, "by": by}
         assert [p["shown"] for p in audit["ranking"]] == [False, False]
