@@ -15,7 +15,8 @@ from customer_360.settings import Customer360Settings
 
 
 def test_the_process_that_answers_never_loads_the_engines_of_the_jobs() -> None:
-    code = "import sys, customer_360.app; print([m for m in ('duckdb', 'pyarrow', 'numpy') if m in sys.modules])"
+    heavy = ("duckdb", "pyarrow", "numpy", "pypinyin")
+    code = f"import sys, customer_360.app; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
     assert done.stdout.strip() == "[]"
 
@@ -25,10 +26,12 @@ SETTINGS = {
     "database_url": "postgresql://app@db/customer_360?sslmode=verify-full",
     "worker_database_url": "postgresql://worker@db/customer_360?sslmode=verify-full",
     "nats_url": "tls://nats:4222",
+    "nats_seed": "SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY",
     "lake_url": "lake",
     "scratch": "scratch",
     "token_issuer": "https://login.bank.example",
     "token_jwks": "https://login.bank.example/jwks",
+    "kek_file": "/keys/kek",
     "cursor_key": "u3Jq0Zx81LrTnVb5Wm7yKc2EoPf9SgHd",
 }
 

@@ -3,18 +3,22 @@
 # Whether a customer may be contacted, and who is not to be: for whoever may have to answer for a contact.
 CONTACTS = frozenset({"contacts:read", "suppressions:read"})
 READ = CONTACTS | {"customers:read", "decisions:read", "opportunities:read", "tasks:read"}
+# Who serves customers sees their names, and phone or document in full when there is a reason, on record.
 STAFF = READ | {
-    "customers:write", "consents:write", "tags:write", "decisions:write", "responses:write", "tasks:write",
+    "identity:read", "customers:write", "consents:write", "tags:write", "decisions:write", "responses:write",
+    "tasks:write",
     "suppressions:write",
 }  # fmt: skip
 # What was detected on whom, and the amounts behind it (X38): for those who act on it and those who check.
 DETECTIONS = frozenset({"detections:read", "evidence:read"})
 
 ROLE_SCOPES: dict[str, frozenset[str]] = {
-    "teller": frozenset(STAFF),
-    "relationship_manager": frozenset(STAFF | DETECTIONS),
+    "teller": frozenset(STAFF | {"visits:write"}),
+    "relationship_manager": frozenset(STAFF | DETECTIONS | {"visits:write"}),
     "call_centre": frozenset(STAFF | DETECTIONS),
-    "branch_manager": frozenset(STAFF | DETECTIONS | {"books:write", "results:read", "suppressions:lift"}),
+    "branch_manager": frozenset(
+        STAFF | DETECTIONS | {"books:write", "results:read", "suppressions:lift", "visits:write"}
+    ),
     "marketer": frozenset(
         READ
         | {"campaigns:read", "campaigns:write", "results:read", "triggers:read", "triggers:write", "detections:read"}
@@ -23,10 +27,12 @@ ROLE_SCOPES: dict[str, frozenset[str]] = {
     "head_office": frozenset(
         READ | DETECTIONS | {"campaigns:read", "results:read", "segments:read", "notices:write", "tags:define"}
     ),
+    "data_steward": frozenset({"customers:read", "identity:read", "identities:review"}),
     "model_admin": frozenset({"models:read", "models:write", "scores:read", "features:write", "segments:read"}),
     "partner": frozenset({"ledger:write"}),
     "mobile": frozenset(
-        {"customers:read", "customers:write", "consents:write", "decisions:read", "decisions:write", "responses:write"}
+        {"customers:read", "identity:read", "customers:write", "consents:write"}
+        | {"decisions:read", "decisions:write", "responses:write"}
     ),
     "auditor": frozenset(
         DETECTIONS | CONTACTS | {"decisions:read", "opportunities:read", "results:read", "audit:read"}
@@ -65,5 +71,5 @@ ROLE_SCOPES: dict[str, frozenset[str]] = {
 
 # Roles that see the whole bank; every other staff role needs a branch in its token, `mobile` a customer.
 WHOLE_BANK_ROLES = frozenset(
-    {"marketer", "head_office", "call_centre", "model_admin", "partner", "auditor", "operator"}
+    {"marketer", "head_office", "data_steward", "call_centre", "model_admin", "partner", "auditor", "operator"}
 )

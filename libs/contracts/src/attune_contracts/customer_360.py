@@ -28,13 +28,14 @@ class ProfileChanged(CustomerData):
     TYPE: ClassVar[str] = "customer_360.profile.changed.v1"
 
     version: Annotated[int, Field(ge=1)]
-    party_kind: Literal["person", "organisation"]
+    party_kind: Literal["person", "organisation", "prospect"]
     branch_id: str | None = None
     manager_id: str | None = None
     birth_date: date | None = None
     risk_rating: str | None = None
     risk_rated_on: date | None = None
     personalisation: bool = True
+    household_id: str | None = None
     accounts: tuple[OwnedAccount, ...] = ()
     products: tuple[str, ...] = ()
 

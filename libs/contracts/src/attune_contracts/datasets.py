@@ -56,7 +56,7 @@ PARTIES = Dataset(
     (
         _c("customer_id", "VARCHAR", "C1", "Attune's id, lower-case hyphenated text"),
         _c("source_id", "VARCHAR", "C1", "the bank's own customer id"),
-        _c("party_kind", "VARCHAR", "C1", "person, organisation"),
+        _c("party_kind", "VARCHAR", "C1", "person, organisation, prospect (not yet a customer)"),
         _c("birth_date", "DATE", "C2", "persons only", True),
         _c("gender", "VARCHAR", "C2", "female, male", True),
         _c("branch_id", "VARCHAR", "C1", "the customer's home branch", True),
@@ -67,6 +67,24 @@ PARTIES = Dataset(
         _c("has_phone", "BOOLEAN", "C1", "a phone number is known"),
         _c("has_address", "BOOLEAN", "C1", "an address is known"),
         _c("personalisation", "BOOLEAN", "C1", "false = the generic list, always"),
+        _c("household_id", "VARCHAR", "C1", "the household that the party belongs to", True),
+        _c("household_role", "VARCHAR", "C2", "head, partner, child, parent, other", True),
+        _c("legal_form", "VARCHAR", "C1", "organisations only, the bank's code", True),
+        _c("industry", "VARCHAR", "C1", "organisations only, the bank's or the national code", True),
+        _c("prospect_source", "VARCHAR", "C1", "prospects only: where the bank knows them from", True),
+        _c("legal_basis", "VARCHAR", "C1", "prospects only: consent, contract, public_information", True),
+    ),
+    version=2,
+)
+HOUSEHOLDS = Dataset(
+    "households",
+    "customer_360",
+    "all",
+    ("household_id",),
+    (
+        _c("household_id", "VARCHAR", "C1", "the bank's own id of the household"),
+        _c("branch_id", "VARCHAR", "C1", "the branch that looks after it", True),
+        _c("formed_on", "DATE", "C1", "known as a household since", True),
     ),
 )
 ACCOUNTS = Dataset(
@@ -302,6 +320,7 @@ DATASETS: dict[str, Dataset] = {
     d.name: d
     for d in (
         PARTIES,
+        HOUSEHOLDS,
         ACCOUNTS,
         HOLDINGS,
         PRODUCTS,
@@ -325,6 +344,7 @@ IMPORT_ORDER = (
     "branches",
     "employees",
     "products",
+    "households",
     "parties",
     "accounts",
     "account_parties",

@@ -3,26 +3,29 @@
 from typing import Any
 from uuid import UUID
 
-import asyncpg
-
 from attune_service_kit.database import Scope
 from attune_service_kit.errors import NotFound
 from attune_service_kit.runtime import Runtime
 from customer_360 import visibility
-
-_SUMMARY = "p.customer_id, p.source, p.source_id, p.party_kind, i.name, p.branch_id, p.manager_id"
+from customer_360.masking import Sight
+from customer_360.summaries import NOT_MERGED, SUMMARY, Summaries, opened
 
 _BY_SOURCE_ID = f"""
-SELECT {_SUMMARY} FROM party p LEFT JOIN party_identity i USING (customer_id)
-WHERE p.source_id = $1 AND ($2::text IS NULL OR p.source = $2) AND {visibility.of_customers("p", 3)}
-ORDER BY p.source LIMIT 200
+SELECT {SUMMARY} FROM {visibility.ANSWERING} LEFT JOIN party_identity i USING (customer_id)
+WHERE p.customer_id IN (
+        SELECT coalesce(a.customer_id, r.customer_id)
+        FROM party r LEFT JOIN party_alias a ON a.alias_id = r.customer_id
+        WHERE r.source_id = $1 AND ($2::text IS NULL OR r.source = $2))
+  AND {visibility.of_records(3)}
+ORDER BY p.source, p.customer_id LIMIT 200
 """  # noqa: S608 - the condition is this package's own text
 _EMPLOYEE = f"""
 SELECT true FROM employee e WHERE e.employee_id = $1 AND {visibility.of_branches("e", 2)}
 """  # noqa: S608 - the condition is this package's own text
 _BOOK = f"""
-SELECT {_SUMMARY} FROM party p LEFT JOIN party_identity i USING (customer_id)
-WHERE p.manager_id = $1 AND {visibility.of_customers("p", 2)} AND ($5::uuid IS NULL OR p.customer_id > $5)
+SELECT {SUMMARY} FROM party p LEFT JOIN party_identity i USING (customer_id)
+WHERE p.manager_id = $1 AND {NOT_MERGED} AND {visibility.of_customers("p", 2)}
+  AND ($5::uuid IS NULL OR p.customer_id > $5)
 ORDER BY p.customer_id LIMIT $6
 """  # noqa: S608 - the condition is this package's own text
 _BRANCHES = f"""
@@ -33,23 +36,23 @@ WHERE {visibility.of_branches("b", 1)} AND ($4::text IS NULL OR b.branch_id > $4
 Rows = list[dict[str, Any]]
 
 
-async def by_source_id(runtime: Runtime, scope: Scope, source_id: str, source: str | None) -> Rows:
+async def by_source_id(runtime: Runtime, scope: Scope, sight: Sight, source_id: str, source: str | None) -> Summaries:
     """Customers in scope with this bank id, of one source system or of all."""
-    return _rows(await runtime.database.pool.fetch(_BY_SOURCE_ID, source_id, source, *visibility.arguments(scope)))
+    rows = await runtime.database.pool.fetch(_BY_SOURCE_ID, source_id, source, *visibility.arguments(scope))
+    return opened(runtime, sight, rows)
 
 
-async def book_of(runtime: Runtime, scope: Scope, employee_id: str, after: UUID | None, limit: int) -> Rows:
+async def book_of(
+    runtime: Runtime, scope: Scope, sight: Sight, employee_id: str, after: UUID | None, limit: int
+) -> Summaries:
     """Up to `limit` customers of a manager, in the order of their ids; NotFound if the scope knows no such employee."""
     seen = visibility.arguments(scope)
     if not await runtime.database.pool.fetchval(_EMPLOYEE, employee_id, *seen):
         raise NotFound("no such employee", "员工不存在")
-    return _rows(await runtime.database.pool.fetch(_BOOK, employee_id, *seen, after, limit))
+    return opened(runtime, sight, await runtime.database.pool.fetch(_BOOK, employee_id, *seen, after, limit))
 
 
 async def branches(runtime: Runtime, scope: Scope, after: str | None, limit: int) -> Rows:
     """Up to `limit` branches in scope, in the order of their ids."""
-    return _rows(await runtime.database.pool.fetch(_BRANCHES, *visibility.arguments(scope), after, limit))
-
-
-def _rows(records: list[asyncpg.Record]) -> Rows:
+    records = await runtime.database.pool.fetch(_BRANCHES, *visibility.arguments(scope), after, limit)
     return [dict(record) for record in records]

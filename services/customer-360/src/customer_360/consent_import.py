@@ -1,7 +1,7 @@
 """Consents from the bank's files, as set-wise statements over the staged rows: in a job's process.
 
 The newest word of the customer holds. A file never turns a refusal into a consent unless it is newer, and a documented
-default ("branch agreement 2023") only speaks where the customer has said nothing (X21).
+default ("branch agreement 2023") only speaks where the customer has said nothing (X21), and never for a prospect.
 """
 
 from dataclasses import dataclass
@@ -22,6 +22,8 @@ WHERE (c.customer_id IS NULL OR
        OR (i.basis = 'decision' OR c.basis = 'default') AND (
            c.basis = 'default' AND i.basis = 'decision' OR i.since > c.since
            OR i.since = c.since AND (c.granted OR NOT i.granted)))
+  AND NOT (i.granted AND i.basis = 'default'
+           AND EXISTS (SELECT FROM party p WHERE p.customer_id = i.customer_id AND p.party_kind = 'prospect'))
   AND NOT (i.granted AND EXISTS (
       SELECT FROM consent r
       WHERE r.customer_id = i.customer_id AND r.purpose = i.purpose AND NOT r.granted AND r.basis = 'decision'

@@ -22,8 +22,9 @@ from attune_service_kit.files import Mapping, load_mapping
 from attune_service_kit.files.engine import Prepared, Reference, prepare
 from attune_service_kit.jobs import JobContext
 from attune_service_kit.lake_sql import connect
-from customer_360 import consent_import, timeline
-from customer_360.loads import CLOSURE, CYCLE, LOADS, STAGE, UPSERT_PARTIES, Load
+from customer_360 import consent_import, party_import, timeline
+from customer_360.identity import identities
+from customer_360.loads import CLOSURE, CYCLE, LOADS, STAGE, Load
 from customer_360.publishing import publish
 
 _BATCH = 50_000
@@ -164,10 +165,18 @@ class _Dataset:
         return found
 
     async def _stage(self, conn: asyncpg.Connection, con: duckdb.DuckDBPyConnection, prepared: Prepared) -> None:
-        await conn.execute(self._load.stage())
         columns = ", ".join(self._load.columns)
         reader = con.sql(f"SELECT {columns} FROM {prepared.relation}").to_arrow_reader(_BATCH)  # noqa: S608
-        await conn.copy_to_table(STAGE, source=_as_csv(reader), columns=list(self._load.columns), format="csv")
+        if self._load.table == "party":
+            runtime = self._job.runtime
+            await conn.execute(party_import.stage())
+            rows = party_import.sealed(reader, identities(runtime), runtime.database.pool)
+            await conn.copy_to_table(STAGE, source=_as_csv(rows), columns=party_import.STAGED, format="csv")
+        else:
+            await conn.execute(self._load.stage())
+            await conn.copy_to_table(
+                STAGE, source=_as_csv(_each(reader)), columns=list(self._load.columns), format="csv"
+            )
         await conn.execute(f"ANALYZE {STAGE}")
 
     async def _write(self, tx: Transaction, prepared: Prepared) -> Counts:
@@ -180,7 +189,7 @@ class _Dataset:
     async def _upsert(self, tx: Transaction) -> int:
         """Write what differs; return how many rows that were."""
         if self._load.table == "party":
-            return int(await tx.conn.fetchval(UPSERT_PARTIES, self._mapping.source, tx.now))
+            return await party_import.write(tx, self._mapping.source)
         arguments = [self._mapping.source] if self._load.with_source else []
         changed = int((await tx.conn.execute(self._load.upsert(), *arguments)).rpartition(" ")[2])
         if self._load.table == "branch" and changed:
@@ -205,9 +214,14 @@ async def _renew_closure(conn: asyncpg.Connection) -> None:
         raise BranchCycle("the branches' parents lead in a circle", "机构上下级关系存在循环")
 
 
-async def _as_csv(batches: Iterator[Any]) -> AsyncIterator[bytes]:
-    """Arrow batches as PostgreSQL's CSV: NULL is nothing, an empty text is quoted. Names never touch a disk here."""
+async def _each(batches: Iterator[Any]) -> AsyncIterator[Any]:
     for batch in batches:
+        yield batch
+
+
+async def _as_csv(batches: AsyncIterator[Any]) -> AsyncIterator[bytes]:
+    """Arrow batches as PostgreSQL's CSV: NULL is nothing, an empty text is quoted. Names never touch a disk here."""
+    async for batch in batches:
         out = io.BytesIO()
         pyarrow.csv.write_csv(batch, out, _PLAIN_CSV)
         yield out.getvalue()

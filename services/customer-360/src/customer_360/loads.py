@@ -11,6 +11,7 @@ from attune_contracts.datasets import (
     CONSENTS,
     EMPLOYEES,
     HOLDINGS,
+    HOUSEHOLDS,
     IDENTITY_COLUMNS,
     IMPORT_ORDER,
     LOANS,
@@ -66,10 +67,11 @@ class Load:
 
     def stage(self) -> str:
         """A temporary table: unlogged, gone with the transaction."""
-        columns = [f"{name} {self._type(name)}" for name in self.columns]
+        columns = [f"{name} {self.type_of(name)}" for name in self.columns]
         return f"CREATE TEMPORARY TABLE {STAGE} ({', '.join(columns)}) ON COMMIT DROP"
 
-    def _type(self, name: str) -> str:
+    def type_of(self, name: str) -> str:
+        """The PostgreSQL type of a staged column."""
         if name in _UUIDS:
             return "uuid"
         known = {column.name: column.type for column in self.dataset.columns}
@@ -104,6 +106,7 @@ LOADS: dict[str, Load] = {
         Load(BRANCHES, "branch"),
         Load(EMPLOYEES, "employee"),
         Load(PRODUCTS, "product"),
+        Load(HOUSEHOLDS, "household"),
         Load(PARTIES, "party", with_source=True),
         Load(ACCOUNTS, "account", (_CUSTOMER,), with_source=True),
         Load(
@@ -124,40 +127,6 @@ LOADS: dict[str, Load] = {
 }
 
 OWN_DATASETS = tuple(name for name in IMPORT_ORDER if name in LOADS)
-
-# A party is two rows: identity data apart. A version counts changes of either. An import may end personalisation but
-# not bring it back: that word belongs to the customer. `$1` is the source system, `$2` the moment.
-_PARTY = [name for name in LOADS["parties"].columns if name not in IDENTITY_COLUMNS["parties"]]
-_PLAIN = [name for name in _PARTY if name not in ("customer_id", "personalisation")]
-_IDENTITY = IDENTITY_COLUMNS["parties"]
-
-
-def _list(prefix: str, names: Sequence[str]) -> str:
-    return ", ".join(f"{prefix}{name}" for name in names)
-
-
-UPSERT_PARTIES = f"""
-WITH changed AS MATERIALIZED (
-    SELECT {_list("s.", ["customer_id", *_PLAIN, *_IDENTITY])},
-           s.personalisation AND coalesce(p.personalisation, true) AS personalisation
-    FROM {STAGE} s LEFT JOIN party p USING (customer_id) LEFT JOIN party_identity i USING (customer_id)
-    WHERE p.customer_id IS NULL
-       OR ({_list("p.", _PLAIN)}) IS DISTINCT FROM ({_list("s.", _PLAIN)})
-       OR p.personalisation AND NOT s.personalisation
-       OR ({_list("i.", _IDENTITY)}) IS DISTINCT FROM ({_list("s.", _IDENTITY)})
-), parties AS (
-    INSERT INTO party AS t ({_list("", _PARTY)}, source, version, updated_at)
-    SELECT {_list("", _PARTY)}, $1::text, 1, $2::timestamptz FROM changed
-    ON CONFLICT (customer_id) DO UPDATE SET
-        {", ".join(f"{name} = excluded.{name}" for name in [*_PLAIN, "personalisation"])},
-        version = t.version + 1, updated_at = excluded.updated_at
-), identities AS (
-    INSERT INTO party_identity ({_list("", ["customer_id", *_IDENTITY])})
-    SELECT {_list("", ["customer_id", *_IDENTITY])} FROM changed
-    ON CONFLICT (customer_id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _IDENTITY)}
-)
-SELECT count(*) FROM changed
-"""  # noqa: S608 - names of this module
 
 # The closure of the branch tree (X23). UNION ends on a cycle, which CYCLE then finds.
 CLOSURE = """

@@ -11,15 +11,15 @@ from customer_360 import timeline, visibility
 from customer_360.view import unknown_customer
 
 _LOCK = f"""
-SELECT p.version, p.manager_id, p.personalisation FROM party p
-WHERE p.customer_id = $1 AND {visibility.of_customers("p", 2)} FOR UPDATE
+SELECT p.customer_id, p.version, p.manager_id, p.personalisation FROM {visibility.ANSWERING}
+WHERE {visibility.of_answering(2)} FOR UPDATE OF p
 """  # noqa: S608 - the condition is this package's own text
 _CHANGE = """
 UPDATE party SET manager_id = $2, personalisation = $3, version = version + 1, updated_at = $4
 WHERE customer_id = $1 RETURNING version"""
 _STATE = """
 SELECT p.version, p.party_kind, p.branch_id, p.manager_id, p.birth_date, p.risk_rating, p.risk_rated_on,
-       p.personalisation
+       p.personalisation, p.household_id
 FROM party p WHERE p.customer_id = $1"""
 _ACCOUNTS = """
 SELECT account_id, kind, opening_balance_minor FROM account WHERE customer_id = $1 ORDER BY account_id"""
@@ -66,6 +66,7 @@ async def change(tx: Transaction, scope: Scope, may_move: bool, customer_id: UUI
     row = await tx.conn.fetchrow(_LOCK, customer_id, *visibility.arguments(scope))
     if row is None:
         raise unknown_customer()
+    customer_id = row["customer_id"]
     if wanted.version is not None and wanted.version != row["version"]:
         raise Stale("the profile has another version by now", "客户资料已被更新", version=row["version"])
     before = Profile(row["version"], row["manager_id"], row["personalisation"])

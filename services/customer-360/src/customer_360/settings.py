@@ -12,6 +12,9 @@ class Customer360Settings(ServiceSettings):
     model_config = settings_config("CUSTOMER_360_")
 
     currency: str = Field(default="CNY", pattern=r"^[A-Z]{3}$", description="The bank's base currency")
+    phone_region: str = Field(
+        default="CN", pattern=r"^[A-Z]{2}$", description="Where telephone numbers without a country code are"
+    )
     timeline_months: int = Field(default=13, ge=1, le=120, description="The timeline is kept this long")
     aum_bands_minor: tuple[int, ...] = Field(
         default=(5_000_000, 20_000_000, 50_000_000, 600_000_000),

@@ -7,8 +7,31 @@ from attune_service_kit.database import Scope
 
 def of_customers(party: str, first: int) -> str:
     """The condition on a `party` alias; its arguments are `$first` to `$first + 2`, see `arguments`."""
-    own = f"${first} = 'customer' AND {party}.customer_id = ${first + 2}::uuid"
+    own = f"{party}.customer_id = ${first + 2}::uuid"
     return f"(${first} = 'all' OR {_in_branch(party, first)} OR {own})"
+
+
+# The party that answers to the id `$1` as `p`, and all the ids that answer as it as `m.ids` (X22).
+ANSWERING = """
+party p CROSS JOIN LATERAL (
+    SELECT array_append(ARRAY(SELECT a.alias_id FROM party_alias a WHERE a.customer_id = p.customer_id), p.customer_id)
+        AS ids
+) m"""
+_IS_ANSWERING = "p.customer_id = coalesce((SELECT a.customer_id FROM party_alias a WHERE a.alias_id = $1), $1)"
+
+
+def of_answering(first: int) -> str:
+    """The condition on ANSWERING: it is the party of `$1`, and within the scope."""
+    return f"{_IS_ANSWERING} AND {of_records(first)}"
+
+
+def of_records(first: int) -> str:
+    """The condition on ANSWERING that one of the party's records lies within the scope.
+
+    Who has one of a merged customer's records in their branch keeps the customer.
+    """
+    of_record = f"SELECT FROM party r WHERE r.customer_id = ANY (m.ids) AND {of_customers('r', first)}"
+    return f"({of_customers('p', first)} OR cardinality(m.ids) > 1 AND EXISTS ({of_record}))"
 
 
 def of_branches(row: str, first: int) -> str:

@@ -18,7 +18,7 @@ from attune_service_kit.files.convert import Converter, Fault
 from attune_service_kit.files.mapping import Condition, DatasetMapping, Join, Mapping, Source
 from attune_service_kit.files.reading import Raw, Reader, files_of
 from attune_service_kit.files.rejects import write_rejects
-from attune_service_kit.files.targets import DEFAULTS, OWN_ID, targets
+from attune_service_kit.files.targets import DEFAULTS, OWN_ID, ROW_RULES, targets
 from attune_service_kit.lake_sql import quote
 
 
@@ -91,7 +91,13 @@ class _Preparation:
         own = self._read_files()
         broken = sum(part.broken for part in own.parts)
         total = self._scalar(f"SELECT count(*) FROM {own.name}")
-        faults = [*converter.faults, *self._join_faults(), Fault("false", self._key_label(), "is there already")]
+        rules = [Fault(condition, self._label(name), why) for condition, name, why in ROW_RULES.get(self.dataset, ())]
+        faults = [
+            *converter.faults,
+            *rules,
+            *self._join_faults(),
+            Fault("false", self._key_label(), "is there already"),
+        ]
         dangling = [Fault("false", self._label(r.column), r.reason) for r in references]
         self._convert(own, converter, faults)
         typed = self._scalar(f"SELECT count(*) FROM {self.table}")

@@ -11,7 +11,9 @@ LONGEST_TEXT = 200
 LARGEST_MINOR = 10**13
 
 ALLOWED: dict[tuple[str, str], tuple[str, ...]] = {
-    ("parties", "party_kind"): ("person", "organisation"),
+    ("parties", "party_kind"): ("person", "organisation", "prospect"),
+    ("parties", "household_role"): ("head", "partner", "child", "parent", "other"),
+    ("parties", "legal_basis"): ("consent", "contract", "public_information"),
     ("parties", "gender"): ("female", "male"),
     ("parties", "risk_rating"): ("C1", "C2", "C3", "C4", "C5"),
     ("accounts", "kind"): tuple(kind.value for kind in AccountKind),
@@ -52,6 +54,14 @@ DEFAULTS: dict[tuple[str, str], str] = {
     ("consents", "channel"): f"'{ANY}'",
     ("consents", "product_kind"): f"'{ANY}'",
     ("consents", "basis"): "'decision'",
+}
+
+# What one value demands of another in the same row: a condition over the dataset's columns, the column at fault, why.
+ROW_RULES: dict[str, tuple[tuple[str, str, str], ...]] = {
+    "parties": (
+        ("party_kind = 'prospect' AND prospect_source IS NULL", "prospect_source", "is empty, but needed of prospects"),
+        ("party_kind = 'prospect' AND legal_basis IS NULL", "legal_basis", "is empty, but needed of prospects"),
+    ),
 }
 
 # Computed from source_id, never mapped.

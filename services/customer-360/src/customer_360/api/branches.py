@@ -10,6 +10,7 @@ from attune_service_kit.errors import Invalid, NotFound, refusals
 from attune_service_kit.paging import Cursor, InvalidCursor, Limit, Page, decode_cursor, page
 from customer_360 import books
 from customer_360.api.models import BranchView, CustomerSummary
+from customer_360.masking import Sight
 
 router = APIRouter(tags=["branches"])
 
@@ -43,5 +44,5 @@ async def book(
     """List the customers whom the employee manages, within the caller's scope, in the order of their ids."""
     key, bound = runtime.settings.cursor_key, ("book", caller.subject, employee_id)
     (after,) = decode_cursor(key, cursor, bound_to=bound) if cursor else (None,)
-    rows = await books.book_of(runtime, caller.scope, employee_id, after, limit + 1)
+    rows = await books.book_of(runtime, caller.scope, Sight.of(caller.scopes), employee_id, after, limit + 1)
     return page([CustomerSummary(**row) for row in rows], limit, key, lambda c: [c.customer_id], bound_to=bound)

@@ -14,7 +14,7 @@ from attune_service_kit.idempotency import Write, idempotent
 from attune_service_kit.paging import Page
 from customer_360 import books, profiles
 from customer_360.api.models import CustomerSummary, CustomerView, ProfileChange, ProfileView
-from customer_360.settings import settings_of
+from customer_360.masking import Sight
 from customer_360.view import customer_view
 
 router = APIRouter(tags=["customers"])
@@ -34,7 +34,7 @@ _ETAG = re.compile(r'"(\d{1,18})"')
 )
 async def view(customer_id: UUID, runtime: AnyRuntime, caller: Reader) -> Response:
     """Return the customer 360 view. A customer outside the caller's scope is answered as an unknown one."""
-    found = await customer_view(runtime, customer_id, caller.scope, settings_of(runtime).currency)
+    found = await customer_view(runtime, customer_id, caller.scope, Sight.of(caller.scopes))
     return Response(found.body, media_type="application/json", headers={"ETag": f'"{found.version}"'})
 
 
@@ -53,7 +53,7 @@ async def find(
     ] = None,
 ) -> Page[CustomerSummary]:
     """List the customers within the caller's scope that have this bank id: usually one or none."""
-    rows = await books.by_source_id(runtime, caller.scope, source_id, source)
+    rows = await books.by_source_id(runtime, caller.scope, Sight.of(caller.scopes), source_id, source)
     return Page(items=[CustomerSummary(**row) for row in rows], next_cursor=None)
 
 

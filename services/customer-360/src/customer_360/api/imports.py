@@ -22,6 +22,7 @@ OwnDataset = Literal[
     "branches",
     "employees",
     "products",
+    "households",
     "parties",
     "accounts",
     "account_parties",

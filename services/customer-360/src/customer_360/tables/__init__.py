@@ -4,7 +4,7 @@ from attune_service_kit.tables import kit_tables
 from customer_360.tables.base import Table
 from customer_360.tables.consents import Consent, ConsentEntry, ConsentNotice, ConsentVersion
 from customer_360.tables.imports import ImportRun
-from customer_360.tables.parties import Party, PartyIdentity
+from customer_360.tables.parties import Household, Party, PartyAlias, PartyIdentity
 from customer_360.tables.products import Account, Holding, Product
 from customer_360.tables.regions import Region
 from customer_360.tables.staff import Branch, BranchScope, Employee
@@ -25,11 +25,13 @@ __all__ = [
     "ConsentVersion",
     "Employee",
     "Holding",
+    "Household",
     "ImportRun",
     "LastContact",
     "Loan",
     "OpenOpportunity",
     "Party",
+    "PartyAlias",
     "PartyIdentity",
     "Product",
     "Region",

@@ -3,14 +3,16 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, Index, UniqueConstraint
+from sqlalchemy import BigInteger, Column, Index, LargeBinary, Text, UniqueConstraint
+from sqlalchemy import text as sql_text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field
 
 from customer_360.tables.base import Table, customer, moment, text
 
 
 class Party(Table, table=True):
-    """A person or an organisation, without what identifies them. `version` grows with every change of the row."""
+    """A person, an organisation or a prospect, without what identifies them. `version` grows with every change."""
 
     __tablename__ = "party"
     __table_args__ = (
@@ -18,6 +20,7 @@ class Party(Table, table=True):
         Index("party_manager", "manager_id", "customer_id"),
         Index("party_branch", "branch_id", "customer_id"),
         Index("party_by_source_id", "source_id"),
+        Index("party_household", "household_id", postgresql_where=sql_text("household_id IS NOT NULL")),
     )
 
     customer_id: UUID = Field(primary_key=True)
@@ -32,17 +35,54 @@ class Party(Table, table=True):
     risk_rated_on: date | None = None
     opened_on: date | None = None
     personalisation: bool = True
+    household_id: str | None = Field(default=None, sa_column=text(nullable=True))
+    household_role: str | None = Field(default=None, sa_column=text(nullable=True))
+    legal_form: str | None = Field(default=None, sa_column=text(nullable=True))
+    industry: str | None = Field(default=None, sa_column=text(nullable=True))
+    prospect_source: str | None = Field(default=None, sa_column=text(nullable=True))
+    legal_basis: str | None = Field(default=None, sa_column=text(nullable=True))
     version: int = Field(default=1, sa_column=Column(BigInteger, nullable=False))
     updated_at: datetime = Field(sa_column=moment())
 
 
 class PartyIdentity(Table, table=True):
-    """Who the party is (identity data): leaves the service through its API only, never on events or in the lake."""
+    """Who the party is, sealed (X25): leaves the service through its API only, never on events or in the lake.
+
+    `digest` tells whether anything differs from what a file says; `keys` find the row again (X26); equal
+    `document_key` = the same document. All three are keyed digests.
+    """
 
     __tablename__ = "party_identity"
+    __table_args__ = (
+        Index("party_identity_keys", "keys", postgresql_using="gin"),
+        Index("party_identity_document", "document_key", postgresql_where=sql_text("document_key IS NOT NULL")),
+    )
 
     customer_id: UUID = Field(sa_column=customer(primary_key=True))
-    name: str | None = Field(default=None, sa_column=text(nullable=True))
-    phone: str | None = Field(default=None, sa_column=text(nullable=True))
-    document: str | None = Field(default=None, sa_column=text(nullable=True))
-    address: str | None = Field(default=None, sa_column=text(nullable=True))
+    name: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
+    phone: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
+    document: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
+    address: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
+    digest: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    keys: list[int] = Field(sa_column=Column(ARRAY(BigInteger), nullable=False))
+    document_key: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
+
+
+class Household(Table, table=True):
+    """Parties that live or keep house together; membership stands with the party."""
+
+    __tablename__ = "household"
+
+    household_id: str = Field(sa_column=Column(Text, primary_key=True))
+    branch_id: str | None = Field(default=None, sa_column=text(nullable=True))
+    formed_on: date | None = None
+
+
+class PartyAlias(Table, table=True):
+    """A source record that answers as another party since they were merged (X22). Its own rows stay where they are."""
+
+    __tablename__ = "party_alias"
+    __table_args__ = (Index("party_alias_survivor", "customer_id"),)
+
+    alias_id: UUID = Field(sa_column=customer(primary_key=True))
+    customer_id: UUID = Field(sa_column=customer())

@@ -1,22 +1,48 @@
-"""The customer 360 view: everything about one customer in one round trip, already serialised."""
+"""The customer 360 view: everything about one customer in one round trip.
+
+PostgreSQL builds the document but for what is sealed; that is opened here, masked for the caller, and put in.
+"""
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
+
+import asyncpg
+import orjson
 
 from attune_service_kit.database import Scope
 from attune_service_kit.errors import NotFound
 from attune_service_kit.runtime import Runtime
-from customer_360 import visibility
+from customer_360 import masking, visibility
+from customer_360.identity import Identities, identities
+from customer_360.masking import Sight
 from customer_360.months import months_before
 from customer_360.settings import settings_of
 from customer_360.view.sections import SECTIONS
 
-# PostgreSQL builds the document, Python hands its bytes on. Arguments: $1 the customer, $2 to $4 the scope, $5 the
-# bank's base currency.
+_MOST_MEMBERS = 20
+
+# Members of the household whom the caller may see as customers; in arrays, since their names have yet to be opened.
+_HOUSEHOLD = f"""
+LEFT JOIN LATERAL (
+    SELECT array_agg(h.customer_id) AS ids, array_agg(h.household_role) AS roles, array_agg(h.party_kind) AS kinds,
+           array_agg(i.name) AS names
+    FROM (SELECT h.customer_id, h.household_role, h.party_kind FROM party h
+          WHERE h.household_id = p.household_id AND h.customer_id <> ALL (m.ids) AND {visibility.of_customers("h", 2)}
+            AND NOT EXISTS (SELECT FROM party_alias a WHERE a.alias_id = h.customer_id)
+          ORDER BY h.birth_date, h.customer_id LIMIT {_MOST_MEMBERS}) h
+    LEFT JOIN party_identity i USING (customer_id)
+) home ON p.household_id IS NOT NULL
+"""  # noqa: S608 - the condition is this package's own text
+# Arguments: $1 the customer, $2 to $4 the scope, $5 the bank's base currency.
 _VIEW = f"""
-SELECT p.version, json_build_object({", ".join(f"'{name}', {sql}" for name, sql in SECTIONS.items())})::text AS body
-FROM party p LEFT JOIN party_identity i USING (customer_id)
-WHERE p.customer_id = $1 AND {visibility.of_customers("p", 2)}
+SELECT p.customer_id, p.version, p.party_kind, i.name, i.phone, i.document, i.address IS NOT NULL AS has_address,
+       p.household_id, p.household_role, home.ids AS member_ids, home.roles AS member_roles,
+       home.kinds AS member_kinds, home.names AS member_names,
+       json_build_object({", ".join(f"'{name}', {sql}" for name, sql in SECTIONS.items())})::text AS body
+FROM {visibility.ANSWERING}
+LEFT JOIN party_identity i ON i.customer_id = p.customer_id {_HOUSEHOLD}
+WHERE {visibility.of_answering(2)}
 """  # noqa: S608 - the condition is this package's own text
 
 
@@ -28,20 +54,44 @@ class View:
     body: bytes
 
 
-async def customer_view(runtime: Runtime, customer_id: UUID, scope: Scope, currency: str) -> View:
-    """Return the view of a customer within the scope; `currency` is the bank's base currency.
+async def customer_view(runtime: Runtime, customer_id: UUID, scope: Scope, sight: Sight) -> View:
+    """Return the view of a customer within the scope, as the caller may see it.
 
     NotFound for an unknown customer and for one out of scope, with the same words.
     """
-    since, today = (
-        months_before(runtime.clock.now(), settings_of(runtime).timeline_months),
-        runtime.clock.business_date(),
-    )
-    arguments = customer_id, *visibility.arguments(scope), currency, today, since
+    settings = settings_of(runtime)
+    today, since = runtime.clock.business_date(), months_before(runtime.clock.now(), settings.timeline_months)
+    arguments = customer_id, *visibility.arguments(scope), settings.currency, today, since
     row = await runtime.database.pool.fetchrow(_VIEW, *arguments)
     if row is None:
         raise unknown_customer()
-    return View(row["version"], row["body"].encode())
+    opened = orjson.dumps(_opened(row, identities(runtime), sight))
+    return View(row["version"], row["body"].encode()[:-1] + b"," + opened[1:])
+
+
+def _opened(row: asyncpg.Record, keys: Identities, sight: Sight) -> dict[str, Any]:
+    """The fields of the view that were sealed."""
+    place, columns = str(row["customer_id"]), keys.columns
+    phone, document = (columns[name].open_text(place, row[name]) for name in ("phone", "document"))
+    return {
+        "name": sight.name(columns["name"].open_text(place, row["name"]), row["party_kind"]),
+        "phone": None if phone is None else masking.phone(phone),
+        "document": None if document is None else masking.document(document),
+        "has_address": row["has_address"],
+        "household": _household(row, keys, sight) if row["household_id"] is not None else None,
+    }
+
+
+def _household(row: asyncpg.Record, keys: Identities, sight: Sight) -> dict[str, Any]:
+    members = zip(*(row[f"member_{part}"] or () for part in ("ids", "roles", "kinds", "names")), strict=True)
+    return {
+        "household_id": row["household_id"],
+        "role": row["household_role"],
+        "members": [
+            {"customer_id": str(id_), "role": role, "name": sight.name(keys.open_name(id_, name), kind)}
+            for id_, role, kind, name in members
+        ],
+    }
 
 
 def unknown_customer() -> NotFound:

@@ -15,7 +15,7 @@ _TAGS = f"""
     'tag', t.tag, 'name', json_build_object('zh', d.name_zh, 'en', d.name_en), 'value', t.value, 'source', t.source,
     'expires_on', t.expires_on) ORDER BY t.tag, t.source), '[]')
 FROM tag t JOIN tag_definition d USING (tag)
-WHERE t.customer_id = p.customer_id AND t.expires_on >= $6::date
+WHERE t.customer_id = ANY (m.ids) AND t.expires_on >= $6::date
   AND CASE WHEN {_OWN} THEN d.customer_visible ELSE p.personalisation OR NOT d.personal END)"""  # noqa: S608
 _TIMELINE = f"""
 (SELECT coalesce(json_agg(json_build_object(
@@ -23,7 +23,7 @@ _TIMELINE = f"""
     'key', e.key, 'detail', e.detail) ORDER BY e.at DESC, e.kind DESC, e.key DESC), '[]')
 FROM (
     SELECT * FROM timeline_entry
-    WHERE customer_id = p.customer_id AND at >= $7::timestamptz AND (NOT {_OWN} OR kind IN ({_FOR_CUSTOMERS}))
+    WHERE customer_id = ANY (m.ids) AND at >= $7::timestamptz AND (NOT {_OWN} OR kind IN ({_FOR_CUSTOMERS}))
       AND (p.personalisation OR kind NOT IN ({_BEHAVIOUR}))
     ORDER BY at DESC, kind DESC, key DESC LIMIT {LATEST}
 ) e)"""  # noqa: S608

@@ -13,6 +13,38 @@ from customer_360.api.models.products import AccountView, HoldingView
 from customer_360.api.models.tags import TagSummary
 from customer_360.api.models.timeline import TimelineEntryView
 
+PartyKind = Literal["person", "organisation", "prospect"]
+
+
+class OrganisationView(BaseModel):
+    """What an organisation has beside a person; its registration number is its document."""
+
+    legal_form: str | None
+    industry: str | None
+
+
+class ProspectView(BaseModel):
+    """Where the bank knows somebody from who is not a customer yet, and why it may hold their data."""
+
+    source: str
+    legal_basis: Literal["consent", "contract", "public_information"]
+
+
+class MemberView(BaseModel):
+    """Another member of the household whom the caller may see."""
+
+    customer_id: UUID
+    role: str | None
+    name: str | None
+
+
+class HouseholdView(BaseModel):
+    """The household, the customer's own role in it, and its other members within the caller's scope, 20 at most."""
+
+    household_id: str
+    role: str | None
+    members: list[MemberView]
+
 
 class CustomerView(BaseModel):
     """Everything that customer-360 knows about one customer."""
@@ -21,14 +53,15 @@ class CustomerView(BaseModel):
     source: str
     source_id: str
     version: int
-    party_kind: Literal["person", "organisation"]
-    name: str | None
+    party_kind: PartyKind
     birth_date: date | None
     gender: str | None
     opened_on: date | None
     risk_rating: str | None
     risk_rated_on: date | None
     personalisation: bool
+    organisation: OrganisationView | None
+    prospect: ProspectView | None
     branch: BranchRef | None
     manager: Manager | None
     accounts: list[AccountView]
@@ -36,6 +69,11 @@ class CustomerView(BaseModel):
     consents: list[ConsentView]
     tags: list[TagSummary]
     timeline: list[TimelineEntryView]
+    name: str | None = Field(description="In full for those who serve customers, else masked: 张*")
+    phone: str | None = Field(description="Masked: 138****1234")
+    document: str | None = Field(description="Masked: 110***********1234")
+    has_address: bool
+    household: HouseholdView | None
 
 
 class CustomerSummary(BaseModel):
@@ -44,8 +82,9 @@ class CustomerSummary(BaseModel):
     customer_id: UUID
     source: str
     source_id: str
-    party_kind: str
-    name: str | None
+    party_kind: PartyKind
+    name: str | None = Field(description="In full for those who serve customers, else masked: 张*")
+    phone: str | None = Field(description="Masked: 138****1234")
     branch_id: str | None
     manager_id: str | None
 
