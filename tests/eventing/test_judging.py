@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eventing.cool_down import Hit, is_reversed, raised
-from eventing.judging import Movement, Raised, Rule, Subject
+from eventing.judging import Movement, Raised, Rule, Subject, Withdrawn, is_beyond, watermark
 from eventing.own_history import months_before
 
 DAY0 = date(2024, 1, 1).toordinal()
@@ -116,6 +116,49 @@ def test_beyond_the_watermark_a_posting_moves_the_balance_and_judges_nothing() -
     subject.apply(Movement(at, "2", 1000, True), RULE, 0, at)
     assert subject.apply(Movement(at - 4, "1", -100, True), RULE, 0, at) == []
     assert subject.history.integral(at, at + 1, 0) == 1900
+
+
+@pytest.mark.parametrize("lateness", [0, 3, 30, 60])
+def test_the_watermark_is_the_last_day_that_judges_nothing(lateness: int) -> None:
+    rule, at = replace(RULE, lateness_days=lateness), DAY0 + 300
+    for back, judged in ((lateness, True), (lateness + 1, False)):
+        subject = Subject()
+        subject.apply(Movement(DAY0, "0", 1000), rule, 0, DAY0)
+        subject.apply(Movement(at, "2", 1), rule, 0, at)
+        verdicts = subject.apply(Movement(at - back, "1", 5000, True), rule, 0, at)
+        assert [type(v) for v in verdicts] == ([Raised] if judged else [])
+        assert is_beyond(at - back, at, rule) is not judged
+        assert watermark(at, rule) == at - lateness - 1
+
+
+def test_a_customer_who_is_silent_while_others_go_on_is_judged_by_the_partitions_watermark() -> None:
+    """The partition's largest day counts, not the customer's: the customer's own next posting may still be late."""
+    for newest, judged in ((DAY0 + 203, True), (DAY0 + 204, False)):
+        subject = Subject()
+        subject.apply(Movement(DAY0, "0", 1000), RULE, 0, DAY0)
+        verdicts = subject.apply(Movement(DAY0 + 200, "1", 5000, True), RULE, 0, newest)
+        assert [type(v) for v in verdicts] == ([Raised] if judged else [])
+        if judged:
+            assert verdicts[0].late, "it came behind the partition's newest day"
+        assert subject.history.base + sum(subject.history.nets) == 6000
+
+
+def test_a_late_first_posting_gives_a_history_to_later_credits() -> None:
+    rule, at = replace(RULE, lateness_days=300), DAY0 + 250
+    subject = Subject()
+    assert subject.apply(Movement(at, "1", 500, True), rule, 0, at) == []
+    (verdict,) = subject.apply(Movement(DAY0, "0", 100), rule, 0, at)
+    assert (verdict.key, verdict.day) == ("1", at)
+
+
+def test_a_late_credit_takes_the_cool_down_from_a_later_one() -> None:
+    rule, at = replace(RULE, lateness_days=30, cooldown_days=30), DAY0 + 250
+    subject = Subject()
+    subject.apply(Movement(DAY0, "0", 1000), rule, 0, DAY0)
+    (first,) = subject.apply(Movement(at, "2", 5000, True), rule, 0, at)
+    verdicts = subject.apply(Movement(at - 5, "1", 5000, True), rule, 0, at)
+    assert [(type(v), v.key) for v in verdicts] == [(Raised, "1"), (Withdrawn, "2")]
+    assert (first.late, verdicts[0].late) == (False, True)
 
 
 def test_a_reversal_withdraws_and_ends_the_cool_down() -> None:

@@ -169,6 +169,15 @@ def test_a_rebuild_sees_only_the_days_before_and_only_the_base_currency() -> Non
     assert subject.history.base + sum(subject.history.nets) == 500
 
 
+def test_a_rule_that_is_off_keeps_histories_and_judges_nothing() -> None:
+    rows, owners = invented(1)
+    rule = replace(RULE, enabled=False)
+    con = connection(rows, owners)
+    lake_history.prepare(con, rule, "CZK", date(2030, 1, 1))
+    assert all(not judged.raised for judged in lake_history.judge(con, rule).values())
+    assert all(not subject.credits for _, subject in lake_history.subjects(con, rule))
+
+
 @pytest.fixture(scope="module")
 def berka() -> tuple[list[Row], list[tuple[str, str, str, int]]]:
     with gzip.open(BERKA / "trans_a.asc.gz") as file:

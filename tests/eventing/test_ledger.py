@@ -9,6 +9,7 @@ from pyarrow import parquet
 
 from attune_contracts.customer_360 import OwnedAccount, ProfileChanged
 from attune_contracts.identifiers import account_id, customer_id, detection_id
+from attune_contracts.identifiers import partition as number_of
 from attune_contracts.ledger import TransactionPosted
 from attune_service_kit.lake import Lake
 from attune_service_kit.testing import eventually
@@ -143,6 +144,36 @@ async def test_late_and_repeated_postings_of_an_adapter(eventing: Any, lake_dir:
         "month=2024-01", "month=2024-08", "month=2024-09",
     }  # fmt: skip
     assert not await eventing.rows("SELECT 1 FROM posting WHERE NOT in_lake")
+
+
+async def test_each_partition_has_its_own_watermark_and_a_silent_one_is_closed_with_the_others(eventing: Any) -> None:
+    """A far day in one partition makes nobody late in another; business time is one, and closes every day of them."""
+    names = [f"N{n}" for n in range(40)]
+    fast = names[0]
+    slow = next(n for n in names if number_of(customer_id("test", n)) != number_of(customer_id("test", fast)))
+    await eventing.publish(*customer_360_says(fast, slow))
+    await owners_known(eventing, 2)
+
+    def said(name: str, key: str, day: date, amount: int) -> TransactionPosted:
+        return TransactionPosted.model_validate(
+            {"customer_id": customer_id("test", name), "posting_id": key, "account_id": account_id("test", name),
+             "business_date": day, "direction": "credit", "amount_minor": amount, "currency": "CNY", "kind": "x"}
+        )  # fmt: skip
+
+    later = datetime(2024, 10, 2, 4, tzinfo=UTC)
+    await eventing.publish(said(slow, "s0", OPENED, 100), time=NOON)
+    await eventing.publish(said(fast, "f0", OPENED, 100), said(fast, "f1", date(2024, 10, 2), 1), time=later)
+    await eventing.publish(said(slow, "s1", DAY, 900), time=NOON)
+
+    async def found() -> dict[str, dict[str, Any]]:
+        return await detections(eventing)
+
+    (one,) = (await eventually(found, what="the detection")).values()
+    assert (one["event_key"], one["late"]) == ("s1", False)
+    closing = await eventing.send("POST", "/v1/clock:advance", {"to": "2024-10-02T20:00:00+08:00"})
+    assert closing.json()["business_date"] == "2024-10-02"
+    await eventing.settled()
+    assert await eventing.rows("SELECT posting_id FROM posting WHERE NOT in_lake") == []
 
 
 async def test_an_older_profile_changes_nothing(eventing: Any) -> None:

@@ -15,6 +15,10 @@ import pytest
         (("replay", "--from", "2026-03-02", "--to", "2026-03-01"), "lies after"),
         (("replay", "--from", "2026-03-01", "--to", "2026-03-02", "--speed", "fast"), "neither 'max' nor a number"),
         (("bench", "B99"), "no workload B99"),
+        (("reconcile", "--date", "yesterday"), "--date 'yesterday' is no day"),
+        (("reconcile", "--date", "2026-03-01", "--mapping", "none.yaml"), "name both the folder and --mapping"),
+        (("eventing", "rebuild"), "name --customers, or --all"),
+        (("eventing", "rebuild", "--customers", "A", "--all"), "name --customers, or --all"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(
@@ -56,3 +60,13 @@ def test_nats_users_keep_their_seeds_and_show_public_keys_only(attune: Any, tmp_
     assert not any(path.read_text().strip() in str(block) for path in folder.iterdir())
     (folder / "campaign.seed").write_text("guess")
     assert "campaign.seed is not the seed of a NATS user" in attune.refused("nats-users", folder)
+
+
+def test_an_empty_home_is_reconciled_and_rebuilt(attune: Any, home: Path) -> None:
+    found = attune("reconcile", "--home", home, "--date", "2026-03-01")
+    assert (found["source"], found["in_file"], found["in_stream"], found["missing"]) == ("lake", 0, 0, 0)
+    rebuilt = attune("eventing", "rebuild", "--home", home, "--all")
+    assert rebuilt == {"customers": 0, "before": None, "raised": 0, "withdrawn": 0}
+    assert "0 customers have the bank's id nobody" in attune.refused(
+        "eventing", "rebuild", "--home", home, "--customers", "nobody"
+    )

@@ -55,7 +55,7 @@ def replay(
     as_json: JsonOption = False,
 ) -> None:
     """Send the lake's postings of some days through the stream once more, in business time."""
-    first, last = _day(from_, "--from"), _day(to, "--to")
+    first, last = day_of(from_, "--from"), day_of(to, "--to")
     if first > last:
         raise Failure(f"--from {first} lies after --to {last}")
     pace = _speed(speed)
@@ -79,7 +79,8 @@ def replay_table(result: dict[str, Any]) -> Table:
     return table
 
 
-def _day(text: str, option: str) -> date:
+def day_of(text: str, option: str) -> date:
+    """The day that an option names; a Failure says how to write one."""
     try:
         return datetime.strptime(text, "%Y-%m-%d").date()
     except ValueError as error:

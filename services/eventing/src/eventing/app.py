@@ -19,6 +19,7 @@ SERVICE = Service(
         "import": "eventing.jobs.transactions:run",
         "accounts": Light("eventing.jobs.accounts:run"),
         "rebuild": "eventing.jobs.rebuild:run",
+        "reconcile": "eventing.jobs.reconcile:run",
         "replay": "eventing.jobs.replay:run",
         "day_close": Light("eventing.jobs.day_close:run"),
     },

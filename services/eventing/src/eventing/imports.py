@@ -25,9 +25,14 @@ class NotMapped(Invalid):
 
 def checked(settings: ServiceSettings, import_id: UUID, mapping: dict[str, Any], folder: str) -> dict[str, Any]:
     """Return the job's parameters; raises FolderRefused, MappingError or NotMapped."""
+    return {"import_id": str(import_id)} | named(settings, mapping, folder)
+
+
+def named(settings: ServiceSettings, mapping: dict[str, Any], folder: str) -> dict[str, Any]:
+    """Return mapping and folder as a job's parameters; raises the same."""
     if DATASET not in load_mapping(mapping).datasets:
         raise NotMapped(f"the mapping has no {DATASET}", f"映射文件中没有 {DATASET}")
-    return {"import_id": str(import_id), "mapping": mapping, "folder": str(admitted(settings, folder))}
+    return {"mapping": mapping, "folder": str(admitted(settings, folder))}
 
 
 def admitted(settings: ServiceSettings, folder: str) -> Path:

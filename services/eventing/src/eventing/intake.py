@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -38,6 +38,13 @@ DELETE FROM intake_pending p USING (
 WHERE p.source = ready.source AND p.posting_id = ready.posting_id
 RETURNING p.source, p.posting_id, p.account_id, p.posting::text AS posting, p.received_at"""
 CHUNK = 500
+# No source system can be called so. Who has not seen a posting an hour after it was sent may send it again.
+_LOST = "@reconcile"
+_CLAIM = """
+INSERT INTO intake AS i (source, posting_id) SELECT $1, p FROM unnest($2::text[]) AS p
+ON CONFLICT (source, posting_id) DO UPDATE SET received_at = now() WHERE i.received_at < now() - interval '1 hour'
+RETURNING posting_id"""
+_WAITS = "SELECT posting_id FROM intake_pending WHERE posting_id = any($1::text[])"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +63,27 @@ class Received:
     posting_id: str
     account: str
     fields: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A posting that a file has and the stream has not; `fields` as above."""
+
+    account_id: UUID
+    fields: dict[str, Any]
+
+    @property
+    def posting_id(self) -> str:
+        """The bank's posting id."""
+        return str(self.fields["posting_id"])
+
+
+@dataclass(frozen=True, slots=True)
+class Resent:
+    """What became of lost postings: sent now, or waiting for their account; the others are on their way already."""
+
+    sent: set[str]
+    waiting: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +106,30 @@ async def take(tx: Transaction, source: str, received: Sequence[Received], sende
     fresh = [(account_id(source, p.account), p) for p in by_id.values() if p.posting_id in new]
     owners = await _owners(tx.conn, {account for account, _ in fresh})
     waiting = [(account, p) for account, p in fresh if account not in owners]
-    if waiting:
-        log.warning("postings_wait_for_account", count=len(waiting))
-        await tx.conn.execute(
-            _WAIT,
-            source,
-            [p.posting_id for _, p in waiting],
-            [account for account, _ in waiting],
-            [orjson.dumps(p.fields).decode() for _, p in waiting],
-        )
-    known = [(source, account, p.fields) for account, p in fresh if account in owners]
+    await _wait(tx.conn, source, [(account, p.fields) for account, p in waiting])
+    known = [(_RUN.format(source=source), account, p.fields) for account, p in fresh if account in owners]
     await _send(tx.conn, known, owners, sender)
     return Taken(len(known), len(received) - len(fresh), len(waiting))
+
+
+async def send_lost(tx: Transaction, run: str, lost: Sequence[Lost], sender: Sender) -> Resent:
+    """Send postings that the stream has lost, each once; those that wait for their account go on waiting."""
+    waits = {row["posting_id"] for row in await tx.conn.fetch(_WAITS, [one.posting_id for one in lost])}
+    asked = sorted({one.posting_id for one in lost} - waits)
+    claimed = {row["posting_id"] for row in await tx.conn.fetch(_CLAIM, _LOST, asked)}
+    owners = await _owners(tx.conn, {one.account_id for one in lost})
+    mine = [one for one in lost if one.posting_id in claimed]
+    await _wait(tx.conn, _LOST, [(one.account_id, one.fields) for one in mine if one.account_id not in owners])
+    known = [(f"{_LOST}:{run}", one.account_id, one.fields) for one in mine if one.account_id in owners]
+    await _send(tx.conn, known, owners, sender)
+    return Resent(
+        {str(fields["posting_id"]) for _, _, fields in known}, len(lost) - len(asked) + len(mine) - len(known)
+    )
+
+
+def moment_of(microseconds: int) -> datetime:
+    """A moment of the lake, read as microseconds since 1970."""
+    return datetime.fromtimestamp(microseconds / 1e6, UTC)
 
 
 async def release(tx: Transaction, sender: Sender) -> int:
@@ -99,9 +139,21 @@ async def release(tx: Transaction, sender: Sender) -> int:
         return 0
     rows.sort(key=lambda row: row["received_at"])
     owners = await _owners(tx.conn, {row["account_id"] for row in rows})
-    known = [(row["source"], row["account_id"], orjson.loads(row["posting"])) for row in rows]
+    known = [(_RUN.format(source=row["source"]), row["account_id"], orjson.loads(row["posting"])) for row in rows]
     await _send(tx.conn, known, owners, sender)
     return len(rows)
+
+
+async def _wait(conn: asyncpg.Connection, source: str, waiting: Sequence[tuple[UUID, dict[str, Any]]]) -> None:
+    if waiting:
+        log.warning("postings_wait_for_account", count=len(waiting))
+        await conn.execute(
+            _WAIT,
+            source,
+            [fields["posting_id"] for _, fields in waiting],
+            [account for account, _ in waiting],
+            [orjson.dumps(fields).decode() for _, fields in waiting],
+        )
 
 
 async def _owners(conn: asyncpg.Connection, accounts: set[UUID]) -> dict[UUID, asyncpg.Record]:
@@ -115,7 +167,7 @@ async def _send(
     sender: Sender,
 ) -> None:
     rows = []
-    for source, account, fields in known:
+    for run, account, fields in known:
         owner = owners[account]
         posting = TransactionPosted.model_validate(
             fields | {"account_id": account, "customer_id": owner["customer_id"], "account_kind": owner["kind"]}
@@ -123,7 +175,7 @@ async def _send(
         event = envelope(
             posting,
             time=sender.moment(posting),
-            event_id=posting_event_id(_RUN.format(source=source), posting.posting_id),
+            event_id=posting_event_id(run, posting.posting_id),
         )
         rows.append(outbox.row(event, owner["partition"]))
     if rows:

@@ -2,11 +2,11 @@
 
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from attune_contracts.ledger import BankId, Code, Currency, Direction, Flag
 from attune_service_kit.app import AnyRuntime
@@ -78,6 +78,24 @@ class ImportRequest(BaseModel):
     datasets: list[Literal["transactions"]] = Field(min_length=1, max_length=1)
 
 
+class ReconciliationRequest(BaseModel):
+    """Which day to compare; with the bank's own file of it, or else with what the lake has."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    business_date: date = Field(alias="date")
+    mapping: dict[str, Any] | None = Field(default=None, description="The mapping file's content")
+    folder: str | None = Field(
+        default=None, min_length=1, max_length=1000, description="A folder that the service can read"
+    )
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> Self:
+        if (self.mapping is None) != (self.folder is None):
+            raise ValueError("a mapping needs a folder, and a folder a mapping")
+        return self
+
+
 @router.post(
     "/postings",
     status_code=202,
@@ -129,6 +147,34 @@ async def start_import(
     async def run(tx: Transaction) -> JobView:
         job_id = await runtime.jobs.start(tx, "import", params, key=str(body.import_id))
         await tx.audit("import.started", "import", body.import_id, detail={"datasets": body.datasets})
+        return await runtime.jobs.view(tx, job_id)
+
+    return await write(run, status=202)
+
+
+@router.post(
+    "/reconciliations",
+    status_code=202,
+    operation_id="ledger-reconcile",
+    summary="Compare a day's file with what came by the stream",
+    dependencies=[Depends(requires("imports:write"))],
+    response_model=JobView,
+    responses=refusals(
+        imports.FolderRefused, imports.NotMapped, MappingError, Invalid, KeyMissing, InFlight, OtherPayload
+    ),
+)
+async def reconcile(
+    body: ReconciliationRequest, runtime: AnyRuntime, write: Annotated[Write, Depends(idempotent)]
+) -> Response:
+    """Start the job. What is missing from the stream is sent there once; differences are listed, not repaired."""
+    day = body.business_date.isoformat()
+    params: dict[str, Any] = {"date": day}
+    if body.mapping is not None and body.folder is not None:
+        params |= imports.named(runtime.settings, body.mapping, body.folder)
+
+    async def run(tx: Transaction) -> JobView:
+        job_id = await runtime.jobs.start(tx, "reconcile", params, key=day)
+        await tx.audit("reconciliation.started", "reconciliation", day, detail={"file": body.mapping is not None})
         return await runtime.jobs.view(tx, job_id)
 
     return await write(run, status=202)
