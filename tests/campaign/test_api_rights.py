@@ -11,6 +11,7 @@ REFUSED = [
     ("GET", f"/v1/decisions/{uuid4()}", "operator"),
     ("GET", f"/v1/decisions/{uuid4()}/explanation?for=staff", "operator"),
     ("GET", f"/v1/customers/{person(1)}/offers/x/why?channel=counter", "operator"),
+    ("POST", "/v1/decisions:replay", "operator"),
     ("POST", f"/v1/decisions/{uuid4()}:present", "marketer"),
     ("POST", "/v1/responses", "marketer"),
     ("GET", "/v1/opportunities", "partner"),
@@ -32,6 +33,7 @@ REFUSED = [
     ("PUT", "/v1/policies/contact", "head_office"),
 ]
 BODIES = {
+    "/v1/decisions:replay": {"from": "2026-03-01", "to": "2026-03-17"},
     "/v1/responses": {"offer": "x", "outcome": "later", "opportunity_id": str(uuid4())},
     "complete": {"disposition": "reached"},
     "/v1/campaigns/large-deposit": {

@@ -35,7 +35,7 @@ ROLE_SCOPES: dict[str, frozenset[str]] = {
         | {"decisions:read", "decisions:write", "responses:write"}
     ),
     "auditor": frozenset(
-        DETECTIONS | CONTACTS | {"decisions:read", "opportunities:read", "results:read", "audit:read"}
+        DETECTIONS | CONTACTS | {"decisions:read", "opportunities:read", "results:read", "audit:read", "jobs:read"}
     ),
     "operator": frozenset(
         {

@@ -32,6 +32,7 @@ SERVICE = Service(
         "load-features": Light("campaign.loading:load_features"),
         "load-scores": Light("campaign.loading:load_scores"),
         "measure": "campaign.measuring:measure",
+        "replay-decisions": Light("campaign.replaying:replay_range"),
     },
     setup=(plans.ensure_salts,),
     hot=decisions.HOT,

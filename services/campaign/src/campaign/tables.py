@@ -269,7 +269,11 @@ class Contact(c.Table, table=True):
 class Decision(c.Table, table=True):
     """What was asked, known and answered, byte for byte: `decide` on `inputs` gives `result` again."""
 
-    __table_args__ = (Index("decision_customer", "customer_id", "id"),)
+    __table_args__ = (
+        Index("decision_customer", "customer_id", "id"),
+        # Business time grows with the rows: a range is found without an entry for every decision.
+        Index("decision_as_of", "as_of", postgresql_using="brin"),
+    )
 
     id: UUID = Field(primary_key=True)
     customer_id: UUID

@@ -14,6 +14,7 @@ from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Invalid, NotFound, refusals
 from attune_service_kit.hot import HotRoute
 from attune_service_kit.idempotency import Write, idempotent
+from attune_service_kit.jobs import Job
 from attune_service_kit.runtime import Runtime
 from campaign import decisions, plans, responses
 from campaign.api.models import (
@@ -22,6 +23,7 @@ from campaign.api.models import (
     NextBestActions,
     Present,
     PresentedView,
+    ReplayRange,
     ResponseView,
 )
 from campaign.contacts import ContactRefused
@@ -32,6 +34,7 @@ router = APIRouter(tags=["decisions"])
 Reader = Annotated[Caller, Depends(requires("decisions:read"))]
 Presenter = Annotated[Caller, Depends(requires("decisions:write"))]
 Responder = Annotated[Caller, Depends(requires("responses:write"))]
+Auditor = Annotated[Caller, Depends(requires("audit:read"))]
 
 Channel = Literal["counter", "mobile", "call_centre", "relationship_manager"]
 DEFAULT_LIMIT = 3
@@ -104,6 +107,30 @@ async def get(decision_id: UUID, runtime: AnyRuntime, caller: Reader) -> Decisio
         result=NextBestActions.model_validate_json(stored.result),
         inputs=orjson.loads(row["inputs"]) if "audit:read" in caller.scopes else None,
     )
+
+
+@router.post(
+    "/v1/decisions:replay",
+    operation_id="decisions-replay",
+    summary="Decide all decisions of some days again",
+    status_code=202,
+    response_model=Job,
+    responses=refusals(Invalid),
+)
+async def replay(
+    body: ReplayRange, runtime: AnyRuntime, _caller: Auditor, write: Annotated[Write, Depends(idempotent)]
+) -> Response:
+    """Start the job; its result counts the decisions whose answer follows from what was known, and names others."""
+    if body.first > body.last:
+        raise Invalid("the first day is after the last", "起始日期晚于截止日期")
+
+    async def run(tx: Transaction) -> Job:
+        days = {"from": body.first.isoformat(), "to": body.last.isoformat()}
+        job = await runtime.jobs.start(tx, "replay-decisions", days, key=f"{body.first}/{body.last}")
+        await tx.audit("decisions.replayed", "decision", f"{body.first}/{body.last}")
+        return await runtime.jobs.view(tx, job)
+
+    return await write(run, status=202)
 
 
 @router.post(

@@ -127,6 +127,17 @@ class DecisionView(BaseModel):
     inputs: dict[str, Any] | None
 
 
+class ReplayRange(In):
+    """The business days whose decisions are decided again, both included."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"from": "2026-03-01", "to": "2026-03-17"}]}
+    )
+
+    first: date = Field(alias="from")
+    last: date = Field(alias="to")
+
+
 class Present(In):
     """Which of the decision's offers are shown; none named means all."""
 
