@@ -1,4 +1,7 @@
-"""Write every service's openapi.json, and the gateway's merged one with its route table. `--check` only compares."""
+"""Write what follows from the code: OpenAPI and AsyncAPI of each service, the merged document, and what is made of it.
+
+Made of it are the gateway's route table, the typed client and the Postman collection. `--check` only compares.
+"""
 
 import json
 import sys
@@ -6,11 +9,15 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from attune_service_kit import openapi
+import client_code
+import postman
+from attune_contracts import schemas
+from attune_service_kit import asyncapi, openapi
 from attune_service_kit.service import Service, create_app, documentation_settings
 from gateway.merging import merge, routes
 
 ROOT = Path(__file__).resolve().parent.parent
+CLIENT = ROOT / "libs" / "client" / "src" / "attune_client" / "generated"
 SERVICES = ("customer_360", "eventing", "insight", "scoring", "campaign")
 DESCRIPTION = (
     "Attune turns a bank's ledger into the right conversation. Every operation needs a bearer token with the scope"
@@ -18,23 +25,46 @@ DESCRIPTION = (
 )
 
 
-def describe(name: str) -> dict[str, Any]:
-    """One service's document, from its own code."""
-    service: Service = import_module(f"{name}.app").SERVICE
-    return openapi.describe(create_app(service, documentation_settings(service)))
+def service(name: str) -> Service:
+    """A service as its own code declares it."""
+    declared: Service = import_module(f"{name}.app").SERVICE
+    return declared
+
+
+def golden() -> dict[str, list[dict[str, Any]]]:
+    """The golden examples by event type."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for path in sorted(schemas.FOLDER.with_name("examples").rglob("*.json")):
+        found.setdefault(path.parent.name, []).append(json.loads(path.read_text("utf-8")))
+    return found
 
 
 def texts() -> dict[Path, str]:
     """Every file and what it must hold."""
-    documents = {name: describe(name) for name in SERVICES}
-    merged = merge(documents, title="Attune", version="1", description=DESCRIPTION)
-    files = {ROOT / "services" / name.replace("_", "-") / "openapi.json": d for name, d in documents.items()}
+    services = {name: service(name) for name in SERVICES}
+    documents = {n: openapi.describe(create_app(s, documentation_settings(s))) for n, s in services.items()}
+    merged = json.loads(_text(merge(documents, title="Attune", version="1", description=DESCRIPTION)))
+    examples = golden()
+    files = {}
+    for name, declared in services.items():
+        folder = ROOT / "services" / name.replace("_", "-")
+        files[folder / "openapi.json"] = _text(documents[name])
+        files[folder / "asyncapi.json"] = _text(asyncapi.describe(declared, examples))
     package = ROOT / "gateway" / "src" / "gateway"
     return {
-        **{path: _text(document) for path, document in files.items()},
+        **files,
         package / "openapi.json": _text(merged),
         package / "routes.json": "[\n" + ",\n".join(f"  {json.dumps(row)}" for row in routes(merged)) + "\n]\n",
+        **{CLIENT / name: text for name, text in client_code.generated(merged).items()},
+        ROOT / "docs" / "reference" / "attune.postman_collection.json": _text(postman.collection(merged)),
     }
+
+
+def stale() -> dict[Path, str | None]:
+    """The files that are not what they must be, with their text; None for one that must go."""
+    wanted = texts()
+    left = {path: None for path in CLIENT.glob("*.py") if path not in wanted}
+    return left | {p: text for p, text in wanted.items() if not p.exists() or p.read_text("utf-8") != text}
 
 
 def _text(document: dict[str, Any]) -> str:
@@ -43,13 +73,17 @@ def _text(document: dict[str, Any]) -> str:
 
 def main() -> int:
     """Write what differs, or with `--check` name it and fail."""
-    stale = [path for path, text in texts().items() if not path.exists() or path.read_text("utf-8") != text]
+    differing = stale()
     if "--check" in sys.argv[1:]:
-        for path in stale:
+        for path in differing:
             print(f"{path.relative_to(ROOT)} is not what the code says; run make openapi", file=sys.stderr)
-        return int(bool(stale))
-    for path, text in texts().items():
-        if path in stale:
+        return int(bool(differing))
+    for path, text in differing.items():
+        if text is None:
+            path.unlink()
+            print(f"removed {path.relative_to(ROOT)}")
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, "utf-8")
             print(f"wrote {path.relative_to(ROOT)}")
     return 0

@@ -1,0 +1,47 @@
+"""Every group of operations. Generated from the merged OpenAPI document by `make openapi`; do not edit."""
+
+from attune_client.base import Sender
+from attune_client.generated.branches import Branches
+from attune_client.generated.campaigns import Campaigns
+from attune_client.generated.clock import Clock
+from attune_client.generated.customers import Customers
+from attune_client.generated.decisions import Decisions
+from attune_client.generated.detections import Detections
+from attune_client.generated.features import Features
+from attune_client.generated.imports import Imports
+from attune_client.generated.jobs import Jobs
+from attune_client.generated.ledger import Ledger
+from attune_client.generated.models import Models
+from attune_client.generated.opportunities import Opportunities
+from attune_client.generated.plans import Plans
+from attune_client.generated.quarantine import Quarantine
+from attune_client.generated.replays import Replays
+from attune_client.generated.segments import Segments
+from attune_client.generated.status import Status
+from attune_client.generated.tasks import Tasks
+from attune_client.generated.triggers import Triggers
+
+
+class Api:
+    """All operations, by group."""
+
+    def __init__(self, sender: Sender) -> None:
+        self.branches = Branches(sender)
+        self.campaigns = Campaigns(sender)
+        self.clock = Clock(sender)
+        self.customers = Customers(sender)
+        self.decisions = Decisions(sender)
+        self.detections = Detections(sender)
+        self.features = Features(sender)
+        self.imports = Imports(sender)
+        self.jobs = Jobs(sender)
+        self.ledger = Ledger(sender)
+        self.models = Models(sender)
+        self.opportunities = Opportunities(sender)
+        self.plans = Plans(sender)
+        self.quarantine = Quarantine(sender)
+        self.replays = Replays(sender)
+        self.segments = Segments(sender)
+        self.status = Status(sender)
+        self.tasks = Tasks(sender)
+        self.triggers = Triggers(sender)

@@ -1,0 +1,44 @@
+"""The operations on models. Generated from the merged OpenAPI document by `make openapi`; do not edit."""
+
+import uuid
+
+from attune_client.base import Operations
+from attune_client.generated import schemas
+
+
+class Models(Operations):
+    """Operations on models."""
+
+    async def list(self) -> schemas.ModelList:
+        """The models and which version of each answers. List all models. Scope: models:read."""
+        return await self._call(schemas.ModelList, "GET", "/v1/models")
+
+    async def get(self, name: str) -> schemas.ModelView:
+        """A model's versions, their metrics and features. Show one model. Scope: models:read."""
+        return await self._call(schemas.ModelView, "GET", "/v1/models/{name}", at={"name": name})
+
+    async def promote(self, name: str, version: int, *, idempotency_key: str | None = None) -> schemas.ModelView:
+        """Let a version answer from now on. Promote a version: the one before it is retired, running requests end
+        with the one they began with. Scope: models:write.
+        """
+        return await self._call(
+            schemas.ModelView,
+            "POST",
+            "/v1/models/{name}/versions/{version}:promote",
+            at={"name": name, "version": version},
+            key=idempotency_key or uuid.uuid4().hex,
+        )
+
+    async def scorings_start(self, body: schemas.Scoring, *, idempotency_key: str | None = None) -> schemas.Job:
+        """Score every customer. Start a batch scoring; scores are published when all are written. Scope:
+        models:write.
+        """
+        return await self._call(schemas.Job, "POST", "/v1/scorings", body=body, key=idempotency_key or uuid.uuid4().hex)
+
+    async def trainings_start(self, body: schemas.TrainingSpec, *, idempotency_key: str | None = None) -> schemas.Job:
+        """Train a model version from a spec. Start a training. Its result names version, metrics, features; a leak
+        or a lossy export fails it. Scope: models:write.
+        """
+        return await self._call(
+            schemas.Job, "POST", "/v1/trainings", body=body, key=idempotency_key or uuid.uuid4().hex
+        )

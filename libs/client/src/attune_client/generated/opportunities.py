@@ -1,0 +1,105 @@
+"""The operations on opportunities. Generated from the merged OpenAPI document by `make openapi`; do not edit."""
+
+import datetime as dt
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+from attune_client.base import Operations, pages
+from attune_client.generated import schemas
+
+
+class Opportunities(Operations):
+    """Operations on opportunities."""
+
+    async def list(
+        self,
+        *,
+        cursor: str | None = None,
+        limit: int | None = None,
+        state: schemas.OpportunityState | None = None,
+        trigger: str | None = None,
+        customer_id: UUID | None = None,
+        branch: str | None = None,
+        from_: dt.date | None = None,
+        to: dt.date | None = None,
+        standing: bool | None = None,
+    ) -> schemas.OpportunityViewPage:
+        """Opportunities in the caller's scope, in the order of their opening. One page of opportunities. Who may not
+        tell the arms apart sees those that may be acted on only. Scope: opportunities:read.
+        """
+        return await self._call(
+            schemas.OpportunityViewPage,
+            "GET",
+            "/v1/opportunities",
+            params={
+                "cursor": cursor,
+                "limit": limit,
+                "state": state,
+                "trigger": trigger,
+                "customer_id": customer_id,
+                "branch": branch,
+                "from": from_,
+                "to": to,
+                "standing": standing,
+            },
+        )
+
+    def iterate(
+        self,
+        *,
+        limit: int | None = None,
+        state: schemas.OpportunityState | None = None,
+        trigger: str | None = None,
+        customer_id: UUID | None = None,
+        branch: str | None = None,
+        from_: dt.date | None = None,
+        to: dt.date | None = None,
+        standing: bool | None = None,
+    ) -> AsyncIterator[schemas.OpportunityView]:
+        """Every item of `list`, page after page."""
+        return pages(
+            lambda cursor: self.list(
+                limit=limit,
+                state=state,
+                trigger=trigger,
+                customer_id=customer_id,
+                branch=branch,
+                from_=from_,
+                to=to,
+                standing=standing,
+                cursor=cursor,
+            )
+        )
+
+    async def get(self, opportunity_id: UUID) -> schemas.OpportunityView:
+        """One opportunity. Return one opportunity in the caller's scope. Scope: opportunities:read."""
+        return await self._call(
+            schemas.OpportunityView, "GET", "/v1/opportunities/{opportunity_id}", at={"opportunity_id": opportunity_id}
+        )
+
+    async def count(
+        self,
+        *,
+        state: schemas.OpportunityState | None = None,
+        trigger: str | None = None,
+        customer_id: UUID | None = None,
+        branch: str | None = None,
+        from_: dt.date | None = None,
+        to: dt.date | None = None,
+        standing: bool | None = None,
+    ) -> schemas.OpportunityCounts:
+        """How many opportunities there are, by state. Count what the list would show. Scope: opportunities:read."""
+        return await self._call(
+            schemas.OpportunityCounts,
+            "GET",
+            "/v1/opportunities:count",
+            params={
+                "state": state,
+                "trigger": trigger,
+                "customer_id": customer_id,
+                "branch": branch,
+                "from": from_,
+                "to": to,
+                "standing": standing,
+            },
+        )

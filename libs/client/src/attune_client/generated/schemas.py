@@ -1,0 +1,1030 @@
+"""What Attune takes and tells. Generated from the merged OpenAPI document by `make openapi`; do not edit."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from attune_client.base import OPEN, Model
+
+Direction = Annotated[Literal["credit", "debit"], OPEN]
+"""Seen from the customer: a credit raises the balance."""
+
+
+Flag = Annotated[Literal["own_transfer", "maturity", "loan_payout", "reversal"], OPEN]
+"""Why a credit is no new money, or that a posting undoes another (X37)."""
+
+
+OpportunityState = Annotated[
+    Literal["open", "held_out", "suppressed", "deferred", "acted", "escalated", "expired", "withdrawn"], OPEN
+]
+"""What became of an opportunity. Only `open` ones make tasks and escalate (X10)."""
+
+
+class AccountView(Model):
+    """An account that the customer owns."""
+
+    account_id: UUID
+    branch_id: str | None
+    closed_on: dt.date | None
+    currency: str
+    kind: str
+    opened_on: dt.date | None
+    source_id: str
+
+
+class BothLanguages(Model):
+    """One text in Chinese and English."""
+
+    en: str
+    zh: str
+
+
+class Reason(Model):
+    """Why an action is proposed."""
+
+    code: str
+    text: BothLanguages
+
+
+class ScriptText(Model):
+    """What to say, or to show."""
+
+    id: str
+    text: BothLanguages
+    version: int
+
+
+class CampaignMoney(Model):
+    """An amount with its currency."""
+
+    amount: str
+    currency: str
+
+
+class Action(Model):
+    """One marketing action, the best first."""
+
+    name: BothLanguages
+    offer: str
+    opportunity_id: UUID | None
+    product_id: str | None
+    rank: int
+    reasons: Sequence[Reason]
+    risk_level: str | None
+    script: ScriptText | None
+    value: CampaignMoney | None
+
+
+class ArmResult(Model):
+    """One arm: customers, those who bought, and their share."""
+
+    n: int
+    outcomes: int
+    rate: float | None
+
+
+class AssignmentView(Model):
+    """One customer's arm."""
+
+    arm: str
+    business_date: dt.date
+    customer_id: UUID
+
+
+class BranchRef(Model):
+    """A branch; `name` is null if the branch list does not know it."""
+
+    branch_id: str
+    name: str | None
+
+
+class BranchView(Model):
+    """A branch and the one above it; null above head office."""
+
+    branch_id: str
+    name: str
+    parent_id: str | None
+
+
+class BusinessTime(Model):
+    """Business time, and its day in the bank's zone."""
+
+    business_date: dt.date
+    now: dt.datetime
+
+
+class CampaignChange(Model):
+    """A campaign as it shall be; `version` is the one it was read at."""
+
+    control_share: float
+    """A multiple of 0.0001"""
+    outcome_kinds: Sequence[str]
+    version: int
+    window_business_days: int
+    enabled: bool | None = None
+    product_kind: (
+        Annotated[Literal["demand_deposit", "time_deposit", "wealth", "fund", "insurance", "loan", "card"], OPEN] | None
+    ) = None
+    """What its contacts sell, where that is one kind: the consent must cover it"""
+
+
+class CampaignView(Model):
+    """A campaign. The salt of its arms is a secret and no part of it."""
+
+    code: str
+    control_share: float
+    enabled: bool
+    name: BothLanguages
+    outcome: str
+    outcome_kinds: Sequence[str]
+    product_kind: (
+        Annotated[Literal["demand_deposit", "time_deposit", "wealth", "fund", "insurance", "loan", "card"], OPEN] | None
+    )
+    trigger: str
+    version: int
+    window_business_days: int
+
+
+class Cap(Model):
+    """At most `limit` contacts of the level in any sliding window of `days`, in business time."""
+
+    days: int
+    channel: str | None = None
+    """None counts all channels together"""
+    level: Annotated[Literal["customer", "household", "account"], OPEN] | None = None
+    limit: int | None = None
+    """null: no limit; 0: nobody; n: at most n"""
+
+
+class ClockRequest(Model):
+    """Where business time shall go."""
+
+    to: dt.datetime
+
+
+class Completion(Model):
+    """What came of the contact."""
+
+    disposition: Annotated[Literal["reached", "not_reached", "refused", "promised"], OPEN]
+
+
+class ConsentView(Model):
+    """A decision of the customer that holds. A purpose that is not listed is unknown, and that means no. Of
+    marketing contacts one channel or one product kind may have a decision of its own: the most specific one
+    holds, null stands for all of them.
+    """
+
+    basis: Annotated[Literal["decision", "default"], OPEN]
+    channel: (
+        Annotated[
+            Literal["counter", "mobile", "call_centre", "relationship_manager", "sms", "push", "email", "mail"], OPEN
+        ]
+        | None
+    )
+    evidence: str
+    granted: bool
+    notice_version: int | None
+    product_kind: (
+        Annotated[Literal["demand_deposit", "time_deposit", "wealth", "fund", "insurance", "loan", "card"], OPEN] | None
+    )
+    purpose: Annotated[Literal["personalised_decision", "marketing_contact", "survey", "third_party"], OPEN]
+    since: dt.date
+
+
+class ConsumerLag(Model):
+    """How many messages of a stream's partition are not applied yet; null where this process cannot tell."""
+
+    partition: int
+    pending: int | None
+    stream: str
+
+
+class CoolDown(Model):
+    """No contact of the level within `days` after one, in business time."""
+
+    channel: str | None = None
+    """None: a contact on any channel starts it"""
+    days: int | None = None
+    """null: no rule; 0: said to be none; n: n days"""
+    level: Annotated[Literal["customer", "household", "account"], OPEN] | None = None
+
+
+class QuietHours(Model):
+    """The named channels contact nobody in these hours."""
+
+    channels: Sequence[str]
+    end: dt.time
+    start: dt.time
+
+
+class ContactPolicy(Model):
+    """Caps, cool-downs and quiet hours of outbound marketing. Inbound contacts count and are never refused."""
+
+    caps: Sequence[Cap] | None = None
+    cool_down_days: int | None = None
+    """Days after any contact with the customer: null, 0 and n as in cool_downs"""
+    cool_downs: Sequence[CoolDown] | None = None
+    """The same by level and channel"""
+    quiet_hours: QuietHours | None = None
+
+
+class CustomerSummary(Model):
+    """One line of a list of customers."""
+
+    branch_id: str | None
+    customer_id: UUID
+    manager_id: str | None
+    name: str | None
+    party_kind: str
+    source: str
+    source_id: str
+
+
+class CustomerType(Model):
+    """Who this is in one line; null in a generic answer."""
+
+    lifecycle: str | None
+    risk_rating: str | None
+    value_quadrant: str | None
+
+
+class Names(Model):
+    """A name in both languages."""
+
+    en: str
+    zh: str
+
+
+class ProductView(Model):
+    """A product of the bank."""
+
+    kind: str
+    name: Names
+    product_id: str
+    risk_level: str | None
+
+
+class Money(Model):
+    """A decimal amount with its currency's own places."""
+
+    amount: str
+    currency: str
+
+
+class HoldingView(Model):
+    """A product that the customer holds, and its worth where the bank's extract says."""
+
+    account_id: UUID | None
+    holding_id: str
+    matures_on: dt.date | None
+    opened_on: dt.date | None
+    product: ProductView
+    value: Money | None
+
+
+class Manager(Model):
+    """The relationship manager; `name` is null if the staff list does not say."""
+
+    employee_id: str
+    name: str | None
+
+
+class CustomerView(Model):
+    """Everything that customer-360 knows about one customer."""
+
+    accounts: Sequence[AccountView]
+    birth_date: dt.date | None
+    branch: BranchRef | None
+    consents: Sequence[ConsentView]
+    customer_id: UUID
+    gender: str | None
+    holdings: Sequence[HoldingView]
+    manager: Manager | None
+    name: str | None
+    opened_on: dt.date | None
+    party_kind: Annotated[Literal["person", "organisation"], OPEN]
+    personalisation: bool
+    risk_rated_on: dt.date | None
+    risk_rating: str | None
+    source: str
+    source_id: str
+    version: int
+
+
+class ModelVersion(Model):
+    """A model whose score was used."""
+
+    name: str
+    version: int
+
+
+class ServiceAction(Model):
+    """Something to do for the customer that sells nothing."""
+
+    name: BothLanguages
+    offer: str
+    reasons: Sequence[Reason]
+    script: ScriptText | None
+
+
+class Withheld(Model):
+    """An offer that a rule forbids: eligibility, suitability, consent or contact_policy."""
+
+    offer: str
+    rule: str
+    text: BothLanguages
+
+
+class NextBestActions(Model):
+    """The answer to "what do we propose to this customer, here and now?"."""
+
+    actions: Sequence[Action]
+    as_of: dt.datetime
+    channel: str
+    customer_type: CustomerType | None
+    decision_id: UUID
+    message: Reason | None
+    models: Sequence[ModelVersion]
+    personalised: bool
+    score_source: Annotated[Literal["stored", "none"], OPEN]
+    service_actions: Sequence[ServiceAction]
+    withheld: Sequence[Withheld]
+
+
+class DecisionView(Model):
+    """A stored decision; the inputs for auditors only."""
+
+    caller: str
+    catalogue_version: int
+    customer_id: UUID
+    decision_id: UUID
+    inputs: Mapping[str, Any] | None
+    policy_version: int
+    presented: Sequence[str]
+    replayed: bool
+    """Deciding again on the stored inputs gives the same bytes"""
+    result: NextBestActions
+    sha256: str
+
+
+class DetectionRef(Model):
+    """The detection that there is of the posting."""
+
+    detection_id: UUID
+    late: bool
+    reason: str | None
+    state: Annotated[Literal["raised", "withdrawn"], OPEN]
+    trigger_version: int
+
+
+class Evidence(Model):
+    """Why: the amount, and what it was compared with."""
+
+    amount: str
+    compared_with: str
+    currency: str
+    metric: str
+
+
+class DetectionView(Model):
+    """What a trigger found, on whom and why. `raised` stands; amounts and the bank's account id need evidence:read."""
+
+    account_id: UUID
+    account_source_id: str | None
+    branch_id: str | None
+    """The customer's branch today"""
+    business_date: dt.date
+    customer_id: UUID
+    detection_id: UUID
+    event_key: str
+    event_time: dt.datetime
+    evidence: Evidence | None
+    expires_at: dt.datetime
+    late: bool
+    reason: str | None
+    state: Annotated[Literal["raised", "withdrawn"], OPEN]
+    trigger: str
+    trigger_version: int
+
+
+class Discard(Model):
+    """Why a message is given up."""
+
+    reason: str
+    """Kept in the audit row: no customer's data"""
+
+
+class EventingImportRequest(Model):
+    """What to import: a mapping and the folder with the bank's files."""
+
+    datasets: Sequence[Annotated[Literal["transactions"], OPEN]]
+    folder: str
+    """A folder that the service can read"""
+    import_id: UUID
+    """Chosen by the client; one import may span customer-360 and eventing"""
+    mapping: Mapping[str, Any]
+    """The mapping file's content"""
+
+
+class Gate(Model):
+    """The last day that the replay may publish."""
+
+    through: dt.date
+
+
+class GateRequest(Model):
+    """How far a gated replay may go."""
+
+    through: dt.date
+
+
+class ImportRequest(Model):
+    """What to import: a mapping, the folder with the bank's files, and which of the mapping's datasets."""
+
+    datasets: Sequence[
+        Annotated[
+            Literal[
+                "regions",
+                "branches",
+                "employees",
+                "products",
+                "parties",
+                "accounts",
+                "account_parties",
+                "holdings",
+                "loans",
+                "cards",
+                "standing_orders",
+                "consents",
+            ],
+            OPEN,
+        ]
+    ]
+    folder: str
+    """A folder that the service can read"""
+    import_id: UUID
+    """Chosen by the client; one import may span customer-360 and eventing"""
+    mapping: Mapping[str, Any]
+    """The mapping file's content"""
+
+
+class JobError(Model):
+    """Why a job failed; `trace` are the last lines of its process, without data."""
+
+    code: str
+    en: str
+    zh: str
+    trace: Sequence[str] | None = None
+
+
+class Job(Model):
+    """A job as clients see it. `progress` counts in the job's own unit, up to `total` where that is known."""
+
+    created_at: dt.datetime
+    error: JobError | None
+    finished_at: dt.datetime | None
+    id: UUID
+    kind: str
+    message: str | None
+    progress: int
+    result: Mapping[str, Any] | None
+    started_at: dt.datetime | None
+    state: Annotated[Literal["queued", "running", "done", "failed", "cancelled"], OPEN]
+    total: int | None
+
+
+class Label(Model):
+    """The positive class: customers with a posting of one of these kinds within so many days."""
+
+    kinds: Sequence[str]
+    within_days: int
+    dataset: Annotated[Literal["transactions"], OPEN] | None = None
+    starts_on: dt.date | None = None
+    """First day of the window; by default the day after as_of"""
+
+
+class ModelSummary(Model):
+    """A model and which version answers; `champion` is null before the first."""
+
+    champion: int | None
+    name: str
+    purpose: str
+    target: str
+    versions: int
+
+
+class ModelList(Model):
+    """Every model, by name: a bank has dozens, not thousands."""
+
+    items: Sequence[ModelSummary]
+
+
+class VersionView(Model):
+    """One version. `state`: trained, champion or retired."""
+
+    card: Mapping[str, Any]
+    features: Sequence[str]
+    metrics: Mapping[str, float]
+    sha256: str
+    state: str
+    trained_at: dt.datetime
+    version: int
+
+
+class ModelView(Model):
+    """A model with its versions, the newest first."""
+
+    champion: int | None
+    name: str
+    purpose: str
+    target: str
+    versions: Sequence[VersionView]
+
+
+class NewResponse(Model):
+    """What a customer answered: to a decision's offer, or to an opportunity."""
+
+    offer: str
+    outcome: Annotated[Literal["accepted", "refused", "later", "not_interested"], OPEN]
+    decision_id: UUID | None = None
+    opportunity_id: UUID | None = None
+
+
+class ScriptView(Model):
+    """One script of an offer."""
+
+    channel: str
+    id: str
+    text: BothLanguages
+    version: int
+
+
+class OfferView(Model):
+    """An offer of the sheet with its conditions and scripts."""
+
+    code: str
+    conditions: Mapping[str, Any]
+    expected_margin: CampaignMoney | None
+    kind: str
+    lever: float
+    name: BothLanguages
+    product_id: str | None
+    product_kind: str | None
+    risk_level: str | None
+    scripts: Sequence[ScriptView]
+    version: int
+
+
+class OpportunityCounts(Model):
+    """How many opportunities there are, by state."""
+
+    states: Mapping[str, int]
+    total: int
+
+
+class OpportunityView(Model):
+    """An opportunity. `arm` is null for whoever may not tell the arms apart."""
+
+    acted_at: dt.datetime | None
+    amount: CampaignMoney | None
+    arm: str | None
+    branch_id: str | None
+    business_date: dt.date
+    campaign: str
+    channel: str | None
+    compared_with: CampaignMoney | None
+    customer_id: UUID
+    detection_id: UUID
+    disposition: str | None
+    escalates_at: dt.datetime
+    event_key: str
+    expires_at: dt.datetime
+    id: UUID
+    late: bool
+    metric: str | None
+    opened_at: dt.datetime
+    reason: str | None
+    state: str
+    task_id: UUID | None
+    trigger: str
+    withdrawn_at: dt.datetime | None
+
+
+class AssignmentViewPage(Model):
+    """Page_AssignmentView_"""
+
+    items: Sequence[AssignmentView]
+    next_cursor: str | None
+
+
+class BranchViewPage(Model):
+    """Page_BranchView_"""
+
+    items: Sequence[BranchView]
+    next_cursor: str | None
+
+
+class CustomerSummaryPage(Model):
+    """Page_CustomerSummary_"""
+
+    items: Sequence[CustomerSummary]
+    next_cursor: str | None
+
+
+class DetectionViewPage(Model):
+    """Page_DetectionView_"""
+
+    items: Sequence[DetectionView]
+    next_cursor: str | None
+
+
+class JobPage(Model):
+    """Page_Job_"""
+
+    items: Sequence[Job]
+    next_cursor: str | None
+
+
+class OpportunityViewPage(Model):
+    """Page_OpportunityView_"""
+
+    items: Sequence[OpportunityView]
+    next_cursor: str | None
+
+
+class Shape(Model):
+    """A payload without its values: known fields and what kind of value each had; the names of others are not told."""
+
+    bytes: int
+    fields: Mapping[str, str]
+    readable: bool
+    unknown_fields: int
+
+
+class Quarantined(Model):
+    """A message set aside: where it stood, why, for how long. Never what it said."""
+
+    age_seconds: int
+    at: Sequence[str]
+    """Where in the code, outermost first"""
+    consumer: str
+    """Stream and partition"""
+    created_at: dt.datetime
+    event_id: UUID | None
+    id: UUID
+    payload: Shape
+    reason: str
+    """The kind of the fault; what an error said of the data is not repeated"""
+    seq: int
+    """Its number in the stream"""
+    state: Annotated[Literal["held", "retrying", "applying", "applied", "discarded"], OPEN]
+    type: str | None
+
+
+class QuarantinedPage(Model):
+    """Page_Quarantined_"""
+
+    items: Sequence[Quarantined]
+    next_cursor: str | None
+
+
+class SnapshotView(Model):
+    """A published snapshot of every customer's features."""
+
+    as_of: dt.date
+    checksum: str
+    manifest: str
+    published_at: dt.datetime
+    quadrant_version: int
+    rows: int
+
+
+class SnapshotViewPage(Model):
+    """Page_SnapshotView_"""
+
+    items: Sequence[SnapshotView]
+    next_cursor: str | None
+
+
+class TaskView(Model):
+    """A task: one customer to contact."""
+
+    branch_id: str | None
+    business_date: dt.date
+    campaign: str
+    channel: str
+    claimed_by: str | None
+    created_at: dt.datetime
+    customer_id: UUID
+    disposition: str | None
+    due_at: dt.datetime
+    employee_id: str | None
+    escalated: bool
+    id: UUID
+    opportunity_ids: Sequence[UUID]
+    state: str
+
+
+class TaskViewPage(Model):
+    """Page_TaskView_"""
+
+    items: Sequence[TaskView]
+    next_cursor: str | None
+
+
+class Params(Model):
+    """LightGBM's parameters that a bank may turn."""
+
+    feature_fraction: float | None = None
+    lambda_l2: float | None = None
+    learning_rate: float | None = None
+    min_data_in_leaf: int | None = None
+    num_leaves: int | None = None
+    rounds: int | None = None
+
+
+class PartView(Model):
+    """One part of the rule and its values; amounts are minor units, sums that may be large are strings."""
+
+    part: str
+    passed: bool
+    values: Mapping[str, str | int | None]
+
+
+class PolicyChange(Model):
+    """The contact policy as it shall be; `version` is the one it was read at."""
+
+    policy: ContactPolicy
+    version: int
+
+
+class PolicyView(Model):
+    """The contact policy and its version."""
+
+    policy: ContactPolicy
+    version: int
+
+
+class PostingIn(Model):
+    """One posting as the bank books it."""
+
+    account_id: str
+    """The bank's own account id"""
+    amount: str
+    """Decimal string with the currency's own places, e.g. "86000.00" """
+    business_date: dt.date
+    """The bank's booking day"""
+    currency: str
+    direction: Direction
+    kind: str
+    posting_id: str
+    booked_at: dt.datetime | None = None
+    channel: str | None = None
+    flags: Sequence[Flag] | None = None
+    reverses: str | None = None
+    """The posting id that this one undoes"""
+
+
+class Sentence(Model):
+    """The same in both languages."""
+
+    en: str
+    zh: str
+
+
+class Verdict(Model):
+    """What one version of a trigger says: its parts in order, up to the first that failed."""
+
+    current: bool
+    detection: DetectionRef | None
+    failed: str | None
+    fired: bool
+    parts: Sequence[PartView]
+    text: Sentence
+    trigger: str
+    version: int
+
+
+class PostingWhy(Model):
+    """One posting, how it came, and what every trigger says of it."""
+
+    account_id: UUID
+    account_source_id: str | None
+    amount: str
+    business_date: dt.date
+    came: Annotated[Literal["stream", "beyond", "lake", "waiting"], OPEN]
+    """By the stream, by the stream beyond the watermark, with a file only (lake), or not yet (waiting)"""
+    currency: str
+    direction: str
+    posting_id: str
+    received_at: dt.datetime | None
+    triggers: Sequence[Verdict]
+
+
+class PostingsIn(Model):
+    """Postings of one source system; `source` is the name in its mapping file."""
+
+    postings: Sequence[PostingIn]
+    source: str
+
+
+class PostingsTaken(Model):
+    """What became of them: on their way, known before, or waiting for their account."""
+
+    accepted: int
+    duplicates: int
+    waiting: int
+
+
+class Present(Model):
+    """Which of the decision's offers are shown; none named means all."""
+
+    offers: Sequence[str] | None = None
+
+
+class PresentedView(Model):
+    """What was shown, and the contact it counts as."""
+
+    contact_id: UUID
+    decision_id: UUID
+    offers: Sequence[str]
+    presented_at: dt.datetime
+
+
+class ProfileChange(Model):
+    """What to change; fields that are left out stay. `manager_id: null` takes the customer out of every book."""
+
+    manager_id: str | None = None
+    personalisation: bool | None = None
+    """false = the generic list, always; never null"""
+
+
+class ProfileView(Model):
+    """What stands after a change."""
+
+    customer_id: UUID
+    manager_id: str | None
+    personalisation: bool
+    version: int
+
+
+class QuadrantSizes(Model):
+    """How many customers stand in each quadrant. `stale`: the snapshot is older than the bank allows."""
+
+    as_of: dt.date
+    branches: Mapping[str, Mapping[str, int]]
+    customers: int
+    quadrants: Mapping[str, int]
+    stale: bool
+
+
+class RebuildRequest(Model):
+    """Which days the states shall know: all before this one."""
+
+    before: dt.date
+
+
+class ReplayRequest(Model):
+    """Which days of the lake go through the stream again."""
+
+    from_: dt.date = Field(alias="from")
+    to: dt.date
+    rebuild: bool | None = None
+    """Set the states to the beginning of the first day before"""
+    speed: Annotated[Literal["max"], OPEN] | float | None = None
+    """Postings a second of wall time"""
+    through: dt.date | None = None
+    """Pause after this day, until the gate is opened further"""
+
+
+class ResponseView(Model):
+    """An answer as recorded."""
+
+    customer_id: UUID
+    decision_id: UUID | None
+    offer: str
+    opportunity_id: UUID | None
+    outcome: str
+    recorded_at: dt.datetime
+    response_id: UUID
+
+
+class SampleRatioView(Model):
+    """Do the arms' sizes fit their shares?"""
+
+    ok: bool
+    p: float
+
+
+class ResultView(Model):
+    """What the experiment shows. Null where an arm is empty."""
+
+    as_of: dt.date | None
+    campaign_version: int
+    control: ArmResult
+    difference: float | None
+    final: bool
+    high: float | None
+    low: float | None
+    method: str
+    outcome: str
+    reason: str
+    sample_ratio: SampleRatioView
+    treated: ArmResult
+    verdict: Annotated[Literal["proved", "not proved"], OPEN]
+
+
+class Scoring(Model):
+    """Score the base anew: with one model or every champion, over one snapshot or the newest."""
+
+    as_of: dt.date | None = None
+    model: str | None = None
+
+
+class SnapshotRequest(Model):
+    """Which day to look back from; null = the ledger's last day."""
+
+    as_of: dt.date | None = None
+
+
+class Split(Model):
+    """How the customers are divided; always by a hash of the customer, so that a repetition divides them alike."""
+
+    by: Annotated[Literal["customer"], OPEN] | None = None
+    test_share: float | None = None
+
+
+class Status(Model):
+    """How far a service has come. Settled = nothing pending anywhere and no job active."""
+
+    business_date: dt.date
+    business_time: dt.datetime
+    consumers: Sequence[ConsumerLag]
+    jobs_active: int
+    outbox_pending: int
+    quarantined: int
+    service: str
+
+
+class TrainingSpec(Model):
+    """One training: which snapshot, which label, which features. Unknown fields are refused."""
+
+    label: Label
+    model: str
+    as_of: dt.date | None = None
+    """The snapshot's day; by default the newest that leaves room for the label"""
+    dataset: Annotated[Literal["features"], OPEN] | None = None
+    features: Sequence[str] | None = None
+    params: Params | None = None
+    promote: bool | None = None
+    purpose: Annotated[Literal["propensity"], OPEN] | None = None
+    seed: int | None = None
+    split: Split | None = None
+
+
+class TriggerChange(Model):
+    """Parameters to change; what is left out stays."""
+
+    cooldown_days: int | None = None
+    """Days of rest after a detection that was raised"""
+    enabled: bool | None = None
+    expires_hours: int | None = None
+    lateness_days: int | None = None
+    """How late a posting may come and still be judged; raise it, then rebuild"""
+    minimum_minor: int | None = None
+
+
+class TriggerView(Model):
+    """A trigger's newest version."""
+
+    cooldown_days: int
+    created_at: dt.datetime
+    created_by: str
+    enabled: bool
+    event_type: str
+    expires_hours: int
+    kind: str
+    lateness_days: int
+    minimum_minor: int
+    months: int
+    name: str
+    version: int
+
+
+class TriggerList(Model):
+    """Every trigger, by name."""
+
+    items: Sequence[TriggerView]
+
+
+class Why(Model):
+    """The answer: from live state, from the lake, or of a posting that waits for its account in the intake."""
+
+    business_date: dt.date | None
+    """How far the customer's partition has come"""
+    customer_id: UUID
+    postings: Sequence[PostingWhy]
+    source: Annotated[Literal["state", "lake", "intake"], OPEN]

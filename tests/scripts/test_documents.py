@@ -1,0 +1,130 @@
+"""What is made of the merged document and the catalogue is whole: AsyncAPI, Postman, the client's code."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import pytest
+
+import client_code
+from attune_contracts.catalog import CATALOGUE
+
+ROOT = Path(__file__).parents[2]
+ASYNCAPI = {
+    path.parent.name.replace("-", "_"): json.loads(path.read_text("utf-8"))
+    for path in sorted(ROOT.glob("services/*/asyncapi.json"))
+}
+MERGED = json.loads((ROOT / "gateway" / "src" / "gateway" / "openapi.json").read_text("utf-8"))
+POSTMAN = json.loads((ROOT / "docs" / "reference" / "attune.postman_collection.json").read_text("utf-8"))
+OPERATIONS = {
+    (method.upper(), path): operation for path, item in MERGED["paths"].items() for method, operation in item.items()
+}
+
+
+def references(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        if isinstance(node.get("$ref"), str):
+            yield node["$ref"]
+        for value in node.values():
+            yield from references(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from references(value)
+
+
+def found(document: dict[str, Any], reference: str) -> Any:
+    node: Any = document
+    for part in reference.removeprefix("#/").split("/"):
+        node = node[part]
+    return node
+
+
+@pytest.mark.parametrize("service", ASYNCAPI)
+def test_an_asyncapi_document_is_whole(service: str) -> None:
+    document = ASYNCAPI[service]
+    assert document["asyncapi"] == "3.0.0"
+    assert all(found(document, reference) for reference in references(document))
+    assert {o["channel"]["$ref"].removeprefix("#/channels/") for o in document["operations"].values()} == set(
+        document["channels"]
+    )
+    for name, channel in document["channels"].items():
+        assert channel["address"] == f"evt.{name}.p{{partition}}"
+        assert channel["parameters"]["partition"]["enum"] == list("01234567")
+    for part in ("channels", "operations"):
+        assert all(re.fullmatch(r"[a-z0-9._-]+", key) for key in document[part])
+
+
+def test_every_event_is_said_by_one_service_and_heard_by_its_consumers() -> None:
+    senders: dict[str, list[str]] = {event_type: [] for event_type in CATALOGUE}
+    receivers: dict[str, set[str]] = {event_type: set() for event_type in CATALOGUE}
+    for service, document in ASYNCAPI.items():
+        for operation in document["operations"].values():
+            event_type = operation["channel"]["$ref"].removeprefix("#/channels/")
+            if operation["action"] == "send":
+                senders[event_type].append(service)
+            else:
+                receivers[event_type].add(service)
+    assert senders == {event_type: [entry.owner] for event_type, entry in CATALOGUE.items()}
+    assert receivers == {event_type: set(entry.consumers) for event_type, entry in CATALOGUE.items()}
+
+
+@pytest.mark.parametrize("service", ASYNCAPI)
+def test_every_message_has_examples_that_fit_it(service: str) -> None:
+    document = ASYNCAPI[service]
+    for name, message in document["components"]["messages"].items():
+        assert message["examples"], name
+        schema = {**message["payload"], "components": document["components"]}
+        validator = jsonschema_rs.Draft202012Validator(schema, validate_formats=True)
+        for example in message["examples"]:
+            assert [e.message for e in validator.iter_errors(example["payload"])] == [], name
+
+
+def test_the_collection_has_every_operation_once() -> None:
+    asked = []
+    variables = {variable["key"] for variable in POSTMAN["variable"]}
+    for folder in POSTMAN["item"]:
+        for item in folder["item"]:
+            request = item["request"]
+            url = request["url"]
+            own = {variable["key"] for variable in url["variable"]}
+            path = "/" + "/".join(re.sub(r"^:(\w+)$|\{\{(\w+)\}\}", r"{\1\2}", part) for part in url["path"])
+            asked.append((request["method"], path))
+            named = set(re.findall(r"\{(\w+)\}", path))
+            assert named <= own | variables, path
+            operation = OPERATIONS[request["method"], path]
+            assert operation["x-scope"] in request["description"]
+            content = operation.get("requestBody", {}).get("content", {}).get("application/json")
+            if content:
+                assert json.loads(request["body"]["raw"]) == content["example"]
+            keyed = [header for header in request["header"] if header["key"] == "Idempotency-Key"]
+            assert len(keyed) == ("Idempotency-Key" in {p["name"] for p in operation.get("parameters", [])})
+    assert sorted(asked) == sorted(OPERATIONS)
+
+
+@pytest.mark.parametrize(
+    ("schema", "annotation"),
+    [
+        ({"$ref": "#/components/schemas/Page_TaskView_"}, "TaskViewPage"),
+        ({"type": "string", "format": "uuid"}, "UUID"),
+        ({"anyOf": [{"type": "null"}, {"type": "string", "format": "date"}]}, "dt.date | None"),
+        ({"type": "array", "items": {"type": "integer"}}, "Sequence[int]"),
+        ({"type": "array", "prefixItems": [{"type": "integer"}, {"type": "string"}]}, "tuple[int, str]"),
+        ({"type": "object", "additionalProperties": {"type": "number"}}, "Mapping[str, float]"),
+        ({"enum": ["a", None]}, "Annotated[Literal['a'], OPEN] | None"),
+        ({"type": ["string", "null"]}, "str | None"),
+        ({}, "Any"),
+    ],
+)
+def test_a_schema_becomes_a_type(schema: dict[str, Any], annotation: str) -> None:
+    assert client_code.type_of(schema) == annotation
+
+
+def test_names_are_python() -> None:
+    assert client_code.class_name("customer-view") == "CustomerView"
+    assert client_code.class_name("CampaignPage_TaskView_") == "CampaignTaskViewPage"
+    assert client_code.field_name("from") == "from_"
+    assert client_code.field_name("If-Match") == "if_match"
+    assert client_code.field_name("modelName") == "model_name_"
