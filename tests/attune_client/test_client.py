@@ -55,10 +55,10 @@ class Server:
             raise answer
         return answer
 
-    def client(self, token: Any = "t", retries: int = 3) -> Attune:
+    def client(self, token: Any = None, retries: int = 3) -> Attune:
         app = Starlette(routes=[Route("/{path:path}", self.answer, methods=["GET", "POST", "PUT", "PATCH"])])
         http = httpx.AsyncClient(transport=httpx.ASGITransport(app))
-        return Attune("http://gateway.test/", token, http=http, retries=retries)
+        return Attune("http://gateway.test/", token or "t", http=http, retries=retries)
 
 
 def refusal(status: int, code: str, **more: Any) -> JSONResponse:
@@ -150,7 +150,8 @@ async def test_a_refusal_is_an_exception_of_its_status_with_its_code(status: int
         with pytest.raises(kind, match=f"{status} some_code: in words") as caught:
             await attune.customers.view(uuid.UUID(CUSTOMER))
     assert type(caught.value) is kind
-    assert caught.value.request_id == "r-1"
+    assert (caught.value.request_id, caught.value.method) == ("r-1", "GET")
+    assert caught.value.path == f"/v1/customers/{CUSTOMER}"
 
 
 async def test_an_error_that_is_no_problem_json_keeps_its_status() -> None:

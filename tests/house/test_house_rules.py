@@ -9,6 +9,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 UNFINISHED = re.compile(r"\b(TO" r"DO|FIX" r"ME)\b|raise NotImplemented" r"Error")
+# Written by `make openapi`, read by programs: sizes are for people.
+GENERATED = "libs/client/src/attune_client/generated/"
 LOCKS = sorted(ROOT.glob("requirements*.lock"))
 
 
@@ -40,6 +42,8 @@ def test_nothing_unfinished_is_left() -> None:
 def test_files_and_functions_keep_their_size() -> None:
     too_long = []
     for path in tracked("*.py"):
+        if path.relative_to(ROOT).as_posix().startswith(GENERATED):
+            continue
         text = path.read_text(encoding="utf-8")
         if text.count("\n") > 400 and "migrations" not in path.parts:
             too_long.append(f"{path.relative_to(ROOT)}: {text.count(chr(10))} lines")

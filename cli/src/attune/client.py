@@ -1,21 +1,20 @@
-"""The command line's own HTTP client: everything goes through the gateway, as a partner's call would."""
+"""The command line calls Attune as a partner's program does: through the gateway, with the typed client."""
 
+import asyncio
 import time
-import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, Self
-
-import httpx
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from typing import Any, Self, TypeVar
 
 from attune.home import Home
 from attune.output import Failure
 from attune.processes import SERVICES
+from attune_client import Attune, Problem, Unreachable, schemas
 from attune_service_kit.auth import DevelopmentIssuer
 
 POLL_SECONDS = 0.2
 SETTLE_SECONDS = 0.05
-Progress = Callable[[dict[str, Any]], None]
+Progress = Callable[[schemas.Job], None]
+T = TypeVar("T")
 
 
 def issue_token(home: Home, role: str, branch: str | None = None, subject: str | None = None) -> tuple[str, str]:
@@ -26,7 +25,10 @@ def issue_token(home: Home, role: str, branch: str | None = None, subject: str |
 
 
 class Client:
-    """Calls the gateway of one home with one role's token. Not for use by several threads."""
+    """The typed client for code without an event loop: one home, one role. Not for use by several threads.
+
+    A refusal, and nobody answering, become a Failure with its own words.
+    """
 
     def __init__(self, home: Home, role: str = "operator", branch: str | None = None) -> None:
         url = home.state().get("urls", {}).get("gateway")
@@ -34,34 +36,47 @@ class Client:
             raise Failure(f"nothing runs in {home.root}: start it with `attune up --detach --home {home.root}`")
         self.url = str(url)
         self.token, _ = issue_token(home, role, branch)
-        self._http = httpx.Client(
-            base_url=url,
-            headers={"Authorization": f"Bearer {self.token}"},
-            timeout=httpx.Timeout(60, connect=5),
-            # Certificates take 90 ms to load; a home on this machine speaks plain HTTP.
-            verify=url.startswith("https:"),
-        )
+        self._attune = Attune(self.url, self.token, retries=7, timeout=60)
+        self._loop = asyncio.Runner()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._http.close()
+        self._loop.run(self._attune.close())
+        self._loop.close()
+
+    def ask(self, call: Callable[[Attune], Coroutine[Any, Any, T]]) -> T:
+        """Call an operation: `client.ask(lambda attune: attune.customers.view(customer_id))`."""
+        try:
+            return self._loop.run(call(self._attune))
+        except Problem as problem:
+            raise Failure(f"{problem.method} {problem.path}: {problem}{_faults(problem)}") from problem
+        except Unreachable as error:
+            raise Failure(f"the gateway does not answer: {error}") from error
+
+    def all(self, items: Callable[[Attune], AsyncIterator[T]]) -> list[T]:
+        """Every item of a list: `client.all(lambda attune: attune.tasks.iterate(state="open"))`."""
+
+        async def collected(attune: Attune) -> list[T]:
+            return [item async for item in items(attune)]
+
+        return self.ask(collected)
 
     def get(self, path: str, **params: Any) -> Any:
-        """GET and return the JSON body; a refusal becomes a Failure with its own words."""
-        return self._send("GET", path, params={k: v for k, v in params.items() if v is not None})
+        """GET and return the plain JSON."""
+        return self.ask(lambda attune: attune.request("GET", path, **params))
 
     def post(self, path: str, body: dict[str, Any] | None = None, key: str | None = None) -> Any:
         """POST with an Idempotency-Key: `key`, or a new one."""
-        return self._send("POST", path, json=body, headers={"Idempotency-Key": key or uuid.uuid4().hex})
+        return self.ask(lambda attune: attune.request("POST", path, body, key=key))
 
     def put(self, path: str, body: dict[str, Any]) -> Any:
         """PUT with a new Idempotency-Key."""
-        return self._send("PUT", path, json=body, headers={"Idempotency-Key": uuid.uuid4().hex})
+        return self.ask(lambda attune: attune.request("PUT", path, body))
 
     def pages(self, path: str, **params: Any) -> Iterator[dict[str, Any]]:
-        """Yield the items of a list, page after page."""
+        """Yield the items of a list as plain JSON, page after page."""
         cursor: str | None = None
         while True:
             page = self.get(path, **params, cursor=cursor)
@@ -82,18 +97,16 @@ class Client:
             state = self.job(service, job)
             if progress:
                 progress(state)
-            if state["state"] == "done":
-                return dict(state["result"] or {})
-            if state["state"] in ("failed", "cancelled"):
-                error = state.get("error") or {}
-                raise Failure(
-                    f"{service} job {state['kind']} {state['state']}: {error.get('en') or error or 'no reason given'}"
-                )
+            if state.state == "done":
+                return dict(state.result or {})
+            if state.state in ("failed", "cancelled"):
+                words = state.error.en if state.error else "no reason given"
+                raise Failure(f"{service} job {state.kind} {state.state}: {words}")
             time.sleep(POLL_SECONDS)
 
-    def job(self, service: str, job: str) -> dict[str, Any]:
+    def job(self, service: str, job: str) -> schemas.Job:
         """Return a job as its service shows it."""
-        return dict(self.get(f"/v1/jobs/{service}/{job}"))
+        return self.ask(lambda attune: attune.job(service, job))
 
     def status(self, service: str) -> dict[str, Any]:
         """Return a service's lag and business time."""
@@ -117,45 +130,13 @@ class Client:
             if pending:
                 time.sleep(SETTLE_SECONDS)
 
-    def _send(self, method: str, path: str, **arguments: Any) -> Any:
-        for attempt in range(8):
-            try:
-                response = self._http.request(method, path, **arguments)
-            except httpx.TransportError as error:
-                if attempt == 7:
-                    raise Failure(f"{method} {path}: the gateway does not answer ({error})") from error
-            else:
-                # Writes carry an Idempotency-Key: repeating a refused-for-now request is safe.
-                if response.status_code not in (409, 429, 502, 503, 504) or not response.headers.get("Retry-After"):
-                    return _body(method, path, response)
-            time.sleep(min(0.2 * 2**attempt, 3))
-        return _body(method, path, response)
-
 
 def _settled(status: dict[str, Any], jobs: bool) -> bool:
     working = jobs and status["jobs_active"]
     return not (status["outbox_pending"] or working or any(c["pending"] for c in status["consumers"]))
 
 
-def _body(method: str, path: str, response: httpx.Response) -> Any:
-    if response.is_success:
-        return response.json() if response.content else None
-    try:
-        problem = response.json()
-    except ValueError:
-        problem = {}
-    detail = problem.get("detail") or problem.get("title") or response.reason_phrase
-    words = detail.get("en", detail) if isinstance(detail, dict) else detail
-    fields = "; ".join(
-        f"{e.get('field', '')}: {e.get('message', e)}" for e in problem.get("errors", []) if isinstance(e, dict)
-    )
-    raise Failure(
-        f"{method} {path}: {response.status_code} {problem.get('code', '')} {words}{f' ({fields})' if fields else ''}"
-    )
-
-
-@contextmanager
-def as_role(home: Home, role: str, branch: str | None = None) -> Iterator[Client]:
-    """Call as another role of the same home."""
-    with Client(home, role, branch) as client:
-        yield client
+def _faults(problem: Problem) -> str:
+    """Where a request does not meet its contract."""
+    faults = [f"{f.get('at')}: {f.get('fault')}" for f in problem.extras.get("errors", []) if isinstance(f, dict)]
+    return f" ({'; '.join(faults)})" if faults else ""

@@ -34,5 +34,5 @@ def run_replay(
 
 def standing_opportunities(client: Client, first: date, last: date) -> int:
     """Return how many opportunities stand whose business day lies in [first, last]; withdrawn ones do not stand."""
-    wanted = {"from": first.isoformat(), "to": last.isoformat()}
-    return int(client.get("/v1/opportunities:count", **wanted, standing=True)["total"])
+    counts = client.ask(lambda attune: attune.opportunities.count(from_=first, to=last, standing=True))
+    return counts.total

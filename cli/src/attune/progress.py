@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-Report = Callable[[dict[str, Any]], None]
+from attune_client import schemas
+
+Report = Callable[[schemas.Job], None]
 
 
 @contextmanager
@@ -25,11 +26,11 @@ def job_progress(console: Console, quiet: bool = False) -> Iterator[Callable[[st
         def bar(title: str) -> Report:
             task = bars.add_task(title, total=None, message="")
 
-            def move(job: dict[str, Any]) -> None:
-                done = job["state"] == "done"
-                total = job.get("total") or (1 if done else None)
-                progress = total if done else job.get("progress") or 0
-                bars.update(task, completed=progress or 0, total=total, message=job.get("message") or "")
+            def move(job: schemas.Job) -> None:
+                done = job.state == "done"
+                total = job.total or (1 if done else None)
+                progress = total if done else job.progress
+                bars.update(task, completed=progress or 0, total=total, message=job.message or "")
 
             return move
 

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
+from functools import partial
+from typing import Any, Literal
+from uuid import UUID
 
 from attune.bank.channel import ChannelSimulator
 from attune.bank.outcomes import Assignment, OutcomePosting, outcome_postings
@@ -15,6 +17,7 @@ from attune.client import Client
 from attune.home import Home
 from attune.ledger_replay import FLOW
 from attune.output import Failure
+from attune_client import Attune, schemas
 from attune_contracts.identifiers import customer_id
 
 POSTINGS_A_REQUEST = 500
@@ -40,7 +43,8 @@ class DemoDays:
         self.home, self.truth, self.source = home, truth, source
         self.channel = ChannelSimulator(seed)
         with Client(home, "head_office") as office:
-            self.head_office = next(b["branch_id"] for b in office.get("/v1/branches")["items"] if not b["parent_id"])
+            branches = office.all(lambda attune: attune.branches.iterate())
+            self.head_office = next(b.branch_id for b in branches if not b.parent_id)
         self.assignments: list[Assignment] = []
         self.accepted = 0
         self.replayed: dict[str, Any] = {}
@@ -51,11 +55,12 @@ class DemoDays:
     def replay(self, first: date, last: date) -> Iterator[DayReport]:
         """Replay [first, last] day by day through the stream; yield after each day's work is done."""
         with Client(self.home) as operator:
-            body = {"from": first.isoformat(), "to": last.isoformat(), "through": first.isoformat()}
-            job = operator.post("/v1/ledger/replays", body)["id"]
+            wanted = schemas.ReplayRequest(from_=first, to=last, through=first)
+            started = operator.ask(lambda attune: attune.replays.start(wanted))
+            job = str(started.id)
             for day in days(first, last):
                 if day > first:
-                    operator.post(f"/v1/ledger/replays/{job}:advance", {"through": day.isoformat()})
+                    operator.ask(partial(_open_gate, job=started.id, through=day))
                 self._wait_through(operator, job, day)
                 yield self._live(operator, day)
             self.replayed = operator.wait_job("eventing", job)
@@ -72,12 +77,12 @@ class DemoDays:
         deadline = time.monotonic() + PAUSE_SECONDS
         while True:
             state = operator.job("eventing", job)
-            if state["state"] in ("failed", "cancelled"):
+            if state.state in ("failed", "cancelled"):
                 operator.wait_job("eventing", job)
-            if state["state"] == "done" or state["message"] == f"waiting after {day.isoformat()}":
+            if state.state == "done" or state.message == f"waiting after {day.isoformat()}":
                 return
             if time.monotonic() > deadline:
-                raise Failure(f"the replay has not come to {day} within {PAUSE_SECONDS:.0f} s: {state['message']}")
+                raise Failure(f"the replay has not come to {day} within {PAUSE_SECONDS:.0f} s: {state.message}")
             time.sleep(0.08)
 
     def _live(self, operator: Client, day: date) -> DayReport:
@@ -96,38 +101,40 @@ class DemoDays:
     def _new_assignments(self, operator: Client, day: date) -> list[Assignment]:
         """Return the customers whose first opportunity was opened today, with their arms: not what a channel sees."""
         new = []
-        days_ = {"from": day.isoformat(), "to": day.isoformat()}
-        for row in operator.pages("/v1/opportunities", **days_, limit=200):
-            takes_part = row["state"] != "suppressed" and row["arm"] in ("treated", "control")
-            if takes_part and row["customer_id"] not in self._known:
-                self._known.add(row["customer_id"])
-                business_date = date.fromisoformat(row["business_date"])
-                new.append(Assignment(self._cif[row["customer_id"]], row["arm"], business_date))
+        opened = operator.all(lambda attune: attune.opportunities.iterate(from_=day, to=day, limit=200))
+        for row in opened:
+            customer = str(row.customer_id)
+            if row.state != "suppressed" and row.arm in ("treated", "control") and customer not in self._known:
+                self._known.add(customer)
+                arm: Literal["treated", "control"] = "treated" if row.arm == "treated" else "control"
+                new.append(Assignment(self._cif[customer], arm, row.business_date))
         self.assignments += new
         return new
 
     def _work_tasks(self) -> int:
         """Every open task is worked: a contact is tried, an answer recorded."""
         with self._channels() as lister:
-            tasks = list(lister.pages("/v1/tasks", state="open", limit=200))
+            tasks = lister.all(lambda attune: attune.tasks.iterate(state="open", limit=200))
         shares = [tasks[n::CHANNEL_WORKERS] for n in range(CHANNEL_WORKERS)]
         with ThreadPoolExecutor(CHANNEL_WORKERS) as workers:
             self.accepted += sum(workers.map(self._work, (s for s in shares if s)))
         return len(tasks)
 
-    def _work(self, tasks: list[dict[str, Any]]) -> int:
-        accepted = 0
+    def _work(self, tasks: list[schemas.TaskView]) -> int:
         with self._channels() as client:
-            for task in tasks:
-                cif = self._cif[task["customer_id"]]
-                result = self.channel.contact(cif, buys=bool(self.truth.y1[self.truth.rows[cif]]))
-                client.post(f"/v1/tasks/{task['id']}:complete", {"disposition": result.disposition})
-                if result.response == "accepted":
-                    offer = "time-deposit-12m" if self.truth.time[self.truth.rows[cif]] else "wealth-steady-6m"
-                    body = {"opportunity_id": task["opportunity_ids"][0], "offer": offer, "outcome": "accepted"}
-                    client.post("/v1/responses", body)
-                    accepted += 1
-        return accepted
+            return sum(client.ask(partial(self._contact, task=task)) for task in tasks)
+
+    async def _contact(self, attune: Attune, task: schemas.TaskView) -> bool:
+        """Try one contact and record what came of it; return whether an offer was accepted."""
+        cif = self._cif[str(task.customer_id)]
+        result = self.channel.contact(cif, buys=bool(self.truth.y1[self.truth.rows[cif]]))
+        await attune.tasks.complete(task.id, schemas.Completion(disposition=result.disposition))
+        if result.response != "accepted":
+            return False
+        offer = "time-deposit-12m" if self.truth.time[self.truth.rows[cif]] else "wealth-steady-6m"
+        answer = schemas.NewResponse(opportunity_id=task.opportunity_ids[0], offer=offer, outcome="accepted")
+        await attune.decisions.responses_record(answer)
+        return True
 
     def _channels(self) -> Client:
         """All channels at once: head office's manager may act for every branch."""
@@ -136,22 +143,31 @@ class DemoDays:
     def _post(self, operator: Client, purchases: list[OutcomePosting]) -> None:
         for start in range(0, len(purchases), POSTINGS_A_REQUEST):
             chunk = [as_posting(p) for p in purchases[start : start + POSTINGS_A_REQUEST]]
-            operator.post("/v1/ledger/postings", {"source": self.source, "postings": chunk})
+            body = schemas.PostingsIn(source=self.source, postings=chunk)
+            operator.ask(partial(_send, body=body))
 
 
-def as_posting(purchase: OutcomePosting) -> dict[str, Any]:
+async def _open_gate(attune: Attune, job: UUID, through: date) -> None:
+    await attune.replays.advance(job, schemas.GateRequest(through=through))
+
+
+async def _send(attune: Attune, body: schemas.PostingsIn) -> None:
+    await attune.ledger.post(body)
+
+
+def as_posting(purchase: OutcomePosting) -> schemas.PostingIn:
     """Return a purchase as the bank's core would post it."""
-    return {
-        "posting_id": purchase.txn_no,
-        "account_id": purchase.acct_no,
-        "business_date": purchase.business_date.isoformat(),
-        "booked_at": purchase.booked_at.isoformat(),
-        "direction": "debit" if purchase.amount < 0 else "credit",
-        "amount": str(abs(purchase.amount)),
-        "currency": purchase.currency,
-        "kind": purchase.kind,
-        "channel": purchase.channel,
-    }
+    return schemas.PostingIn(
+        posting_id=purchase.txn_no,
+        account_id=purchase.acct_no,
+        business_date=purchase.business_date,
+        booked_at=purchase.booked_at,
+        direction="debit" if purchase.amount < 0 else "credit",
+        amount=str(abs(purchase.amount)),
+        currency=purchase.currency,
+        kind=purchase.kind,
+        channel=purchase.channel,
+    )
 
 
 def days(first: date, last: date) -> Iterator[date]:

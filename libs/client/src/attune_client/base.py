@@ -60,7 +60,7 @@ class Operations:
         body: BaseModel | bytes | None = None,
         key: str | None = None,
     ) -> Any:
-        """Send an operation's request and read its answer as `wanted`; `at` fills the path, `key` makes a write safe."""
+        """Send a request and read its answer as `wanted`; `at` fills the path, `key` makes a write repeatable."""
         said = {name: text(value) for name, value in (headers or {}).items() if value is not None}
         if key is not None:
             said["Idempotency-Key"] = key

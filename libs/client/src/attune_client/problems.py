@@ -28,13 +28,14 @@ class Unreachable(Exception):
 class Problem(Exception):
     """A refusal (RFC 9457). Texts are for people, `code` is for programs; `extras` holds what else was said."""
 
-    def __init__(
-        self, status: int, code: str, title: str, detail: Mapping[str, str], extras: Mapping[str, Any]
-    ) -> None:
-        self.status, self.code, self.title = status, code, title
-        self.en, self.zh = detail.get("en", title), detail.get("zh", title)
-        self.extras = dict(extras)
-        super().__init__(f"{status} {code}: {self.en}")
+    def __init__(self, status: int, method: str, path: str, said: Mapping[str, Any]) -> None:
+        self.status, self.method, self.path = status, method, path
+        self.code, self.title = str(said.get("code", "unknown")), str(said.get("title", "refused"))
+        detail = said.get("detail")
+        texts = detail if isinstance(detail, dict) else {"en": str(detail or self.title)}
+        self.en, self.zh = str(texts.get("en", self.title)), str(texts.get("zh", self.title))
+        self.extras = {name: value for name, value in said.items() if name not in ("code", "title", "detail")}
+        super().__init__(f"{status} {self.code}: {self.en}")
 
     @property
     def request_id(self) -> str | None:
@@ -104,8 +105,6 @@ def problem(response: httpx.Response) -> Problem:
         body = json.loads(response.content)
     except ValueError:
         body = {}
-    body = body if isinstance(body, dict) else {}
-    detail = body.pop("detail", {})
-    texts = detail if isinstance(detail, dict) else {"en": str(detail)}
-    code, title = str(body.pop("code", "unknown")), str(body.pop("title", response.reason_phrase))
-    return _CLASSES.get(response.status_code, Problem)(response.status_code, code, title, texts, body)
+    said = body if isinstance(body, dict) else {}
+    kind = _CLASSES.get(response.status_code, Problem)
+    return kind(response.status_code, response.request.method, response.request.url.path, said)
