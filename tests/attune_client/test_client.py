@@ -138,8 +138,8 @@ async def test_what_is_not_repeatable_is_sent_once() -> None:
 async def test_nobody_answering_is_said_after_the_last_try() -> None:
     server = Server(*(httpx.ConnectError("refused") for _ in range(3)))
     async with server.client(retries=2) as attune:
-        with pytest.raises(Unreachable, match="GET /v1/offers: ConnectError refused"):
-            await attune.plans.offers_list()
+        with pytest.raises(Unreachable, match="GET /v1/branches: ConnectError refused"):
+            await attune.branches.list()
     assert len(server.asked) == 3
 
 

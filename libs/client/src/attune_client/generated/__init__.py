@@ -4,6 +4,8 @@ from attune_client.base import Sender
 from attune_client.generated.branches import Branches
 from attune_client.generated.campaigns import Campaigns
 from attune_client.generated.clock import Clock
+from attune_client.generated.consents import Consents
+from attune_client.generated.contacts import Contacts
 from attune_client.generated.customers import Customers
 from attune_client.generated.decisions import Decisions
 from attune_client.generated.detections import Detections
@@ -12,12 +14,14 @@ from attune_client.generated.imports import Imports
 from attune_client.generated.jobs import Jobs
 from attune_client.generated.ledger import Ledger
 from attune_client.generated.models import Models
+from attune_client.generated.offers import Offers
 from attune_client.generated.opportunities import Opportunities
 from attune_client.generated.plans import Plans
 from attune_client.generated.quarantine import Quarantine
 from attune_client.generated.replays import Replays
 from attune_client.generated.segments import Segments
 from attune_client.generated.status import Status
+from attune_client.generated.suppressions import Suppressions
 from attune_client.generated.tasks import Tasks
 from attune_client.generated.triggers import Triggers
 
@@ -29,6 +33,8 @@ class Api:
         self.branches = Branches(sender)
         self.campaigns = Campaigns(sender)
         self.clock = Clock(sender)
+        self.consents = Consents(sender)
+        self.contacts = Contacts(sender)
         self.customers = Customers(sender)
         self.decisions = Decisions(sender)
         self.detections = Detections(sender)
@@ -37,11 +43,13 @@ class Api:
         self.jobs = Jobs(sender)
         self.ledger = Ledger(sender)
         self.models = Models(sender)
+        self.offers = Offers(sender)
         self.opportunities = Opportunities(sender)
         self.plans = Plans(sender)
         self.quarantine = Quarantine(sender)
         self.replays = Replays(sender)
         self.segments = Segments(sender)
         self.status = Status(sender)
+        self.suppressions = Suppressions(sender)
         self.tasks = Tasks(sender)
         self.triggers = Triggers(sender)

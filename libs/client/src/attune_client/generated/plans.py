@@ -1,7 +1,6 @@
 """The operations on plans. Generated from the merged OpenAPI document by `make openapi`; do not edit."""
 
 import uuid
-from collections.abc import Sequence
 
 from attune_client.base import Operations
 from attune_client.generated import schemas
@@ -9,12 +8,6 @@ from attune_client.generated import schemas
 
 class Plans(Operations):
     """Operations on plans."""
-
-    async def offers_list(self) -> Sequence[schemas.OfferView]:
-        """The offer sheet with conditions and scripts. Return every offer of the current catalogue, marketing ones
-        first. Scope: campaigns:read.
-        """
-        return await self._call(Sequence[schemas.OfferView], "GET", "/v1/offers")
 
     async def policies_contact(self) -> schemas.PolicyView:
         """The contact policy. Return the newest version. Scope: campaigns:read."""

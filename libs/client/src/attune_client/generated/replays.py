@@ -11,8 +11,10 @@ class Replays(Operations):
     """Operations on replays."""
 
     async def rebuilds_start(self, body: schemas.RebuildRequest, *, idempotency_key: str | None = None) -> schemas.Job:
-        """Compute all keyed states anew from the lake. Start the rebuild: afterwards the states know every posting
-        of the days before, and nothing else. Scope: replays:write.
+        """Compute keyed states anew from the lake. Start the rebuild. With `before` the states know every posting of
+        the days before afterwards, and nothing else. Without it they know everything, and the detections of
+        streamed postings follow: what came beyond the watermark raises and withdraws what it would have, had it
+        come in time. Scope: replays:write.
         """
         return await self._call(
             schemas.Job, "POST", "/v1/ledger/rebuilds", body=body, key=idempotency_key or uuid.uuid4().hex

@@ -17,6 +17,10 @@ Flag = Annotated[Literal["own_transfer", "maturity", "loan_payout", "reversal"],
 """Why a credit is no new money, or that a posting undoes another (X37)."""
 
 
+MessageClass = Annotated[Literal["marketing", "service", "legal"], OPEN]
+"""What a message is for. The contact policy and holdouts bind `marketing` only; the others are exempt by class."""
+
+
 OpportunityState = Annotated[
     Literal["open", "held_out", "suppressed", "deferred", "acted", "escalated", "expired", "withdrawn"], OPEN
 ]
@@ -148,6 +152,14 @@ class CampaignView(Model):
     window_business_days: int
 
 
+class CampaignWhy(Model):
+    """The rule that refuses, and whose limit it is."""
+
+    code: str
+    level: Annotated[Literal["customer", "household", "account"], OPEN] | None
+    text: BothLanguages
+
+
 class Cap(Model):
     """At most `limit` contacts of the level in any sliding window of `days`, in business time."""
 
@@ -157,6 +169,59 @@ class Cap(Model):
     level: Annotated[Literal["customer", "household", "account"], OPEN] | None = None
     limit: int | None = None
     """null: no limit; 0: nobody; n: at most n"""
+
+
+class ConditionsView(Model):
+    """Who is eligible; null asks nothing."""
+
+    age_max: int | None
+    age_min: int | None
+    minimum_balance: CampaignMoney | None
+    product_not_held: Sequence[str]
+    rating_invalid: bool
+
+
+class ChangedOffer(Model):
+    """The offer as stored, and the catalogue that decisions use from now on."""
+
+    base_propensity: float
+    catalogue_version: int
+    code: str
+    conditions: ConditionsView
+    context: Mapping[str, float]
+    enabled: bool
+    expected_margin: CampaignMoney | None
+    kind: str
+    lever: float
+    models: Sequence[str]
+    name: BothLanguages
+    product_id: str | None
+    product_kind: str | None
+    risk_level: str | None
+    scripts: Sequence[str]
+    version: int
+
+
+class ChangedScript(Model):
+    """The script as stored, and the catalogue that decisions use from now on."""
+
+    catalogue_version: int
+    channel: str
+    enabled: bool
+    id: str
+    offer: str
+    text: BothLanguages
+    version: int
+
+
+class ChannelContactability(Model):
+    """One channel. `free_from`: from when it is allowed as things stand; null = not foreseeable."""
+
+    allowed: bool
+    channel: Annotated[Literal["counter", "mobile", "call_centre", "relationship_manager", "sms", "push"], OPEN]
+    direction: Annotated[Literal["inbound", "outbound"], OPEN]
+    free_from: dt.datetime | None
+    reason: CampaignWhy | None
 
 
 class ClockRequest(Model):
@@ -169,6 +234,64 @@ class Completion(Model):
     """What came of the contact."""
 
     disposition: Annotated[Literal["reached", "not_reached", "refused", "promised"], OPEN]
+
+
+class Confirmation(Model):
+    """The contact took place."""
+
+    disposition: str
+
+
+class ConsentDecision(Model):
+    """What the customer says about one purpose; a consent names the version of the notice they were shown."""
+
+    granted: bool
+    purpose: Annotated[Literal["personalised_decision", "marketing_contact", "survey", "third_party"], OPEN]
+    channel: (
+        Annotated[
+            Literal["counter", "mobile", "call_centre", "relationship_manager", "sms", "push", "email", "mail"], OPEN
+        ]
+        | None
+    ) = None
+    """Of marketing_contact: one channel; null = all"""
+    notice_version: int | None = None
+    """Of the notice shown; a refusal needs none"""
+    product_kind: (
+        Annotated[Literal["demand_deposit", "time_deposit", "wealth", "fund", "insurance", "loan", "card"], OPEN] | None
+    ) = None
+    """Of marketing_contact: one kind; null = all"""
+
+
+class ConsentChange(Model):
+    """What the customer gives and withdraws. A refusal ends every consent within what it covers."""
+
+    decisions: Sequence[ConsentDecision]
+    evidence: str | None = None
+    """What proves it; staff must say so for a consent"""
+
+
+class ConsentEntryView(Model):
+    """One entry of the ledger: what was decided, how it is known, who wrote it down and when."""
+
+    actor: str
+    at: dt.datetime
+    basis: Annotated[Literal["decision", "default"], OPEN]
+    channel: (
+        Annotated[
+            Literal["counter", "mobile", "call_centre", "relationship_manager", "sms", "push", "email", "mail"], OPEN
+        ]
+        | None
+    )
+    evidence: str
+    granted: bool
+    notice_version: int | None
+    product_kind: (
+        Annotated[Literal["demand_deposit", "time_deposit", "wealth", "fund", "insurance", "loan", "card"], OPEN] | None
+    )
+    purpose: Annotated[Literal["personalised_decision", "marketing_contact", "survey", "third_party"], OPEN]
+    since: dt.date
+    source: Annotated[Literal["customer", "staff", "import"], OPEN]
+    version: int
 
 
 class ConsentView(Model):
@@ -192,6 +315,14 @@ class ConsentView(Model):
     )
     purpose: Annotated[Literal["personalised_decision", "marketing_contact", "survey", "third_party"], OPEN]
     since: dt.date
+
+
+class ConsentsView(Model):
+    """All that holds for a customer; `version` grows with every change, 0 = nothing was ever said."""
+
+    consents: Sequence[ConsentView]
+    customer_id: UUID
+    version: int
 
 
 class ConsumerLag(Model):
@@ -229,6 +360,33 @@ class ContactPolicy(Model):
     cool_downs: Sequence[CoolDown] | None = None
     """The same by level and channel"""
     quiet_hours: QuietHours | None = None
+
+
+class ContactView(Model):
+    """A contact. Reserved, it counts until `hold_until` (wall time); confirmed, it counts for good."""
+
+    at: dt.datetime
+    beyond_policy: bool
+    campaign: str | None
+    channel: str
+    customer_id: UUID
+    direction: str
+    disposition: str | None
+    hold_until: dt.datetime | None
+    id: UUID
+    message_class: MessageClass
+    state: str
+    step: str | None
+
+
+class Contactability(Model):
+    """May we contact this customer, by channel, at this moment of business time?"""
+
+    as_of: dt.datetime
+    channels: Sequence[ChannelContactability]
+    customer_id: UUID
+    message_class: MessageClass
+    policy_version: int
 
 
 class CustomerSummary(Model):
@@ -312,6 +470,13 @@ class CustomerView(Model):
     source: str
     source_id: str
     version: int
+
+
+class DailyHours(Model):
+    """From one local time of the bank's zone to another, over midnight too."""
+
+    end: dt.time
+    start: dt.time
 
 
 class ModelVersion(Model):
@@ -441,6 +606,37 @@ class GateRequest(Model):
     through: dt.date
 
 
+class GivenMoney(Model):
+    """An amount that is not negative, with the currency's own places."""
+
+    amount: str
+    currency: str
+
+
+class GivenConditions(Model):
+    """Who is eligible; what is not set asks nothing."""
+
+    age_max: int | None = None
+    age_min: int | None = None
+    minimum_balance: GivenMoney | None = None
+    product_not_held: Sequence[str] | None = None
+    rating_invalid: bool | None = None
+
+
+class GivenName(Model):
+    """A name in both languages, as it is to be."""
+
+    en: str
+    zh: str
+
+
+class GivenText(Model):
+    """A text in both languages, as it is to be."""
+
+    en: str
+    zh: str
+
+
 class ImportRequest(Model):
     """What to import: a mapping, the folder with the bank's files, and which of the mapping's datasets."""
 
@@ -469,6 +665,24 @@ class ImportRequest(Model):
     """Chosen by the client; one import may span customer-360 and eventing"""
     mapping: Mapping[str, Any]
     """The mapping file's content"""
+
+
+class RejectView(Model):
+    """An entry that was not taken: its place in the list, from 1, and why."""
+
+    code: Annotated[Literal["empty", "not_an_id", "repeated"], OPEN]
+    row: int
+
+
+class ImportedList(Model):
+    """read = added + unchanged + rejected; the first hundred rejects. `sha256` names the content."""
+
+    added: int
+    read: int
+    rejected: int
+    rejects: Sequence[RejectView]
+    sha256: str
+    unchanged: int
 
 
 class JobError(Model):
@@ -504,6 +718,12 @@ class Label(Model):
     dataset: Annotated[Literal["transactions"], OPEN] | None = None
     starts_on: dt.date | None = None
     """First day of the window; by default the day after as_of"""
+
+
+class Lift(Model):
+    """Why the suppression ends before its time."""
+
+    reason: str
 
 
 class ModelSummary(Model):
@@ -544,6 +764,21 @@ class ModelView(Model):
     versions: Sequence[VersionView]
 
 
+class NewContact(Model):
+    """A contact that is about to be made. Its class is said, never guessed: only `marketing` is bound by the policy."""
+
+    channel: Annotated[Literal["call_centre", "relationship_manager", "sms", "push"], OPEN]
+    customer_id: UUID
+    message_class: MessageClass
+    campaign: str | None = None
+    product_kind: (
+        Annotated[Literal["demand_deposit", "time_deposit", "wealth", "fund", "insurance", "loan", "card"], OPEN] | None
+    ) = None
+    """What it is about, for the customer's consent"""
+    step: str | None = None
+    """A step of the campaign: each reaches a customer once"""
+
+
 class NewResponse(Model):
     """What a customer answered: to a decision's offer, or to an opportunity."""
 
@@ -553,28 +788,85 @@ class NewResponse(Model):
     opportunity_id: UUID | None = None
 
 
-class ScriptView(Model):
-    """One script of an offer."""
+class NewSuppression(Model):
+    """Somebody is not to be contacted: one of a customer, a household, an account."""
 
-    channel: str
-    id: str
-    text: BothLanguages
+    reason: str
+    source: Annotated[Literal["do_not_contact_list", "complaint", "opt_out", "request"], OPEN]
+    until: dt.datetime | Annotated[Literal["permanent"], OPEN]
+    """Its end, or the word `permanent`: nothing lasts for ever by being left out"""
+    account_id: UUID | None = None
+    channel: (
+        Annotated[Literal["counter", "mobile", "call_centre", "relationship_manager", "sms", "push"], OPEN] | None
+    ) = None
+    """null: every channel"""
+    customer_id: UUID | None = None
+    hours: DailyHours | None = None
+    """Only in these hours of the day; null: at any hour"""
+    household_id: str | None = None
+
+
+class NoticeTexts(Model):
+    """The notice in both languages."""
+
+    en: str
+    zh: str
+
+
+class NoticeChange(Model):
+    """A new text of a notice; `version` is the newest one that the caller has read, 0 = there is none."""
+
+    text: NoticeTexts
     version: int
 
 
-class OfferView(Model):
-    """An offer of the sheet with its conditions and scripts."""
+class NoticeView(Model):
+    """One version of a notice; `current` = the one to show now."""
 
+    created_at: dt.datetime
+    created_by: str
+    current: bool
+    purpose: Annotated[Literal["personalised_decision", "marketing_contact", "survey", "third_party"], OPEN]
+    text: NoticeTexts
+    version: int
+
+
+class OfferChange(Model):
+    """An offer as it shall be; `version` is the one it was read at, 0 for a new offer."""
+
+    name: GivenName
+    version: int
+    base_propensity: float | None = None
+    conditions: GivenConditions | None = None
+    context: Mapping[str, Any] | None = None
+    enabled: bool | None = None
+    expected_margin: GivenMoney | None = None
+    """Marketing offers need one"""
+    kind: Annotated[Literal["marketing", "service"], OPEN] | None = None
+    lever: float | None = None
+    models: Sequence[str] | None = None
+    product_id: str | None = None
+    product_kind: str | None = None
+    risk_level: Annotated[Literal["R1", "R2", "R3", "R4", "R5"], OPEN] | None = None
+
+
+class OfferView(Model):
+    """An offer of the sheet; `scripts` are the ids of those that speak for it."""
+
+    base_propensity: float
     code: str
-    conditions: Mapping[str, Any]
+    conditions: ConditionsView
+    context: Mapping[str, float]
+    enabled: bool
     expected_margin: CampaignMoney | None
     kind: str
     lever: float
+    models: Sequence[str]
     name: BothLanguages
     product_id: str | None
     product_kind: str | None
     risk_level: str | None
-    scripts: Sequence[ScriptView]
+    scripts: Sequence[str]
     version: int
 
 
@@ -613,6 +905,14 @@ class OpportunityView(Model):
     withdrawn_at: dt.datetime | None
 
 
+class OptOut(Model):
+    """An objection to all marketing; with `personalisation` also to being picked and advised by one's own data."""
+
+    evidence: str | None = None
+    personalisation: bool | None = None
+    """true = no personalised offers either, anywhere"""
+
+
 class AssignmentViewPage(Model):
     """Page_AssignmentView_"""
 
@@ -624,6 +924,20 @@ class BranchViewPage(Model):
     """Page_BranchView_"""
 
     items: Sequence[BranchView]
+    next_cursor: str | None
+
+
+class ConsentEntryViewPage(Model):
+    """Page_ConsentEntryView_"""
+
+    items: Sequence[ConsentEntryView]
+    next_cursor: str | None
+
+
+class ContactViewPage(Model):
+    """Page_ContactView_"""
+
+    items: Sequence[ContactView]
     next_cursor: str | None
 
 
@@ -645,6 +959,20 @@ class JobPage(Model):
     """Page_Job_"""
 
     items: Sequence[Job]
+    next_cursor: str | None
+
+
+class NoticeViewPage(Model):
+    """Page_NoticeView_"""
+
+    items: Sequence[NoticeView]
+    next_cursor: str | None
+
+
+class OfferViewPage(Model):
+    """Page_OfferView_"""
+
+    items: Sequence[OfferView]
     next_cursor: str | None
 
 
@@ -691,6 +1019,24 @@ class QuarantinedPage(Model):
     next_cursor: str | None
 
 
+class ScriptView(Model):
+    """What staff say, or a screen shows, for one offer on one channel."""
+
+    channel: str
+    enabled: bool
+    id: str
+    offer: str
+    text: BothLanguages
+    version: int
+
+
+class ScriptViewPage(Model):
+    """Page_ScriptView_"""
+
+    items: Sequence[ScriptView]
+    next_cursor: str | None
+
+
 class SnapshotView(Model):
     """A published snapshot of every customer's features."""
 
@@ -706,6 +1052,35 @@ class SnapshotViewPage(Model):
     """Page_SnapshotView_"""
 
     items: Sequence[SnapshotView]
+    next_cursor: str | None
+
+
+class SuppressionView(Model):
+    """A suppression; of the three ids one is set."""
+
+    account_id: UUID | None
+    channel: str | None
+    created_at: dt.datetime
+    created_by: str
+    customer_id: UUID | None
+    hours: DailyHours | None
+    household_id: str | None
+    id: UUID
+    level: Annotated[Literal["customer", "household", "account"], OPEN]
+    lift_reason: str | None
+    lifted_at: dt.datetime | None
+    lifted_by: str | None
+    list_name: str | None
+    reason: str
+    source: Annotated[Literal["do_not_contact_list", "complaint", "opt_out", "request"], OPEN]
+    starts_at: dt.datetime
+    until: dt.datetime | Annotated[Literal["permanent"], OPEN]
+
+
+class SuppressionViewPage(Model):
+    """Page_SuppressionView_"""
+
+    items: Sequence[SuppressionView]
     next_cursor: str | None
 
 
@@ -882,9 +1257,12 @@ class QuadrantSizes(Model):
 
 
 class RebuildRequest(Model):
-    """Which days the states shall know: all before this one."""
+    """Which days the states shall know, and whose: all that is known of everybody, where nothing is said."""
 
-    before: dt.date
+    before: dt.date | None = None
+    """Only days before this one: the stream is to bring the others. Null: all by now"""
+    customers: Sequence[UUID] | None = None
+    """Only these customers, as after a change of owner or a merge"""
 
 
 class ReplayRequest(Model):
@@ -944,6 +1322,16 @@ class Scoring(Model):
     model: str | None = None
 
 
+class ScriptChange(Model):
+    """A script as it shall be; `version` is the one it was read at, 0 for a new script."""
+
+    channel: Annotated[Literal["counter", "mobile", "call_centre", "relationship_manager"], OPEN]
+    offer: str
+    text: GivenText
+    version: int
+    enabled: bool | None = None
+
+
 class SnapshotRequest(Model):
     """Which day to look back from; null = the ledger's last day."""
 
@@ -967,6 +1355,24 @@ class Status(Model):
     outbox_pending: int
     quarantined: int
     service: str
+
+
+class SuppressionList(Model):
+    """A do-not-contact list, one id a line: Attune's own ids, or with `source_system` the bank's."""
+
+    ids: Sequence[str]
+    list_name: str
+    reason: str
+    source: Annotated[Literal["do_not_contact_list", "complaint", "opt_out", "request"], OPEN]
+    until: dt.datetime | Annotated[Literal["permanent"], OPEN]
+    """Its end, or the word `permanent`: nothing lasts for ever by being left out"""
+    channel: (
+        Annotated[Literal["counter", "mobile", "call_centre", "relationship_manager", "sms", "push"], OPEN] | None
+    ) = None
+    """null: every channel"""
+    level: Annotated[Literal["customer", "household", "account"], OPEN] | None = None
+    source_system: str | None = None
+    """The ids are this system's own; null: they are Attune's"""
 
 
 class TrainingSpec(Model):
