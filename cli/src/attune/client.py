@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any, Self, TypeVar
 
 from attune.home import Home
@@ -140,3 +141,10 @@ def _faults(problem: Problem) -> str:
     """Where a request does not meet its contract."""
     faults = [f"{f.get('at')}: {f.get('fault')}" for f in problem.extras.get("errors", []) if isinstance(f, dict)]
     return f" ({'; '.join(faults)})" if faults else ""
+
+
+@contextmanager
+def as_role(home: Home, role: str, branch: str | None = None) -> Iterator[Client]:
+    """Call as another role of the same home."""
+    with Client(home, role, branch) as client:
+        yield client

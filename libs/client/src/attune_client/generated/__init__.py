@@ -22,7 +22,9 @@ from attune_client.generated.replays import Replays
 from attune_client.generated.segments import Segments
 from attune_client.generated.status import Status
 from attune_client.generated.suppressions import Suppressions
+from attune_client.generated.tags import Tags
 from attune_client.generated.tasks import Tasks
+from attune_client.generated.timeline import Timeline
 from attune_client.generated.triggers import Triggers
 
 
@@ -51,5 +53,7 @@ class Api:
         self.segments = Segments(sender)
         self.status = Status(sender)
         self.suppressions = Suppressions(sender)
+        self.tags = Tags(sender)
         self.tasks = Tasks(sender)
+        self.timeline = Timeline(sender)
         self.triggers = Triggers(sender)

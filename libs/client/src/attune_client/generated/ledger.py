@@ -24,3 +24,13 @@ class Ledger(Operations):
         return await self._call(
             schemas.PostingsTaken, "POST", "/v1/ledger/postings", body=body, key=idempotency_key or uuid.uuid4().hex
         )
+
+    async def reconcile(
+        self, body: schemas.ReconciliationRequest, *, idempotency_key: str | None = None
+    ) -> schemas.Job:
+        """Compare a day's file with what came by the stream. Start the job. What is missing from the stream is sent
+        there once; differences are listed, not repaired. Scope: imports:write.
+        """
+        return await self._call(
+            schemas.Job, "POST", "/v1/ledger/reconciliations", body=body, key=idempotency_key or uuid.uuid4().hex
+        )

@@ -90,12 +90,111 @@ class ArmResult(Model):
     rate: float | None
 
 
+class ArmView(Model):
+    """Whether the customer was held out, and by what: a campaign's code, or `universal`."""
+
+    by: str | None
+    held_out: bool
+
+
 class AssignmentView(Model):
     """One customer's arm."""
 
     arm: str
     business_date: dt.date
     customer_id: UUID
+
+
+class CheckView(Model):
+    """A policy that was asked for the whole customer."""
+
+    check: str
+    level: str | None
+    passed: bool
+    text: BothLanguages | None
+    until: dt.datetime | None
+
+
+class ChangeView(Model):
+    """One fact, and what it would have to be."""
+
+    fact: str
+    subject: str | None
+    was: str | int | float | None
+    would_be: str | int | float | None
+
+
+class CounterfactualView(Model):
+    """With these changes the result would be this, as the rules say when they are run again."""
+
+    about: str
+    changes: Sequence[ChangeView]
+    effect: Annotated[Literal["lifted", "first"], OPEN]
+    result: Sequence[str]
+    text: BothLanguages
+
+
+class ModelVersion(Model):
+    """A model whose score was used."""
+
+    name: str
+    version: int
+
+
+class PlaceView(Model):
+    """One offer in the arbitration: priority = propensity × weight × value in minor units × lever."""
+
+    lever: float
+    model: ModelVersion | None
+    """Whose score the propensity is; null = the offer's base rate"""
+    offer: str
+    opportunity_id: UUID | None
+    priority: float
+    propensity: float
+    rank: int
+    shown: bool
+    trigger: str | None
+    value: CampaignMoney | None
+    weight: float
+
+
+class Versions(Model):
+    """Everything that has a version and took part."""
+
+    catalogue: int
+    contact_policy: int
+    models: Sequence[ModelVersion]
+    rules: int
+
+
+class RefusalView(Model):
+    """An offer that a rule withheld; `step` says which condition."""
+
+    offer: str
+    rule: str
+    step: str
+    text: BothLanguages
+
+
+class AuditorExplanation(Model):
+    """Everything that led to the answer, and what would have changed it."""
+
+    arm: ArmView
+    as_of: dt.datetime
+    audience: Annotated[Literal["auditor"], OPEN]
+    caller: str
+    channel: str
+    checks: Sequence[CheckView]
+    counterfactuals: Sequence[CounterfactualView]
+    decision_id: UUID
+    inputs: Mapping[str, Any]
+    personalised: bool
+    ranking: Sequence[PlaceView]
+    replayed: bool
+    """Deciding again on the stored inputs gives the same bytes"""
+    sha256: str
+    versions: Versions
+    withheld: Sequence[RefusalView]
 
 
 class BranchRef(Model):
@@ -389,6 +488,51 @@ class Contactability(Model):
     policy_version: int
 
 
+class DataUsed(Model):
+    """A kind of data that the answer was made from."""
+
+    code: str
+    text: BothLanguages
+
+
+class WayToObject(Model):
+    """What the customer may do."""
+
+    code: str
+    text: BothLanguages
+
+
+class Objection(Model):
+    """How to object."""
+
+    text: BothLanguages
+    ways: Sequence[WayToObject]
+
+
+class ProposedView(Model):
+    """An offer that was shown, and why."""
+
+    offer: str
+    rank: int
+    reasons: Sequence[str]
+    text: BothLanguages
+
+
+class CustomerExplanation(Model):
+    """In plain words, about oneself: what was proposed and why, from which data, and how to object."""
+
+    as_of: dt.datetime
+    audience: Annotated[Literal["customer"], OPEN]
+    channel: str
+    data_used: Sequence[DataUsed]
+    decision_id: UUID
+    objection: Objection
+    personalised: bool
+    proposed: Sequence[ProposedView]
+    summary: BothLanguages
+    what_if: Sequence[BothLanguages]
+
+
 class CustomerSummary(Model):
     """One line of a list of customers."""
 
@@ -396,7 +540,10 @@ class CustomerSummary(Model):
     customer_id: UUID
     manager_id: str | None
     name: str | None
-    party_kind: str
+    """In full for those who serve customers, else masked: 张*"""
+    party_kind: Annotated[Literal["person", "organisation", "prospect"], OPEN]
+    phone: str | None
+    """Masked: 138****1234"""
     source: str
     source_id: str
 
@@ -443,11 +590,61 @@ class HoldingView(Model):
     value: Money | None
 
 
+class MemberView(Model):
+    """Another member of the household whom the caller may see."""
+
+    customer_id: UUID
+    name: str | None
+    role: str | None
+
+
+class HouseholdView(Model):
+    """The household, the customer's own role in it, and its other members within the caller's scope, 20 at most."""
+
+    household_id: str
+    members: Sequence[MemberView]
+    role: str | None
+
+
 class Manager(Model):
     """The relationship manager; `name` is null if the staff list does not say."""
 
     employee_id: str
     name: str | None
+
+
+class OrganisationView(Model):
+    """What an organisation has beside a person; its registration number is its document."""
+
+    industry: str | None
+    legal_form: str | None
+
+
+class ProspectView(Model):
+    """Where the bank knows somebody from who is not a customer yet, and why it may hold their data."""
+
+    legal_basis: Annotated[Literal["consent", "contract", "public_information"], OPEN]
+    source: str
+
+
+class TagSummary(Model):
+    """A tag in one line."""
+
+    expires_on: dt.date
+    name: Names
+    source: str
+    tag: str
+    value: str
+
+
+class TimelineEntryView(Model):
+    """One event: its kind, what happened, and the particulars that carry no personal data."""
+
+    at: dt.datetime
+    detail: Mapping[str, Any]
+    key: str
+    kind: Annotated[Literal["detection", "contact", "response", "consent", "profile", "risk", "import"], OPEN]
+    what: str
 
 
 class CustomerView(Model):
@@ -458,17 +655,28 @@ class CustomerView(Model):
     branch: BranchRef | None
     consents: Sequence[ConsentView]
     customer_id: UUID
+    document: str | None
+    """Masked: 110***********1234"""
     gender: str | None
+    has_address: bool
     holdings: Sequence[HoldingView]
+    household: HouseholdView | None
     manager: Manager | None
     name: str | None
+    """In full for those who serve customers, else masked: 张*"""
     opened_on: dt.date | None
-    party_kind: Annotated[Literal["person", "organisation"], OPEN]
+    organisation: OrganisationView | None
+    party_kind: Annotated[Literal["person", "organisation", "prospect"], OPEN]
     personalisation: bool
+    phone: str | None
+    """Masked: 138****1234"""
+    prospect: ProspectView | None
     risk_rated_on: dt.date | None
     risk_rating: str | None
     source: str
     source_id: str
+    tags: Sequence[TagSummary]
+    timeline: Sequence[TimelineEntryView]
     version: int
 
 
@@ -477,13 +685,6 @@ class DailyHours(Model):
 
     end: dt.time
     start: dt.time
-
-
-class ModelVersion(Model):
-    """A model whose score was used."""
-
-    name: str
-    version: int
 
 
 class ServiceAction(Model):
@@ -647,6 +848,7 @@ class ImportRequest(Model):
                 "branches",
                 "employees",
                 "products",
+                "households",
                 "parties",
                 "accounts",
                 "account_parties",
@@ -804,6 +1006,18 @@ class NewSuppression(Model):
     hours: DailyHours | None = None
     """Only in these hours of the day; null: at any hour"""
     household_id: str | None = None
+
+
+class NotProposedView(Model):
+    """An offer that was not shown. `rule`: the one that withholds it; `rank` = others fitted better; `none` =
+    nothing is recommended.
+    """
+
+    lifted_by: BothLanguages | None
+    """What would have to be different"""
+    offer: str
+    rule: str
+    text: BothLanguages
 
 
 class NoticeTexts(Model):
@@ -1084,6 +1298,52 @@ class SuppressionViewPage(Model):
     next_cursor: str | None
 
 
+class TagDefinitionView(Model):
+    """What a tag means. An empty list of values allows any; `keep_days` = how long one lives without renewal."""
+
+    changed_at: dt.datetime
+    changed_by: str
+    customer_visible: bool
+    keep_days: int
+    name: Names
+    owner: str
+    personal: bool
+    purpose: str
+    tag: str
+    values: Sequence[str]
+    version: int
+
+
+class TagDefinitionViewPage(Model):
+    """Page_TagDefinitionView_"""
+
+    items: Sequence[TagDefinitionView]
+    next_cursor: str | None
+
+
+class TagView(Model):
+    """A tag that a customer has: what it says, who answers for it, what for, and until when."""
+
+    assigned_at: dt.datetime
+    assigned_by: str
+    customer_visible: bool
+    expires_on: dt.date
+    name: Names
+    owner: str
+    personal: bool
+    purpose: str
+    source: str
+    tag: str
+    value: str
+
+
+class TagViewPage(Model):
+    """Page_TagView_"""
+
+    items: Sequence[TagView]
+    next_cursor: str | None
+
+
 class TaskView(Model):
     """A task: one customer to contact."""
 
@@ -1107,6 +1367,13 @@ class TaskViewPage(Model):
     """Page_TaskView_"""
 
     items: Sequence[TaskView]
+    next_cursor: str | None
+
+
+class TimelineEntryViewPage(Model):
+    """Page_TimelineEntryView_"""
+
+    items: Sequence[TimelineEntryView]
     next_cursor: str | None
 
 
@@ -1265,6 +1532,23 @@ class RebuildRequest(Model):
     """Only these customers, as after a change of owner or a merge"""
 
 
+class ReconciliationRequest(Model):
+    """Which day to compare; with the bank's own file of it, or else with what the lake has."""
+
+    date: dt.date
+    folder: str | None = None
+    """A folder that the service can read"""
+    mapping: Mapping[str, Any] | None = None
+    """The mapping file's content"""
+
+
+class ReplayRange(Model):
+    """The business days whose decisions are decided again, both included."""
+
+    from_: dt.date = Field(alias="from")
+    to: dt.date
+
+
 class ReplayRequest(Model):
     """Which days of the lake go through the stream again."""
 
@@ -1345,6 +1629,20 @@ class Split(Model):
     test_share: float | None = None
 
 
+class StaffExplanation(Model):
+    """Why this, and why not the others."""
+
+    as_of: dt.datetime
+    audience: Annotated[Literal["staff"], OPEN]
+    channel: str
+    decision_id: UUID
+    not_proposed: Sequence[NotProposedView]
+    personalised: bool
+    proposed: Sequence[ProposedView]
+    summary: BothLanguages
+    what_if: Sequence[BothLanguages]
+
+
 class Status(Model):
     """How far a service has come. Settled = nothing pending anywhere and no job active."""
 
@@ -1373,6 +1671,38 @@ class SuppressionList(Model):
     level: Annotated[Literal["customer", "household", "account"], OPEN] | None = None
     source_system: str | None = None
     """The ids are this system's own; null: they are Attune's"""
+
+
+class TagAssignment(Model):
+    """The value to be given; without an end the tag lives as long as its definition allows."""
+
+    value: str
+    expires_on: dt.date | None = None
+
+
+class TagDefinitionChange(Model):
+    """A definition as it shall be; `version` is the one it was read at, 0 = a new tag."""
+
+    customer_visible: bool
+    """The customer sees it and may delete it"""
+    keep_days: int
+    name: Names
+    owner: str
+    """Who answers for it: a unit or a person of the bank"""
+    personal: bool
+    """A profile: not read of customers who want no personalisation"""
+    purpose: str
+    """What it is used for (R-06)"""
+    version: int
+    values: Sequence[str] | None = None
+
+
+class TagDeletionView(Model):
+    """What was deleted: these sources never give the tag again."""
+
+    customer_id: UUID
+    sources: Sequence[str]
+    tag: str
 
 
 class TrainingSpec(Model):
@@ -1434,3 +1764,18 @@ class Why(Model):
     customer_id: UUID
     postings: Sequence[PostingWhy]
     source: Annotated[Literal["state", "lake", "intake"], OPEN]
+
+
+class WhyView(Model):
+    """Why one offer is, or is not, proposed to a customer now."""
+
+    as_of: dt.datetime
+    channel: str
+    lifted_by: BothLanguages | None
+    offer: str
+    outcome: Annotated[Literal["proposed", "not_proposed"], OPEN]
+    personalised: bool
+    rank: int | None
+    rule: str | None
+    """What withholds it; also rank, none, switched_off, not_due"""
+    text: BothLanguages
