@@ -8,6 +8,7 @@ from types import FrameType
 import uvicorn
 
 from attune_service_kit import telemetry
+from attune_service_kit.http_protocol import GuardedProtocol
 from gateway.app import Gateway, create_app
 from gateway.proxy import Upstreams
 from gateway.settings import GatewaySettings
@@ -62,7 +63,8 @@ def main() -> None:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
+        http=GuardedProtocol,
+        ws="none",
         access_log=False,
         log_config=None,
         server_header=False,

@@ -10,6 +10,7 @@ from attune_service_kit import errors, health, jobs, openapi, quarantine
 from attune_service_kit.edge import Edge
 from attune_service_kit.hot import HotRoutes
 from attune_service_kit.lifecycle import make_runtime, running
+from attune_service_kit.overload import Admission
 from attune_service_kit.runtime import Runtime, Service
 from attune_service_kit.settings import ServiceSettings
 
@@ -62,7 +63,14 @@ def create_app(
             app.include_router(router)
     errors.register(app)
     hot = HotRoutes(app, service.hot)
-    app.add_middleware(Edge, max_body_bytes=settings.max_body_bytes, tracing=state.tracing, hot=hot)
+    app.add_middleware(
+        Edge,
+        max_body_bytes=settings.max_body_bytes,
+        tracing=state.tracing,
+        hot=hot,
+        admission=Admission(settings.max_in_flight, settings.reserved_in_flight),
+        urgent=lambda path: path.endswith(service.urgent),
+    )
     openapi.check_scopes(app)
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]
     return app

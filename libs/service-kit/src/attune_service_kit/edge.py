@@ -1,8 +1,9 @@
-"""The outermost layer of a service's HTTP: ids, bounded and strictly parsed bodies, the access line."""
+"""The outermost layer of a service's HTTP: ids, a place among what is under way, bounded bodies, the access line."""
 
+import asyncio
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any
 
 import orjson
@@ -21,6 +22,7 @@ from attune_service_kit.errors import (
     unexpected,
 )
 from attune_service_kit.hot import HotRoutes
+from attune_service_kit.overload import DEADLINE_HEADER, Admission, Place, deadline_exceeded, patience
 
 log = structlog.get_logger("access")
 
@@ -38,18 +40,46 @@ class Malformed(BadRequest):
 class Edge:
     """ASGI middleware around a whole service."""
 
-    def __init__(self, app: ASGIApp, max_body_bytes: int, tracing: telemetry.Tracing, hot: HotRoutes) -> None:
-        self._app, self._max, self._tracing, self._hot = app, max_body_bytes, tracing, hot
+    def __init__(
+        self,
+        app: ASGIApp,
+        max_body_bytes: int,
+        tracing: telemetry.Tracing,
+        hot: HotRoutes,
+        admission: Admission,
+        urgent: Callable[[str], bool],
+    ) -> None:
+        self.app, self.max_body, self.hot = app, max_body_bytes, hot
+        self._tracing, self._admission, self._urgent = tracing, admission, urgent
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request; other kinds of connection pass through."""
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
         ids = telemetry.begin(headers.get("x-request-id"), headers.get("x-correlation-id"))
         self._tracing.activate()
-        await _Exchange(scope, receive, send, ids).run(self._app, self._max, self._hot)
+        exchange = _Exchange(scope, receive, send, ids)
+        started = time.perf_counter()
+        try:
+            with self._admission.place(scope["path"] in _QUIET or self._urgent(scope["path"])) as exchange.place:
+                await _within(patience(headers.get(DEADLINE_HEADER)), exchange.run(self))
+        except Exception as error:
+            await exchange.fail(error)
+        finally:
+            exchange.access_line(time.perf_counter() - started)
+
+
+async def _within(seconds: float | None, work: Coroutine[None, None, None]) -> None:
+    """Await the work; DeadlineExceeded when the caller's time is over."""
+    try:
+        async with asyncio.timeout(seconds) as limit:
+            await work
+    except TimeoutError as error:
+        if not limit.expired():
+            raise
+        raise deadline_exceeded() from error
 
 
 class _Exchange:
@@ -57,20 +87,16 @@ class _Exchange:
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, ids: tuple[str, str]) -> None:
         self._scope, self._receive, self._send, self._ids = scope, receive, send, ids
+        self.place: Place | None = None
         self._status = 0
         self._bytes = 0
 
-    async def run(self, app: ASGIApp, max_body: int, hot: HotRoutes) -> None:
-        started = time.perf_counter()
-        try:
-            receive = self._receive
-            if self._scope["method"] in _WITH_BODY:
-                receive = await self._read(max_body)
-            await (await hot.answer(self._scope) or app)(self._scope, receive, self._sending)
-        except Exception as error:
-            await self._fail(error)
-        finally:
-            self._access_line(time.perf_counter() - started)
+    async def run(self, edge: Edge) -> None:
+        """Read the body, find who answers, and let them."""
+        receive = self._receive
+        if self._scope["method"] in _WITH_BODY:
+            receive = await self._read(edge.max_body)
+        await (await edge.hot.answer(self._scope) or edge.app)(self._scope, receive, self._sending)
 
     async def _read(self, max_body: int) -> Receive:
         """Read the body within its limit, check it, and hand it on as one message."""
@@ -99,11 +125,14 @@ class _Exchange:
             headers += ((b"x-request-id", request.encode()), (b"x-correlation-id", correlation.encode()))
             if not any(name == b"cache-control" for name, _ in headers):
                 headers.append((b"cache-control", b"no-store"))
+            if self.place and any(n == b"content-type" and v.startswith(b"text/event-stream") for n, v in headers):
+                self.place.leave()
         elif message["type"] == "http.response.body":
             self._bytes += len(message.get("body", b""))
         await self._send(message)
 
-    async def _fail(self, error: Exception) -> None:
+    async def fail(self, error: Exception) -> None:
+        """Answer with the refusal; what nobody foresaw is logged and told to the caller as such."""
         refusal = error if isinstance(error, Refusal) else database_refusal(error)
         if not isinstance(error, Refusal):
             log.error("request_failed", exc_info=error, error=type(error).__name__)
@@ -112,7 +141,8 @@ class _Exchange:
         response = problem(refusal) if refusal else unexpected()
         await response(self._scope, self._receive, self._sending)
 
-    def _access_line(self, seconds: float) -> None:
+    def access_line(self, seconds: float) -> None:
+        """One line a request, without its data."""
         if self._scope["path"] in _QUIET:
             return
         route = getattr(self._scope.get("route"), "path", None)

@@ -39,6 +39,7 @@ class Service:
     setup: "Sequence[Callable[[Runtime], Awaitable[None]]]" = ()
     everywhere: "Sequence[Callable[[Runtime], Awaitable[None]]]" = ()  # tasks of app and worker processes alike
     hot: "Sequence[HotRoute]" = ()
+    urgent: tuple[str, ...] = ()  # ends of paths that keep places of their own under overload (P-16)
     asks: bool = False  # NATS requests from its HTTP side: an app process has a connection for them
     migrations: Path | None = None  # default: `migrations/` in the service's package
 

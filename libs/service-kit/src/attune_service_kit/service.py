@@ -11,6 +11,7 @@ import uvicorn
 
 from attune_service_kit import crypto, openapi, telemetry
 from attune_service_kit.app import create_app
+from attune_service_kit.http_protocol import GuardedProtocol
 from attune_service_kit.runtime import Runtime, Service
 from attune_service_kit.settings import ServiceSettings
 
@@ -106,7 +107,8 @@ def serve(service: Service, settings: ServiceSettings, command: str) -> None:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
+        http=GuardedProtocol,
+        ws="none",
         access_log=False,
         log_config=None,
         server_header=False,

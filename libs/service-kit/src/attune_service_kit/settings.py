@@ -35,6 +35,8 @@ class ServiceSettings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535)
     drain_seconds: float = Field(default=0.0, ge=0, le=60, description="After SIGTERM: not ready, still answering")
     max_body_bytes: int = Field(default=1 << 20, ge=1024)
+    max_in_flight: int = Field(default=128, ge=1, description="Requests under way; more are refused with 503")
+    reserved_in_flight: int = Field(default=16, ge=1, description="Places more for what is urgent: opting out, health")
     tls_certificate: Path | None = Field(default=None, description="PEM chain of the service's own address")
     tls_key: Path | None = None
 

@@ -22,5 +22,6 @@ SERVICE = Service(
     ),
     subscriptions=(SUBSCRIPTION,),
     tasks=(retention.run,),
+    urgent=("/consents", "/consents:opt-out"),
     jobs={"import": "customer_360.importing:run", "load-segments": "customer_360.segments:load"},
 )

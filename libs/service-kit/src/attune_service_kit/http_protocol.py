@@ -1,0 +1,141 @@
+"""HTTP/1.1 as we speak it: uvicorn's parser, and what it lets pass refused (E45 to E50 of the attack list).
+
+One Host, a path as target, no other transfer coding than chunked, no upgrade; a bounded head; and a client that is too
+slow is cut, so that ten thousand sleepers cost nobody else a place. A refusal is a whole answer; then it hangs up.
+"""
+
+import asyncio
+from typing import Any, NamedTuple
+
+import httptools
+import orjson
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+LARGEST_HEAD = 48 << 10
+HEAD_SECONDS = 10.0
+SLOWEST_BODY = 512  # bytes a second, looked at every ten seconds
+
+
+class _Answer(NamedTuple):
+    status: str
+    code: str
+    en: str
+    zh: str
+
+
+_BAD = _Answer("400 Bad Request", "malformed_http", "the request is not HTTP/1.1 as it must be", "HTTP 请求格式不正确")
+_HOST = _Answer(
+    "400 Bad Request", "malformed_http", "name one Host and a path beginning with /", "须有唯一的 Host 与路径"
+)
+_CODING = _Answer("501 Not Implemented", "transfer_coding", "only chunked is understood", "仅支持 chunked 传输编码")
+_HEAD = _Answer("431 Request Header Fields Too Large", "headers_too_large", "the headers are too large", "请求头过大")
+_SLOW = _Answer("408 Request Timeout", "request_timeout", "the request came too slowly", "请求发送过慢")
+
+
+class GuardedProtocol(HttpToolsProtocol):
+    """One connection. A request that arrives whole costs no timer."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._timer: asyncio.TimerHandle | None = None
+        self._in_head, self._whole = True, True
+        self._head, self._body, self._began = 0, 0, 0.0
+        self._wrong = _BAD
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for the first request."""
+        super().connection_made(transport)
+        self._timer = self.loop.call_later(HEAD_SECONDS, self._expired)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the timer."""
+        self._disarm()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what has come, within the limits."""
+        self._unset_keepalive_if_required()
+        if self._in_head:
+            end = data.find(b"\r\n\r\n")
+            self._head += end if end >= 0 else len(data)
+            if self._head > LARGEST_HEAD:
+                self._refuse(_HEAD)
+                return
+        else:
+            self._body += len(data)
+        try:
+            self.parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._refuse(self._wrong)
+            return
+        if self._whole and not self._in_head:
+            self._in_head, self._head = True, 0
+        if self._whole:
+            self._disarm()
+        elif self._timer is None:
+            self._timer = self.loop.call_later(HEAD_SECONDS, self._expired)
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self._in_head, self._whole = True, False
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Refuse what two readers would read as two different requests."""
+        hosts = [value for name, value in self.headers if name == b"host"]
+        codings = [value.strip().lower() for name, value in self.headers if name == b"transfer-encoding"]
+        if len(hosts) != 1 or not hosts[0] or not self.url.startswith(b"/"):
+            self._wrong = _HOST
+            raise ValueError("host or target")
+        if codings not in ([], [b"chunked"]):
+            self._wrong = _CODING
+            raise ValueError("transfer coding")
+        if any(name == b"upgrade" for name, _ in self.headers):
+            raise ValueError("upgrade")
+        self._in_head, self._head, self._body, self._began = False, 0, 0, self.loop.time()
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        self._whole = True
+        super().on_message_complete()
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _expired(self) -> None:
+        """The head did not come in time, or the body comes too slowly."""
+        self._timer = None
+        if self.transport.is_closing():
+            return
+        if self._in_head:
+            self._refuse(None if self._whole and not self._head else _SLOW)
+        elif self.flow.read_paused or self._body >= SLOWEST_BODY * (self.loop.time() - self._began):
+            self._timer = self.loop.call_later(HEAD_SECONDS, self._expired)
+        else:
+            self._refuse(_SLOW)
+
+    def _refuse(self, answer: _Answer | None) -> None:
+        """Answer, if nothing else is being answered, and hang up."""
+        self._disarm()
+        if self.transport.is_closing():
+            return
+        busy = self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete
+        if answer is not None and not busy:
+            title = answer.status.split(" ", 1)[1]
+            problem = {
+                "type": f"urn:attune:problem:{answer.code}",
+                "title": title,
+                "status": int(answer.status[:3]),
+                "code": answer.code,
+                "detail": {"en": answer.en, "zh": answer.zh},
+            }
+            body = orjson.dumps(problem)
+            head = (
+                f"HTTP/1.1 {answer.status}\r\ncontent-type: application/problem+json\r\n"
+                f"content-length: {len(body)}\r\ncache-control: no-store\r\nconnection: close\r\n\r\n"
+            )
+            self.transport.write(head.encode() + body)
+        self.transport.close()

@@ -1,0 +1,75 @@
+"""Overload is refused early, so that accepted work stays fast (P-16); and work that nobody waits for is not done."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import structlog
+
+from attune_service_kit.errors import Refusal, Unavailable
+
+log = structlog.get_logger(__name__)
+
+# What remains of the caller's patience, in milliseconds: set by a client, handed on less what was used up.
+DEADLINE_HEADER = "x-request-timeout-ms"
+_LONGEST_MS = 600_000
+
+
+class Overloaded(Unavailable):
+    """As much work is under way as can be done well."""
+
+    code = "overloaded"
+
+
+class DeadlineExceeded(Refusal):
+    """The caller's time is over; a write that had begun was undone, or is found again by its Idempotency-Key."""
+
+    status, code, title = 504, "deadline_exceeded", "Gateway timeout"
+
+
+class Admission:
+    """At most `limit` requests under way; urgent ones (opting out, health) have `reserve` places more of their own."""
+
+    def __init__(self, limit: int, reserve: int) -> None:
+        self.limit, self.reserve = limit, reserve
+        self.under_way = 0
+        self.refused = 0
+
+    @contextmanager
+    def place(self, urgent: bool) -> "Iterator[Place]":
+        """Hold a place; Overloaded if none is left."""
+        if self.under_way >= self.limit + (self.reserve if urgent else 0):
+            self.refused += 1
+            if self.refused in (1, 10, 100) or self.refused % 1000 == 0:
+                log.warning("overloaded", count=self.refused)
+            raise Overloaded("too much is under way: try again shortly", "系统繁忙，请稍后重试", retry_after=1)
+        place = Place(self)
+        try:
+            yield place
+        finally:
+            place.leave()
+
+
+class Place:
+    """A place among the requests under way; a stream that stays open for hours gives it back when it begins."""
+
+    def __init__(self, admission: Admission) -> None:
+        self._admission: Admission | None = admission
+        admission.under_way += 1
+
+    def leave(self) -> None:
+        """Give the place back; a second time does nothing."""
+        if self._admission is not None:
+            self._admission.under_way -= 1
+            self._admission = None
+
+
+def patience(value: str | None) -> float | None:
+    """Seconds that the caller will still wait; None if they do not say, or say nothing that can be read."""
+    if value is None or not value.isascii() or not value.isdigit() or len(value) > 9:
+        return None
+    return min(int(value), _LONGEST_MS) / 1000
+
+
+def deadline_exceeded() -> DeadlineExceeded:
+    """The answer when the caller's time has run out."""
+    return DeadlineExceeded("the caller's time is over", "请求已超过调用方时限")
