@@ -73,6 +73,9 @@ class Edge:
 
 async def _within(seconds: float | None, work: Coroutine[None, None, None]) -> None:
     """Await the work; DeadlineExceeded when the caller's time is over."""
+    if seconds == 0:
+        work.close()
+        raise deadline_exceeded()
     try:
         async with asyncio.timeout(seconds) as limit:
             await work
