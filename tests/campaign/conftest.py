@@ -159,7 +159,7 @@ async def service(start_service: StartService) -> RunningService:
     """Campaign without a worker, at the business time NOW: head office HQ, branches B1 and B2."""
     running = await start_service(SERVICE, worker=False, clock="events", arm_secret=SECRET)
     running.runtime.clock.set(NOW)
-    async with running.runtime.database.pool.acquire() as conn:
+    async with running.everything.pool.acquire() as conn:
         pairs = [("HQ", "HQ"), ("HQ", "B1"), ("HQ", "B2"), ("B1", "B1"), ("B2", "B2")]
         await conn.executemany("INSERT INTO branch_scope VALUES ($1, $2)", pairs)
     return running
@@ -172,14 +172,14 @@ def key() -> dict[str, str]:
 
 async def arms(service: RunningService, control_share_bp: int = 1000) -> Callable[[UUID], str]:
     """Which arm a customer is in, at this share of control."""
-    async with service.runtime.database.pool.acquire() as conn:
+    async with service.everything.pool.acquire() as conn:
         plan = await plans.current(service.runtime.database, conn)
     return lambda customer: plan.arm("large-deposit", control_share_bp, customer, NOW.date())
 
 
 async def pick(service: RunningService, arm: str, how_many: int = 1) -> list[UUID]:
     """The first customers of an arm."""
-    async with service.runtime.database.pool.acquire() as conn:
+    async with service.everything.pool.acquire() as conn:
         plan = await plans.current(service.runtime.database, conn)
     found = (person(n) for n in range(5000))
     return [c for c in found if plan.arm("large-deposit", 1000, c, NOW.date()) == arm][:how_many]
@@ -187,7 +187,7 @@ async def pick(service: RunningService, arm: str, how_many: int = 1) -> list[UUI
 
 async def deposit(service: RunningService, customer: UUID, event_key: str = "T1", **known: Any) -> UUID:
     """A customer with a large deposit; the opportunity's id."""
-    database = service.runtime.database
+    database = service.everything
     async with database.transaction() as tx:
         if not await tx.conn.fetchval("SELECT true FROM proj_party WHERE customer_id = $1", customer):
             await add_customer(tx.conn, customer, **known)

@@ -18,7 +18,7 @@ OUTBOUND = ("call_centre", "relationship_manager", "sms", "push")
 
 async def bank(service: RunningService) -> None:
     """P1 and P2 live together in branches B1 and B2, P3 alone in B2."""
-    pool = service.runtime.database.pool
+    pool = service.everything.pool
     for number, branch in ((1, "B1"), (2, "B2"), (3, "B2")):
         await add_customer(pool, person(number), branch=branch)
     await pool.execute("UPDATE proj_party SET household_id = 'H1' WHERE customer_id <> $1", person(3))
@@ -79,7 +79,7 @@ async def test_a_suppression_needs_an_end_or_the_word_and_one_subject(
     body = {"customer_id": str(person(1))} | wrong
     assert code(await suppress(service, token("teller", "B1"), **body)) == (422, "invalid")
     body.pop("until", None)
-    assert await service.runtime.database.pool.fetchval("SELECT count(*) FROM suppression") == 0
+    assert await service.everything.pool.fetchval("SELECT count(*) FROM suppression") == 0
 
 
 async def test_not_set_zero_and_n_stay_three_values_over_the_api(service: RunningService, token: Headers) -> None:
@@ -102,7 +102,7 @@ async def test_not_set_zero_and_n_stay_three_values_over_the_api(service: Runnin
 
 async def test_hold_confirm_release(service: RunningService, token: Headers) -> None:
     await bank(service)
-    sender, client, pool = token("operator"), service.client, service.runtime.database.pool
+    sender, client, pool = token("operator"), service.client, service.everything.pool
     await put_policy(service, token("marketer"), 1, caps=[{"level": "household", "limit": 1, "days": 7}])
     held = (await reserve(service, sender, person(1))).json()
     assert (held["state"], held["message_class"]) == ("reserved", "marketing")
@@ -129,7 +129,7 @@ async def test_hold_confirm_release(service: RunningService, token: Headers) -> 
 
 async def test_marketing_needs_consent_and_service_does_not(service: RunningService, token: Headers) -> None:
     await bank(service)
-    await service.runtime.database.pool.execute("UPDATE proj_consent SET granted = false")
+    await service.everything.pool.execute("UPDATE proj_consent SET granted = false")
     sender = token("operator")
     refused = await reserve(service, sender, person(1))
     assert refused.json()["reason"] == "no_consent"
@@ -145,7 +145,7 @@ async def test_a_suppression_binds_at_once_gives_back_what_is_held_and_is_lifted
 ) -> None:
     await bank(service)
     teller, manager, sender = token("teller", "B1"), token("branch_manager", "B1"), token("operator")
-    pool, client = service.runtime.database.pool, service.client
+    pool, client = service.everything.pool, service.client
     for number in (1, 2):
         await reserve(service, sender, person(number))
         await reserve(service, sender, person(number), channel="push")
@@ -189,7 +189,7 @@ async def test_a_suppression_binds_at_once_gives_back_what_is_held_and_is_lifted
 async def test_a_reservation_and_a_suppression_at_once_never_both_stand(
     service: RunningService, token: Headers
 ) -> None:
-    people, sender, pool = [person(n) for n in range(10, 40)], token("operator"), service.runtime.database.pool
+    people, sender, pool = [person(n) for n in range(10, 40)], token("operator"), service.everything.pool
     for customer in people:
         await add_customer(pool, customer)
     asked = [reserve(service, sender, c) for c in people] + [
@@ -240,7 +240,7 @@ async def test_from_when_each_channel_is_free(service: RunningService, token: He
 
 async def test_a_do_not_contact_list(service: RunningService, token: Headers) -> None:
     await bank(service)
-    operator, client, pool = token("operator"), service.client, service.runtime.database.pool
+    operator, client, pool = token("operator"), service.client, service.everything.pool
     ids = [f"P{n}" for n in range(9_000)] + ["", "P7"]
     body = {
         "list_name": "national-2026-03",

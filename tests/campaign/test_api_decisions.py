@@ -14,7 +14,7 @@ from .conftest import NOW, Headers, add_customer, code, deposit, key, nba, perso
 async def test_a_deposit_at_the_counter(service: RunningService, token: Headers) -> None:
     (customer,) = await pick(service, "treated")
     opportunity = await deposit(service, customer, quadrant="B")
-    pool = service.runtime.database.pool
+    pool = service.everything.pool
     await pool.execute(
         "INSERT INTO proj_scores VALUES ($1, 'propensity-purchase', 7, 0.31, $2)", customer, NOW - timedelta(days=1)
     )
@@ -64,7 +64,7 @@ async def test_a_deposit_at_the_counter(service: RunningService, token: Headers)
 async def test_a_stored_decision_replays_to_the_same_bytes(service: RunningService, token: Headers) -> None:
     (customer,) = await pick(service, "treated")
     await deposit(service, customer, quadrant="B")
-    pool = service.runtime.database.pool
+    pool = service.everything.pool
     await pool.execute(
         "INSERT INTO proj_scores VALUES ($1, 'propensity-purchase', 7, 0.30000000000000004, $2)", customer, NOW
     )
@@ -93,7 +93,7 @@ async def test_a_held_out_customer_at_the_counter(service: RunningService, token
     (universal,) = await pick(service, "universal")
     teller, marketer = token("teller", "B1"), token("marketer")
     opportunity = await deposit(service, held_out, rating=None)
-    async with service.runtime.database.pool.acquire() as conn:
+    async with service.everything.pool.acquire() as conn:
         await add_customer(conn, universal)
     for customer in (held_out, universal):
         told = await nba(service, teller, customer)
@@ -125,7 +125,7 @@ async def test_without_agreement_the_list_is_generic(
     service: RunningService, token: Headers, known: dict[str, Any]
 ) -> None:
     (customer,) = await pick(service, "treated")
-    pool = service.runtime.database.pool
+    pool = service.everything.pool
     async with pool.acquire() as conn:
         await add_customer(conn, customer, quadrant="A", **known)
     await pool.execute("INSERT INTO proj_scores VALUES ($1, 'propensity-purchase', 7, 0.99, $2)", customer, NOW)

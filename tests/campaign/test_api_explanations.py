@@ -16,7 +16,7 @@ async def customer(service: RunningService) -> UUID:
     """A treated customer with a large deposit and a score."""
     (found,) = await pick(service, "treated")
     await deposit(service, found, quadrant="B")
-    await service.runtime.database.pool.execute(
+    await service.everything.pool.execute(
         "INSERT INTO proj_scores VALUES ($1, 'propensity-purchase', 7, 0.31, $2)", found, NOW
     )
     return found
@@ -29,7 +29,7 @@ async def explain(service: RunningService, headers: dict[str, str], decision: st
 
 async def content(service: RunningService) -> dict[str, Any]:
     """Every row of every table, as one hash a table."""
-    pool = service.runtime.database.pool
+    pool = service.everything.pool
     query = "SELECT count(*) || coalesce(md5(string_agg(t::text, '|' ORDER BY t::text)), '') FROM {} t"
     return {table: await pool.fetchval(query.format(table)) for table in SERVICE.metadata.tables}
 
@@ -149,4 +149,4 @@ async def test_why_an_offer_is_or_is_not_proposed_now(service: RunningService, t
     assert code(await ask(teller, "no-such-offer")) == (404, "not_found")
     assert code(await ask(token("mobile", customer=person(1)), "time-deposit-12m")) == (404, "not_found")
     assert code(await ask(token("operator"), "time-deposit-12m")) == (403, "forbidden")
-    assert await service.runtime.database.pool.fetchval("SELECT count(*) FROM decision") == 0
+    assert await service.everything.pool.fetchval("SELECT count(*) FROM decision") == 0

@@ -35,7 +35,7 @@ def put(service: RunningService, token: Headers) -> Any:
 
 
 async def test_an_offer_is_made_changed_and_switched_off(service: RunningService, token: Headers, put: Any) -> None:
-    async with service.runtime.database.pool.acquire() as conn:
+    async with service.everything.pool.acquire() as conn:
         await add_customer(conn, person(1))
     teller = token("teller", "B1")
     before = await nba(service, teller, person(1))
@@ -65,11 +65,11 @@ async def test_an_offer_is_made_changed_and_switched_off(service: RunningService
     old = (await client.get("/v1/offers/platinum-card", params={"version": 2}, headers=marketer)).json()
     assert old["conditions"]["minimum_balance"] == {"amount": "900000.00", "currency": "CNY"}
     assert code(await client.get("/v1/offers/platinum-card?version=9", headers=marketer)) == (404, "not_found")
-    decisions = await service.runtime.database.pool.fetch("SELECT id, catalogue_version FROM decision ORDER BY id")
+    decisions = await service.everything.pool.fetch("SELECT id, catalogue_version FROM decision ORDER BY id")
     assert [row[1] for row in decisions] == [1, 3, 4, 5]
     for row in decisions:
         assert (await client.get(f"/v1/decisions/{row[0]}", headers=token("auditor"))).json()["replayed"] is True
-    audited = await service.runtime.database.pool.fetch("SELECT what, entity_id, version, who FROM audit ORDER BY id")
+    audited = await service.everything.pool.fetch("SELECT what, entity_id, version, who FROM audit ORDER BY id")
     assert [tuple(row) for row in audited] == [
         ("offer.changed", "platinum-card", "1", "marketer-1"),
         ("script.changed", "s-card-counter", "1", "marketer-1"),
@@ -107,7 +107,7 @@ async def test_what_an_offer_sheet_refuses(
     assert code(refused) == expected, refused.text
     if expected[1] == "stale_version":
         assert refused.json()["version"] == (0 if "platinum" in path else 1)
-    assert await service.runtime.database.pool.fetchval("SELECT max(version) FROM catalogue") == 1
+    assert await service.everything.pool.fetchval("SELECT max(version) FROM catalogue") == 1
 
 
 async def test_sixty_offers_made_over_the_api_are_decided_over(
@@ -133,7 +133,7 @@ async def test_sixty_offers_made_over_the_api_are_decided_over(
     some = (await client.get("/v1/scripts", params={"offer": "time-deposit-12m"}, headers=marketer)).json()["items"]
     assert {s["channel"] for s in some} == {"call_centre", "counter", "relationship_manager", "mobile"}
 
-    async with service.runtime.database.pool.acquire() as conn:
+    async with service.everything.pool.acquire() as conn:
         await add_customer(conn, person(1))  # born in 1980: 45
     told = await nba(service, token("teller", "B1"), person(1))
     assert [a["offer"] for a in told["actions"]] == ["card-27", "card-26", "card-25"]

@@ -36,9 +36,9 @@ async def test_campaign_and_policy_are_changed_by_version(service: RunningServic
     # The new policy binds at once.
     (customer,) = await pick(service, "treated")
     await deposit(service, customer)
-    row = await service.runtime.database.pool.fetchrow("SELECT state, reason FROM opportunity")
+    row = await service.everything.pool.fetchrow("SELECT state, reason FROM opportunity")
     assert tuple(row) == ("suppressed", "frequency_cap")
-    assert await service.runtime.database.pool.fetchval("SELECT count(*) FROM audit") == 2
+    assert await service.everything.pool.fetchval("SELECT count(*) FROM audit") == 2
 
 
 async def test_lists(service: RunningService, token: Headers) -> None:

@@ -72,7 +72,7 @@ async def test_writes_need_a_key_and_repeat_their_first_answer(service: RunningS
     assert first.content == again.content
     other = await service.client.post("/v1/responses", json=body | {"outcome": "later"}, headers=teller | one)
     assert code(other) == (422, "idempotency_key_reused")
-    assert await service.runtime.database.pool.fetchval("SELECT count(*) FROM response") == 1
+    assert await service.everything.pool.fetchval("SELECT count(*) FROM response") == 1
 
 
 async def test_another_branch_sees_nothing(service: RunningService, token: Headers) -> None:

@@ -34,7 +34,7 @@ async def test_working_a_task(service: RunningService, token: Headers) -> None:
             f"/v1/tasks/{tasks[customer]['id']}:complete", json={"disposition": disposition}, headers=queue | key()
         )
         assert code(again) == (409, "task_not_available")
-    pool = service.runtime.database.pool
+    pool = service.everything.pool
     states = {r[0]: r[1] for r in await pool.fetch("SELECT customer_id, state FROM contact")}
     assert states == {reached: "confirmed", missed: "released"}
     assert {r[0] for r in await pool.fetch("SELECT state FROM opportunity")} == {"acted"}
@@ -48,7 +48,7 @@ async def test_a_claim_is_refused_in_quiet_hours_and_after_an_objection(
 ) -> None:
     (customer,) = await pick(service, "treated")
     await deposit(service, customer)
-    queue, client, pool = token("call_centre"), service.client, service.runtime.database.pool
+    queue, client, pool = token("call_centre"), service.client, service.everything.pool
     (task,) = (await client.get("/v1/tasks", headers=queue)).json()["items"]
     assert task["channel"] == "call_centre"
     service.runtime.clock.set(NOW.replace(hour=14))  # 22:00 in Shanghai
@@ -67,7 +67,7 @@ async def test_a_lapsed_contact_that_happened_counts_though_beyond_the_policy(
 ) -> None:
     (customer,) = await pick(service, "treated")
     await deposit(service, customer)
-    queue, client, pool = token("call_centre"), service.client, service.runtime.database.pool
+    queue, client, pool = token("call_centre"), service.client, service.everything.pool
     (task,) = (await client.get("/v1/tasks", headers=queue)).json()["items"]
     await client.post(f"/v1/tasks/{task['id']}:claim", headers=queue | key())
     await pool.execute("UPDATE contact SET hold_until = now() - interval '1 minute'")
@@ -88,7 +88,7 @@ async def test_outbound_presenting_uses_the_tasks_contact(service: RunningServic
     manager, client, pool = (
         token("relationship_manager", "B1", subject="M1"),
         service.client,
-        service.runtime.database.pool,
+        service.everything.pool,
     )
     (task,) = (await client.get("/v1/tasks", headers=manager)).json()["items"]
     await client.post(f"/v1/tasks/{task['id']}:claim", headers=manager | key())

@@ -216,7 +216,7 @@ async def test_an_older_decision_is_not_presented_after_a_withdrawal(service: Ru
     present = f"/v1/decisions/{told['decision_id']}:present"
     refused = await client.post(present, json={}, headers=manager | key())
     assert (code(refused), refused.json()["reason"]) == ((409, "contact_refused"), "no_consent")
-    pool = service.runtime.database.pool
+    pool = service.everything.pool
     assert await pool.fetchval("SELECT count(*) FROM contact WHERE decision_id IS NOT NULL") == 0
     fresh = await nba(service, manager, customer, "relationship_manager")
     assert {w["offer"] for w in fresh["withheld"] if w["rule"] == "consent"} == {"time-deposit-12m"}
@@ -239,7 +239,7 @@ async def test_whoever_talks_to_the_customer_when_consent_ends_can_still_say_so(
 ) -> None:
     (customer,) = await pick(service, "treated")
     await deposit(service, customer)
-    queue, client, pool = token("call_centre"), service.client, service.runtime.database.pool
+    queue, client, pool = token("call_centre"), service.client, service.everything.pool
     (task,) = (await client.get("/v1/tasks", headers=queue)).json()["items"]
     await client.post(f"/v1/tasks/{task['id']}:claim", headers=queue | key())
     await withdraw(cast("Database", service.runtime.database), changed(customer, 1, (None, None, False)))

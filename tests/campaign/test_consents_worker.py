@@ -20,7 +20,7 @@ async def test_what_is_told_late_is_older_than_what_is_held(start_service: Start
     service = await start_service(SERVICE, clock="events", arm_secret=SECRET)
     first, second = await pick(service, "treated", 2)
     stranger = person(9999)
-    async with service.runtime.database.pool.acquire() as conn:
+    async with service.everything.pool.acquire() as conn:
         for customer in (first, second):
             await add_customer(conn, customer)
     await publish(raised(first), raised(second), time=NOW)
@@ -34,13 +34,13 @@ async def test_what_is_told_late_is_older_than_what_is_held(start_service: Start
     await publish(changed(stranger, 1, ("sms", None, True)), withdrawn, changed(first, 2, (None, None, True)), time=NOW)
 
     async def ended() -> bool:
-        held = await service.runtime.database.pool.fetchval("SELECT count(*) FROM inbox")
+        held = await service.everything.pool.fetchval("SELECT count(*) FROM inbox")
         return held == 5 and await counts(service) == {"open": 1, "suppressed": 1}
 
     await eventually(ended, timeout=5, what="the withdrawal")  # P-12
     assert await counts(service, "task") == {"open": 1, "closed": 1}
     assert await counts(service, "contact") == {"reserved": 1, "released": 1}
-    granted = await service.runtime.database.pool.fetchval(
+    granted = await service.everything.pool.fetchval(
         "SELECT granted FROM proj_consent WHERE customer_id = $1 AND purpose = 'marketing_contact'", first
     )
     assert granted is False
@@ -49,19 +49,19 @@ async def test_what_is_told_late_is_older_than_what_is_held(start_service: Start
 async def load(service: RunningService, *pointers: Pointer) -> Any:
     """Run the job that an import's end starts, in this process; return what it has done."""
     params = {"pointers": [p.model_dump(mode="json") for p in pointers]}
-    async with service.runtime.database.transaction() as tx:
+    async with service.runtime.worker_database.transaction() as tx:
         job = await service.runtime.jobs.start(tx, "load-import", params)
     runtime = make_runtime(SERVICE, service.settings, "job")
     async with running(runtime):
         assert await job_process._attempt(runtime, job) == 0
-    async with service.runtime.database.transaction() as tx:
+    async with service.runtime.worker_database.transaction() as tx:
         done = await service.runtime.jobs.view(tx, job)
     assert done.state == "done", done.error
     return done.result
 
 
 async def marketing(service: RunningService) -> set[tuple[UUID, bool, int]]:
-    rows = await service.runtime.database.pool.fetch(
+    rows = await service.everything.pool.fetch(
         "SELECT customer_id, granted, version FROM proj_consent WHERE purpose = 'marketing_contact'"
     )
     return {(r[0], r[1], r[2]) for r in rows}
@@ -73,7 +73,7 @@ async def test_a_file_withdraws_as_an_event_does(service: RunningService, lake_d
     for customer in (first, second):
         await deposit(service, customer)
     assert await counts(service) == {"open": 2}
-    await service.runtime.database.pool.execute("UPDATE proj_consent SET version = 3 WHERE customer_id = $1", first)
+    await service.everything.pool.execute("UPDATE proj_consent SET version = 3 WHERE customer_id = $1", first)
     # The next file: both have refused, says the bank; of the first customer a newer word is known here.
     refused = [{**row, "granted": False, "version": 2} for c in (first, second) for row in consents(c)]
     result = await load(service, write(lake_dir, datasets.CONSENTS, "all", refused))

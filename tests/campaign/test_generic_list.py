@@ -21,7 +21,7 @@ GRANT SELECT ON {table} TO campaign_app"""
 async def trapped(service: RunningService) -> UUID:
     """A treated customer; whoever reads a row of scores or features, theirs or another's, gets an error."""
     (customer,) = await pick(service, "treated")
-    pool = service.runtime.database.pool
+    pool = service.everything.pool
     async with pool.acquire() as conn:
         await add_customer(conn, customer, quadrant="A")
     for who in (customer, STRANGER):
@@ -39,7 +39,7 @@ async def trapped(service: RunningService) -> UUID:
 
 
 async def consents(service: RunningService, customer: UUID, agreed: bool | None, personalisation: bool) -> None:
-    pool = service.runtime.database.pool
+    pool = service.everything.pool
     await pool.execute(
         "DELETE FROM proj_consent WHERE purpose = 'personalised_decision' AND customer_id = $1", customer
     )

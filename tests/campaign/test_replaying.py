@@ -72,7 +72,7 @@ async def decided(service: RunningService, token: Headers) -> list[UUID]:
     for number, customer in enumerate(customers):
         await deposit(service, customer, f"T{number}", quadrant="B", rating=f"C{1 + number % 5}")
     (held_out,) = await pick(service, "control")
-    async with service.runtime.database.pool.acquire() as conn:
+    async with service.everything.pool.acquire() as conn:
         await add_customer(conn, person(4001), personalisation=False)
     found = []
     channels = ("counter", "call_centre", "mobile", "relationship_manager")
@@ -105,7 +105,7 @@ async def test_a_range_is_replayed_by_a_job_that_counts_equal_and_different(
 ) -> None:
     service = await start_service(SERVICE, clock="events", arm_secret=SECRET)
     service.runtime.clock.set(NOW)
-    async with service.runtime.database.pool.acquire() as conn:
+    async with service.everything.pool.acquire() as conn:
         await conn.executemany("INSERT INTO branch_scope VALUES ($1, $2)", [("B1", "B1")])
     decisions = await decided(service, token)
     await change_everything(service, token)
@@ -141,7 +141,7 @@ async def test_a_range_is_replayed_by_a_job_that_counts_equal_and_different(
 
 async def test_a_replay_that_was_interrupted_goes_on_where_it_was(service: RunningService, token: Headers) -> None:
     decisions = sorted(await decided(service, token))
-    async with service.runtime.database.pool.acquire() as conn:
+    async with service.everything.pool.acquire() as conn:
         since, until = replaying.moments(NOW.date(), NOW.date(), "Asia/Shanghai")
         found = {"after": str(decisions[6]), "equal": 7, "different": 0, "named": []}
         assert await replaying._chunk(conn, since, until, found)

@@ -47,7 +47,7 @@ async def tell_time(publish: Publish, now: datetime) -> None:
 
 
 async def counts(service: RunningService, what: str = "opportunity") -> dict[str, int]:
-    rows = await service.runtime.database.pool.fetch(f"SELECT state, count(*)::int FROM {what} GROUP BY 1")
+    rows = await service.everything.pool.fetch(f"SELECT state, count(*)::int FROM {what} GROUP BY 1")
     return dict(rows)
 
 
@@ -79,7 +79,7 @@ def features(customer: UUID, **more: Any) -> dict[str, Any]:
 
 async def test_one_opportunity_for_a_detection_told_three_times(service: RunningService, publish: Publish) -> None:
     customers = [person(n) for n in range(40)]
-    pool = service.runtime.database.pool
+    pool = service.everything.pool
     async with pool.acquire() as conn:
         for customer in customers:
             await add_customer(conn, customer)
@@ -199,7 +199,7 @@ async def import_the_bank(service: RunningService, publish: Publish, lake_dir: P
         return await counts(service) == {"open": 1}
 
     await eventually(judged_again, timeout=90, what="the import")
-    pool = service.runtime.database.pool
+    pool = service.everything.pool
     assert [tuple(r) for r in await pool.fetch("SELECT * FROM branch_scope ORDER BY 1, 2")] == [
         ("B1", "B1"),
         ("HQ", "B1"),
@@ -215,7 +215,7 @@ async def load_features_and_scores(
     service: RunningService, publish: Publish, lake_dir: Path, first: UUID, second: UUID
 ) -> None:
     """A merge that is newer than the bulk survives it, whichever comes first."""
-    pool = service.runtime.database.pool
+    pool = service.everything.pool
     snapshot = write(
         lake_dir,
         datasets.FEATURES,
@@ -276,7 +276,7 @@ async def check_profile_is_followed(service: RunningService, publish: Publish, t
         return answer["personalised"] is False
 
     await eventually(switched_off, what="personalisation off")
-    pool = service.runtime.database.pool
+    pool = service.everything.pool
     assert await pool.fetchval("SELECT version FROM proj_party WHERE customer_id = $1", customer) == 3
     held = await pool.fetch("SELECT account_id FROM proj_account WHERE customer_id = $1", customer)
     assert [r[0] for r in held] == [bought.account_id]

@@ -169,7 +169,7 @@ class Bank:
 
     async def rows(self, sql: str, *args: Any) -> list[asyncpg.Record]:
         """What stands in the service's database."""
-        async with self.service.runtime.database.transaction() as tx:
+        async with self.service.runtime.worker_database.transaction() as tx:
             found: list[asyncpg.Record] = await tx.conn.fetch(sql, *args)
             return found
 

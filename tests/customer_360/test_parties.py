@@ -163,7 +163,7 @@ async def test_the_same_file_seals_nothing_anew_and_a_changed_row_is_sealed_alon
 
 
 async def test_a_value_that_was_copied_to_another_row_is_never_shown(mixed: Any) -> None:
-    async with mixed.service.runtime.database.transaction() as tx:
+    async with mixed.service.runtime.worker_database.transaction() as tx:
         await tx.conn.execute(
             "UPDATE party_identity SET name = (SELECT name FROM party_identity WHERE customer_id = $1)"
             " WHERE customer_id = $2",

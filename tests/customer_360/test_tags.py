@@ -181,7 +181,7 @@ def features(bank: Any, as_of: date, quadrants: dict[UUID, tuple[str, int]]) -> 
 
 async def load(bank: Any, pointer: Pointer) -> dict[str, Any]:
     runtime = bank.service.runtime
-    async with runtime.database.transaction() as tx:
+    async with runtime.worker_database.transaction() as tx:
         job = await runtime.jobs.start(tx, "load-segments", {"pointer": pointer.model_dump(mode="json")})
     done = await bank.go_on(str(job))
     assert done["state"] == "done", done

@@ -36,7 +36,7 @@ async def apply(bank: Any, *events: Event) -> None:
     """Hand events to the service as its worker does, one transaction an event."""
     runtime, handlers = bank.service.runtime, SUBSCRIPTION.by_type()
     for event in events:
-        async with runtime.database.transaction() as tx:
+        async with runtime.worker_database.transaction() as tx:
             await handlers[event.type](runtime, tx, [event])
 
 
@@ -233,7 +233,7 @@ async def test_the_worker_hears_it(start_service: StartService, publish: Publish
     customer = uuid4()
     detection = raised(customer)
     await publish(detection, detection, opened(customer, OpportunityState.OPEN, detection.detection_id))
-    pool = service.runtime.database.pool
+    pool = service.everything.pool
 
     async def heard() -> bool:
         rows = await pool.fetch("SELECT kind FROM timeline_entry")

@@ -57,7 +57,7 @@ async def insight(start_service: StartService) -> RunningService:
 
 
 async def counted(service: RunningService, query: str) -> Any:
-    return await service.runtime.database.pool.fetchval(query)
+    return await service.everything.pool.fetchval(query)
 
 
 def write_headers(headers: dict[str, str]) -> dict[str, str]:

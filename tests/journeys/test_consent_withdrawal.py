@@ -24,7 +24,7 @@ def key() -> dict[str, str]:
 
 async def known(service: RunningService, customers: list[UUID]) -> None:
     """Customer-360 knows them; nothing is said about consent."""
-    await service.runtime.database.pool.executemany(
+    await service.everything.pool.executemany(
         "INSERT INTO party (customer_id, source, source_id, party_kind, branch_id, personalisation, version,"
         " updated_at) VALUES ($1, 'tests', $2, 'person', 'B1', true, 1, now())",
         [(customer, str(n)) for n, customer in enumerate(customers)],
@@ -81,13 +81,11 @@ async def test_no_claim_succeeds_once_a_withdrawal_has_arrived(
     assert [c for c, started in claims if started > committed[c] + SECONDS] == []
 
     async def over() -> bool:
-        return not await what.runtime.database.pool.fetchval(
-            "SELECT count(*) FROM task WHERE state IN ('open', 'claimed')"
-        )
+        return not await what.everything.pool.fetchval("SELECT count(*) FROM task WHERE state IN ('open', 'claimed')")
 
     await eventually(over, timeout=SECONDS, what="every task closed")
     for customer in customers:
         answer = await what.client.post(f"/v1/tasks/{tasks[customer]}:claim", headers=queue | key())
         assert answer.status_code == 409
-    rows = await what.runtime.database.pool.fetch("SELECT DISTINCT state, disposition FROM contact")
+    rows = await what.everything.pool.fetch("SELECT DISTINCT state, disposition FROM contact")
     assert {tuple(r) for r in rows} == {("released", "consent_withdrawn")}

@@ -58,13 +58,13 @@ async def idle(scoring: RunningService) -> None:
             "SELECT NOT EXISTS (SELECT 1 FROM job WHERE state IN ('queued', 'running'))"
             " AND NOT EXISTS (SELECT 1 FROM outbox WHERE published_at IS NULL)"
         )
-        return bool(await scoring.runtime.database.pool.fetchval(query))
+        return bool(await scoring.everything.pool.fetchval(query))
 
     await eventually(done, 150, every=0.05, what="rest")
 
 
 async def jobs(scoring: RunningService, kind: str) -> list[dict[str, Any]]:
-    rows = await scoring.runtime.database.pool.fetch(
+    rows = await scoring.everything.pool.fetch(
         "SELECT result FROM job WHERE kind = $1 AND state = 'done' ORDER BY created_at", kind
     )
     return [orjson.loads(row["result"]) for row in rows]
@@ -80,7 +80,7 @@ async def scored(scoring: RunningService, rows: int) -> None:
 
 
 async def merges(scoring: RunningService) -> list[dict[str, Any]]:
-    rows = await scoring.runtime.database.pool.fetch(
+    rows = await scoring.everything.pool.fetch(
         "SELECT payload FROM outbox WHERE type = 'scoring.scores.published.v1' ORDER BY seq"
     )
     found = [orjson.loads(row["payload"])["data"] for row in rows]
@@ -227,13 +227,12 @@ async def test_snapshots_switch_the_slot_unless_they_are_older(
         assert pointer is not None
         await publish(FeaturesPublished(pointer=pointer))
         await scored(scoring, number)
-        stood.append(await scoring.runtime.database.pool.fetchrow("SELECT slot, as_of FROM feature_set"))
+        stood.append(await scoring.everything.pool.fetchrow("SELECT slot, as_of FROM feature_set"))
 
     assert [tuple(row) for row in stood if row] == [(0, january), (0, january), (1, february)]
     assert [result["loaded"] for result in await jobs(scoring, "score")] == [True, False, True]
     assert (
-        await scoring.runtime.database.pool.fetchval("SELECT count(*) FROM feature_row JOIN feature_set USING (slot)")
-        == 3000
+        await scoring.everything.pool.fetchval("SELECT count(*) FROM feature_row JOIN feature_set USING (slot)") == 3000
     )
 
 

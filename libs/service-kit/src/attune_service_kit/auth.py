@@ -57,10 +57,10 @@ class Caller:
     def scope(self) -> Scope:
         """Whose data the caller may see. The narrowest claim wins."""
         if self.customer is not None:
-            return Scope("customer", customer=self.customer)
+            return Scope("customer", customer=self.customer, subject=self.subject)
         if self.branch == WHOLE_BANK_BRANCH:
-            return Scope("all")
-        return Scope("branch", branch=self.branch)
+            return Scope("all", subject=self.subject)
+        return Scope("branch", branch=self.branch, subject=self.subject)
 
 
 class TokenVerifier:

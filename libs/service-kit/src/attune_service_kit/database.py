@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -10,6 +10,7 @@ from uuid import UUID
 import asyncpg
 import orjson
 import structlog
+from asyncpg.pool import PoolConnectionProxy
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -19,6 +20,7 @@ from attune_contracts.envelope import Data, envelope
 from attune_contracts.identifiers import PARTITIONS, partition
 from attune_service_kit import outbox
 from attune_service_kit.failpoints import failpoint
+from attune_service_kit.reads import SETTINGS, Reads
 from attune_service_kit.telemetry import request_id
 
 log = structlog.get_logger(__name__)
@@ -33,23 +35,25 @@ WORKER_LIMITS: Mapping[str, str] = {"statement_timeout": "0", "lock_timeout": "0
 
 _PATIENCE = 10.0  # seconds
 
-_BEGIN = text(
-    "SELECT set_config('app.scope', :kind, true), set_config('app.branch', :branch, true),"
-    " set_config('app.customer', :customer, true)"
-)
+_ENTER = "SELECT " + ", ".join(f"set_config('{name}', ${n}, true)" for n, name in enumerate(SETTINGS, 1))
+_BEGIN = text("SELECT " + ", ".join(f"set_config('{name}', :{name[4:]}, true)" for name in SETTINGS))
 
 
 @dataclass(frozen=True)
 class Scope:
-    """Whose data a transaction may see: the whole bank, one branch with its sub-branches, or one customer."""
+    """Whose data may be seen: the whole bank's, one branch's with its sub-branches, or one customer's.
+
+    `subject` is who looks. It widens nothing by itself: rows may name whom they belong to, visits for instance.
+    """
 
     kind: Literal["all", "branch", "customer"]
     branch: str | None = None
     customer: UUID | None = None
+    subject: str = field(default="", compare=False)
 
-    def parameters(self) -> dict[str, str]:
-        """The settings that row security reads (X23)."""
-        return {"kind": self.kind, "branch": self.branch or "", "customer": str(self.customer or "")}
+    def settings(self) -> tuple[str, ...]:
+        """The values of SETTINGS, which row security reads (X23)."""
+        return self.kind, self.branch or "", str(self.customer or ""), self.subject
 
 
 WHOLE_BANK = Scope("all")
@@ -171,10 +175,24 @@ class Database:
 
     @property
     def pool(self) -> asyncpg.Pool:
-        """The pool of hot reads: prepared statements, no transaction, no scope. jsonb is text on it, as on `conn`."""
+        """The pool of single statements: no transaction and no scope, so row security shows it nothing of anybody.
+
+        jsonb is text on it, as on `conn`.
+        """
         if self._pool is None:
             raise RuntimeError("the database is not open")
         return self._pool
+
+    def reads(self, scope: Scope) -> Reads:
+        """Single reads of what the scope may see, one round trip each."""
+        return Reads(lambda: self.pool, scope)
+
+    @asynccontextmanager
+    async def snapshot(self, scope: Scope) -> AsyncIterator[PoolConnectionProxy]:
+        """Several reads of one moment, of what the scope may see."""
+        async with self.pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
+            await conn.execute(_ENTER, *scope.settings())
+            yield conn
 
     @asynccontextmanager
     async def transaction(self, scope: Scope | None = None) -> AsyncIterator[Transaction]:
@@ -198,13 +216,14 @@ async def _as_it_is(_conn: asyncpg.Connection) -> None:
 async def _begin(session: AsyncSession, scope: Scope) -> asyncpg.Connection:
     """Begin the transaction and return its raw connection; one that died in the pool is replaced once."""
     # The adapter begins with the first statement: only then does the raw connection share the transaction.
+    settings = {name[4:]: value for name, value in zip(SETTINGS, scope.settings(), strict=True)}
     try:
-        await (await session.connection()).execute(_BEGIN, scope.parameters())
+        await (await session.connection()).execute(_BEGIN, settings)
     except DBAPIError as error:
         if not error.connection_invalidated:
             raise
         await session.rollback()
-        await (await session.connection()).execute(_BEGIN, scope.parameters())
+        await (await session.connection()).execute(_BEGIN, settings)
     raw: asyncpg.Connection | None = (await (await session.connection()).get_raw_connection()).driver_connection
     assert raw is not None  # noqa: S101 - the adapter always has one
     return raw

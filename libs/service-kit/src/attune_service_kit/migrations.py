@@ -24,13 +24,13 @@ def create_kit_tables(op: Operations) -> None:
     metadata = MetaData()
     kit_tables(metadata)
     metadata.create_all(op.get_bind(), checkfirst=False)
-    app, worker = _roles(op.get_bind())
+    app, worker = roles(op.get_bind())
     for table in ("audit", "encryption_key"):
         op.execute(f"REVOKE UPDATE, DELETE ON {table} FROM {app}, {worker}")
         op.execute(f"REVOKE TRUNCATE ON {table} FROM {worker}")
 
 
-def _roles(connection: Connection) -> tuple[str, str]:
+def roles(connection: Connection) -> tuple[str, str]:
     """The quoted names of the app and the worker role beside the migrating role <service>_owner."""
     name = str(connection.scalar(text("SELECT current_user"))).removesuffix("_owner")
     return f'"{name}_app"', f'"{name}_worker"'
@@ -73,7 +73,7 @@ def _grant(connection: Connection) -> None:
     """Rights on whatever the owner makes from now on. A worker may also make tables: bulk loads swap them in (X17)."""
     # Two processes that migrate at once take turns.
     connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('attune.migrations'))")
-    app, worker = _roles(connection)
+    app, worker = roles(connection)
     defaults = "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT"
     for statement in (
         f"GRANT USAGE ON SCHEMA public TO {app}, {worker}",
@@ -82,5 +82,6 @@ def _grant(connection: Connection) -> None:
         f"{defaults} TRUNCATE ON TABLES TO {worker}",
         f"{defaults} USAGE, SELECT ON SEQUENCES TO {app}, {worker}",
         f"{defaults} EXECUTE ON FUNCTIONS TO {app}, {worker}",
+        "ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC",
     ):
         connection.exec_driver_sql(statement)

@@ -25,6 +25,7 @@ from attune_contracts.eventing import ClockAdvanced
 from attune_service_kit import migrations
 from attune_service_kit.auth import DevelopmentIssuer
 from attune_service_kit.crypto import new_kek
+from attune_service_kit.database import WORKER_LIMITS, Database
 from attune_service_kit.embedded import EmbeddedNats, EmbeddedPostgres
 from attune_service_kit.event_recorder import RECORDER, _recording, events_as_documented, hold_outbox
 from attune_service_kit.messaging import Broker, Message
@@ -156,6 +157,11 @@ class RunningService:
     settings: ServiceSettings
     _stop: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     _task: "asyncio.Task[None] | None" = field(default=None, repr=False)
+
+    @property
+    def everything(self) -> Database:
+        """The service's database as its worker: what the test itself looks at, beyond any caller's rows."""
+        return self.runtime.worker_database
 
     async def stop(self) -> None:
         """End the service as SIGTERM would; a second call does nothing."""
@@ -318,7 +324,12 @@ async def start_service(
         from attune_service_kit.app import create_app
 
         chosen = service_settings(service, database or await make_database(service), **settings)
-        started = RunningService(app := create_app(service, chosen, worker=worker), _client(app), _of(app), chosen)
+        app = create_app(service, chosen, worker=worker)
+        runtime = _of(app)
+        if not worker:  # an app knows no other role than its own, but its test does
+            url = chosen.worker_database_url
+            runtime.worker_database = Database(url, limits=WORKER_LIMITS, now=runtime.clock.now, application="test")
+        started = RunningService(app, _client(app), runtime, chosen)
         ready = asyncio.Event()
         started._task = asyncio.create_task(_live(started, ready), name=f"service {service.name}")
         waiting = asyncio.create_task(ready.wait())

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from campaign.sql import Conn
+from attune_service_kit.reads import Queryable
 
 # A customer's first opportunity that came as far as the arm; later ones change nothing. Detections that a repair has
 # withdrawn count for neither arm: the ledger withdraws them, whatever the arm.
@@ -28,6 +28,6 @@ class Assignment:
     business_date: date
 
 
-async def page(conn: Conn, campaign: str, after: UUID | None, limit: int) -> list[Assignment]:
+async def page(conn: Queryable, campaign: str, after: UUID | None, limit: int) -> list[Assignment]:
     """Assignments in the order of the customers' ids."""
     return [Assignment(*row) for row in await conn.fetch(_PAGE, campaign, after, limit)]

@@ -6,7 +6,8 @@ import asyncpg
 
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Conflict, NotFound
-from campaign.sql import Conn, one
+from attune_service_kit.reads import Queryable
+from campaign.sql import one
 
 _NEWEST = "SELECT DISTINCT ON (code) * FROM campaign ORDER BY code, version DESC"
 
@@ -48,12 +49,12 @@ class Change:
     product_kind: str | None = None
 
 
-async def newest(conn: Conn) -> list[Campaign]:
+async def newest(conn: Queryable) -> list[Campaign]:
     """The newest version of every campaign, by code."""
     return [_campaign(row) for row in await conn.fetch(_NEWEST)]
 
 
-async def get(conn: Conn, code: str) -> Campaign:
+async def get(conn: Queryable, code: str) -> Campaign:
     """One campaign; NotFound."""
     row = await conn.fetchrow("SELECT * FROM campaign WHERE code = $1 ORDER BY version DESC LIMIT 1", code)
     if row is None:

@@ -12,6 +12,7 @@ from attune_contracts.campaign import MessageClass
 from attune_contracts.consent import ANY, Given
 from attune_contracts.customer_360 import ConsentChanged
 from attune_service_kit.database import Transaction
+from attune_service_kit.reads import Queryable
 from campaign import turns
 from campaign.sql import Conn
 
@@ -108,7 +109,7 @@ async def refuse(conn: Conn, wishes: Sequence[Wished], answers: Sequence[str | N
     return [NO_CONSENT if w.id in refused else answer for w, answer in zip(wishes, answers, strict=True)]
 
 
-async def permits(conn: Conn, customer_id: UUID, channel: str, product_kinds: Sequence[str | None]) -> bool:
+async def permits(conn: Queryable, customer_id: UUID, channel: str, product_kinds: Sequence[str | None]) -> bool:
     """Whether the customer permits a contact about all of these product kinds; False if nothing is known."""
     return await conn.fetchval(_PERMITTED, customer_id, channel, list(product_kinds)) is True
 

@@ -8,15 +8,18 @@ from uuid import UUID
 
 import orjson
 
+from attune_service_kit.reads import Queryable
 from campaign.contact_policy import PastContact, Suppression
-from campaign.sql import Conn, one
+from campaign.sql import one
 
 LONGEST_LOOK = timedelta(days=366)
 
 _READ = "SELECT contact_history($1, $2) AS contacts, suppressions_of($1, $3) AS suppressions"
 
 
-async def of(conn: Conn, customer_id: UUID, now: datetime) -> tuple[tuple[PastContact, ...], tuple[Suppression, ...]]:
+async def of(
+    conn: Queryable, customer_id: UUID, now: datetime
+) -> tuple[tuple[PastContact, ...], tuple[Suppression, ...]]:
     """The contacts that count for a customer, and whether somebody is not to be contacted."""
     row = await one(conn, _READ, customer_id, now - LONGEST_LOOK, now)
     return contacts(row["contacts"]), suppressions(row["suppressions"])

@@ -8,9 +8,9 @@ from uuid import UUID
 from attune_contracts.campaign import MessageClass
 from attune_service_kit.auth import Caller
 from attune_service_kit.errors import NotFound
+from attune_service_kit.reads import Queryable
 from campaign import consents, contact_history
 from campaign.contact_policy import Channel, ContactPolicy, Level, direction, free_from, refusal
-from campaign.sql import Conn
 from campaign.visibility import parameters, visible
 
 CHANNELS: tuple[Channel, ...] = get_args(Channel)
@@ -30,7 +30,7 @@ class Answer:
 
 
 async def of(
-    conn: Conn,
+    conn: Queryable,
     policy: ContactPolicy,
     caller: Caller,
     customer_id: UUID,

@@ -12,17 +12,21 @@ from weakref import WeakKeyDictionary
 
 import structlog
 
-from attune_service_kit.database import Database
+from attune_service_kit.database import WHOLE_BANK, Database
+from attune_service_kit.reads import scoped
 
 log = structlog.get_logger(__name__)
 
 LARGEST_GROUP = 100
 
-_INSERT = """
-INSERT INTO decision (id, customer_id, branch_id, channel, caller, as_of, catalogue_version, policy_version,
-                      personalised, inputs, result, sha256)
+_RECORDS = """
 SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::int[],
                      $8::int[], $9::boolean[], $10::bytea[], $11::bytea[], $12::text[])"""
+# A group holds the decisions of many callers: the service writes it in its own name.
+_INSERT = f"""
+INSERT INTO decision (id, customer_id, branch_id, channel, caller, as_of, catalogue_version, policy_version,
+                      personalised, inputs, result, sha256)
+{scoped(_RECORDS, 12)}"""
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,7 @@ class DecisionLog:
 
     async def _commit(self, records: list[Record]) -> None:
         columns = zip(*(tuple(getattr(r, f) for f in Record.__dataclass_fields__) for r in records), strict=True)
-        await self._pool.execute(_INSERT, *(list(column) for column in columns))
+        await self._pool.execute(_INSERT, *(list(column) for column in columns), *WHOLE_BANK.settings())
 
 
 def _settle(group: list[tuple[Record, "asyncio.Future[None]"]], error: Exception | None) -> None:

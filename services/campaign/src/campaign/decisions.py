@@ -11,6 +11,7 @@ import orjson
 from attune_contracts.identifiers import new_id
 from attune_service_kit.auth import Caller
 from attune_service_kit.errors import NotFound
+from attune_service_kit.reads import Queryable
 from attune_service_kit.runtime import Runtime
 from campaign import contact_history, plans
 from campaign.consents import given
@@ -19,7 +20,7 @@ from campaign.decide import decide
 from campaign.decision_facts import DecisionFacts, LiveOpportunity, PartyFacts, ProfileFacts, StoredScore
 from campaign.decision_log import DecisionLog, Record
 from campaign.offer_index import Catalogue
-from campaign.sql import Conn, one
+from campaign.sql import one
 from campaign.visibility import parameters, visible
 
 # $1 customer, $2-$4 scope, $5 business date, $6 as far back as contacts count, $7 business time. A profile that may
@@ -44,8 +45,7 @@ SELECT w.*, f.as_of AS profile_as_of, f.demand_balance_minor, f.value_quadrant,
     CASE WHEN w.personalised THEN (
         SELECT json_agg(json_build_array(o.id, o.trigger, o.business_date, o.amount_minor) ORDER BY o.id)
         FROM opportunity o WHERE o.customer_id = $1 AND o.state IN ('open', 'escalated')) END AS opportunities,
-    (SELECT min(o.campaign) FROM opportunity o WHERE o.customer_id = $1 AND o.arm = 'control' AND o.assigned
-        AND o.withdrawn_at IS NULL AND o.window_ends_on >= $5) AS control_of,
+    control_of($1, $5) AS control_of,
     CASE WHEN w.held IS NOT NULL THEN contact_history($1, $6) END AS contacts,
     CASE WHEN w.held IS NOT NULL THEN suppressions_of($1, $7) END AS suppressions,
     (SELECT max(version) FROM catalogue) AS catalogue_version,
@@ -96,11 +96,10 @@ async def ask(runtime: Runtime, caller: Caller, question: Question) -> Asked:
     if caller.customer is not None and caller.customer != question.customer_id:
         raise NotFound("there is no such customer", "客户不存在")
     as_of, today = runtime.clock.now().astimezone(UTC), runtime.clock.business_date()
-    async with runtime.database.pool.acquire() as conn:
-        seen = parameters(caller.scope)
-        row = await one(conn, _FACTS, question.customer_id, *seen, today, as_of - LONGEST_LOOK, as_of)
-        versions = row["catalogue_version"], row["policy_version"], row["holdout_version"]
-        plan = await plans.current(runtime.database, conn, versions)
+    reads, seen = runtime.database.reads(caller.scope), parameters(caller.scope)
+    row = await one(reads, _FACTS, question.customer_id, *seen, today, as_of - LONGEST_LOOK, as_of)
+    versions = row["catalogue_version"], row["policy_version"], row["holdout_version"]
+    plan = await plans.current(runtime.database, reads, versions)
     facts = _facts(row, plan, question, as_of, today, runtime.settings.zone)
     if caller.customer is not None:
         facts = replace(facts, audience="customer")
@@ -120,7 +119,7 @@ class Stored:
         return decide(self.facts, self.catalogue)
 
 
-async def stored(conn: Conn, decision_id: UUID) -> Stored:
+async def stored(conn: Queryable, decision_id: UUID) -> Stored:
     """A stored decision; NotFound."""
     row = await conn.fetchrow("SELECT inputs, result, catalogue_version FROM decision WHERE id = $1", decision_id)
     if row is None:

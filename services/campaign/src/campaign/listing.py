@@ -7,7 +7,7 @@ from uuid import UUID
 
 from attune_service_kit.auth import Caller
 from attune_service_kit.errors import NotFound
-from campaign.sql import Conn
+from attune_service_kit.reads import Queryable
 from campaign.visibility import parameters, sees_arms, visible
 
 
@@ -36,20 +36,20 @@ WHERE {visible("t", 1)} AND ($4::boolean OR t.arm = 'treated')
 
 
 async def opportunities(
-    conn: Conn, caller: Caller, wanted: OpportunityFilter, after: UUID | None, limit: int
+    conn: Queryable, caller: Caller, wanted: OpportunityFilter, after: UUID | None, limit: int
 ) -> list[Any]:
     """One page in the order of their ids, which is that of their opening."""
     query = f"SELECT t.* {_WHERE} AND ($12::uuid IS NULL OR t.id > $12) ORDER BY t.id LIMIT $13"
     return list(await conn.fetch(query, *_arguments(caller, wanted), after, limit))
 
 
-async def counts(conn: Conn, caller: Caller, wanted: OpportunityFilter) -> dict[str, int]:
+async def counts(conn: Queryable, caller: Caller, wanted: OpportunityFilter) -> dict[str, int]:
     """How many, by state."""
     query = f"SELECT t.state, count(*) {_WHERE} GROUP BY t.state ORDER BY t.state"
     return {row[0]: row[1] for row in await conn.fetch(query, *_arguments(caller, wanted))}
 
 
-async def opportunity(conn: Conn, caller: Caller, opportunity_id: UUID) -> Any:
+async def opportunity(conn: Queryable, caller: Caller, opportunity_id: UUID) -> Any:
     """One opportunity; NotFound outside the scope."""
     query = f"SELECT t.* {_WHERE} AND t.id = $12"
     row = await conn.fetchrow(query, *_arguments(caller, OpportunityFilter()), opportunity_id)

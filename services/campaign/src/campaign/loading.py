@@ -9,6 +9,7 @@ import duckdb
 
 from attune_contracts.datasets import DATASETS
 from attune_contracts.pointer import Pointer
+from attune_service_kit import branch_scope
 from attune_service_kit.database import Transaction
 from attune_service_kit.jobs import JobContext
 from attune_service_kit.lake_sql import connect, scan
@@ -135,15 +136,15 @@ async def _newer(tx: Transaction, name: str, pointer: Pointer) -> bool:
 
 async def _branches(tx: Transaction, con: duckdb.DuckDBPyConnection) -> int:
     parents = dict(con.execute("SELECT branch_id, parent_id FROM branches").fetchall())
-    await tx.conn.execute("DELETE FROM branch_scope")
-    await tx.conn.copy_records_to_table("branch_scope", records=closure(parents), columns=("ancestor", "branch"))
+    await branch_scope.replace(tx.conn, closure(parents))
     return len(parents)
 
 
 async def _employees(tx: Transaction, con: duckdb.DuckDBPyConnection) -> int:
     await tx.conn.execute("DELETE FROM employee")
     query = "SELECT employee_id, branch_id, role, daily_capacity FROM employees"
-    return await _copy(tx, con, query, "employee", ("employee_id", "branch_id", "role", "daily_capacity"))
+    columns = ("employee_id", "branch_id", "role", "daily_capacity")
+    return await _upsert(tx, con, query, "employee", columns, ("employee_id",), "")
 
 
 async def _products(tx: Transaction, con: duckdb.DuckDBPyConnection) -> int:

@@ -12,9 +12,9 @@ import orjson
 
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Conflict, Invalid, NotFound
+from attune_service_kit.reads import Queryable
 from campaign.campaigns import StaleVersion
 from campaign.catalogue import Offer, Script, read_snapshot, snapshot
-from campaign.sql import Conn
 
 T = TypeVar("T")
 
@@ -62,7 +62,7 @@ class ScriptExists(Conflict):
     code = "script_exists"
 
 
-async def offer_at(conn: Conn, code: str, version: int | None) -> Offer:
+async def offer_at(conn: Queryable, code: str, version: int | None) -> Offer:
     """One version of an offer, or its newest; NotFound."""
     row = await conn.fetchrow(_OFFER, code, version)
     if row is None:
@@ -70,7 +70,7 @@ async def offer_at(conn: Conn, code: str, version: int | None) -> Offer:
     return _offer(row)
 
 
-async def current(conn: Conn) -> tuple[int, list[Offer], list[Script]]:
+async def current(conn: Queryable) -> tuple[int, list[Offer], list[Script]]:
     """The newest catalogue's version with all its offers and scripts, those that are switched off too."""
     row = await conn.fetchrow(_NEWEST)
     assert row is not None  # noqa: S101 - the first migration brings one

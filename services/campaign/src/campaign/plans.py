@@ -11,12 +11,13 @@ import orjson
 
 from attune_measure.arms import Arm, Salt, arm_number, assign, salt_on
 from attune_service_kit.database import Database
+from attune_service_kit.reads import Queryable
 from attune_service_kit.runtime import Runtime
 from campaign.contact_policy import ContactPolicy
 from campaign.decision_facts import policy_json
 from campaign.offer_index import Catalogue, compile_catalogue
 from campaign.settings import CampaignSettings
-from campaign.sql import Conn, one
+from campaign.sql import one
 
 UNIVERSAL = "universal"
 BEGINNING = date(1900, 1, 1)
@@ -58,7 +59,7 @@ class Plans:
 _CACHE: WeakKeyDictionary[Database, Plans] = WeakKeyDictionary()
 
 
-async def current(database: Database, conn: Conn, versions: Versions | None = None) -> Plans:
+async def current(database: Database, conn: Queryable, versions: Versions | None = None) -> Plans:
     """The plans of these versions, or of the newest; from memory where they have not changed."""
     wanted = versions or await _versions(conn)
     cached = _CACHE.get(database)
@@ -68,18 +69,18 @@ async def current(database: Database, conn: Conn, versions: Versions | None = No
     return cached
 
 
-async def _versions(conn: Conn) -> Versions:
+async def _versions(conn: Queryable) -> Versions:
     catalogue, contact, holdout = await one(conn, _VERSIONS)
     return catalogue, contact, holdout
 
 
-async def catalogue_of(conn: Conn, version: int) -> Catalogue:
+async def catalogue_of(conn: Queryable, version: int) -> Catalogue:
     """The catalogue of one version, as a stored decision names it."""
     content = await conn.fetchval("SELECT content FROM catalogue WHERE version = $1", version)
     return compile_catalogue(version, content)
 
 
-async def _load(conn: Conn, versions: Versions) -> Plans:
+async def _load(conn: Queryable, versions: Versions) -> Plans:
     catalogue, contact, holdout = versions
     salts: dict[str, tuple[Salt, ...]] = {}
     for row in await conn.fetch("SELECT name, value, valid_from, valid_to FROM salt ORDER BY name, valid_from"):

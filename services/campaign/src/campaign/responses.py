@@ -13,12 +13,12 @@ from attune_contracts.identifiers import new_id
 from attune_service_kit.auth import Caller
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Invalid, NotFound
+from attune_service_kit.reads import Queryable
 from campaign import consents, contacts, turns
 from campaign.contact_policy import direction
 from campaign.contacts import ContactRefused
 from campaign.opportunities import act, close_idle_tasks
 from campaign.plans import Plans
-from campaign.sql import Conn
 from campaign.texts import NO_CONSENT, POLICY
 from campaign.visibility import parameters, visible
 
@@ -213,7 +213,7 @@ def _made(tx: Transaction, contact: Any, disposition: str) -> None:
     )
 
 
-async def decision_row(conn: Conn, caller: Caller, decision_id: UUID, *, lock: bool = True) -> Any:
+async def decision_row(conn: Queryable, caller: Caller, decision_id: UUID, *, lock: bool = True) -> Any:
     """The stored decision's row; NotFound outside the scope."""
     tail = " FOR UPDATE" if lock else ""
     row = await conn.fetchrow(_DECISION + tail, *parameters(caller.scope), decision_id)

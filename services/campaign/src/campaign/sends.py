@@ -9,6 +9,7 @@ from attune_contracts.identifiers import new_id
 from attune_service_kit.auth import Caller
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Conflict, NotFound
+from attune_service_kit.reads import Queryable
 from campaign import consents, contacts
 from campaign.contact_policy import ContactPolicy
 from campaign.contacts import ContactRefused
@@ -113,7 +114,7 @@ async def give_back(tx: Transaction, caller: Caller, contact_id: UUID) -> Any:
     return row
 
 
-async def listed(conn: Conn, caller: Caller, wanted: Filter, after: UUID | None, limit: int) -> list[Any]:
+async def listed(conn: Queryable, caller: Caller, wanted: Filter, after: UUID | None, limit: int) -> list[Any]:
     """One page of contacts in the caller's scope, in the order of their making."""
     asked = wanted.customer_id, wanted.channel, wanted.state, wanted.message_class
     return list(await conn.fetch(_LIST, *parameters(caller.scope), *asked, after, limit))

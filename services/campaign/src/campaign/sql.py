@@ -6,13 +6,15 @@ from typing import Any
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
+from attune_service_kit.reads import Queryable
+
 Conn = asyncpg.Connection | PoolConnectionProxy
 """A transaction's connection, or one of the pool's."""
 
 
-async def one(conn: Conn, query: str, *args: object) -> asyncpg.Record:
+async def one(conn: Queryable, query: str, *args: object) -> asyncpg.Record:
     """The row of a query that always has one."""
-    row = await conn.fetchrow(query, *args)
+    row: asyncpg.Record | None = await conn.fetchrow(query, *args)
     if row is None:
         raise LookupError("a query that always has a row had none")
     return row

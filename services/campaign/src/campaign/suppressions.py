@@ -11,6 +11,7 @@ from attune_contracts.identifiers import new_id
 from attune_service_kit.auth import Caller
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Conflict, Forbidden, Invalid, NotFound
+from attune_service_kit.reads import Queryable
 from campaign.contact_policy import Level
 from campaign.sql import Conn, one
 from campaign.visibility import parameters, visible
@@ -221,7 +222,7 @@ async def lift(tx: Transaction, caller: Caller, suppression_id: UUID, reason: st
 
 
 async def listed(
-    conn: Conn, caller: Caller, wanted: Filter, now: datetime, after: UUID | None, limit: int
+    conn: Queryable, caller: Caller, wanted: Filter, now: datetime, after: UUID | None, limit: int
 ) -> list[Any]:
     """One page, in the order of their making."""
     scope = parameters(caller.scope)

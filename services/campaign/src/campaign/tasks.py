@@ -9,12 +9,12 @@ from attune_contracts.campaign import ContactMade
 from attune_service_kit.auth import Caller
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Conflict, Forbidden, NotFound
+from attune_service_kit.reads import Queryable
 from campaign import contacts
 from campaign.consent_withdrawals import WITHDRAWN
 from campaign.contacts import ContactRefused
 from campaign.opportunities import act
 from campaign.plans import Plans
-from campaign.sql import Conn
 from campaign.texts import POLICY
 from campaign.visibility import parameters, visible
 
@@ -72,7 +72,7 @@ _LOCK = f"SELECT t.* FROM task t WHERE {visible('t', 1)} AND t.id = $4 FOR UPDAT
 _JOINED = "SELECT id FROM opportunity WHERE task_id = $1 ORDER BY id"
 
 
-async def list_tasks(conn: Conn, caller: Caller, wanted: TaskFilter, after: UUID | None, limit: int) -> list[Task]:
+async def list_tasks(conn: Queryable, caller: Caller, wanted: TaskFilter, after: UUID | None, limit: int) -> list[Task]:
     """Tasks in the caller's scope, oldest first; a relationship manager sees their own book only."""
     employee = caller.subject if "relationship_manager" in caller.roles else wanted.employee_id
     rows = await conn.fetch(_LIST, *parameters(caller.scope), employee, wanted.channel, wanted.state, after, limit)

@@ -38,8 +38,8 @@ Rows = list[dict[str, Any]]
 
 async def by_source_id(runtime: Runtime, scope: Scope, sight: Sight, source_id: str, source: str | None) -> Summaries:
     """Customers in scope with this bank id, of one source system or of all."""
-    rows = await runtime.database.pool.fetch(_BY_SOURCE_ID, source_id, source, *visibility.arguments(scope))
-    return opened(runtime, sight, rows)
+    seen = visibility.arguments(scope)
+    return opened(runtime, sight, await runtime.database.reads(scope).fetch(_BY_SOURCE_ID, source_id, source, *seen))
 
 
 async def book_of(
@@ -47,12 +47,12 @@ async def book_of(
 ) -> Summaries:
     """Up to `limit` customers of a manager, in the order of their ids; NotFound if the scope knows no such employee."""
     seen = visibility.arguments(scope)
-    if not await runtime.database.pool.fetchval(_EMPLOYEE, employee_id, *seen):
+    if not await runtime.database.reads(scope).fetchval(_EMPLOYEE, employee_id, *seen):
         raise NotFound("no such employee", "员工不存在")
-    return opened(runtime, sight, await runtime.database.pool.fetch(_BOOK, employee_id, *seen, after, limit))
+    return opened(runtime, sight, await runtime.database.reads(scope).fetch(_BOOK, employee_id, *seen, after, limit))
 
 
 async def branches(runtime: Runtime, scope: Scope, after: str | None, limit: int) -> Rows:
     """Up to `limit` branches in scope, in the order of their ids."""
-    records = await runtime.database.pool.fetch(_BRANCHES, *visibility.arguments(scope), after, limit)
+    records = await runtime.database.reads(scope).fetch(_BRANCHES, *visibility.arguments(scope), after, limit)
     return [dict(record) for record in records]

@@ -122,7 +122,7 @@ async def decide(
 
 async def current(runtime: Runtime, scope: Scope, customer_id: UUID) -> Consents:
     """All that holds for a customer; NotFound outside the scope."""
-    return await _current(runtime.database.pool, scope, customer_id)
+    return await _current(runtime.database.reads(scope), scope, customer_id)
 
 
 async def history(
@@ -131,7 +131,7 @@ async def history(
     """The ledger of a customer, the newest first, from behind (version, purpose, channel, kind); NotFound."""
     await current(runtime, scope, customer_id)
     place = after or (None, None, None, None)
-    rows = await runtime.database.pool.fetch(
+    rows = await runtime.database.reads(scope).fetch(
         _HISTORY, customer_id, *visibility.arguments(scope), purpose, *place, limit
     )
     return [dict(row) for row in rows]

@@ -81,10 +81,10 @@ async def page(
     runtime: Runtime, caller: Caller, customer_id: UUID, after: Sequence[Any], limit: int
 ) -> list[dict[str, Any]]:
     """The tags that the caller may see, by name and source; NotFound."""
-    pool, own = runtime.database.pool, caller.customer is not None
-    subject = await subjects.find(pool, caller.scope, customer_id)
+    reads, own = runtime.database.reads(caller.scope), caller.customer is not None
+    subject = await subjects.find(reads, caller.scope, customer_id)
     today = runtime.clock.business_date()
-    rows = await pool.fetch(_PAGE, subject.ids, today, own, subject.personalisation, *(after or (None, None)), limit)
+    rows = await reads.fetch(_PAGE, subject.ids, today, own, subject.personalisation, *(after or (None, None)), limit)
     return [dict(row) for row in rows]
 
 

@@ -78,10 +78,10 @@ async def page(
     runtime: Runtime, caller: Caller, customer_id: UUID, kinds: Sequence[Kind], after: Sequence[Any], limit: int
 ) -> list[dict[str, Any]]:
     """Entries of these kinds (all, if none is named) that the caller may see, from behind (at, kind, key); NotFound."""
-    pool = runtime.database.pool
-    subject = await subjects.find(pool, caller.scope, customer_id)
+    reads = runtime.database.reads(caller.scope)
+    subject = await subjects.find(reads, caller.scope, customer_id)
     wanted = [kind for kind in kinds or KINDS if kind in visible(caller.customer is not None, subject.personalisation)]
-    rows = await pool.fetch(_PAGE, subject.ids, wanted, oldest(runtime), *(after or (None, None, None)), limit)
+    rows = await reads.fetch(_PAGE, subject.ids, wanted, oldest(runtime), *(after or (None, None, None)), limit)
     return [dict(row) | {"detail": orjson.loads(row["detail"])} for row in rows]
 
 

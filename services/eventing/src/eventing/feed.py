@@ -6,9 +6,7 @@ from datetime import date
 from typing import Any, Literal, cast
 from uuid import UUID
 
-import asyncpg
-
-from attune_service_kit.database import Scope
+from attune_service_kit.reads import Reads
 from eventing import visibility
 
 Row = Mapping[str, Any]
@@ -49,17 +47,17 @@ class Wanted:
     sort: Literal["newest", "oldest"] = "newest"
 
 
-async def read(pool: asyncpg.Pool, scope: Scope, wanted: Wanted, after: Sequence[Any] | None, limit: int) -> Rows:
+async def read(reads: Reads, wanted: Wanted, after: Sequence[Any] | None, limit: int) -> Rows:
     """A page of the feed behind (business_date, detection_id)."""
     day, detection_id = after if after is not None else (None, None)
-    rows: Any = await pool.fetch(
-        _FEEDS[wanted.sort], *visibility.arguments(scope), wanted.trigger, wanted.first, wanted.last, wanted.branch,
-        wanted.customer_id, wanted.state, day, detection_id, limit,
+    rows: Any = await reads.fetch(
+        _FEEDS[wanted.sort], *visibility.arguments(reads.scope), wanted.trigger, wanted.first, wanted.last,
+        wanted.branch, wanted.customer_id, wanted.state, day, detection_id, limit,
     )  # fmt: skip
     return cast(Rows, rows)
 
 
-async def one(pool: asyncpg.Pool, scope: Scope, detection_id: UUID) -> Row | None:
+async def one(reads: Reads, detection_id: UUID) -> Row | None:
     """One detection, if the caller may see it."""
-    row: Any = await pool.fetchrow(_ONE, *visibility.arguments(scope), detection_id)
+    row: Any = await reads.fetchrow(_ONE, *visibility.arguments(reads.scope), detection_id)
     return cast("Row | None", row)

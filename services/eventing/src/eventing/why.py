@@ -152,10 +152,7 @@ class Facts:
 
 async def why(runtime: Runtime, scope: Scope, wanted: Wanted) -> Answer:
     """Explain a posting, or a day's. Refuses with UnknownPosting, TooManyPostings, or Unavailable."""
-    async with (
-        runtime.database.pool.acquire() as conn,
-        conn.transaction(isolation="repeatable_read", readonly=True),
-    ):
+    async with runtime.database.snapshot(scope) as conn:
         facts = await _facts(conn, scope, wanted.customer_id)
         waits: Any = None if wanted.posting_id is None else await conn.fetchrow(_WAITING, wanted.posting_id)
     if facts.accounts:

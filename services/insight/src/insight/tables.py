@@ -49,5 +49,14 @@ class SegmentSize(Table, table=True):
     customers: int = Field(sa_type=BigInteger)
 
 
+class BranchScope(Table, table=True):
+    """Every branch under every branch, itself included (X23)."""
+
+    __tablename__ = "branch_scope"
+
+    ancestor: str = Field(primary_key=True, sa_type=Text)
+    branch: str = Field(primary_key=True, sa_type=Text)
+
+
 kit_tables(Table.metadata)
 METADATA = Table.metadata

@@ -32,12 +32,13 @@ ResultReader = Annotated[Caller, Depends(requires("results:read"))]
 ResultWriter = Annotated[Caller, Depends(requires("results:write"))]
 Code = Annotated[str, Path(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 
+_NEWEST_RESULT = "SELECT content::text FROM result WHERE campaign = $1 ORDER BY id DESC LIMIT 1"
+
 
 @router.get("/v1/campaigns/{code}", operation_id="campaigns-get", summary="One campaign", responses=refusals(NotFound))
-async def get(code: Code, runtime: AnyRuntime, _caller: Reader) -> CampaignView:
+async def get(code: Code, runtime: AnyRuntime, caller: Reader) -> CampaignView:
     """Return the newest version of a campaign."""
-    async with runtime.database.pool.acquire() as conn:
-        return _view(await campaigns.get(conn, code))
+    return _view(await campaigns.get(runtime.database.reads(caller.scope), code))
 
 
 @router.put(
@@ -92,12 +93,9 @@ async def measure(
     summary="The newest result",
     responses=refusals(NotFound),
 )
-async def results(code: Code, runtime: AnyRuntime, _caller: ResultReader) -> ResultView:
+async def results(code: Code, runtime: AnyRuntime, caller: ResultReader) -> ResultView:
     """Return the newest computed result; NotFound before the first one."""
-    async with runtime.database.pool.acquire() as conn:
-        content = await conn.fetchval(
-            "SELECT content::text FROM result WHERE campaign = $1 ORDER BY id DESC LIMIT 1", code
-        )
+    content = await runtime.database.reads(caller.scope).fetchval(_NEWEST_RESULT, code)
     if content is None:
         raise NotFound("there is no result yet", "尚无结果")
     return ResultView.model_validate(orjson.loads(content))
@@ -117,9 +115,9 @@ async def list_assignments(
         raise Forbidden("arms are for marketers, auditors and operators", "无权查看分组")
     key, bound = runtime.settings.cursor_key, ("assignments", caller.subject, code)
     after: UUID | None = decode_cursor(key, cursor, bound_to=bound)[0] if cursor else None
-    async with runtime.database.pool.acquire() as conn:
-        await campaigns.get(conn, code)
-        found = await assignments.page(conn, code, after, limit + 1)
+    reads = runtime.database.reads(caller.scope)
+    await campaigns.get(reads, code)
+    found = await assignments.page(reads, code, after, limit + 1)
     views = [AssignmentView.model_validate(a, from_attributes=True) for a in found]
     return page(views, limit, key, lambda view: [view.customer_id], bound_to=bound)
 

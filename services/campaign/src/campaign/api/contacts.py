@@ -48,18 +48,18 @@ async def get_contactability(
 ) -> Contactability:
     """Look at consent and contact policy on all levels; reserve nothing."""
     now = runtime.clock.now()
-    async with runtime.database.pool.acquire() as conn:
-        plan = await plans.current(runtime.database, conn)
-        answers = await contactability.of(
-            conn,
-            plan.policy,
-            caller,
-            customer_id,
-            message_class=message_class,
-            product_kind=product_kind,
-            now=now,
-            zone=runtime.settings.zone,
-        )
+    reads = runtime.database.reads(caller.scope)
+    plan = await plans.current(runtime.database, reads)
+    answers = await contactability.of(
+        reads,
+        plan.policy,
+        caller,
+        customer_id,
+        message_class=message_class,
+        product_kind=product_kind,
+        now=now,
+        zone=runtime.settings.zone,
+    )
     return Contactability(
         customer_id=customer_id,
         as_of=now,
@@ -89,8 +89,8 @@ async def list_contacts(
     wanted = sends.Filter(customer_id, channel, state, message_class)
     key, bound = runtime.settings.cursor_key, ("contacts", caller.subject, wanted)
     after = decode_cursor(key, cursor, bound_to=bound)[0] if cursor else None
-    async with runtime.database.pool.acquire() as conn:
-        rows = await sends.listed(conn, caller, wanted, after, limit + 1)
+    reads = runtime.database.reads(caller.scope)
+    rows = await sends.listed(reads, caller, wanted, after, limit + 1)
     views = [ContactView.model_validate(dict(row)) for row in rows]
     return page(views, limit, key, lambda view: [view.id], bound_to=bound)
 

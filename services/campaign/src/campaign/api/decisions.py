@@ -86,15 +86,13 @@ HOT = (HotRoute("decisions-next_best_actions", _hot),)
 )
 async def get(decision_id: UUID, runtime: AnyRuntime, caller: Reader) -> DecisionView:
     """Return the answer as it was given. Auditors see the inputs too."""
-    async with runtime.database.pool.acquire() as conn:
-        row = await responses.decision_row(conn, caller, decision_id, lock=False)
-        stored = await decisions.stored(conn, decision_id)
-        if caller.customer is not None and not stored.facts.for_customer:
-            # What staff were told of a customer is not what the customer is told.
-            raise NotFound("there is no such decision", "决策不存在")
-        shown = await conn.fetch(
-            "SELECT offer FROM decision_presented WHERE decision_id = $1 ORDER BY offer", decision_id
-        )
+    reads = runtime.database.reads(caller.scope)
+    row = await responses.decision_row(reads, caller, decision_id, lock=False)
+    stored = await decisions.stored(reads, decision_id)
+    if caller.customer is not None and not stored.facts.for_customer:
+        # What staff were told of a customer is not what the customer is told.
+        raise NotFound("there is no such decision", "决策不存在")
+    shown = await reads.fetch("SELECT offer FROM decision_presented WHERE decision_id = $1 ORDER BY offer", decision_id)
     return DecisionView(
         decision_id=row["id"],
         customer_id=row["customer_id"],

@@ -62,9 +62,9 @@ async def explanation(
         raise Forbidden("this text is for staff", "此说明仅供工作人员查看", audience="customer")
     if audience == "auditor" and "audit:read" not in caller.scopes:
         raise Forbidden("this text is for auditors", "此说明仅供审计人员查看", needs="audit:read")
-    async with runtime.database.pool.acquire() as conn:
-        row = await responses.decision_row(conn, caller, decision_id, lock=False)
-        stored = await decisions.stored(conn, decision_id)
+    reads = runtime.database.reads(caller.scope)
+    row = await responses.decision_row(reads, caller, decision_id, lock=False)
+    stored = await decisions.stored(reads, decision_id)
     # What would have changed it is found by deciding many times: not on the loop that answers others.
     return await asyncio.to_thread(_EXPLAIN[audience], stored, row, _currency(runtime))
 

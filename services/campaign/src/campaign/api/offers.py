@@ -51,8 +51,8 @@ async def offers(
     """List the newest version of every offer, by code."""
     key, bound = runtime.settings.cursor_key, ("offers", caller.subject, kind, enabled)
     after: str = decode_cursor(key, cursor, bound_to=bound)[0] if cursor else ""
-    async with runtime.database.pool.acquire() as conn:
-        _, found, scripts = await offer_sheet.current(conn)
+    reads = runtime.database.reads(caller.scope)
+    _, found, scripts = await offer_sheet.current(reads)
     chosen = [o for o in found if o.code > after and kind in (None, o.kind) and enabled in (None, o.enabled)]
     views = [_offer(o, scripts) for o in sorted(chosen, key=lambda o: o.code)[: limit + 1]]
     return page(views, limit, key, lambda view: [view.code], bound_to=bound)
@@ -60,12 +60,12 @@ async def offers(
 
 @router.get("/v1/offers/{code}", operation_id="offers-get", summary="One offer", responses=refusals(NotFound))
 async def offer(
-    code: Code, runtime: AnyRuntime, _caller: Reader, version: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None
+    code: Code, runtime: AnyRuntime, caller: Reader, version: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None
 ) -> OfferView:
     """Return an offer's newest version, or an older one; old versions are kept for ever."""
-    async with runtime.database.pool.acquire() as conn:
-        _, _, scripts = await offer_sheet.current(conn)
-        return _offer(await offer_sheet.offer_at(conn, code, version), scripts)
+    reads = runtime.database.reads(caller.scope)
+    _, _, scripts = await offer_sheet.current(reads)
+    return _offer(await offer_sheet.offer_at(reads, code, version), scripts)
 
 
 @router.put(
@@ -106,8 +106,8 @@ async def scripts(
     """List the newest version of every script, by id."""
     key, bound = runtime.settings.cursor_key, ("scripts", caller.subject, of_offer, channel, enabled)
     after: str = decode_cursor(key, cursor, bound_to=bound)[0] if cursor else ""
-    async with runtime.database.pool.acquire() as conn:
-        _, _, found = await offer_sheet.current(conn)
+    reads = runtime.database.reads(caller.scope)
+    _, _, found = await offer_sheet.current(reads)
     chosen = [
         s
         for s in found

@@ -51,8 +51,7 @@ async def list_opportunities(
     """One page of opportunities. Who may not tell the arms apart sees those that may be acted on only."""
     key, bound = runtime.settings.cursor_key, ("opportunities", caller.subject, wanted)
     after = decode_cursor(key, cursor, bound_to=bound)[0] if cursor else None
-    async with runtime.database.pool.acquire() as conn:
-        rows = await listing.opportunities(conn, caller, wanted, after, limit + 1)
+    rows = await listing.opportunities(runtime.database.reads(caller.scope), caller, wanted, after, limit + 1)
     views = [_view(row, runtime, caller) for row in rows]
     return page(views, limit, key, lambda view: [view.id], bound_to=bound)
 
@@ -62,8 +61,7 @@ async def list_opportunities(
 )
 async def count(runtime: AnyRuntime, caller: Reader, wanted: Filter) -> OpportunityCounts:
     """Count what the list would show."""
-    async with runtime.database.pool.acquire() as conn:
-        states = await listing.counts(conn, caller, wanted)
+    states = await listing.counts(runtime.database.reads(caller.scope), caller, wanted)
     return OpportunityCounts(total=sum(states.values()), states=states)
 
 
@@ -75,8 +73,8 @@ async def count(runtime: AnyRuntime, caller: Reader, wanted: Filter) -> Opportun
 )
 async def get(opportunity_id: UUID, runtime: AnyRuntime, caller: Reader) -> OpportunityView:
     """Return one opportunity in the caller's scope."""
-    async with runtime.database.pool.acquire() as conn:
-        return _view(await listing.opportunity(conn, caller, opportunity_id), runtime, caller)
+    found = await listing.opportunity(runtime.database.reads(caller.scope), caller, opportunity_id)
+    return _view(found, runtime, caller)
 
 
 def _view(row: Any, runtime: Runtime, caller: Caller) -> OpportunityView:

@@ -20,10 +20,9 @@ Writer = Annotated[Caller, Depends(requires("campaigns:write"))]
 
 
 @router.get("/v1/policies/contact", operation_id="policies-contact", summary="The contact policy")
-async def contact_policy(runtime: AnyRuntime, _caller: Reader) -> PolicyView:
+async def contact_policy(runtime: AnyRuntime, caller: Reader) -> PolicyView:
     """Return the newest version."""
-    async with runtime.database.pool.acquire() as conn:
-        plan = await plans.current(runtime.database, conn)
+    plan = await plans.current(runtime.database, runtime.database.reads(caller.scope))
     return PolicyView(version=plan.versions[1], policy=plan.policy)
 
 

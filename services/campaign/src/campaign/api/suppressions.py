@@ -59,8 +59,8 @@ async def list_suppressions(
     """List suppressions in the caller's scope, also those that are lifted or over."""
     key, bound = runtime.settings.cursor_key, ("suppressions", caller.subject, wanted)
     after = decode_cursor(key, cursor, bound_to=bound)[0] if cursor else None
-    async with runtime.database.pool.acquire() as conn:
-        rows = await suppressions.listed(conn, caller, wanted, runtime.clock.now(), after, limit + 1)
+    reads = runtime.database.reads(caller.scope)
+    rows = await suppressions.listed(reads, caller, wanted, runtime.clock.now(), after, limit + 1)
     return page([suppression_view(row) for row in rows], limit, key, lambda view: [view.id], bound_to=bound)
 
 

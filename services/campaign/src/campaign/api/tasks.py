@@ -36,8 +36,7 @@ async def list_tasks(
     wanted = tasks.TaskFilter(employee_id, channel, state)
     key, bound = runtime.settings.cursor_key, ("tasks", caller.subject, wanted)
     after = decode_cursor(key, cursor, bound_to=bound)[0] if cursor else None
-    async with runtime.database.pool.acquire() as conn:
-        found = await tasks.list_tasks(conn, caller, wanted, after, limit + 1)
+    found = await tasks.list_tasks(runtime.database.reads(caller.scope), caller, wanted, after, limit + 1)
     views = [TaskView.model_validate(t, from_attributes=True) for t in found]
     return page(views, limit, key, lambda view: [view.id], bound_to=bound)
 

@@ -62,7 +62,7 @@ async def customer_view(runtime: Runtime, customer_id: UUID, scope: Scope, sight
     settings = settings_of(runtime)
     today, since = runtime.clock.business_date(), months_before(runtime.clock.now(), settings.timeline_months)
     arguments = customer_id, *visibility.arguments(scope), settings.currency, today, since
-    row = await runtime.database.pool.fetchrow(_VIEW, *arguments)
+    row = await runtime.database.reads(scope).fetchrow(_VIEW, *arguments)
     if row is None:
         raise unknown_customer()
     opened = orjson.dumps(_opened(row, identities(runtime), sight))

@@ -8,10 +8,10 @@ from customer_360.view.relations import RELATIONS
 
 _BRANCH = """
 CASE WHEN p.branch_id IS NOT NULL THEN json_build_object('branch_id', p.branch_id, 'name',
-    (SELECT b.name FROM branch b WHERE b.branch_id = p.branch_id)) END"""
+    branch_name(p.branch_id)) END"""
 _MANAGER = """
 CASE WHEN p.manager_id IS NOT NULL THEN json_build_object('employee_id', p.manager_id, 'name',
-    (SELECT e.name FROM employee e WHERE e.employee_id = p.manager_id)) END"""
+    employee_name(p.manager_id)) END"""
 _ACCOUNTS = """
 (SELECT coalesce(json_agg(json_build_object(
     'account_id', a.account_id, 'source_id', a.source_id, 'kind', a.kind, 'currency', a.currency,

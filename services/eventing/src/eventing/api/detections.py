@@ -112,7 +112,7 @@ async def listing(
     wanted = feed.Wanted(trigger, first, last, branch, customer_id, state, sort)
     key, bound = runtime.settings.cursor_key, ("detections", caller.subject, wanted)
     after = decode_cursor(key, cursor, bound_to=bound) if cursor else None
-    rows = await feed.read(runtime.database.pool, caller.scope, wanted, after, limit + 1)
+    rows = await feed.read(runtime.database.reads(caller.scope), wanted, after, limit + 1)
     return page(
         [view(row, caller) for row in rows], limit, key, lambda v: [v.business_date, v.detection_id], bound_to=bound
     )
@@ -121,7 +121,7 @@ async def listing(
 @router.get("/{detection_id}", operation_id="detections-get", summary="One detection", responses=refusals(NotFound))
 async def get(detection_id: UUID, runtime: AnyRuntime, caller: Reader) -> DetectionView:
     """Show a detection, with its evidence to those who may see it; one outside the caller's scope is as unknown."""
-    row = await feed.one(runtime.database.pool, caller.scope, detection_id)
+    row = await feed.one(runtime.database.reads(caller.scope), detection_id)
     if row is None:
         raise NotFound("there is no such detection", "没有该事件")
     return view(row, caller)

@@ -6,7 +6,7 @@ from uuid import UUID
 import duckdb
 
 from attune_contracts.identifiers import partition
-from attune_service_kit import lake_sql
+from attune_service_kit import branch_scope, lake_sql
 from attune_service_kit.database import Transaction
 from attune_service_kit.jobs import JobContext
 from eventing import accounts
@@ -20,13 +20,6 @@ FROM accounts a LEFT JOIN parties p USING (customer_id)"""
 _CURRENCY = """
 SELECT currency FROM accounts WHERE kind IN ('demand', 'time')
 GROUP BY currency ORDER BY count(*) DESC, currency LIMIT 1"""
-_SCOPE = """
-WITH RECURSIVE above(ancestor, branch) AS (
-    SELECT branch_id, branch_id FROM branches
-    UNION
-    SELECT b.parent_id, a.branch FROM above a JOIN branches b ON b.branch_id = a.ancestor WHERE b.parent_id IS NOT NULL
-)
-SELECT ancestor, branch FROM above"""
 _ADOPT = "INSERT INTO base_currency (id, currency) VALUES (1, $1) ON CONFLICT DO NOTHING"
 
 
@@ -38,7 +31,7 @@ async def run(job: JobContext) -> dict[str, Any]:
         lake_sql.register(con, job.runtime.lake, "accounts", "parties", "branches")
         async with job.transaction() as tx:
             total, changed = await _owners(tx, con)
-            await _branches(tx, con)
+            await branch_scope.replace(tx.conn, con.execute(branch_scope.CLOSURE).fetchall())
             currency = settings.base_currency or _first(con, _CURRENCY)
             if currency is not None:
                 await tx.conn.execute(_ADOPT, currency)
@@ -59,12 +52,6 @@ async def _owners(tx: Transaction, con: duckdb.DuckDBPyConnection) -> tuple[int,
         total += len(owners)
         changed += await accounts.merge(tx.conn, owners)
     return total, changed
-
-
-async def _branches(tx: Transaction, con: duckdb.DuckDBPyConnection) -> None:
-    rows = con.execute(_SCOPE).fetchall()
-    await tx.conn.execute("DELETE FROM branch_scope")
-    await tx.conn.copy_records_to_table("branch_scope", records=rows, columns=("ancestor", "branch"))
 
 
 def _first(con: duckdb.DuckDBPyConnection, sql: str) -> str | None:

@@ -6,7 +6,7 @@ from typing import Any
 from attune_contracts.datasets import FEATURES
 from attune_contracts.insight import FeaturesPublished
 from attune_contracts.pointer import Pointer
-from attune_service_kit import lake_sql
+from attune_service_kit import branch_scope, lake_sql
 from attune_service_kit.database import Transaction
 from attune_service_kit.jobs import JobContext
 from insight import models
@@ -24,7 +24,7 @@ async def run(job: JobContext) -> dict[str, Any]:
     settings = job.runtime.settings
     assert isinstance(settings, InsightSettings)  # noqa: S101 - the service declares it
     with lake_sql.connect(job.runtime.lake, settings, memory_limit=settings.memory_limit) as con:
-        lake_sql.register(con, job.runtime.lake, *models.DATASETS)
+        lake_sql.register(con, job.runtime.lake, *models.DATASETS, "branches")
         as_of = choose_day(last_business_date(con), job.params.get("as_of"))
         parameters = quadrant_parameters()
         total = len(models.ORDER) + 1
@@ -38,7 +38,9 @@ async def run(job: JobContext) -> dict[str, Any]:
             con, job.runtime.lake, FEATURES, f"as_of={as_of}", "FROM features", as_of=as_of,
         )  # fmt: skip
         sizes = quadrant_sizes(con)
+        tree = con.execute(branch_scope.CLOSURE).fetchall()
     async with job.transaction() as tx:
+        await branch_scope.replace(tx.conn, tree)
         await _store(tx, pointer, parameters.version, sizes)
         tx.emit(FeaturesPublished(pointer=pointer))
         job.cursor = {"as_of": as_of.isoformat(), "rows": pointer.rows, "manifest": pointer.manifest}
