@@ -255,6 +255,7 @@ def test_zero_copies_are_zero(render: Render) -> None:
         ({"campaign.env": {"lower-case": "x"}}, "lower-case"),
         ({"globals": {}}, "globals"),
         ({"gateway.digest": "sha256:1234"}, "digest"),
+        ({"gateway.hosts": []}, "gateway.hosts"),
         ({"scoring.ingress": {"enabled": True, "host": "x", "tlsSecret": "y"}}, "gateway's alone"),
         ({"gateway.ingress": {"enabled": True, "host": "attune.example", "tlsSecret": ""}}, "tlsSecret"),
         ({"campaign.resources.app": {"limits": {"cpu": 1, "gpu": 2}}}, "gpu"),

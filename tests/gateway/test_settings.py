@@ -7,6 +7,7 @@ SAFE = {
     "upstreams": {"campaign": "https://campaign.bank.example"},
     "token_issuer": "https://login.bank.example",
     "token_jwks": "https://login.bank.example/jwks",
+    "hosts": "attune.bank.example, attune.example:8443",
 }
 
 
@@ -15,6 +16,7 @@ SAFE = {
     [
         ({"token_issuer": "attune-development"}, "development issuer"),
         ({"token_jwks": "/keys/jwks.json"}, "token_jwks"),
+        ({"hosts": ""}, "names no host"),
         ({"host": "0.0.0.0"}, "beyond this machine"),
         ({"upstreams": {"campaign": "http://campaign:8000"}}, "beyond this machine"),
     ],

@@ -80,7 +80,9 @@ def _service(home: Home, ports: Ports, service: str) -> dict[str, str]:
 
 
 def _gateway(ports: Ports) -> dict[str, str]:
-    return {"UPSTREAMS": json.dumps({service: ports.url(service) for service in SERVICES})}
+    # One client is a whole bank here: the demo's channels, a benchmark's generator.
+    upstreams = json.dumps({service: ports.url(service) for service in SERVICES})
+    return {"UPSTREAMS": upstreams, "CLIENT_REQUESTS": "20000", "CLIENT_MISSES": "1000"}
 
 
 def versions() -> dict[str, str]:

@@ -16,10 +16,21 @@ from starlette.types import Message, Receive, Scope, Send
 
 from attune_service_kit import telemetry
 from attune_service_kit.auth import TokenVerifier
-from attune_service_kit.errors import NotFound, Refusal, Unauthenticated, Unavailable, problem, unexpected
+from attune_service_kit.errors import (
+    BadRequest,
+    NotFound,
+    Refusal,
+    Unauthenticated,
+    Unavailable,
+    UnsupportedMedia,
+    problem,
+    unexpected,
+)
+from attune_service_kit.overload import Admission, Place, streams
 from gateway import page
+from gateway.fairness import Fairness
 from gateway.proxy import ClientGone, Upstreams
-from gateway.refusals import HeadersTooLarge, MethodNotAllowed, UriTooLong
+from gateway.refusals import HeadersTooLarge, MethodNotAllowed, MisdirectedHost, UriTooLong
 from gateway.routing import Routes, Unknown, WrongMethod
 from gateway.settings import GatewaySettings
 
@@ -28,8 +39,11 @@ log = structlog.get_logger("access")
 LONGEST_URI = 8 << 10
 LARGEST_HEADERS = 32 << 10
 MOST_HEADERS = 100
+_MOST_RANGES = 5
 
 _QUIET = frozenset({"/livez", "/readyz"})
+# Ends of paths that keep places of their own under overload: opting out must always be possible (P-16).
+_URGENT = ("/consents", "/consents:opt-out")
 
 
 class Gateway:
@@ -45,6 +59,9 @@ class Gateway:
         self._upstreams = Upstreams(settings)
         self._verifier = TokenVerifier(settings.token_issuer, settings.token_audience, settings.token_jwks)
         self._pages = _pages(self, document)
+        self._admission = Admission(settings.max_in_flight, settings.reserved_in_flight)
+        self._fairness = Fairness(settings.client_requests, settings.client_misses)
+        self._hosts = frozenset(host.lower().encode() for host in settings.hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or open and close with the server."""
@@ -68,8 +85,15 @@ class Gateway:
     async def answer(self, exchange: "_Exchange", receive: Receive) -> None:
         """Answer from the own pages, or find the service, check the token and hand the request on."""
         scope = exchange.scope
-        _check_limits(scope)
         path = scope["path"]
+        with self._admission.place(path in _QUIET or path.endswith(_URGENT)) as exchange.place:
+            await self._answer(exchange, path, receive)
+
+    async def _answer(self, exchange: "_Exchange", path: str, receive: Receive) -> None:
+        scope = exchange.scope
+        _check_limits(scope)
+        if path not in _QUIET:
+            _check_host(scope, self._hosts)
         if path in ("/", "/livez", "/readyz", "/openapi.json", "/docs") or path.startswith("/docs/"):
             exchange.route = path if "/static/" not in path else "/docs/static"
             await self._pages(scope, receive, exchange.sending)
@@ -82,7 +106,9 @@ class Gateway:
             case found:
                 exchange.route = found.template
                 exchange.client_id = (await self._verifier.verify(_token(scope))).client_id
+                self._fairness.admit(exchange.client_id, found.template)
                 await self._upstreams.forward(found.service, scope, receive, exchange.sending, exchange.ids)
+                self._fairness.answered(exchange.client_id, found.template, exchange.status)
 
     async def readiness(self) -> dict[str, bool]:
         """Which services answer."""
@@ -98,7 +124,8 @@ class _Exchange:
         self.route = "unknown"
         self.client_id: str | None = None
         self._gateway, self._send = gateway, send
-        self._status = 0
+        self.place: Place | None = None
+        self.status = 0
         self._bytes = 0
 
     async def run(self, receive: Receive) -> None:
@@ -114,7 +141,9 @@ class _Exchange:
 
     async def sending(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self._status = message["status"]
+            self.status = message["status"]
+            if self.place and streams(message.get("headers", ())):
+                self.place.leave()
             headers = MutableHeaders(scope=message)
             headers["X-Request-Id"], headers["X-Correlation-Id"] = self.ids
         elif message["type"] == "http.response.body":
@@ -124,7 +153,7 @@ class _Exchange:
     async def _fail(self, error: Exception, receive: Receive) -> None:
         if not isinstance(error, Refusal):
             log.error("request_failed", exc_info=error, error=type(error).__name__)
-        if self._status:  # the answer has begun: cutting the connection is all that is left
+        if self.status:  # the answer has begun: cutting the connection is all that is left
             raise error
         response = problem(error) if isinstance(error, Refusal) else unexpected()
         await response(self.scope, receive, self.sending)
@@ -136,7 +165,7 @@ class _Exchange:
             "request",
             method=self.scope["method"],
             route=self.route,
-            status=self._status or 499,
+            status=self.status or 499,
             duration_ms=round(seconds * 1000, 2),
             bytes=self._bytes,
             client_id=self.client_id,
@@ -157,6 +186,17 @@ def _check_limits(scope: Scope) -> None:
     size = sum(len(name) + len(value) for name, value in scope["headers"])
     if size > LARGEST_HEADERS or len(scope["headers"]) > MOST_HEADERS:
         raise HeadersTooLarge("the headers are too large", "请求头过大", max_bytes=LARGEST_HEADERS)
+
+
+def _check_host(scope: Scope, hosts: frozenset[bytes]) -> None:
+    host = next((value for name, value in scope["headers"] if name == b"host"), b"").lower()
+    if hosts and host not in hosts and host.partition(b":")[0] not in hosts:
+        raise MisdirectedHost("this host is not served here", "此处不提供该主机名的服务")
+    for name, value in scope["headers"]:
+        if name == b"content-encoding" and value.strip().lower() not in (b"", b"identity"):
+            raise UnsupportedMedia("send the body as it is, not compressed", "请求体不得压缩")
+        if name == b"range" and value.count(b",") >= _MOST_RANGES:
+            raise BadRequest("too many ranges", "Range 分段过多")
 
 
 def _token(scope: Scope) -> str:

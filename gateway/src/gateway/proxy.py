@@ -1,5 +1,6 @@
 """Hand a request on to the service that answers it, and its answer back. Nothing is stored, bodies pass through."""
 
+import asyncio
 import re
 import ssl
 from collections.abc import AsyncIterator, Iterable
@@ -12,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 from yarl import URL
 
 from attune_service_kit.errors import TooLarge, Unavailable
+from attune_service_kit.overload import DEADLINE_HEADER, patience, streams
 from gateway.refusals import UpstreamTimeout
 from gateway.settings import GatewaySettings
 
@@ -52,9 +54,8 @@ class Upstreams:
                 keepalive_timeout=_KEEP_ALIVE,
                 ssl=_trust(self._settings.upstream_ca),
             ),
-            timeout=aiohttp.ClientTimeout(
-                total=self._settings.total_seconds, sock_connect=self._settings.connect_seconds
-            ),
+            # No limit on the whole: a stream of events stays open. Until the answer begins, `forward` limits it.
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._settings.connect_seconds),
             auto_decompress=False,
             cookie_jar=aiohttp.DummyCookieJar(),
             skip_auto_headers=_NO_AUTO_HEADERS,
@@ -88,14 +89,20 @@ class Upstreams:
         """
         body = Body(scope, receive, self._settings.max_body_bytes)
         url = URL(self._settings.upstreams[service] + _target(scope), encoded=True)
+        limit = asyncio.timeout(self._settings.total_seconds)
         try:
-            async with self.session.request(
-                scope["method"],
-                url,
-                headers=_request_headers(scope, ids, body.length),
-                data=await body.content(),
-                allow_redirects=False,
-            ) as answer:
+            async with (
+                limit,
+                self.session.request(
+                    scope["method"],
+                    url,
+                    headers=_request_headers(scope, ids, body.length, self._settings.total_seconds),
+                    data=await body.content(),
+                    allow_redirects=False,
+                ) as answer,
+            ):
+                if streams(answer.raw_headers):
+                    limit.reschedule(None)
                 await _relay(answer, send)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise body.fault or _refusal(service, error) from error
@@ -154,7 +161,7 @@ def _target(scope: Scope) -> str:
     return f"{path}?{query}" if query else path
 
 
-def _request_headers(scope: Scope, ids: tuple[str, str], length: int | None) -> CIMultiDict[str]:
+def _request_headers(scope: Scope, ids: tuple[str, str], length: int | None, seconds: float) -> CIMultiDict[str]:
     headers: CIMultiDict[str] = CIMultiDict()
     dropped = _HOP | _named_by_connection(scope["headers"])
     for name, value in scope["headers"]:
@@ -165,6 +172,9 @@ def _request_headers(scope: Scope, ids: tuple[str, str], length: int | None) -> 
     if scope.get("client"):
         headers["X-Forwarded-For"] = scope["client"][0]
     headers["X-Request-Id"], headers["X-Correlation-Id"] = ids
+    # The service need not work on when nobody waits here any more.
+    asked = patience(headers.get(DEADLINE_HEADER))
+    headers[DEADLINE_HEADER] = str(int(1000 * min(seconds, seconds if asked is None else asked)))
     return headers
 
 

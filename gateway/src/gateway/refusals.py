@@ -1,6 +1,6 @@
 """What the gateway itself refuses; everything else is the services' word."""
 
-from attune_service_kit.errors import Refusal
+from attune_service_kit.errors import BadRequest, Refusal
 
 
 class MethodNotAllowed(Refusal):
@@ -27,6 +27,22 @@ class HeadersTooLarge(Refusal):
     """More or longer headers than any client needs."""
 
     status, code, title = 431, "headers_too_large", "Request header fields too large"
+
+
+class MisdirectedHost(BadRequest):
+    """The request names a host that this gateway does not serve."""
+
+    code = "unknown_host"
+
+
+class TooManyRequests(Refusal):
+    """One client asks more than its share; `Retry-After` says when to come back."""
+
+    status, code, title = 429, "too_many_requests", "Too many requests"
+
+    def headers(self) -> dict[str, str]:
+        """RFC 9110, 10.2.3."""
+        return {"Retry-After": str(self.extras.get("retry_after", 1))}
 
 
 class UpstreamTimeout(Refusal):

@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, StringConstraints, model_validator
-from pydantic_settings import BaseSettings
+from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode
 
 from attune_service_kit.settings import DEVELOPMENT_ISSUER, Environment, private, settings_config
 
@@ -29,7 +29,14 @@ class GatewaySettings(BaseSettings):
     upstream_ca: Path | None = Field(
         default=None, description="PEM of the authority that signs the services' addresses"
     )
+    hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="Names it serves, as Host says them; none = any, in development"
+    )
     max_body_bytes: int = Field(default=8 << 20, ge=1024)
+    max_in_flight: int = Field(default=512, ge=1, description="Requests under way; more are refused with 503")
+    reserved_in_flight: int = Field(default=32, ge=1, description="Places more for what is urgent: opting out, health")
+    client_requests: int = Field(default=200, ge=1, description="Of one client a second; more are refused with 429")
+    client_misses: int = Field(default=60, ge=1, description="Unknown customers one client may ask for in a minute")
     connect_seconds: float = Field(default=1.0, gt=0)
     total_seconds: float = Field(default=30.0, gt=0)
     connections: int = Field(default=100, ge=1, description="At most so many to each service")
@@ -37,6 +44,11 @@ class GatewaySettings(BaseSettings):
     token_issuer: str
     token_audience: str = "attune"  # noqa: S105 - a name, no secret
     token_jwks: str = Field(description="An https URL; outside production a path will do")
+
+    @field_validator("hosts", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _refuse_unsafe(self) -> Self:
@@ -46,6 +58,7 @@ class GatewaySettings(BaseSettings):
                 "token_jwks is not an https URL": not self.token_jwks.startswith("https://"),
                 "token_issuer is the development issuer": self.token_issuer == DEVELOPMENT_ISSUER,
                 f"upstreams {', '.join(plain)}: http:// beyond this machine; use https://": bool(plain),
+                "hosts names no host": not self.hosts,
                 "host reaches beyond this machine without tls_certificate and tls_key": not private(
                     self.host, self.tls_certificate, self.tls_key
                 ),

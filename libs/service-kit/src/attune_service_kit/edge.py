@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import orjson
@@ -22,7 +22,7 @@ from attune_service_kit.errors import (
     unexpected,
 )
 from attune_service_kit.hot import HotRoutes
-from attune_service_kit.overload import DEADLINE_HEADER, Admission, Place, deadline_exceeded, patience
+from attune_service_kit.overload import DEADLINE_HEADER, Admission, Place, deadline_exceeded, patience, streams
 
 log = structlog.get_logger("access")
 
@@ -64,25 +64,11 @@ class Edge:
         started = time.perf_counter()
         try:
             with self._admission.place(scope["path"] in _QUIET or self._urgent(scope["path"])) as exchange.place:
-                await _within(patience(headers.get(DEADLINE_HEADER)), exchange.run(self))
+                await exchange.within(patience(headers.get(DEADLINE_HEADER)), self)
         except Exception as error:
             await exchange.fail(error)
         finally:
             exchange.access_line(time.perf_counter() - started)
-
-
-async def _within(seconds: float | None, work: Coroutine[None, None, None]) -> None:
-    """Await the work; DeadlineExceeded when the caller's time is over."""
-    if seconds == 0:
-        work.close()
-        raise deadline_exceeded()
-    try:
-        async with asyncio.timeout(seconds) as limit:
-            await work
-    except TimeoutError as error:
-        if not limit.expired():
-            raise
-        raise deadline_exceeded() from error
 
 
 class _Exchange:
@@ -91,8 +77,21 @@ class _Exchange:
     def __init__(self, scope: Scope, receive: Receive, send: Send, ids: tuple[str, str]) -> None:
         self._scope, self._receive, self._send, self._ids = scope, receive, send, ids
         self.place: Place | None = None
+        self._limit = asyncio.timeout(None)
         self._status = 0
         self._bytes = 0
+
+    async def within(self, seconds: float | None, edge: Edge) -> None:
+        """Answer within the caller's time; DeadlineExceeded when it is over."""
+        if seconds == 0:
+            raise deadline_exceeded()
+        try:
+            async with asyncio.timeout(seconds) as self._limit:
+                await self.run(edge)
+        except TimeoutError as error:
+            if not self._limit.expired():
+                raise
+            raise deadline_exceeded() from error
 
     async def run(self, edge: Edge) -> None:
         """Read the body, find who answers, and let them."""
@@ -128,8 +127,10 @@ class _Exchange:
             headers += ((b"x-request-id", request.encode()), (b"x-correlation-id", correlation.encode()))
             if not any(name == b"cache-control" for name, _ in headers):
                 headers.append((b"cache-control", b"no-store"))
-            if self.place and any(n == b"content-type" and v.startswith(b"text/event-stream") for n, v in headers):
+            if streams(headers) and self.place:
+                # It stays open for hours: it holds no place, and no caller waits for its end.
                 self.place.leave()
+                self._limit.reschedule(None)
         elif message["type"] == "http.response.body":
             self._bytes += len(message.get("body", b""))
         await self._send(message)

@@ -1,6 +1,6 @@
 """Overload is refused early, so that accepted work stays fast (P-16); and work that nobody waits for is not done."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import structlog
@@ -73,3 +73,8 @@ def patience(value: str | None) -> float | None:
 def deadline_exceeded() -> DeadlineExceeded:
     """The answer when the caller's time has run out."""
     return DeadlineExceeded("the caller's time is over", "请求已超过调用方时限")
+
+
+def streams(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether an answer with these headers is a stream of events."""
+    return any(name.lower() == b"content-type" and value.startswith(b"text/event-stream") for name, value in headers)

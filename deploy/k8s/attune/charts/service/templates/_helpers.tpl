@@ -78,6 +78,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 - {name: {{ $prefix }}TLS_KEY, value: /etc/attune/tls/tls.key}
 {{- end }}
 {{- if eq .Values.kind "gateway" }}
+- {name: {{ $prefix }}HOSTS, value: {{ required "gateway.hosts names the hosts that it serves" (join "," .Values.hosts) | quote }}}
 - name: {{ $prefix }}UPSTREAMS
   value: {{ include "service.upstreams" . | quote }}
 {{- if include "service.tls" . }}
