@@ -10,7 +10,7 @@ import pytest
 from attune_service_kit.embedded import EmbeddedNats, EmbeddedPostgres, os_user
 from attune_service_kit.nats_rights import inbox_prefix
 from attune_service_kit.nkeys import connect, new_seed
-from attune_service_kit.testing import nats_seed, password
+from attune_service_kit.testing_credentials import nats_seed, password
 
 
 async def test_each_role_reaches_only_its_own_database(postgres_server: EmbeddedPostgres) -> None:

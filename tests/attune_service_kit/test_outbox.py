@@ -15,7 +15,8 @@ from attune_service_kit.database import Database
 from attune_service_kit.embedded import EmbeddedNats, EmbeddedPostgres
 from attune_service_kit.messaging import Broker
 from attune_service_kit.relay import Publishers, Relay
-from attune_service_kit.testing import StartService, eventually, nats_seed, provision_streams
+from attune_service_kit.testing import StartService, eventually, provision_streams
+from attune_service_kit.testing_credentials import nats_seed
 
 
 @pytest.fixture

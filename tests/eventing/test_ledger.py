@@ -219,7 +219,7 @@ async def test_what_no_rule_can_read_is_set_aside(eventing: Any, streams: Any) -
     from attune_contracts.envelope import envelope, nats_subject
     from attune_contracts.identifiers import partition
     from attune_service_kit.messaging import Broker, Message
-    from attune_service_kit.testing import nats_seed
+    from attune_service_kit.testing_credentials import nats_seed
 
     good = TransactionPosted(
         customer_id=customer_id("test", "A"), posting_id="1", account_id=account_id("test", "A"), business_date=DAY,

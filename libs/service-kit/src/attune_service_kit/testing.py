@@ -1,7 +1,6 @@
 """pytest fixtures over real servers: `pytest_plugins = ["attune_service_kit.testing"]` in the root conftest."""
 
 import asyncio
-import hashlib
 import itertools
 import os
 import shutil
@@ -30,11 +29,12 @@ from attune_service_kit.embedded import EmbeddedNats, EmbeddedPostgres
 from attune_service_kit.event_recorder import RECORDER, _recording, events_as_documented, hold_outbox
 from attune_service_kit.messaging import Broker, Message
 from attune_service_kit.nats_rights import LEDGER_USER, PROVISION_USER, inbox_prefix
-from attune_service_kit.nkeys import connect, new_seed
+from attune_service_kit.nkeys import connect
 from attune_service_kit.runtime import Runtime, Service
 from attune_service_kit.settings import ServiceSettings
 from attune_service_kit.streams import STREAMS, provision, stream_of
 from attune_service_kit.telemetry import configure_logging
+from attune_service_kit.testing_credentials import nats_seed, password
 
 # Fixtures that hold in every test: pytest finds them by their names here.
 __all__ = ["_recording", "events_as_documented"]
@@ -51,16 +51,6 @@ SERVICES = ("customer_360", "eventing", "insight", "scoring", "campaign", "sampl
 def pytest_configure() -> None:
     """Log as a service does: structlog's own default draws every local variable of a traceback, for seconds."""
     configure_logging("tests", environment="test")
-
-
-def password(user: str) -> str:
-    """The password of every role in the tests."""
-    return f"test-{user}"
-
-
-def nats_seed(user: str) -> str:
-    """The NKey seed of every NATS user in the tests."""
-    return new_seed(hashlib.sha256(user.encode()).digest())
 
 
 def run_apart(work: Coroutine[Any, Any, T]) -> T:
