@@ -8,8 +8,8 @@ import pytest
 
 from attune_contracts.datasets import IMPORT_ORDER
 from attune_service_kit.files import MappingError, load_mapping
-from attune_service_kit.files.mapping import Source
 from attune_service_kit.files.schema import schema_text
+from attune_service_kit.files.sources import Source
 from attune_service_kit.files.yaml_lines import read_yaml
 
 ROOT = Path(__file__).parents[2]
@@ -60,8 +60,8 @@ def test_shorthands_mean_the_long_form(tmp_path: Path) -> None:
     file = tmp_path / "bank.yaml"
     file.write_text(GOOD)
     mapping = load_mapping(file)
-    assert mapping.datasets["branches"].columns["name"] == Source(column="NAME")
-    kind = mapping.datasets["transactions"].columns["kind"]
+    assert mapping.datasets["branches"][0].columns["name"] == Source(column="NAME")
+    kind = mapping.datasets["transactions"][0].columns["kind"]
     assert kind.first_of is not None
     assert kind.first_of[0].codes == {"1": "salary"}
     assert kind.first_of[1].constant == "other"
@@ -91,17 +91,38 @@ def test_shorthands_mean_the_long_form(tmp_path: Path) -> None:
         ("YYYYMMDD", "YYMMDD", "YY needs 'century'"),
         ("YYYYMMDD", "YYYYMM", "a date needs year, month and day"),
         ("YYYYMMDD", "YYYYMMDDMM", "each part stands once"),
-        ("constant: CNY", "constant: CNY, column: CCY", "give exactly one of column, constant, first_of, when"),
+        (
+            "constant: CNY",
+            "constant: CNY, column: CCY",
+            "give exactly one of column, constant, first_of, cases, concat, sum, difference, when",
+        ),
         ("constant: CNY", "otherwise: CNY, column: CCY", "'otherwise' belongs to 'codes'"),
-        ("{constant: CNY}", "{}", "give exactly one of column, constant, first_of, when; found none"),
+        ("{constant: CNY}", "{}", "sum, difference, when; found none"),
         ("file: branches.csv", "file: ../branches.csv", "a file is named relative to the extract's folder"),
         ("file: branches.csv", "file: /etc/passwd", "a file is named relative to the extract's folder"),
-        ("source: bank", "source: bank\nencoding: gbk", "line 2: encoding: only utf-8 is read"),
+        ("source: bank", "source: bank\nencoding: big5", "line 2: encoding: Input should be 'utf-8', 'gb18030', 'gbk'"),
         ("source: bank", "source: The Bank", "line 1: source: "),
         ("source: bank", "source: bank\nsource: other", "line 2: 'source' stands here twice"),
         ("source: bank", "source: &a bank\nencoding: *a", "anchors and aliases are not admitted"),
         ("source: bank", "source: [bank", "line "),
-        ('";"', '"#"', "line 10: datasets.transactions.csv.separator: "),
+        ('";"', '"a"', "line 10: datasets.transactions.csv: a separator has no letters"),
+        ('";"', '"|@|"', 'line 10: datasets.transactions.csv: a separator of several bytes needs quote: ""'),
+        ('csv: {separator: ";"}', "excel: {}\n    csv: {}", "datasets.transactions: csv and excel: give one"),
+        ("    file: branches.csv\n", "", "line 3: datasets.branches: give exactly one of file, rows; found none"),
+        ("KIND, codes: {1: salary}", "KIND, codes: {1: Salary}", "'Salary' is not lower-case letters, digits and _"),
+        ("AMOUNT, places: 2", "AMOUNT, case: upper", "'case' has no meaning for amount_minor (BIGINT)"),
+        ("{column: AMOUNT, places: 2}", "{sum: [A, {column: B, format: YY}]}", "amount_minor.sum.1.format: "),
+        ("{column: AMOUNT, places: 2}", "{sum: [A, B], places: 2}", "'places' belongs to the parts that this value"),
+        ("{column: AMOUNT, places: 2}", "{column: A, characters: [5, 2]}", "the first character lies behind the last"),
+        ("name: NAME", "name: {column: A, negative: {column: B, equals: D}}", "'negative' has no meaning for name"),
+        ("name: NAME", "name: {cases: [{when: {column: A}, then: B}]}", "give exactly one of equals, not_equals"),
+        (
+            "datasets:\n",
+            "datasets:\n  loans: [{file: a, columns: {}}]\n",
+            "line 3: datasets.loans.0.columns: ",
+        ),
+        ("datasets:\n", "datasets:\n  products: {rows: [{id: 1}]}\n", "datasets.products.rows.0.id: products has no"),
+        ("datasets:\n", "fixed: {columns: {A: [5, 1]}}\ndatasets:\n", "A: first and last position, from 1"),
         ("posting_id: ID", "posting_id: own.ID", None),
     ],
 )

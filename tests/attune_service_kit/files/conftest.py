@@ -1,6 +1,7 @@
 """The import engine's tests: an extract of a few lines, and what became of each."""
 
 import csv
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -59,9 +60,21 @@ def imported(tmp_path: Path, con: duckdb.DuckDBPyConnection) -> Callable[..., Pr
     return run
 
 
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of two megabytes; skipped where none can be mounted."""
+    place = tmp_path / "small"
+    place.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(place)], check=False)
+    if mounted.returncode:
+        pytest.skip("only root may mount a small file system, and only where the machine lets it")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
 def rows(con: duckdb.DuckDBPyConnection, prepared: Prepared, *columns: str) -> list[tuple[Any, ...]]:
-    """These columns of what was accepted."""
-    return con.execute(f"SELECT {', '.join(columns)} FROM {prepared.relation}").fetchall()
+    """These columns of what was accepted, sorted by the first: rows of a relation have no order."""
+    return con.execute(f"SELECT {', '.join(columns)} FROM {prepared.relation} ORDER BY 1").fetchall()
 
 
 def rejects(prepared: Prepared) -> list[tuple[str, int, str, str, str]]:

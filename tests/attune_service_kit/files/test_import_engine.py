@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from attune_contracts.identifiers import customer_id
 from attune_service_kit.errors import Invalid
 from attune_service_kit.files import load_mapping
-from attune_service_kit.files.decode import UnreadableFile
 from attune_service_kit.files.engine import NotMapped, Prepared, Reference, prepare
+from attune_service_kit.files.packing import UnreadableFile
 from attune_service_kit.files.reading import MissingColumn, MissingFile
 
 from .conftest import GOOD_POSTING, POSTING_HEADING, POSTINGS, rejects, rows
@@ -179,11 +179,12 @@ def test_a_row_that_refers_to_nothing_known_is_rejected(con: duckdb.DuckDBPyConn
 
 
 def test_what_a_killed_run_left_behind_is_removed(imported: Callable[..., Prepared], tmp_path: Path) -> None:
-    left = tmp_path / "rejects" / ".decode-branches-killed"
+    left = tmp_path / "rejects" / ".staged-branches-killed"
     left.mkdir(parents=True)
-    (left / "lines.csv").write_text("customers' data")
-    imported("branches", BRANCHES, b_csv="NO,UP,NAME\n1,,A\n")
-    assert list((tmp_path / "rejects").iterdir()) == []
+    (left / "rows-0.parquet").write_text("customers' data")
+    with imported("branches", BRANCHES, b_csv="NO,UP,NAME\n1,,A\n"):
+        assert not left.exists()
+    assert list((tmp_path / "rejects").iterdir()) == [], "what is ready lies on scratch as long as it is in use"
 
 
 @pytest.mark.parametrize(
@@ -192,8 +193,13 @@ def test_what_a_killed_run_left_behind_is_removed(imported: Callable[..., Prepar
         (b"NO,UP,NAEM\n", MissingColumn, r"b\.csv has no column 'NAME'; it has NO, UP, NAEM; did you mean 'NAEM'\?"),
         (b"", UnreadableFile, "the heading line is missing"),
         (b"NO,NO,NAME\n", UnreadableFile, "columns named twice: 'NO'"),
-        (b"\xff\xfeN\x00O\x00", UnreadableFile, "the heading line is not UTF-8"),
-        (gzip.compress(b"NO,UP,NAME\n" * 1000)[:-9], UnreadableFile, "the gzip archive is damaged or cut off"),
+        (b"\xff\xfeN\x00O\x00", UnreadableFile, "the file is UTF-16; say so in the mapping: encoding: utf-16"),
+        (
+            "编号,UP,NAME\n".encode("gbk"),
+            UnreadableFile,
+            "the heading line is not UTF-8; say in the mapping what it is",
+        ),
+        (gzip.compress(b"NO,UP,NAME\n" * 1000)[:-9], UnreadableFile, "the archive is damaged or cut off"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_refused_whole(

@@ -139,6 +139,8 @@ def test_berka_is_read_whole(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> 
         "parties": (5369, 0),
         "accounts": (4500, 0),
         "account_parties": (5369, 0),
+        "products": (4, 0),
+        "holdings": (682 + 892, 0),
         "loans": (682, 0),
         "cards": (892, 0),
         "standing_orders": (6471, 0),

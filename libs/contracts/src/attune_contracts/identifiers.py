@@ -21,11 +21,12 @@ def _uuid8(*parts: str) -> uuid.UUID:
 def uuid8_sql(*parts: str) -> str:
     """The same UUID as lower-case hyphenated text, as a DuckDB expression over SQL expressions (quote literals)."""
     text = " || chr(31) || ".join(parts)
-    digest = f"sha256({text})"
-    return (
-        f"({digest}[1:8] || '-' || {digest}[9:12] || '-8' || {digest}[14:16]"
-        f" || '-8' || {digest}[18:20] || '-' || {digest}[21:32])"
+    # Not a slice: that counts graphemes, which takes twice the time. DuckDB computes the repeated digest once.
+    one, two, three, four, five = (
+        f"substring(sha256({text}), {first}, {length})"
+        for first, length in ((1, 8), (9, 4), (14, 3), (18, 3), (21, 12))
     )
+    return f"({one} || '-' || {two} || '-8' || {three} || '-8' || {four} || '-' || {five})"
 
 
 def customer_id(source: str, bank_id: str) -> uuid.UUID:

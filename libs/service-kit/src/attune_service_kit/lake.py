@@ -39,6 +39,7 @@ class ManifestFile(BaseModel):
     name: str
     rows: int
     sha256: str
+    origin: str | None = None  # what brought it, e.g. an import's id: that can be taken back
 
 
 class Manifest(BaseModel):
@@ -75,8 +76,11 @@ class Lake:
         *,
         as_of: date,
         append: bool = False,
+        origin: str | None = None,
     ) -> Pointer:
         """Publish a table or Parquet files as the partition's content; `append` keeps the files it already has.
+
+        `origin` names what brought the rows: `withdraw` takes them back by it.
 
         Raises SchemaMismatch naming the column if the data does not have the dataset's schema.
         """
@@ -84,7 +88,7 @@ class Lake:
         self.scratch.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=self.scratch, prefix="lake-") as temporary:
             paths = list(table) if isinstance(table, Sequence) else [_save(table, Path(temporary) / "table.parquet")]
-            new = [_describe(dataset, path) for path in paths]
+            new = [_describe(dataset, path, origin) for path in paths]
             with self._store.exclusive(f"{folder}/{_MANIFESTS}"):
                 for path, file in zip(paths, new, strict=True):
                     self._store.put(path, f"{folder}/{file.name}")
@@ -129,6 +133,30 @@ class Lake:
             name = f"{_after(previous)}.json"
         self._store.put_bytes(manifest.model_dump_json().encode(), f"{folder}/{_MANIFESTS}/{name}")
         return manifest.pointer(name)
+
+    def brought_by(self, dataset: str, origin: str) -> dict[str, int]:
+        """Return how many rows of each partition's newest content an origin has brought."""
+        rows = {}
+        for partition in self._store.folders(_safe(dataset)):
+            if name := self._newest(_folder(dataset, partition)):
+                files = self._manifest(dataset, partition, name).files
+                rows[partition] = sum(file.rows for file in files if file.origin == origin)
+        return {partition: count for partition, count in rows.items() if count}
+
+    def origins(self, pointer: Pointer) -> dict[Path, str | None]:
+        """Return local paths of exactly the files that the pointer stands for, each with what brought it."""
+        manifest = self._manifest(pointer.dataset, pointer.partition, _safe(pointer.manifest))
+        folder = _folder(pointer.dataset, pointer.partition)
+        return {self._store.local(f"{folder}/{_safe(f.name)}"): f.origin for f in manifest.files}
+
+    def withdraw(self, dataset: Dataset, partition: str, origin: str, *, as_of: date) -> Pointer | None:
+        """Publish the partition without what an origin has brought; None if there is nothing of it."""
+        folder = _folder(dataset.name, partition)
+        with self._store.exclusive(f"{folder}/{_MANIFESTS}"):
+            newest = self._newest(folder)
+            files = self._manifest(dataset.name, partition, newest).files if newest else ()
+            kept = {file.name: file for file in files if file.origin != origin}
+            return self._publish(dataset, partition, as_of, kept) if len(kept) < len(files) else None
 
     def latest(self, dataset: str, partition: str) -> Pointer | None:
         """Return the pointer to the partition's newest content; None if it has none."""
@@ -219,10 +247,10 @@ def _save(table: "pyarrow.Table", path: Path) -> Path:
     return path
 
 
-def _describe(dataset: Dataset, path: Path) -> ManifestFile:
+def _describe(dataset: Dataset, path: Path, origin: str | None) -> ManifestFile:
     from attune_service_kit.lake_schema import check_parquet
 
     rows = check_parquet(dataset, path)
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return ManifestFile(name=f"{digest[:32]}.parquet", rows=rows, sha256=digest)
+    return ManifestFile(name=f"{digest[:32]}.parquet", rows=rows, sha256=digest, origin=origin)

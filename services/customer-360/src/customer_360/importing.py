@@ -19,7 +19,7 @@ from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Conflict
 from attune_service_kit.failpoints import failpoint
 from attune_service_kit.files import Mapping, load_mapping
-from attune_service_kit.files.engine import Prepared, Reference, prepare
+from attune_service_kit.files.engine import Prepared, Reference, prepare, sweep
 from attune_service_kit.jobs import JobContext
 from attune_service_kit.lake_sql import connect
 from customer_360 import consent_import, party_import, timeline
@@ -61,10 +61,11 @@ async def run(job: JobContext) -> dict[str, Any]:
     mapping = load_mapping(job.params["mapping"])
     names: list[str] = job.params["datasets"]
     done: dict[str, Any] = dict((job.cursor or {}).get("datasets", {}))
+    sweep(_reports(job).parent)
     for number, name in enumerate(names):
         await job.progress(number, len(names) + 1, f"importing {name}")
         if name not in done:
-            done[name] = asdict(await _Dataset(job, mapping, LOADS[name]).run(done))
+            done[name] = asdict(await _Dataset(job, mapping, LOADS[name], (number, len(names) + 1)).run(done))
     await job.progress(len(names), len(names) + 1, "publishing")
     result = _result(job, done)
     if not (job.cursor or {}).get("published"):
@@ -124,8 +125,8 @@ def _joined(files: list[Path], target: Path) -> Path:
 class _Dataset:
     """One dataset's way from the files into its table."""
 
-    def __init__(self, job: JobContext, mapping: Mapping, load: Load) -> None:
-        self._job, self._mapping, self._load = job, mapping, load
+    def __init__(self, job: JobContext, mapping: Mapping, load: Load, place: tuple[int, int]) -> None:
+        self._job, self._mapping, self._load, self._place = job, mapping, load, place
 
     async def run(self, done: dict[str, Any]) -> Counts:
         """Load the dataset; its counts stand in the cursor when its rows stand in the table."""
@@ -141,17 +142,24 @@ class _Dataset:
                 con,
                 _reports(self._job),
                 references,
+                self._tell,
             )
-            async with self._job.transaction() as tx:
-                await self._stage(tx.conn, con, prepared)
-                failpoint(f"customer_360.import.{self._load.dataset.name}.staged")
-                counts = await self._write(tx, prepared)
-                await timeline.add_imported(tx, self._load.dataset.name, self._job.params["import_id"])
-                self._job.cursor = {"datasets": {**done, self._load.dataset.name: asdict(counts)}}
+            with prepared:
+                async with self._job.transaction() as tx:
+                    await self._stage(tx.conn, con, prepared)
+                    failpoint(f"customer_360.import.{self._load.dataset.name}.staged")
+                    counts = await self._write(tx, prepared)
+                    await timeline.add_imported(tx, self._load.dataset.name, self._job.params["import_id"])
+                    self._job.cursor = {"datasets": {**done, self._load.dataset.name: asdict(counts)}}
         finally:
             con.close()
         failpoint(f"customer_360.import.{self._load.dataset.name}.loaded")
         return counts
+
+    def _tell(self, rows: int) -> None:
+        """In the engine's thread: how far it is, and whether anybody wants it still."""
+        message = f"importing {self._load.dataset.name}: {rows:,} lines read"
+        self._job.wait(self._job.progress(*self._place, message))
 
     async def _references(self, con: duckdb.DuckDBPyConnection) -> list[Reference]:
         """Fetch the keys that the file's rows may refer to, as tables of DuckDB."""

@@ -1,15 +1,15 @@
-"""The SQL of one column: from the texts of the extract to a typed value, and every way in which that can fail.
+"""The SQL of a dataset's columns: from the texts of the extract to typed values, and every way in which that can fail.
 
 Three layers, so that nothing is computed twice: `c…` are the trimmed source columns (NULL where empty), `v…` the values
 parsed from them, and on top the dataset's columns and the number of the first fault.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from attune_contracts.identifiers import uuid8_sql
-from attune_service_kit.files.formats import has, pattern, piece
-from attune_service_kit.files.mapping import Source
+from attune_service_kit.files import values
+from attune_service_kit.files.sources import Condition, Source
 from attune_service_kit.files.targets import (
     ALLOWED,
     DEFAULTS,
@@ -23,9 +23,9 @@ from attune_service_kit.files.targets import (
 )
 from attune_service_kit.lake_sql import quote
 
-_ISO_MOMENT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?"
-_OFFSET = r"(Z|[+-][0-9]{2}(:[0-9]{2})?)"
 _EARLIEST, _LATEST = "1900-01-01", "2100-12-31"
+# Months and days that are added to a date: a hundred years at most, or the sum is no date that DuckDB has.
+_FARTHEST = {"plus_months": ("to_months", 1_200), "plus_days": ("to_days", 36_600)}
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ class Converter:
             self.outputs.append((target.name, DEFAULTS.get(target.key, f"NULL::{target.type}")))
             return
         sql = self._value(target, source)
-        label = _label(source) or target.name
-        self._check(target, sql, label)
+        label = label_of(source) or target.name
+        self._check(target, source, sql, label)
         if target.name in REFERENCES:
             sql = self._identifier(REFERENCES[target.name], sql)
         self.outputs.append((target.name, sql))
@@ -62,13 +62,31 @@ class Converter:
             name, kind = OWN_ID[target.dataset]
             self.outputs.append((name, self._identifier(kind, sql)))
 
+    def conditions(self, conditions: Iterable[Condition]) -> str:
+        """SQL that is true where all conditions hold, and never NULL."""
+        return " AND ".join(self._condition(condition) for condition in conditions) or "true"
+
+    def _condition(self, condition: Condition) -> str:
+        column = self.resolve(condition.column)
+        if condition.filled is not None:
+            return f"{column} IS {'NOT ' if condition.filled else ''}NULL"
+        if condition.same_as is not None:
+            return f"coalesce({column} = {self.resolve(condition.same_as)}, false)"
+        if condition.starts_with is not None:
+            tests = " OR ".join(f"starts_with({column}, {quote(text)})" for text in condition.starts_with)
+            return f"coalesce({tests}, false)"
+        listed = ", ".join(quote(text) for text in condition.equals or condition.not_equals or ())
+        if condition.equals is not None:
+            return f"coalesce({column} IN ({listed}), false)"
+        return f"coalesce({column} NOT IN ({listed}), true)"
+
     def _identifier(self, kind: str, sql: str) -> str:
-        # NULL gives NULL. Without a CASE around it DuckDB computes the repeated digest once.
+        # NULL gives NULL.
         return uuid8_sql(quote(self.source), quote(kind), sql)
 
-    def _check(self, target: Target, sql: str, label: str) -> None:
+    def _check(self, target: Target, source: Source, sql: str, label: str) -> None:
         """Faults of the value, whatever it was made from."""
-        if target.type == "VARCHAR":
+        if target.type == "VARCHAR" and not _written_in_the_mapping(source):
             self._fault(f"length({sql}) > {target.longest}", label, f"is longer than {target.longest} characters")
             if target.key in ALLOWED:
                 allowed = ", ".join(quote(value) for value in ALLOWED[target.key])
@@ -88,47 +106,91 @@ class Converter:
             other, value, whole = DIVIDING[target.key]
             divided = f"{dict(self.outputs)[other]} <> {quote(value)} AND {sql} <> {quote(whole)}"
             self._fault(divided, label, f"divides a {other} other than {value}")
-        if not target.nullable and target.type != "VARCHAR[]":
+        if not target.nullable and target.type != "VARCHAR[]" and source.constant is None:
             self._fault(f"{sql} IS NULL", label, "is empty")
 
     def _fault(self, condition: str, column: str, reason: str) -> None:
         self.faults.append(Fault(condition, column, reason))
 
     def _parsed(self, sql: str) -> str:
-        self.values.append(sql)
-        return f"v{len(self.values) - 1}"
+        """The name of a value in the middle layer; the same SQL is computed once."""
+        if sql not in self.values:
+            self.values.append(sql)
+        return f"v{self.values.index(sql)}"
 
     def _value(self, target: Target, source: Source) -> str:
-        if source.first_of is not None:
-            return f"coalesce({', '.join(self._value(target, alternative) for alternative in source.first_of)})"
         if source.when is not None:
             return self._flags(source)
-        if source.column is None:
+        if source.constant is not None:
             return self._constant(target, source)
-        column = self.resolve(source.column)
+        if source.column is None:
+            return self._derived(target, source)
+        return self._of_text(target, source, self._text(source))
+
+    def _derived(self, target: Target, source: Source) -> str:
+        """A value that is made from others, each of them a value of the same column."""
+        parts = [self._value(target, part) for _, part in source.parts()]
+        if source.first_of is not None:
+            sql = f"coalesce({', '.join(parts)})"
+        elif source.cases is not None:
+            whens = (self.conditions(case.when) for case in source.cases)
+            sql = " ".join(["CASE", *(f"WHEN {w} THEN {p}" for w, p in zip(whens, parts, strict=True)), "END"])
+        elif source.concat is not None:
+            sql = " || ".join(parts)
+        else:
+            sql = f"({(' + ' if source.sum is not None else ' - ').join(parts)})"
+        value = self._parsed(sql)
+        if target.type == "VARCHAR":
+            return self._of_text(target, source, self._shaped(source, value))
+        return self._later(source, value) if target.type == "DATE" else self._signed(source, value)
+
+    def _text(self, source: Source) -> str:
+        """The column's text, after everything that the source does to texts."""
+        column = self.resolve(source.column or "")
         if source.empty:
             empty = ", ".join(quote(text) for text in source.empty)
             column = self._parsed(f"CASE WHEN {column} NOT IN ({empty}) THEN {column} END")
+        return self._shaped(source, column)
+
+    def _shaped(self, source: Source, column: str) -> str:
+        if source.characters:
+            first, last = source.characters
+            column = self._parsed(f"nullif(trim(substring({column}, {first}, {last - first + 1})), '')")
+        if source.strip_left:
+            column = self._parsed(f"nullif(ltrim({column}, {quote(source.strip_left)}), '')")
+        return self._parsed(f"{source.case}({column})") if source.case else column
+
+    def _of_text(self, target: Target, source: Source, column: str) -> str:
         if source.codes is not None:
             return self._coded(target, source, column)
         if target.key == ("parties", "gender") and source.women_month_plus is not None:
-            return self._gender(source, column)
+            format_ = source.format or "YYYYMMDD"
+            return self._read(values.gender(source, column), source, column, f"is not in the form {format_}")
         if source.sign == "direction":
-            number = _number(source, column, 4)
-            direction = f"CASE WHEN {column}[1] = '-' THEN 'debit' ELSE 'credit' END"
-            return self._read(f"CASE WHEN {number} THEN {direction} END", source, column, "is not an amount")
-        reader = self._readers().get(target.type)
-        return reader(source, column) if reader else column
+            return self._read(values.direction(source, column), source, column, "is not an amount")
+        return self._typed(target.type, source, column)
 
-    def _readers(self) -> dict[str, Callable[[Source, str], str]]:
-        return {
-            "DATE": self._date,
-            "TIMESTAMPTZ": self._moment,
-            "BIGINT": self._amount,
-            "INTEGER": self._integer,
-            "DOUBLE": self._decimal,
-            "BOOLEAN": self._boolean,
-        }
+    def _typed(self, type_: str, source: Source, column: str) -> str:
+        match type_:
+            case "DATE":
+                words = f"is not a date in the form {source.format or 'YYYY-MM-DD'}"
+                return self._later(source, self._read(values.date(source, column), source, column, words))
+            case "TIMESTAMPTZ":
+                words = f"is not a moment in the form {values.moment_words(source)}"
+                return self._read(values.moment(source, column), source, column, words)
+            case "BIGINT":
+                places = 2 if source.places is None else source.places
+                words = f"is not {values.amount_words(source, places)}"
+                return self._signed(source, self._read(values.amount(source, column, places), source, column, words))
+            case "INTEGER":
+                return self._read(values.integer(source, column), source, column, "is not a whole number")
+            case "DOUBLE":
+                return self._read(values.double(source, column), source, column, "is not a number")
+            case "BOOLEAN" if source.present:
+                return f"({column} IS NOT NULL)"
+            case "BOOLEAN":
+                return self._read(values.boolean(column), source, column, "is neither true nor false")
+        return column
 
     def _read(self, sql: str, source: Source, column: str, reason: str) -> str:
         """A parsed value; a text that gives none is a fault."""
@@ -136,19 +198,33 @@ class Converter:
         self._fault(f"{column} IS NOT NULL AND {value} IS NULL", source.column or "", reason)
         return value
 
+    def _later(self, source: Source, value: str) -> str:
+        for name, (unit, farthest) in _FARTHEST.items():
+            if (later := getattr(source, name)) is None:
+                continue
+            number = self._value(Target("", name, "INTEGER", True), later)
+            label = label_of(later) or name
+            self._fault(f"{number} NOT BETWEEN 0 AND {farthest}", label, f"is more than {farthest}, or negative")
+            number = f"CASE WHEN {number} BETWEEN 0 AND {farthest} THEN {number} END"
+            value = self._parsed(f"CAST({value} + {unit}({number}) AS DATE)")
+        return value
+
+    def _signed(self, source: Source, value: str) -> str:
+        if source.negative is not None:
+            value = self._parsed(f"CASE WHEN {self.conditions(source.negative)} THEN -abs({value}) ELSE {value} END")
+        return f"abs({value})" if source.sign == "absolute" else value
+
     def _constant(self, target: Target, source: Source) -> str:
-        literal = source.constant
-        if isinstance(literal, bool):
-            return str(literal).lower()
-        if target.type == "VARCHAR":
-            return quote(str(literal))
-        return self._readers()[target.type](source, quote(str(literal)))
+        text = source.constant
+        if isinstance(text, bool) or target.type in ("VARCHAR", "BOOLEAN"):
+            return values.literal(text)
+        return self._typed(target.type, source, quote(str(text)))
 
     def _coded(self, target: Target, source: Source, column: str) -> str:
         codes = source.codes or {}
-        default = _literal(source.otherwise) if source.otherwise is not None else f"NULL::{target.type}"
-        cases = " ".join(f"WHEN {quote(code)} THEN {_literal(value)}" for code, value in codes.items() if code)
-        blank = f"WHEN {column} IS NULL THEN {_literal(codes.get(''))}"
+        default = values.literal(source.otherwise) if source.otherwise is not None else f"NULL::{target.type}"
+        cases = " ".join(f"WHEN {quote(code)} THEN {values.literal(value)}" for code, value in codes.items() if code)
+        blank = f"WHEN {column} IS NULL THEN {values.literal(codes.get(''))}"
         coded = f"CASE {column} {cases} ELSE {default} END" if cases else default
         value = self._parsed(f"CASE {blank} ELSE {coded} END")
         if "otherwise" not in source.model_fields_set:
@@ -158,116 +234,25 @@ class Converter:
         return value
 
     def _flags(self, source: Source) -> str:
-        tests = []
-        for flag, condition in (source.when or {}).items():
-            values = ", ".join(quote(value) for value in condition.equals)
-            tests.append((f"{self.resolve(condition.column)} IN ({values})", quote(flag)))
+        tests = [(self.conditions(conditions), quote(flag)) for flag, conditions in (source.when or {}).items()]
         # Nearly every row has no flag: the list is built only where one is set.
-        any_set = " OR ".join(f"({test}) IS TRUE" for test, _ in tests)
+        any_set = " OR ".join(f"({test})" for test, _ in tests)
         flags = ", ".join(f"CASE WHEN {test} THEN {flag} END" for test, flag in tests)
         filtered = f"list_filter([{flags}], lambda flag: flag IS NOT NULL)"
         return self._parsed(f"CASE WHEN {any_set} THEN {filtered} ELSE []::VARCHAR[] END")
 
-    def _gender(self, source: Source, column: str) -> str:
-        format_, plus = source.format or "YYYYMMDD", source.women_month_plus or 0
-        month = f"TRY_CAST({piece(column, format_, 'MM')} AS INTEGER)"
-        gender = (
-            f"CASE WHEN {month} BETWEEN {plus + 1} AND {plus + 12} THEN 'female' WHEN {month} <= 12 THEN 'male' END"
-        )
-        matched = f"regexp_full_match({column}, {quote(pattern(format_))})"
-        return self._read(f"CASE WHEN {matched} THEN {gender} END", source, column, f"is not in the form {format_}")
 
-    def _date(self, source: Source, column: str) -> str:
-        format_ = source.format or "YYYY-MM-DD"
-        sql = f"TRY_CAST(CASE WHEN {_matches(column, format_)} THEN {_iso_date(source, column, format_)} END AS DATE)"
-        return self._read(sql, source, column, f"is not a date in the form {format_}")
-
-    def _moment(self, source: Source, column: str) -> str:
-        if source.format is not None:
-            clock = [piece(column, source.format, t) if has(source.format, t) else "'00'" for t in ("hh", "mm", "ss")]
-            day = _iso_date(source, column, source.format)
-            text, matched, words = f"{day} || ' ' || {' || chr(58) || '.join(clock)}", "", source.format
-            matched = _matches(column, source.format)
-        else:
-            offset = "" if source.zone else _OFFSET
-            text, words = column, "YYYY-MM-DDThh:mm:ss" + ("" if source.zone else "+hh:mm")
-            matched = f"regexp_full_match({column}, {quote(_ISO_MOMENT + offset)})"
-        guarded = f"CASE WHEN {matched} THEN {text} END"
-        local = source.zone or ("UTC" if source.format else None)
-        if local:
-            sql = f"TRY_CAST({guarded} AS TIMESTAMP) AT TIME ZONE {quote(local)}"
-        else:
-            sql = f"TRY_CAST({guarded} AS TIMESTAMPTZ)"
-        return self._read(sql, source, column, f"is not a moment in the form {words}")
-
-    def _amount(self, source: Source, column: str) -> str:
-        places = 2 if source.places is None else source.places
-        matched = _number(source, column, places)
-        sql = f"TRY_CAST(CASE WHEN {matched} THEN {_plain(source, column)} END AS DECIMAL(18, {places}))"
-        value = self._read(sql, source, column, f"is not an amount with at most {places} decimal places")
-        if source.sign == "absolute":
-            value = f"abs({value})"
-        return f"CAST({value} * {10**places} AS BIGINT)"
-
-    def _integer(self, source: Source, column: str) -> str:
-        sql = f"TRY_CAST(CASE WHEN regexp_full_match({column}, '[0-9]{{1,9}}') THEN {column} END AS INTEGER)"
-        return self._read(sql, source, column, "is not a whole number")
-
-    def _decimal(self, source: Source, column: str) -> str:
-        sql = f"TRY_CAST(CASE WHEN {_number(source, column, 9)} THEN {_plain(source, column)} END AS DOUBLE)"
-        return self._read(sql, source, column, "is not a number")
-
-    def _boolean(self, source: Source, column: str) -> str:
-        if source.present:
-            return f"({column} IS NOT NULL)"
-        sql = (
-            f"CASE WHEN lower({column}) IN ('true', '1', 'y', 'yes') THEN true"
-            f" WHEN lower({column}) IN ('false', '0', 'n', 'no') THEN false END"
-        )
-        return self._read(sql, source, column, "is neither true nor false")
+def _written_in_the_mapping(source: Source) -> bool:
+    """Whether every value is one that the mapping itself gives: those were checked when it was loaded."""
+    if source.constant is not None or source.codes is not None:
+        return True
+    parts = [part for _, part in source.parts()] if source.concat is None else []
+    return bool(parts) and all(map(_written_in_the_mapping, parts))
 
 
-def _matches(column: str, format_: str) -> str:
-    return f"regexp_full_match({column}, {quote(pattern(format_))})"
-
-
-def _iso_date(source: Source, column: str, format_: str) -> str:
-    if has(format_, "YYYY"):
-        year = piece(column, format_, "YYYY")
-    else:
-        year = f"'{(source.century or 1900) // 100}' || {piece(column, format_, 'YY')}"
-    month = piece(column, format_, "MM")
-    if source.women_month_plus:
-        number, plus = f"TRY_CAST({month} AS INTEGER)", source.women_month_plus
-        month = f"CASE WHEN {number} > {plus} THEN lpad(CAST({number} - {plus} AS VARCHAR), 2, '0') ELSE {month} END"
-    return f"{year} || '-' || ({month}) || '-' || {piece(column, format_, 'DD')}"
-
-
-def _number(source: Source, column: str, places: int) -> str:
-    """Whether the text is a number whose value has at most that many places: nothing is ever rounded."""
-    whole = f"[0-9]{{1,{18 - places}}}"
-    if source.thousands:
-        mark = "\\" + source.thousands
-        whole = f"([0-9]{{1,3}}({mark}[0-9]{{3}}){{1,5}}|{whole})"
-    fraction = f"(\\{source.decimal}[0-9]{{0,{places}}}0*)?"
-    return f"regexp_full_match({column}, {quote(f'[+-]?{whole}{fraction}')})"
-
-
-def _plain(source: Source, column: str) -> str:
-    """The number's text as DuckDB reads it: a decimal point, and no marks between thousands."""
-    text = f"replace({column}, {quote(source.thousands)}, '')" if source.thousands else column
-    return f"replace({text}, ',', '.')" if source.decimal == "," else text
-
-
-def _literal(value: str | bool | None) -> str:
-    if value is None:
-        return "NULL"
-    return str(value).lower() if isinstance(value, bool) else quote(value)
-
-
-def _label(source: Source) -> str | None:
+def label_of(source: Source) -> str | None:
     """The source column that a fault of the value is reported under."""
     if source.column is not None:
         return source.column
-    labels = [_label(alternative) for alternative in source.first_of or ()]
+    labels = [label_of(part) for _, part in source.parts()]
     return next((label for label in labels if label), None)

@@ -1,149 +1,197 @@
-"""From the bank's bytes to plain UTF-8 lines on scratch: unzipped, one record a line, with the lines counted."""
+"""From the bank's files to chunks of plain UTF-8 lines on scratch: one record a line, every line accounted for.
 
-import csv
-import gzip
-import io
-import re
-import zlib
-from collections.abc import Iterator
+A chunk is bounded, whatever the file's size: memory does not grow with the extract.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import count, islice
 from pathlib import Path
-from typing import BinaryIO, cast
 
-from attune_service_kit.errors import Invalid
-from attune_service_kit.files.mapping import Csv
+from attune_service_kit.files.layouts import UNIT, CsvLayout, Delimited, FixedLayout, Layout, Piece, heading
+from attune_service_kit.files.mapping import Csv, Encoding, Excel, FixedWidth, Form
+from attune_service_kit.files.packing import Member, UnreadableFile, is_workbook
+from attune_service_kit.files.sheets import pieces, sheet_rows
+from attune_service_kit.files.text import codec_of, lines_of
 
-_BLOCK = 1 << 20
-LONGEST_LINE = 1 << 20
-_BOM = b"\xef\xbb\xbf"
+# A chunk ends with the piece that reaches either: four of DuckDB's row groups keep two threads busy.
+CHUNK_BYTES = 64 << 20
+CHUNK_LINES = 480_000
+MOST_COLUMNS = 2_000
 
 
-class UnreadableFile(Invalid):
-    """A file of the extract cannot be read at all."""
+@dataclass
+class Chunk:
+    """Some lines of a file, on scratch. Broken lines have a record in their place."""
 
-    code = "file_unreadable"
+    path: Path
+    first: int  # line of the file that its first line is, from 1
+    lines: int
+    broken: dict[int, str] = field(default_factory=dict)  # line of the chunk, from 0 → why; "" = no record
+    padded: bool = False  # blanks may stand around values
+
+    def rewrite(self, layout: Layout) -> None:
+        """Look at every line by itself: somewhere in it is one that is no record."""
+        sorted_out = self.path.with_suffix(".sorted")
+        broken: dict[int, str] = {}
+        at = 0
+        with self.path.open("rb") as stream, sorted_out.open("wb") as out:
+            for data in lines_of(stream, "utf-8", self.path.name):
+                piece = layout.sorted_out(data)
+                out.write(piece.data)
+                broken |= {at + number: reason for number, reason in piece.broken.items()}
+                at += piece.lines
+        sorted_out.replace(self.path)
+        self.broken = broken | self.broken
 
 
 @dataclass(frozen=True)
-class Decoded:
-    """A file on scratch, without its heading line."""
+class Opened:
+    """A file that is being read."""
 
-    path: Path
-    names: tuple[str, ...]  # its columns
-    heading: int  # heading lines of the original: 0 or 1
-    lines: int  # lines on scratch
-    regular: bool  # nothing hints at a line that is not exactly one record with all its values
-
-
-def decode(path: Path, form: Csv, target: Path) -> Decoded:
-    """Copy the data lines to `target` block by block, which is fast; `regular` tells whether that was enough."""
-    with opened(path) as stream, target.open("wb") as out:
-        names = _heading(stream, form, path.name)
-        lines, separators, last, strays = 0, 0, b"\n", 0
-        for block in _blocks(stream):
-            lines += block.count(b"\n")
-            separators += block.count(form.separator.encode())
-            strays += block.count(b"\r")  # DuckDB would take it for the end of a line
-            last = block[-1:]
-            out.write(block)
-        if last != b"\n":
-            out.write(b"\n")
-            lines += 1
-    regular = not strays and separators == lines * (len(names) - 1)
-    return Decoded(target, names, 0 if form.names else 1, lines, regular)
-
-
-def decode_strictly(path: Path, form: Csv, target: Path, dropped: Path) -> Decoded:
-    """Copy only lines that are whole records, line by line; `dropped` gets `line,reason` of the others.
-
-    Blank lines are no records: they are dropped without a reason.
-    """
-    lines = 0
-    with opened(path) as stream, target.open("wb") as out, dropped.open("w", encoding="utf-8") as left:
-        names = _heading(stream, form, path.name)
-        record, any_record = _record_pattern(form, len(names) - 1), _record_pattern(form)
-        for number, line in enumerate(data_lines(stream), start=1):
-            if len(line) > LONGEST_LINE:
-                left.write(f"{number},is longer than {LONGEST_LINE} bytes\n")
-            elif not line.strip():
-                left.write(f"{number},\n")
-            elif record.fullmatch(line):
-                out.write(line + b"\n")
-                lines += 1
-            elif any_record.fullmatch(line):
-                left.write(f"{number},has more or fewer values than the {len(names)} columns\n")
-            else:
-                left.write(f"{number},a quote is not closed or a value holds a line break\n")
-    return Decoded(target, names, 0 if form.names else 1, lines, True)
-
-
-def data_lines(stream: BinaryIO) -> Iterator[bytes]:
-    """Yield lines without their end; of a line that is too long only its beginning, one byte over the limit."""
-    while line := stream.readline(LONGEST_LINE + 1):
-        start = line
-        while not line.endswith(b"\n") and (line := stream.readline(LONGEST_LINE)):
-            pass
-        yield start.removesuffix(b"\n").removesuffix(b"\r")
+    names: tuple[str, ...]
+    delimited: Delimited
+    chunks: Iterator[Chunk]
+    layout: Layout | None  # None: no line can be broken any more
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[BinaryIO]:
-    """Open a file, unzipping it if it is gzip; faults of the archive become UnreadableFile."""
-    try:
-        with path.open("rb") as raw:
-            packed = raw.read(2) == b"\x1f\x8b"
-            raw.seek(0)
-            if packed:
-                with gzip.open(raw) as stream:
-                    yield io.BufferedReader(cast(io.RawIOBase, stream), _BLOCK)
-            else:
-                yield raw
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        text = f"{path.name}: the gzip archive is damaged or cut off"
-        raise UnreadableFile(text, f"{path.name}：gzip 文件已损坏或不完整") from error
+def opened(member: Member, form: Form, encoding: Encoding, scratch: Path) -> Iterator[Opened]:
+    """Open a file of the extract; its chunks are made as they are asked for."""
+    if isinstance(form, Excel):
+        yield _sheet(member, form, scratch)
+        return
+    if is_workbook(member.path):
+        text = f"{member.label} is a workbook; say so in the mapping: excel: {{}}"
+        raise UnreadableFile(text, f"{member.label} 是工作簿，请在映射中写明 excel: {{}}")
+    with member.opened() as stream:
+        lines = lines_of(stream, encoding, member.label)
+        skipped, rest = _skip(lines, form.skip)
+        if isinstance(form, FixedWidth):
+            layout: Layout = FixedLayout(form, codec_of(encoding), encoding.upper())
+            names = tuple(form.columns)
+        else:
+            names, rest, skipped = _names(form, rest, skipped, encoding, member.label)
+            layout = CsvLayout(form, names, codec_of(encoding), encoding.upper())
+        chunks = _chunks(map(layout.piece, rest), skipped + 1, scratch)
+        yield Opened(names, layout.delimited, chunks, layout)
 
 
-def _blocks(stream: BinaryIO) -> Iterator[bytes]:
-    """Yield blocks with line feeds only; a CR LF pair is never cut in two."""
-    held = b""
-    while block := stream.read(_BLOCK):
-        block = held + block
-        held = b"\r" if block.endswith(b"\r") else b""
-        if block := block.removesuffix(held).replace(b"\r\n", b"\n"):
-            yield block
-    if held:
-        yield b"\n"
+def given(names: Sequence[str], rows: Iterable[Sequence[str]], scratch: Path) -> Opened:
+    """Rows that the mapping gives itself, as if they were a file."""
+    return Opened(tuple(names), Delimited(UNIT), _chunks(pieces(rows, len(names)), 1, scratch), None)
 
 
-def _heading(stream: BinaryIO, form: Csv, file: str) -> tuple[str, ...]:
+def _sheet(member: Member, form: Excel, scratch: Path) -> Opened:
+    rows = islice(sheet_rows(member.path, form), form.skip, None)
     if form.names is not None:
-        return form.names
-    line = next(data_lines(stream), b"").removeprefix(_BOM)
-    try:
-        text = line.decode()
-    except UnicodeDecodeError as error:
-        raise UnreadableFile(f"{file}: the heading line is not UTF-8", f"{file}：首行不是 UTF-8 编码") from error
-    if form.quote:
-        row = next(csv.reader([text], delimiter=form.separator, quotechar=form.quote), [])
+        names, first = form.names, form.skip + 1
     else:
-        row = text.split(form.separator)
-    names = tuple(name.strip() for name in row)
+        head = next(rows, [])
+        while head and not head[-1].strip():
+            head.pop()
+        names, first = tuple(name.strip() for name in head), form.skip + 2
+    _check_names(names, member.label)
+    return Opened(names, Delimited(UNIT), _chunks(pieces(rows, len(names)), first, scratch), None)
+
+
+def _chunks(pieces_: Iterable[Piece], first: int, scratch: Path) -> Iterator[Chunk]:
+    """Write pieces to scratch until a chunk is full."""
+    source = iter(pieces_)
+    piece = next(source, None)
+    for number in count():
+        if piece is None:
+            return
+        chunk = Chunk(scratch / f"chunk-{number}.csv", first, 0)
+        size = 0
+        with chunk.path.open("wb") as out:
+            while piece is not None and size < CHUNK_BYTES and chunk.lines < CHUNK_LINES:
+                out.write(piece.data)
+                chunk.broken |= {chunk.lines + n: reason for n, reason in piece.broken.items()}
+                chunk.lines += piece.lines
+                chunk.padded |= piece.padded
+                size += len(piece.data)
+                piece = next(source, None)
+        first += chunk.lines
+        yield chunk
+
+
+def _skip(lines: Iterator[bytes], wanted: int) -> tuple[int, Iterator[bytes]]:
+    """Leave out the first lines; return how many there were, and the rest."""
+    left = wanted
+    for piece in lines:
+        parts = piece.split(b"\n", left)
+        if len(parts) > left:
+            rest = parts[-1]
+            return wanted, _after(rest, lines)
+        left -= len(parts) - 1
+    return wanted - left, iter(())
+
+
+def _after(rest: bytes, lines: Iterator[bytes]) -> Iterator[bytes]:
+    if rest:
+        yield rest
+    yield from lines
+
+
+def _names(
+    form: Csv, lines: Iterator[bytes], skipped: int, encoding: Encoding, file: str
+) -> tuple[tuple[str, ...], Iterator[bytes], int]:
+    """The columns' names, from the mapping or from the heading line, and the lines that follow."""
+    if form.names is not None:
+        return form.names, lines, skipped
+    line, _, rest = next(lines, b"").partition(b"\n")
+    if b"\0" in line:
+        text = f"{file}: the heading line holds NUL bytes; is the file UTF-16? Then say encoding: utf-16"
+        raise UnreadableFile(text, f"{file}：首行含有空字节；如果是 UTF-16 编码，请写明 encoding: utf-16")
+    if b"\r" in line:
+        text = f"{file}: its lines end in CR alone; write them with LF or CR LF"
+        raise UnreadableFile(text, f"{file}：行尾只有 CR，请改为 LF 或 CR LF")
+    try:
+        names = heading(line.decode(codec_of(encoding)).encode(), form)
+    except UnicodeDecodeError as error:
+        text = (
+            f"{file}: the heading line is not {encoding.upper()}; say in the mapping what it is, e.g. encoding: gb18030"
+        )
+        zh = f"{file}：首行不是 {encoding.upper()} 编码，请在映射中写明编码，例如 encoding: gb18030"
+        raise UnreadableFile(text, zh) from error
+    _check_names(names, file)
+    return names, _after(rest, lines), skipped + 1
+
+
+def _check_names(names: Sequence[str], file: str) -> None:
     if not any(names):
         raise UnreadableFile(f"{file}: the heading line is missing", f"{file}：缺少首行列名")
+    if len(names) > MOST_COLUMNS:
+        text = f"{file}: has {len(names)} columns; at most {MOST_COLUMNS} are read"
+        raise UnreadableFile(text, f"{file}：共有 {len(names)} 列，最多支持 {MOST_COLUMNS} 列")
     if twice := sorted({name for name in names if names.count(name) > 1}):
         text = ", ".join(repr(name) for name in twice)
         raise UnreadableFile(f"{file}: columns named twice: {text}", f"{file}：列名重复：{text}")
-    return names
 
 
-def _record_pattern(form: Csv, separators: int | None = None) -> re.Pattern[bytes]:
-    """A line that is one record: with exactly that many separators outside quotes, or with any number."""
-    separator = re.escape(form.separator.encode())
-    value = rb"[^S\r]*+"
-    if form.quote:
-        quoted = rb"[ \t]*+Q(?:[^Q\r]++|QQ)*+Q[ \t]*+"
-        value = rb"(?:(?![ \t]*Q)[^S\r]*+|" + quoted + rb")"
-        value = value.replace(b"Q", re.escape(form.quote.encode()))
-    times = b"*" if separators is None else b"{%d}" % separators
-    return re.compile((value + rb"(?:S" + value + rb")" + times).replace(b"S", separator))
+def originals(member: Member, form: Form, encoding: Encoding, wanted: Iterator[int]) -> Iterator[tuple[int, str]]:
+    """Yield some lines of a file as the bank wrote them, by their numbers in ascending order, which may repeat."""
+    number = next(wanted, None)
+    at = 1
+    for size, line_at in _readable(member, form, encoding):
+        while number is not None and number < at + size:
+            yield number, line_at(number - at)
+            number = next(wanted, None)
+        if number is None:
+            return
+        at += size
+
+
+def _readable(member: Member, form: Form, encoding: Encoding) -> Iterator[tuple[int, Callable[[int], str]]]:
+    """Pieces of the file: how many lines one has, and its lines as texts."""
+    if isinstance(form, Excel):
+        for row in sheet_rows(member.path, form):
+            text = ",".join(row)
+            yield 1, lambda _, text=text: text  # type: ignore[misc]
+        return
+    with member.opened() as stream:
+        for piece in lines_of(stream, encoding, member.label):
+            lines = piece.split(b"\n")
+            yield len(lines) - 1, lambda n, lines=lines: lines[n].decode(codec_of(encoding), "replace")  # type: ignore[misc]

@@ -3,7 +3,7 @@
 import re
 
 _TOKENS = re.compile(r"YYYY|YY|MM|DD|hh|mm|ss")
-_SEPARATORS = set("-/. :T")
+_SEPARATORS = set("-/. :T年月日时分秒")
 
 
 def format_problem(format_: str, century: int | None, type_: str) -> str | None:
@@ -32,7 +32,7 @@ def pattern(format_: str) -> str:
 def piece(text: str, format_: str, token: str) -> str:
     """Return the SQL of one part of the text, e.g. the month's two digits."""
     start = format_.index(token)
-    return f"{text}[{start + 1}:{start + len(token)}]"
+    return f"substring({text}, {start + 1}, {len(token)})"
 
 
 def has(format_: str, token: str) -> bool:

@@ -1,5 +1,6 @@
 """Read a mapping file, and say what is wrong with it by file, line and key."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +12,9 @@ from pydantic import ValidationError
 from attune_contracts.datasets import IMPORT_ORDER
 from attune_service_kit.errors import Invalid
 from attune_service_kit.files.formats import format_problem
-from attune_service_kit.files.mapping import Mapping, Source, suggestion
-from attune_service_kit.files.targets import ALLOWED, Target, mappable, options, required
+from attune_service_kit.files.mapping import DatasetMapping, Mapping
+from attune_service_kit.files.sources import Condition, Source, suggestion
+from attune_service_kit.files.targets import ALLOWED, PATTERNS, Target, derived_options, mappable, options, required
 
 Path_ = tuple[str | int, ...]
 
@@ -65,7 +67,7 @@ def _validated(content: Any, lines: dict[Path_, int], file: str | None) -> Mappi
     except ValidationError as error:
         problems = [_problem(fault, content) for fault in error.errors(include_url=False)]
         raise MappingError([_placed(p, lines) for p in problems], file) from error
-    problems = [_placed(p, lines) for p in _check(mapping)]
+    problems = [_placed(p, lines) for p in _check(mapping, content)]
     if problems:
         raise MappingError(problems, file)
     return mapping
@@ -75,26 +77,26 @@ def _problem(fault: Any, content: Any) -> Problem:
     path: Path_ = tuple(part for part in fault["loc"] if not (isinstance(part, str) and "[" in part))
     if fault["type"] == "unknown_key":
         path = (*path, fault["ctx"]["key"])
-    text = fault["msg"]
-    if fault["type"] == "literal_error" and path[-1:] == ("encoding",):
-        text = "only utf-8 is read; convert the files, e.g. with iconv -f GB18030 -t UTF-8"
-    return Problem(_existing(path, content), text)
+    return Problem(_existing(path, content), fault["msg"])
 
 
 def _existing(path: Path_, content: Any) -> Path_:
     """Cut the names that pydantic adds for the members of a union: they are no keys of the file."""
     kept: list[str | int] = []
     for part in path:
-        known = (isinstance(content, dict) and part in content) or isinstance(part, int)
+        known = _has(content, part)
         if known:
-            content = content[part] if isinstance(content, dict) or _has(content, part) else None
-        if known or part not in ("str", "bool", "Source"):
+            content = content[part]
+        # One item may stand for a list of one: then its place in the list is no place of the file.
+        if known or (isinstance(part, str) and part not in ("str", "bool", "Source")):
             kept.append(part)
     return tuple(kept)
 
 
 def _has(content: Any, part: str | int) -> bool:
-    return isinstance(content, list) and isinstance(part, int) and part < len(content)
+    if isinstance(content, list):
+        return isinstance(part, int) and part < len(content)
+    return isinstance(content, dict) and part in content
 
 
 def _placed(problem: Problem, lines: dict[Path_, int]) -> Problem:
@@ -104,24 +106,34 @@ def _placed(problem: Problem, lines: dict[Path_, int]) -> Problem:
     return problem
 
 
-def _check(mapping: Mapping) -> Iterator[Problem]:
-    for name, dataset in mapping.datasets.items():
+def _check(mapping: Mapping, content: Any) -> Iterator[Problem]:
+    for name, parts in mapping.datasets.items():
         path: Path_ = ("datasets", name)
         if name not in IMPORT_ORDER:
             text = f"no such dataset; allowed are {', '.join(IMPORT_ORDER)}{suggestion(name, IMPORT_ORDER)}"
             yield Problem(path, text)
             continue
-        known = mappable(name)
-        for column, source in dataset.columns.items():
-            place: Path_ = (*path, "columns", column)
-            if column in known:
-                yield from _check_source(place, source, known[column])
-                yield from _check_joins(place, source, set(dataset.join))
-            else:
-                yield Problem(place, _no_column(name, column, list(known)))
-        missing = [column for column in required(name) if column not in dataset.columns]
+        listed = isinstance(content["datasets"][name], list)
+        for index, part in enumerate(parts):
+            yield from _check_part(name, part, (*path, index) if listed else path)
+
+
+def _check_part(name: str, part: DatasetMapping, path: Path_) -> Iterator[Problem]:
+    known = mappable(name)
+    given = [set(part.columns)] if part.rows is None else [set(row) for row in part.rows]
+    for number, columns in enumerate(given):
+        place: Path_ = (*path, "columns") if part.rows is None else (*path, "rows", number)
+        for column in sorted(columns - set(known)):
+            yield Problem((*place, column), _no_column(name, column, list(known)))
+        missing = [column for column in required(name) if column not in columns]
         if missing:
-            yield Problem((*path, "columns"), f"{name} needs {', '.join(missing)}")
+            yield Problem(place, f"{name} needs {', '.join(missing)}")
+    for column, source in part.columns.items():
+        if column in known:
+            yield from _check_source((*path, "columns", column), source, known[column])
+            yield from _check_joins((*path, "columns", column), source, set(part.join))
+    for condition in part.where or ():
+        yield from _check_condition((*path, "where"), condition, set(part.join))
 
 
 def _no_column(dataset: str, column: str, known: list[str]) -> str:
@@ -135,20 +147,35 @@ def _check_source(path: Path_, source: Source, target: Target) -> Iterator[Probl
     given = {name for name in source.model_fields_set if getattr(source, name) != fields[name].default}
     for option in sorted(given - options(target)):
         yield Problem((*path, option), f"{option!r} has no meaning for {target.name} ({target.type})")
-    allowed = ALLOWED.get(target.key)
-    for place, value in _values(path, source):
-        if allowed and isinstance(value, str) and value not in allowed:
-            yield Problem(place, f"{value!r} is none of {', '.join(allowed)}{suggestion(value, allowed)}")
-        if target.type == "BOOLEAN" and not isinstance(value, bool):
-            yield Problem(place, f"{target.name} is true or false, not {value!r}")
-        if target.type != "BOOLEAN" and isinstance(value, bool):
-            yield Problem(place, f"{target.name} is no truth value; put quotes around a text")
+    if source.column is None and source.constant is None:
+        for option in sorted(given & options(target) - derived_options(target)):
+            yield Problem((*path, option), f"{option!r} belongs to the parts that this value is made of")
+    yield from _check_values(path, source, target)
     if source.format is not None and (text := format_problem(source.format, source.century, target.type)):
         yield Problem((*path, "format"), text)
     if source.zone is not None and source.zone not in available_timezones():
         yield Problem((*path, "zone"), f"no such time zone{suggestion(source.zone, available_timezones())}")
-    for index, alternative in enumerate(source.first_of or ()):
-        yield from _check_source((*path, "first_of", index), alternative, target)
+    for place, part in source.parts():
+        yield from _check_source((*path, *place), part, target)
+    for name in ("plus_months", "plus_days"):
+        if (later := getattr(source, name)) is not None:
+            yield from _check_source((*path, name), later, Target(target.dataset, name, "INTEGER", False))
+
+
+def _check_values(path: Path_, source: Source, target: Target) -> Iterator[Problem]:
+    allowed = ALLOWED.get(target.key)
+    for place, value in _values(path, source):
+        if allowed and isinstance(value, str) and value not in allowed:
+            yield Problem(place, f"{value!r} is none of {', '.join(allowed)}{suggestion(value, allowed)}")
+        pattern = PATTERNS.get(target.key)
+        if pattern and isinstance(value, str) and not re.fullmatch(pattern[0], value):
+            yield Problem(place, f"{value!r} is not {pattern[1]}")
+        if isinstance(value, str) and len(value) > target.longest:
+            yield Problem(place, f"is longer than {target.longest} characters")
+        if target.type == "BOOLEAN" and not isinstance(value, bool):
+            yield Problem(place, f"{target.name} is true or false, not {value!r}")
+        if target.type != "BOOLEAN" and isinstance(value, bool):
+            yield Problem(place, f"{target.name} is no truth value; put quotes around a text")
 
 
 def _values(path: Path_, source: Source) -> Iterator[tuple[Path_, str | bool]]:
@@ -165,11 +192,22 @@ def _values(path: Path_, source: Source) -> Iterator[tuple[Path_, str | bool]]:
 
 
 def _check_joins(path: Path_, source: Source, joins: set[str]) -> Iterator[Problem]:
-    columns = [source.column] if source.column else [c.column for c in (source.when or {}).values()]
-    for column in columns:
-        alias, dot, _ = column.partition(".")
-        # A dot may also belong to the column's own name; only the file itself can tell.
-        if dot and joins and alias not in joins:
-            yield Problem(path, f"no join is called {alias!r}; there are {', '.join(sorted(joins))}")
-    for alternative in source.first_of or ():
-        yield from _check_joins(path, alternative, joins)
+    if source.column:
+        yield from _check_label(path, source.column, joins)
+    for condition in source.conditions():
+        yield from _check_condition(path, condition, joins)
+    for place, part in source.parts():
+        yield from _check_joins((*path, *place), part, joins)
+
+
+def _check_condition(path: Path_, condition: Condition, joins: set[str]) -> Iterator[Problem]:
+    for label in (condition.column, condition.same_as):
+        if label:
+            yield from _check_label(path, label, joins)
+
+
+def _check_label(path: Path_, label: str, joins: set[str]) -> Iterator[Problem]:
+    alias, dot, _ = label.partition(".")
+    # A dot may also belong to the column's own name; only the file itself can tell.
+    if dot and joins and alias not in joins:
+        yield Problem(path, f"no join is called {alias!r}; there are {', '.join(sorted(joins))}")

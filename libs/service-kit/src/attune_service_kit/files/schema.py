@@ -10,9 +10,7 @@ def schema_text() -> str:
     """Return the schema as it is committed in docs/reference/mapping.schema.json."""
     schema = Mapping.model_json_schema()
     parts = schema["$defs"]
-    # The shorthands that the models take before they validate.
-    for part, name in (("Condition", "equals"), ("Source", "empty")):
-        parts[part]["properties"][name] = {"anyOf": [{"type": "string"}, parts[part]["properties"][name]]}
+    # The shorthands that the model takes before it validates.
     parts["Source"] = {
         "anyOf": [
             {"type": "string", "description": "short for {column: …}"},

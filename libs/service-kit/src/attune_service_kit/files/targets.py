@@ -125,24 +125,36 @@ def required(dataset: str) -> list[str]:
 
 
 def options(target: Target) -> set[str]:
-    """Return the options of a source that mean something for this column."""
+    """Return the keys of a source that mean something for this column."""
     if target.type == "VARCHAR[]":
         return {"when"}
-    general = {"column", "constant", "first_of", "empty"}
+    general = {"column", "constant", "first_of", "cases", "empty", "characters", "strip_left"}
+    number = {"decimal", "thousands", "minus", "sum", "difference"}
     by_type = {
-        "VARCHAR": {"codes", "otherwise"},
+        "VARCHAR": {"codes", "otherwise", "concat", "case"},
         "BOOLEAN": {"codes", "otherwise", "present"},
-        "DATE": {"format", "century", "women_month_plus"},
+        "DATE": {"format", "century", "women_month_plus", "plus_months", "plus_days"},
         "TIMESTAMPTZ": {"format", "century", "zone"},
-        "BIGINT": {"places", "decimal", "thousands", "sign"},
-        "INTEGER": {"thousands"},
-        "DOUBLE": {"decimal", "thousands"},
+        "BIGINT": number | {"places", "unit", "negative", "sign"},
+        "INTEGER": number,
+        "DOUBLE": number,
     }
     by_column = {
         ("parties", "gender"): {"women_month_plus", "format"},
-        ("transactions", "direction"): {"sign", "decimal", "thousands"},
+        ("transactions", "direction"): {"sign", "decimal", "thousands", "minus"},
     }
     return general | by_type.get(target.type, set()) | by_column.get(target.key, set())
+
+
+def derived_options(target: Target) -> set[str]:
+    """Return those of a source that is made from others: it has no text of its own to be read."""
+    allowed = {"first_of", "cases", "concat", "sum", "difference", "when"}
+    by_type = {
+        "VARCHAR": {"characters", "strip_left", "case", "codes", "otherwise"},
+        "DATE": {"plus_months", "plus_days"},
+        "BIGINT": {"negative", "sign"},
+    }
+    return allowed | by_type.get(target.type, set())
 
 
 def _target(dataset: str, column: Column) -> Target:

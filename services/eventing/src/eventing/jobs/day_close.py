@@ -17,7 +17,7 @@ SELECT account_id, posting_id, business_date, booked_at, direction, amount_minor
        array_to_string(flags, ',') AS flags, reverses
 FROM posting WHERE NOT in_lake"""
 _READ = """
-CREATE OR REPLACE TEMP TABLE gathered AS
+CREATE OR REPLACE TABLE gathered AS
 SELECT * EXCLUDE (flags), CAST(NULL AS BIGINT) AS balance_minor,
        CASE WHEN flags = '' THEN CAST([] AS VARCHAR[]) ELSE string_split(flags, ',') END AS flags
 FROM read_csv({file}, header = true, auto_detect = false, delim = ',', quote = '"', escape = '"', nullstr = '\\N',

@@ -97,14 +97,14 @@ async def run(job: JobContext) -> dict[str, Any]:
 
 async def _expect(job: JobContext, con: duckdb.DuckDBPyConnection, day: date) -> None:
     """Make the table `expected`: the day's postings as the file, or the lake, has them."""
-    relation = DATASET
     if job.params.get("mapping"):
         mapping = load_mapping(job.params["mapping"])
         rejects = job.runtime.settings.scratch / "rejects" / str(job.id)
         folder = Path(job.params["folder"])
-        prepared = await asyncio.to_thread(engine.prepare, mapping, folder, DATASET, con, rejects)
-        relation = prepared.relation
-    con.execute(_EXPECTED.format(relation=relation), {"day": day})
+        with await asyncio.to_thread(engine.prepare, mapping, folder, DATASET, con, rejects) as prepared:
+            con.execute(_EXPECTED.format(relation=prepared.relation), {"day": day})
+    else:
+        con.execute(_EXPECTED.format(relation=DATASET), {"day": day})
     await job.progress(0, 2, "the day is read")
 
 

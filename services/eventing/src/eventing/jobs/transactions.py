@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import duckdb
+
 from attune_contracts.eventing import TransactionsPublished
+from attune_service_kit.failpoints import failpoint
 from attune_service_kit.files import engine, load_mapping
 from attune_service_kit.jobs import JobContext
 from eventing.jobs import workbench
@@ -21,35 +24,50 @@ async def run(job: JobContext) -> dict[str, Any]:
     import_id}`.
     """
     import_id = UUID(job.params["import_id"])
-    mapping = load_mapping(job.params["mapping"])
     rejects = job.runtime.settings.scratch / "rejects" / str(import_id)
+    engine.sweep(rejects.parent)
     async with workbench.only_writer(job.runtime):
-        with workbench.opened(job.runtime) as con:
-            prepared = await asyncio.to_thread(
-                engine.prepare, mapping, Path(job.params["folder"]), DATASET, con, rejects
-            )
+        with workbench.opened(job.runtime) as con, await _prepared(job, con, rejects) as prepared:
             await job.progress(1, 3, f"{prepared.accepted} postings read")
-            pointers, added = await asyncio.to_thread(workbench.add, con, job.runtime, prepared.relation)
-            await job.progress(2, 3, f"{added} postings added")
-            await workbench.load_owners(con, job.runtime)
-            unknown = con.execute(
-                f"SELECT count(*) FROM {prepared.relation} ANTI JOIN account_owner USING (account_id)"
-            ).fetchone()
-            async with job.transaction() as tx:
-                # Nothing added: the import is told all the same, whoever waits for it goes on.
-                told = pointers or job.runtime.lake.pointers(DATASET)[-1:]
-                # The last pointer carries the import's id: whoever reads it finds all months in the lake.
-                tx.emit(*(TransactionsPublished(pointer=pointer) for pointer in told[:-1]))
-                tx.emit(*(TransactionsPublished(pointer=pointer, import_id=import_id) for pointer in told[-1:]))
-    counts = {
-        "read": prepared.read,
-        "accepted": prepared.accepted,
-        "rejected": prepared.rejected,
-        "unchanged": prepared.accepted - added,
-        "unknown_accounts": unknown[0] if unknown else 0,
-    }
+            counts = await _added(job, con, prepared)
     return {
         "datasets": {DATASET: counts},
         "rejects_file": str(prepared.rejects_file) if prepared.rejects_file else None,
         "import_id": str(import_id),
     }
+
+
+async def _prepared(job: JobContext, con: duckdb.DuckDBPyConnection, rejects: Path) -> engine.Prepared:
+    mapping = load_mapping(job.params["mapping"])
+    folder = Path(job.params["folder"])
+
+    def tell(rows: int) -> None:
+        job.wait(job.progress(0, 3, f"{rows:,} lines read"))
+
+    return await asyncio.to_thread(engine.prepare, mapping, folder, DATASET, con, rejects, (), tell)
+
+
+async def _added(job: JobContext, con: duckdb.DuckDBPyConnection, prepared: engine.Prepared) -> dict[str, int]:
+    """Add to the lake what it has not yet, and tell it; return the counts."""
+    origin, lake = str(job.params["import_id"]), job.runtime.lake
+    pointers, _ = await asyncio.to_thread(workbench.add, con, job.runtime, prepared.relation, origin)
+    failpoint("eventing.import.added")
+    # Of a run that was killed some lay there already: what counts is what this import has brought.
+    added = sum(lake.brought_by(DATASET, origin).values())
+    await job.progress(2, 3, f"{added} postings added")
+    await workbench.load_owners(con, job.runtime)
+    unknown = con.execute(f"SELECT count(*) FROM {prepared.relation} ANTI JOIN account_owner USING (account_id)")
+    counts = {
+        "read": prepared.read,
+        "accepted": prepared.accepted,
+        "rejected": prepared.rejected,
+        "unchanged": prepared.accepted - added,
+        "unknown_accounts": int(unknown.fetchall()[0][0]),
+    }
+    async with job.transaction() as tx:
+        # Nothing added: the import is told all the same, whoever waits for it goes on.
+        told = pointers or lake.pointers(DATASET)[-1:]
+        # The last pointer carries the import's id: whoever reads it finds all months in the lake.
+        tx.emit(*(TransactionsPublished(pointer=pointer) for pointer in told[:-1]))
+        tx.emit(*(TransactionsPublished(pointer=pointer, import_id=UUID(origin)) for pointer in told[-1:]))
+    return counts

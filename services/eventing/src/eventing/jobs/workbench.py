@@ -16,6 +16,7 @@ from attune_service_kit.runtime import Runtime
 
 # One writer of the dataset at a time: between looking which postings are there and adding the others.
 _WRITER = "SELECT pg_advisory_lock(hashtext('eventing.transactions'))"
+_AT_ONCE = 4_000_000
 _OWNERS = "SELECT account_id, source_id, customer_id, partition, kind, opening_balance_minor FROM account_owner"
 _TYPES = {
     "account_id": "VARCHAR",
@@ -59,27 +60,46 @@ async def load_owners(con: duckdb.DuckDBPyConnection, runtime: Runtime) -> None:
         )
 
 
-def add(con: duckdb.DuckDBPyConnection, runtime: Runtime, relation: str) -> tuple[list[Pointer], int]:
+def add(
+    con: duckdb.DuckDBPyConnection, runtime: Runtime, relation: str, origin: str | None = None
+) -> tuple[list[Pointer], int]:
     """Add the relation's postings to the lake, those left out that lie there already.
 
-    Returns a pointer for each month that grew, and how many postings were added.
+    Returns a pointer for each month that grew, and how many postings were added. `origin` names what brought them.
     """
     columns = ", ".join(TRANSACTIONS.names)
-    con.execute(
-        f"CREATE OR REPLACE TEMP TABLE new_posting AS SELECT {columns} FROM {relation}"
-        " ANTI JOIN transactions USING (posting_id) ORDER BY business_date, account_id, posting_id"
-    )
-    row = con.execute("SELECT count(*), max(business_date) FROM new_posting").fetchone()
-    if row is None or not row[0]:
+    new = f"SELECT {columns} FROM {relation}"
+    if known_postings(con, relation):
+        new += " WHERE posting_id NOT IN (SELECT posting_id FROM known_posting)"
+    count, last = con.execute(f"SELECT count(*), max(business_date) FROM ({new})").fetchall()[0]
+    if not count:
         return [], 0
-    count, last = int(row[0]), row[1]
     as_of = max([last, *(pointer.as_of for pointer in runtime.lake.pointers(TRANSACTIONS.name)[-1:])])
     pointers = lake_sql.write_partitions(
-        con, runtime.lake, TRANSACTIONS, f"SELECT {columns} FROM new_posting",
-        key="month", value="strftime(business_date, '%Y-%m')", as_of=as_of, append=True,
+        con, runtime.lake, TRANSACTIONS, new, key="month", value="strftime(business_date, '%Y-%m')", only=_in_month,
+        as_of=as_of, append=True, origin=origin,
     )  # fmt: skip
     lake_sql.register(con, runtime.lake, "transactions")
     return pointers, count
+
+
+def known_postings(con: duckdb.DuckDBPyConnection, relation: str) -> int:
+    """Make the table `known_posting` of the relation's postings that the lake has; return how many those are."""
+    con.execute("CREATE OR REPLACE TABLE known_posting (posting_id VARCHAR)")
+    passes = int(con.execute("SELECT count(*) FROM transactions").fetchall()[0][0]) // _AT_ONCE + 1
+    for number in range(passes):
+        # The lake may have far more postings than memory holds: they are looked up in parts of equal hash.
+        part = f"SELECT posting_id FROM {{}} WHERE hash(posting_id) % {passes} = {number}"
+        con.execute(
+            f"INSERT INTO known_posting SELECT * FROM ({part.format(f'(SELECT posting_id FROM {relation})')})"
+            f" SEMI JOIN ({part.format('transactions')}) USING (posting_id)"
+        )
+    return int(con.execute("SELECT count(*) FROM known_posting").fetchall()[0][0])
+
+
+def _in_month(month: str) -> str:
+    first = f"DATE '{month}-01'"
+    return f"business_date >= {first} AND business_date < {first} + INTERVAL 1 MONTH"
 
 
 def last_day(con: duckdb.DuckDBPyConnection) -> date | None:
