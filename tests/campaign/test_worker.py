@@ -61,6 +61,7 @@ def party(customer: UUID, **more: Any) -> dict[str, Any]:
         "has_phone": True,
         "has_address": True,
         "personalisation": True,
+        "version": 1,
     } | more
 
 

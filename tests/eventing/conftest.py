@@ -43,7 +43,7 @@ class Bank:
         customer = customer_id(SOURCE, name)
         self.parties.append(
             row(PARTIES, customer_id=str(customer), source_id=name, party_kind="person", branch_id=branch,
-                has_phone=True, has_address=False, personalisation=True)
+                has_phone=True, has_address=False, personalisation=True, version=1)
         )  # fmt: skip
         self.account(name, name, opening=opening)
         return customer

@@ -29,7 +29,7 @@ def fill_lake(lake: Lake) -> Pointer:
     queries = {
         "parties": f"SELECT 'c' || i AS customer_id, 'person' AS party_kind, DATE '1980-01-01' + i::INTEGER * 300 AS"
         f" birth_date, 'B' || i % 2 AS branch_id, DATE '2020-01-01' AS opened_on, 'C' || i AS source_id,"
-        f" true AS has_phone, true AS has_address, true AS personalisation FROM range({PEOPLE}) t(i)",
+        f" true AS has_phone, true AS has_address, true AS personalisation, 1 AS version FROM range({PEOPLE}) t(i)",
         "accounts": f"SELECT 'a' || i AS account_id, 'A' || i AS source_id, 'c' || i AS customer_id, 'demand' AS kind,"
         f" 'CNY' AS currency, i * 2000000 AS opening_balance_minor FROM range({PEOPLE}) t(i)",
         "transactions": f"SELECT 'p' || i || '-' || d AS posting_id, 'a' || i AS account_id,"

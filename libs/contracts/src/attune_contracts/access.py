@@ -5,9 +5,8 @@ CONTACTS = frozenset({"contacts:read", "suppressions:read"})
 READ = CONTACTS | {"customers:read", "decisions:read", "opportunities:read", "tasks:read"}
 # Who serves customers sees their names, and phone or document in full when there is a reason, on record.
 STAFF = READ | {
-    "identity:read", "customers:write", "consents:write", "tags:write", "decisions:write", "responses:write",
-    "tasks:write",
-    "suppressions:write",
+    "identity:read", "customers:write", "consents:write", "tags:write", "risk:write", "decisions:write",
+    "responses:write", "tasks:write", "suppressions:write",
 }  # fmt: skip
 # What was detected on whom, and the amounts behind it (X38): for those who act on it and those who check.
 DETECTIONS = frozenset({"detections:read", "evidence:read"})
@@ -31,7 +30,7 @@ ROLE_SCOPES: dict[str, frozenset[str]] = {
     "model_admin": frozenset({"models:read", "models:write", "scores:read", "features:write", "segments:read"}),
     "partner": frozenset({"ledger:write"}),
     "mobile": frozenset(
-        {"customers:read", "identity:read", "customers:write", "consents:write"}
+        {"customers:read", "identity:read", "customers:write", "consents:write", "risk:write"}
         | {"decisions:read", "decisions:write", "responses:write"}
     ),
     "auditor": frozenset(

@@ -34,6 +34,8 @@ class ProfileChanged(CustomerData):
     birth_date: date | None = None
     risk_rating: str | None = None
     risk_rated_on: date | None = None
+    # None = twelve months from the day of the rating, the longest that one may hold.
+    risk_valid_until: date | None = None
     personalisation: bool = True
     household_id: str | None = None
     accounts: tuple[OwnedAccount, ...] = ()

@@ -63,6 +63,7 @@ PARTIES = Dataset(
         _c("manager_id", "VARCHAR", "C1", "employee id of the relationship manager", True),
         _c("risk_rating", "VARCHAR", "C2", "C1 to C5", True),
         _c("risk_rated_on", "DATE", "C2", "day of the risk rating", True),
+        _c("risk_valid_until", "DATE", "C2", "last day on which it holds; NULL = twelve months after", True),
         _c("opened_on", "DATE", "C1", "customer since", True),
         _c("has_phone", "BOOLEAN", "C1", "a phone number is known"),
         _c("has_address", "BOOLEAN", "C1", "an address is known"),
@@ -73,6 +74,7 @@ PARTIES = Dataset(
         _c("industry", "VARCHAR", "C1", "organisations only, the bank's or the national code", True),
         _c("prospect_source", "VARCHAR", "C1", "prospects only: where the bank knows them from", True),
         _c("legal_basis", "VARCHAR", "C1", "prospects only: consent, contract, public_information", True),
+        _c("version", "BIGINT", "C1", "of the profile; the newest state wins (X7)"),
     ),
     version=2,
 )

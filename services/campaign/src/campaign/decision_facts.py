@@ -22,6 +22,7 @@ class PartyFacts:
     risk_rated_on: date | None
     held: tuple[str, ...]
     """Product ids and kinds that the customer holds."""
+    risk_valid_until: date | None = None
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,8 @@ def _day(text: str | None) -> date | None:
 def _party(raw: dict[str, Any] | None) -> PartyFacts | None:
     if raw is None:
         return None
-    return PartyFacts(_day(raw["birth_date"]), raw["risk_rating"], _day(raw["risk_rated_on"]), tuple(raw["held"]))
+    rated_on, valid_until = _day(raw["risk_rated_on"]), _day(raw.get("risk_valid_until"))
+    return PartyFacts(_day(raw["birth_date"]), raw["risk_rating"], rated_on, tuple(raw["held"]), valid_until)
 
 
 def _profile(raw: dict[str, Any] | None) -> ProfileFacts | None:

@@ -27,7 +27,8 @@ from campaign.visibility import parameters, visible
 # not be read is not.
 _FACTS = f"""
 WITH who AS (
-    SELECT p.branch_id, p.birth_date, p.risk_rating, p.risk_rated_on, p.products || p.product_kinds AS held,
+    SELECT p.branch_id, p.birth_date, p.risk_rating, p.risk_rated_on, p.risk_valid_until,
+           p.products || p.product_kinds AS held,
            c.marketing, (p.personalisation AND c.personalised_consent) IS TRUE AS personalised
     FROM proj_party p
     LEFT JOIN LATERAL (
@@ -144,7 +145,9 @@ def _facts(row: Any, plan: plans.Plans, question: Question, as_of: datetime, tod
         catalogue_version=plan.versions[0],
         policy_version=plan.versions[1],
         policy=plan.policy,
-        party=PartyFacts(row["birth_date"], row["risk_rating"], row["risk_rated_on"], tuple(row["held"]))
+        party=PartyFacts(
+            row["birth_date"], row["risk_rating"], row["risk_rated_on"], tuple(row["held"]), row["risk_valid_until"]
+        )
         if known
         else None,
         personalised=personalised,

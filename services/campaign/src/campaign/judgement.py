@@ -14,7 +14,7 @@ from campaign import catalogue as conditions
 from campaign import texts
 from campaign.catalogue import Customer, Offer, age_on
 from campaign.contact_policy import direction, look
-from campaign.decision_facts import DecisionFacts, LiveOpportunity, StoredScore
+from campaign.decision_facts import DecisionFacts, LiveOpportunity, PartyFacts, StoredScore
 from campaign.offer_index import Catalogue, Offers, members, priority
 from campaign.suitability import RiskRating, unsuitable
 from campaign.texts import Text
@@ -52,7 +52,7 @@ class Judgement:
     def __init__(self, facts: DecisionFacts, catalogue: Catalogue) -> None:
         self.facts, self.catalogue = facts, catalogue
         party = facts.party
-        self.rating = RiskRating(party.risk_rating, party.risk_rated_on) if party else RiskRating(None, None)
+        self.rating = rating_of(party)
         self.customer = _customer(facts)
         index = catalogue.index
         # Of somebody unknown nothing can be asked: the list says what the bank offers, within suitability.
@@ -145,6 +145,13 @@ class Judgement:
                 if i not in weights or weight > weights[i][0]:
                     weights[i] = (weight, live)
         return weights
+
+
+def rating_of(party: PartyFacts | None) -> RiskRating:
+    """The risk rating of whoever is known."""
+    if party is None:
+        return RiskRating(None, None)
+    return RiskRating(party.risk_rating, party.risk_rated_on, party.risk_valid_until)
 
 
 def _customer(facts: DecisionFacts) -> Customer:

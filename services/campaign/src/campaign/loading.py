@@ -25,10 +25,10 @@ ON CONFLICT (name) DO UPDATE SET as_of = excluded.as_of, manifest = excluded.man
                                  loaded_at = now()
 WHERE (excluded.as_of, excluded.manifest) > (projection.as_of, projection.manifest) RETURNING true"""
 
-# A live change is newer than any file of its day: its version stays, so that older live changes stay away (X7).
+# The newest state of a profile wins, whichever way it comes (X7, X17); products may change without the profile.
 _PARTIES = """
 SELECT p.customer_id, p.party_kind, p.branch_id, p.manager_id, p.birth_date, p.risk_rating, p.risk_rated_on,
-       p.personalisation,
+       p.risk_valid_until, p.personalisation, p.version,
        coalesce(list_sort(list_distinct(list(h.product_id) FILTER (WHERE h.product_id IS NOT NULL))), []),
        coalesce(list_sort(list_distinct(list(q.kind) FILTER (WHERE q.kind IS NOT NULL))), [])
 FROM parties p LEFT JOIN holdings h USING (customer_id) LEFT JOIN products q USING (product_id)
@@ -41,10 +41,13 @@ _PARTY_COLUMNS = (
     "birth_date",
     "risk_rating",
     "risk_rated_on",
+    "risk_valid_until",
     "personalisation",
+    "version",
     "products",
     "product_kinds",
 )
+_NEWER_PARTY = "WHERE excluded.version >= proj_party.version"
 _CONSENT_COLUMNS = ("customer_id", "purpose", "channel", "product_kind", "granted", "since", "version")
 _CHANGED_CONSENTS = """
 SELECT customer_id FROM proj_consent JOIN (SELECT customer_id, max(version) AS told FROM consent_in GROUP BY 1) i
@@ -153,7 +156,7 @@ async def _products(tx: Transaction, con: duckdb.DuckDBPyConnection) -> int:
 
 
 async def _parties(tx: Transaction, con: duckdb.DuckDBPyConnection) -> int:
-    return await _upsert(tx, con, _PARTIES, "proj_party", _PARTY_COLUMNS, ("customer_id",), "")
+    return await _upsert(tx, con, _PARTIES, "proj_party", _PARTY_COLUMNS, ("customer_id",), _NEWER_PARTY)
 
 
 async def _accounts(tx: Transaction, con: duckdb.DuckDBPyConnection) -> int:

@@ -11,7 +11,7 @@ from campaign import columns as c
 
 
 class Party(c.Table, table=True):
-    """A customer's non-personal state. `version` is that of the last live change; an import leaves it."""
+    """A customer's non-personal state; `version` is the profile's: what is older is left alone (X7)."""
 
     __tablename__ = "proj_party"
     __table_args__ = (Index("party_household", "household_id", postgresql_where=text("household_id IS NOT NULL")),)
@@ -25,6 +25,7 @@ class Party(c.Table, table=True):
     birth_date: date | None = None
     risk_rating: str | None = c.text(default=None)
     risk_rated_on: date | None = None
+    risk_valid_until: date | None = None
     personalisation: bool
     products: list[str] = c.texts()
     product_kinds: list[str] = c.texts()

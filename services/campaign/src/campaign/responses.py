@@ -14,12 +14,12 @@ from attune_service_kit.auth import Caller
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Invalid, NotFound
 from attune_service_kit.reads import Queryable
-from campaign import consents, contacts, turns
+from campaign import contacts, presentable, turns
 from campaign.contact_policy import direction
 from campaign.contacts import ContactRefused
 from campaign.opportunities import act, close_idle_tasks
 from campaign.plans import Plans
-from campaign.texts import NO_CONSENT, POLICY
+from campaign.texts import POLICY
 from campaign.visibility import parameters, visible
 
 Outcome = Literal["accepted", "refused", "later", "not_interested"]
@@ -70,7 +70,8 @@ async def present(
     """The decision's offers (all, or those named) are being shown.
 
     Inbound the customer has come by themselves: the contact counts at once and is never refused. Outbound it is
-    reserved for 15 minutes, or refused. Presenting again adds nothing. NotFound, UnknownOffer, ContactRefused.
+    reserved for 15 minutes, or refused. Presenting again adds nothing.
+    Refuses with NotFound, UnknownOffer, ContactRefused or NoLongerSuitable.
     """
     found = await decision_row(tx.conn, caller, decision_id)
     shown = _offers(found)
@@ -80,7 +81,7 @@ async def present(
     contact_id = await tx.conn.fetchval("SELECT contact_id FROM decision_presented WHERE decision_id = $1", decision_id)
     if contact_id is None:
         contact_id = await _contact(tx, plan, caller, found, zone)
-    await _check_consent(tx, plan, found, wanted)
+    await presentable.check(tx, plan, found, wanted, zone)
     await tx.conn.executemany(
         "INSERT INTO decision_presented (decision_id, offer, contact_id, presented_by, presented_at)"
         " VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
@@ -187,19 +188,6 @@ async def _contact(tx: Transaction, plan: Plans, caller: Caller, decision: Any, 
         await contacts.confirm(tx.conn, plan.policy, wish, "presented")
         _made(tx, {"id": wish.id, "customer_id": wish.customer_id, "channel": wish.channel}, "presented")
     return wish.id
-
-
-async def _check_consent(tx: Transaction, plan: Plans, decision: Any, offers: Sequence[str]) -> None:
-    """What is shown outbound needs consent for its channel and kind now: the decision may be older than a withdrawal.
-
-    The contact's reservation has locked the customer, so the answer holds until the commit (P-12).
-    """
-    if direction(decision["channel"]) == "inbound":
-        return
-    kinds = {o.code: o.product_kind for o in plan.catalogue.marketing}
-    shown = [kinds.get(offer) for offer in offers]
-    if not await consents.permits(tx.conn, decision["customer_id"], decision["channel"], shown):
-        raise ContactRefused(NO_CONSENT["en"], NO_CONSENT["zh"], reason=consents.NO_CONSENT)
 
 
 def _made(tx: Transaction, contact: Any, disposition: str) -> None:

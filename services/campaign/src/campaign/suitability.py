@@ -18,10 +18,13 @@ class RiskRating:
 
     rating: str | None
     rated_on: date | None
+    valid_until: date | None = None
 
     def valid_on(self, day: date) -> bool:
-        """Whether the rating holds on this day: twelve months from the day it was given."""
-        return self.rating is not None and self.rated_on is not None and day <= _one_year_after(self.rated_on)
+        """Whether the rating holds on this day: twelve months from the day it was given, or less if it says so."""
+        if self.rating is None or self.rated_on is None:
+            return False
+        return day <= min(_one_year_after(self.rated_on), self.valid_until or date.max)
 
 
 def unsuitable(risk_level: str | None, product_kind: str | None, rating: RiskRating, today: date) -> Text | None:

@@ -22,7 +22,7 @@ from attune_service_kit.files import Mapping, load_mapping
 from attune_service_kit.files.engine import Prepared, Reference, prepare, sweep
 from attune_service_kit.jobs import JobContext
 from attune_service_kit.lake_sql import connect
-from customer_360 import consent_import, party_import, timeline
+from customer_360 import consent_import, party_import, risk_import, timeline
 from customer_360.identity import identities
 from customer_360.loads import CLOSURE, CYCLE, LOADS, STAGE, Load
 from customer_360.publishing import publish
@@ -197,7 +197,10 @@ class _Dataset:
     async def _upsert(self, tx: Transaction) -> int:
         """Write what differs; return how many rows that were."""
         if self._load.table == "party":
-            return await party_import.write(tx, self._mapping.source)
+            await risk_import.keep_newer(tx)
+            changed = await party_import.write(tx, self._mapping.source)
+            await risk_import.remember(tx)
+            return changed
         arguments = [self._mapping.source] if self._load.with_source else []
         changed = int((await tx.conn.execute(self._load.upsert(), *arguments)).rpartition(" ")[2])
         if self._load.table == "branch" and changed:

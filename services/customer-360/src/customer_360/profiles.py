@@ -19,7 +19,7 @@ UPDATE party SET manager_id = $2, personalisation = $3, version = version + 1, u
 WHERE customer_id = $1 RETURNING version"""
 _STATE = """
 SELECT p.version, p.party_kind, p.branch_id, p.manager_id, p.birth_date, p.risk_rating, p.risk_rated_on,
-       p.personalisation, p.household_id
+       p.risk_valid_until, p.personalisation, p.household_id
 FROM party p WHERE p.customer_id = $1"""
 _ACCOUNTS = """
 SELECT account_id, kind, opening_balance_minor FROM account WHERE customer_id = $1 ORDER BY account_id"""

@@ -15,6 +15,7 @@ class Customer360Settings(ServiceSettings):
     phone_region: str = Field(
         default="CN", pattern=r"^[A-Z]{2}$", description="Where telephone numbers without a country code are"
     )
+    risk_valid_months: int = Field(default=12, ge=1, le=12, description="How long a new risk rating holds")
     timeline_months: int = Field(default=13, ge=1, le=120, description="The timeline is kept this long")
     aum_bands_minor: tuple[int, ...] = Field(
         default=(5_000_000, 20_000_000, 50_000_000, 600_000_000),

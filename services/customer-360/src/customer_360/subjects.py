@@ -9,8 +9,7 @@ from customer_360 import visibility
 from customer_360.view import unknown_customer
 
 _FIND = f"""
-SELECT p.customer_id, ARRAY[p.customer_id] AS ids, p.personalisation FROM party p
-WHERE p.customer_id = $1 AND {visibility.of_customers("p", 2)}
+SELECT p.customer_id, m.ids, p.personalisation FROM {visibility.ANSWERING} WHERE {visibility.of_answering(2)}
 """  # noqa: S608 - the condition is this package's own text
 
 

@@ -68,7 +68,7 @@ ROW_RULES: dict[str, tuple[tuple[str, str, str], ...]] = {
 OWN_ID = {"parties": ("customer_id", "party"), "accounts": ("account_id", "account")}
 
 # Counted by the owner while it writes the rows, never mapped.
-COUNTED = {("consents", "version")}
+COUNTED = {("parties", "version"), ("consents", "version")}
 
 # Columns that only rows with a certain value of another column may divide by: otherwise they stand for all.
 DIVIDING = {("consents", name): ("purpose", DIVISIBLE, ANY) for name in ("channel", "product_kind")}

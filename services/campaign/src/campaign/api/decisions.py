@@ -27,6 +27,7 @@ from campaign.api.models import (
     ResponseView,
 )
 from campaign.contacts import ContactRefused
+from campaign.presentable import NoLongerSuitable
 from campaign.visibility import sees_arms
 
 router = APIRouter(tags=["decisions"])
@@ -136,7 +137,7 @@ async def replay(
     operation_id="decisions-present",
     summary="The decision's offers are being shown to the customer",
     response_model=PresentedView,
-    responses=refusals(NotFound, ContactRefused, responses.UnknownOffer),
+    responses=refusals(NotFound, ContactRefused, NoLongerSuitable, responses.UnknownOffer),
 )
 async def present(
     decision_id: UUID,

@@ -7,6 +7,7 @@ from customer_360.tables.imports import ImportRun
 from customer_360.tables.parties import Household, Party, PartyAlias, PartyIdentity
 from customer_360.tables.products import Account, Holding, Product
 from customer_360.tables.regions import Region
+from customer_360.tables.risk import RiskAssessment
 from customer_360.tables.staff import Branch, BranchScope, Employee
 from customer_360.tables.tags import Tag, TagDefinition, TagDeletion, TagLoad
 from customer_360.tables.terms import AccountParty, Card, Loan, StandingOrder
@@ -35,6 +36,7 @@ __all__ = [
     "PartyIdentity",
     "Product",
     "Region",
+    "RiskAssessment",
     "StandingOrder",
     "Table",
     "Tag",

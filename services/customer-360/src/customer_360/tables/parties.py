@@ -33,6 +33,7 @@ class Party(Table, table=True):
     manager_id: str | None = Field(default=None, sa_column=text(nullable=True))
     risk_rating: str | None = Field(default=None, sa_column=text(nullable=True))
     risk_rated_on: date | None = None
+    risk_valid_until: date | None = None
     opened_on: date | None = None
     personalisation: bool = True
     household_id: str | None = Field(default=None, sa_column=text(nullable=True))

@@ -1,5 +1,6 @@
 """The view's sections about the bank and the customer. `$6` is today, `$7` the beginning of the timeline."""
 
+from customer_360.risk_rules import MONTHS
 from customer_360.timeline_kinds import BEHAVIOUR, FOR_CUSTOMERS
 
 LATEST = 10
@@ -17,6 +18,8 @@ _TAGS = f"""
 FROM tag t JOIN tag_definition d USING (tag)
 WHERE t.customer_id = ANY (m.ids) AND t.expires_on >= $6::date
   AND CASE WHEN {_OWN} THEN d.customer_visible ELSE p.personalisation OR NOT d.personal END)"""  # noqa: S608
+# Twelve months, or less where the rating says so (R-14).
+_HOLDS = f"least(p.risk_valid_until, (p.risk_rated_on + interval '{MONTHS} months')::date)"
 _TIMELINE = f"""
 (SELECT coalesce(json_agg(json_build_object(
     'at', to_char(e.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'kind', e.kind, 'what', e.what,
@@ -28,4 +31,10 @@ FROM (
     ORDER BY at DESC, kind DESC, key DESC LIMIT {LATEST}
 ) e)"""  # noqa: S608
 
-RELATIONS: dict[str, str] = {"tags": _TAGS, "timeline": _TIMELINE}
+_RISK = f"""
+json_build_object('rating', p.risk_rating, 'rated_on', p.risk_rated_on, 'valid_until', {_HOLDS},
+    'valid', coalesce({_HOLDS} >= $6::date, false), 'assessments', (
+        SELECT count(*) FROM risk_assessment a
+        WHERE a.customer_id = ANY (m.ids) AND a.rated_on > ($6::date - interval '{MONTHS} months')::date))"""  # noqa: S608
+
+RELATIONS: dict[str, str] = {"risk": _RISK, "tags": _TAGS, "timeline": _TIMELINE}

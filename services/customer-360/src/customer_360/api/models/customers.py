@@ -10,6 +10,7 @@ from attune_contracts.ledger import BankId
 from customer_360.api.models.common import BranchRef, Manager
 from customer_360.api.models.consents import ConsentView
 from customer_360.api.models.products import AccountView, HoldingView
+from customer_360.api.models.risk import RiskSummary
 from customer_360.api.models.tags import TagSummary
 from customer_360.api.models.timeline import TimelineEntryView
 
@@ -67,6 +68,7 @@ class CustomerView(BaseModel):
     accounts: list[AccountView]
     holdings: list[HoldingView]
     consents: list[ConsentView]
+    risk: RiskSummary
     tags: list[TagSummary]
     timeline: list[TimelineEntryView]
     name: str | None = Field(description="In full for those who serve customers, else masked: 张*")
