@@ -7,6 +7,7 @@ import orjson
 import pytest
 
 from attune_contracts.customer_360 import ConsentChanged, ProfileChanged
+from customer_360.consent_union import unite
 
 YES = {"purpose": "marketing_contact", "granted": True, "notice_version": 1}
 NO = {"purpose": "marketing_contact", "granted": False}
@@ -199,3 +200,30 @@ async def test_notices_are_published_by_head_office_and_never_change(imported: A
     ] == [1]
     assert "随时撤回" in (await imported.get(f"{path}/versions/1")).json()["text"]["zh"]
     assert (await imported.get(f"{path}/versions/3")).status_code == 404
+
+
+async def test_a_customer_of_several_records_speaks_for_all_of_them(imported: Any) -> None:
+    one, other = imported.customer("P1"), imported.customer("P4")
+    await put(imported, "P4", YES | {"channel": "sms"}, as_=own(imported, "P4"))
+    async with imported.service.runtime.database.transaction() as tx:
+        await tx.conn.execute("INSERT INTO party_alias (alias_id, customer_id) VALUES ($1, $2)", other, one)
+        await unite(tx, [one, other])
+    rows = await imported.rows("SELECT customer_id, purpose, channel, granted FROM consent ORDER BY 2, 3")
+    stands = {id_: {(r[1], r[2]): r[3] for r in rows if r[0] == id_} for id_ in (one, other)}
+    # P1 refused marketing on 2023-01-02, P4 agreed on 2023-01-03: the newest word of the one customer.
+    assert stands[one] == stands[other] == {
+        ("marketing_contact", "*"): True, ("marketing_contact", "sms"): True, ("personalised_decision", "*"): True,
+    }  # fmt: skip
+    before = len(await told(imported))
+    done = await put(imported, "P4", NO, as_=teller(imported))  # under the old id
+    assert done.json()["customer_id"] == str(one)
+    assert {c["granted"] for c in done.json()["consents"] if c["purpose"] == "marketing_contact"} == {False}
+    events = (await told(imported))[before:]
+    assert {e.customer_id for e in events} == {one, other}
+    assert not any(c.granted for e in events for c in e.consents if c.purpose == "marketing_contact")
+    view = (await imported.get(f"/v1/customers/{one}", "teller", "B1")).json()["consents"]
+    assert [(c["purpose"], c["channel"], c["granted"]) for c in view] == [
+        ("marketing_contact", None, False), ("marketing_contact", "sms", False), ("personalised_decision", None, True),
+    ]  # fmt: skip
+    history = (await imported.get(f"/v1/customers/{one}/consents/history?limit=200", "teller", "B1")).json()["items"]
+    assert {e["source"] for e in history} == {"customer", "staff", "import", "merge"}

@@ -12,16 +12,12 @@ from attune_service_kit.auth import Caller
 from attune_service_kit.database import Scope, Transaction
 from attune_service_kit.errors import Conflict, Invalid
 from attune_service_kit.runtime import Runtime
-from customer_360 import timeline, visibility
+from customer_360 import subjects, timeline
 from customer_360.consent_rules import Decision, Place, Standing, indivisible, news, said_twice
-from customer_360.view import unknown_customer
 
 OPT_OUT = Decision("marketing_contact", ANY, ANY, granted=False)
 NOT_PICKED = Decision("personalised_decision", ANY, ANY, granted=False)
 
-_LOCK = f"""
-SELECT true FROM party p WHERE p.customer_id = $1 AND {visibility.of_customers("p", 2)} FOR NO KEY UPDATE OF p
-"""  # noqa: S608 - the condition is this package's own text
 _STANDING = "SELECT purpose, channel, product_kind, granted, basis, notice_version FROM consent WHERE customer_id = $1"
 _NOTICES = "SELECT purpose, max(version) FROM consent_notice WHERE purpose = ANY ($1::text[]) GROUP BY purpose"
 _VERSION = """
@@ -41,20 +37,19 @@ SELECT $1, purpose, channel, product_kind, granted, 'decision', notice_version, 
 ON CONFLICT (customer_id, purpose, channel, product_kind) DO UPDATE SET
     granted = excluded.granted, basis = excluded.basis, notice_version = excluded.notice_version,
     evidence = excluded.evidence, since = excluded.since"""
-_CURRENT = f"""
-SELECT coalesce(v.version, 0) AS version, c.purpose, nullif(c.channel, '*') AS channel,
+# Of one customer's several ids the newest word holds, and of the same day a refusal (X22).
+_CURRENT = """
+SELECT DISTINCT ON (c.purpose, c.channel, c.product_kind) c.purpose, nullif(c.channel, '*') AS channel,
        nullif(c.product_kind, '*') AS product_kind, c.granted, c.basis, c.evidence, c.notice_version, c.since
-FROM party p LEFT JOIN consent_version v USING (customer_id) LEFT JOIN consent c USING (customer_id)
-WHERE p.customer_id = $1 AND {visibility.of_customers("p", 2)}
-ORDER BY c.purpose, c.channel, c.product_kind
-"""  # noqa: S608 - the condition is this package's own text
-_HISTORY = f"""
-SELECT e.* FROM consent_entry e JOIN party p USING (customer_id)
-WHERE e.customer_id = $1 AND {visibility.of_customers("p", 2)} AND ($5::text IS NULL OR e.purpose = $5)
-  AND ($6::bigint IS NULL OR e.version < $6
-       OR e.version = $6 AND (e.purpose, e.channel, e.product_kind) > ($7::text, $8::text, $9::text))
-ORDER BY e.version DESC, e.purpose, e.channel, e.product_kind LIMIT $10
-"""  # noqa: S608 - the condition is this package's own text
+FROM consent c WHERE c.customer_id = ANY ($1::uuid[])
+ORDER BY c.purpose, c.channel, c.product_kind, c.basis = 'default', c.since DESC, c.granted"""
+_HISTORY = """
+SELECT * FROM consent_entry
+WHERE customer_id = ANY ($1::uuid[]) AND ($2::text IS NULL OR purpose = $2)
+  AND ($3::timestamptz IS NULL OR at < $3
+       OR at = $3 AND (customer_id, version, purpose, channel, product_kind)
+           > ($4::uuid, $5::bigint, $6::text, $7::text, $8::text))
+ORDER BY at DESC, customer_id, version, purpose, channel, product_kind LIMIT $9"""
 
 
 class NoticeNeeded(Invalid):
@@ -104,37 +99,42 @@ async def decide(
     Refuses with NotFound, NotDivisible, SaidTwice, NoticeNeeded, NoticeOutdated or EvidenceNeeded. A withdrawal needs
     neither notice nor evidence.
     """
-    if not await tx.conn.fetchval(_LOCK, customer_id, *visibility.arguments(caller.scope)):
-        raise unknown_customer()
+    subject = await subjects.find(tx.conn, caller.scope, customer_id, lock=True)
     await _check(tx, caller, said, evidence)
-    changes = news(said, await _standing(tx, customer_id))
-    if changes:
-        await _write(tx, caller, customer_id, changes, evidence, today)
-    current = await _current(tx.conn, caller.scope, customer_id)
-    if changes:
-        tx.emit(event(current))
-        detail = {"purposes": sorted({d.purpose for d in changes}), "granted": any(d.granted for d in changes)}
-        entry = timeline.Entry(customer_id, "consent", str(current.version), tx.now, "changed", detail)
+    changed: list[Decision] = []
+    for id_ in subject.ids:
+        if changes := news(said, await _standing(tx, id_)):
+            await _write(tx, caller, id_, changes, evidence, today)
+            tx.emit(event(await of_record(tx.conn, id_)))
+            changed += changes
+    stands = await _current(tx.conn, subject.customer_id, subject.ids)
+    if changed:
+        detail = {"purposes": sorted({d.purpose for d in changed}), "granted": any(d.granted for d in changed)}
+        entry = timeline.Entry(stands.customer_id, "consent", str(stands.version), tx.now, "changed", detail)
         await timeline.add(tx, [entry])
-        await tx.audit("consent.changed", "customer", customer_id, version=current.version, detail=detail)
-    return current
+        await tx.audit("consent.changed", "customer", stands.customer_id, version=stands.version, detail=detail)
+    return stands
 
 
 async def current(runtime: Runtime, scope: Scope, customer_id: UUID) -> Consents:
     """All that holds for a customer; NotFound outside the scope."""
-    return await _current(runtime.database.reads(scope), scope, customer_id)
+    reads = runtime.database.reads(scope)
+    subject = await subjects.find(reads, scope, customer_id)
+    return await _current(reads, subject.customer_id, subject.ids)
 
 
 async def history(
     runtime: Runtime, scope: Scope, customer_id: UUID, purpose: str | None, after: Sequence[Any], limit: int
 ) -> list[dict[str, Any]]:
-    """The ledger of a customer, the newest first, from behind (version, purpose, channel, kind); NotFound."""
-    await current(runtime, scope, customer_id)
-    place = after or (None, None, None, None)
-    rows = await runtime.database.reads(scope).fetch(
-        _HISTORY, customer_id, *visibility.arguments(scope), purpose, *place, limit
-    )
-    return [dict(row) for row in rows]
+    """The ledger of a customer, the newest first, from behind a moment, an id, a version and a place; NotFound."""
+    reads = runtime.database.reads(scope)
+    subject = await subjects.find(reads, scope, customer_id)
+    return [dict(row) for row in await reads.fetch(_HISTORY, subject.ids, purpose, *(after or [None] * 6), limit)]
+
+
+async def of_record(conn: Any, customer_id: UUID) -> Consents:
+    """What holds for one id alone, whoever answers to it."""
+    return await _current(conn, customer_id, [customer_id])
 
 
 def event(consents: Consents) -> ConsentChanged:
@@ -192,9 +192,7 @@ async def _write(
     )
 
 
-async def _current(conn: Any, scope: Scope, customer_id: UUID) -> Consents:
-    rows = [dict(row) for row in await conn.fetch(_CURRENT, customer_id, *visibility.arguments(scope))]
-    if not rows:
-        raise unknown_customer()
-    held = [row for row in rows if row["purpose"] is not None]
-    return Consents(customer_id, rows[0]["version"], held)
+async def _current(conn: Any, customer_id: UUID, ids: Sequence[UUID]) -> Consents:
+    version = await conn.fetchval("SELECT version FROM consent_version WHERE customer_id = $1", customer_id)
+    rows = await conn.fetch(_CURRENT, list(ids))
+    return Consents(customer_id, version or 0, [dict(row) for row in rows])

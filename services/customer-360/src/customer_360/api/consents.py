@@ -110,7 +110,8 @@ async def history(
     key, bound = runtime.settings.cursor_key, ("consents", caller.subject, customer_id, purpose)
     after = decode_cursor(key, cursor, bound_to=bound) if cursor else []
     rows = await consents.history(runtime, caller.scope, customer_id, purpose, after, limit + 1)
-    return page([_entry(row) for row in rows], limit, key, _place, bound_to=bound)
+    shown = page(rows, limit, key, _place, bound_to=bound)
+    return Page(items=[_entry(row) for row in shown.items], next_cursor=shown.next_cursor)
 
 
 @router.get(
@@ -178,8 +179,8 @@ def _entry(row: dict[str, Any]) -> ConsentEntryView:
     return ConsentEntryView(**values)
 
 
-def _place(entry: ConsentEntryView) -> list[Any]:
-    return [entry.version, entry.purpose, entry.channel or ANY, entry.product_kind or ANY]
+def _place(row: dict[str, Any]) -> list[Any]:
+    return [row[name] for name in ("at", "customer_id", "version", "purpose", "channel", "product_kind")]
 
 
 def _notice(row: dict[str, Any]) -> NoticeView:

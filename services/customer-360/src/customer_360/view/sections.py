@@ -35,7 +35,8 @@ _CONSENTS = """
     'granted', n.granted, 'basis', n.basis, 'evidence', n.evidence, 'notice_version', n.notice_version,
     'since', n.since)
     ORDER BY n.purpose, n.channel, n.product_kind), '[]')
-FROM consent n WHERE n.customer_id = ANY (m.ids))"""
+FROM (SELECT DISTINCT ON (purpose, channel, product_kind) * FROM consent WHERE customer_id = ANY (m.ids)
+      ORDER BY purpose, channel, product_kind, basis = 'default', since DESC, granted) n)"""
 
 _ORGANISATION = """
 CASE WHEN p.party_kind = 'organisation' THEN

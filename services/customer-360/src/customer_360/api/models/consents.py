@@ -91,7 +91,7 @@ class ConsentEntryView(BaseModel):
     product_kind: ProductKind | None
     granted: bool
     basis: Basis
-    source: Literal["customer", "staff", "import"]
+    source: Literal["customer", "staff", "import", "merge"]
     evidence: str
     notice_version: int | None
     since: date
