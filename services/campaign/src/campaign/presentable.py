@@ -37,4 +37,6 @@ async def check(tx: Transaction, plan: Plans, decision: Any, offers: Sequence[st
     today = tx.now.astimezone(ZoneInfo(zone)).date()
     for offer in shown:
         if (text := unsuitable(offer.risk_level, offer.product_kind, rating, today)) is not None:
-            raise NoLongerSuitable(text["en"], text["zh"], offer=offer.code)
+            raise NoLongerSuitable(
+                "the offer no longer suits the customer", "该产品已不再适合客户", offer=offer.code, why=text
+            )

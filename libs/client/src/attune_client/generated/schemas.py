@@ -389,7 +389,7 @@ class ConsentEntryView(Model):
     )
     purpose: Annotated[Literal["personalised_decision", "marketing_contact", "survey", "third_party"], OPEN]
     since: dt.date
-    source: Annotated[Literal["customer", "staff", "import"], OPEN]
+    source: Annotated[Literal["customer", "staff", "import", "merge"], OPEN]
     version: int
 
 
@@ -627,6 +627,16 @@ class ProspectView(Model):
     source: str
 
 
+class RiskSummary(Model):
+    """The rating that holds, or held last; `valid` = it holds today. `assessments` were made in twelve months."""
+
+    assessments: int
+    rated_on: dt.date | None
+    rating: Annotated[Literal["C1", "C2", "C3", "C4", "C5"], OPEN] | None
+    valid: bool
+    valid_until: dt.date | None
+
+
 class TagSummary(Model):
     """A tag in one line."""
 
@@ -671,6 +681,7 @@ class CustomerView(Model):
     phone: str | None
     """Masked: 138****1234"""
     prospect: ProspectView | None
+    risk: RiskSummary
     risk_rated_on: dt.date | None
     risk_rating: str | None
     source: str
@@ -990,6 +1001,17 @@ class NewResponse(Model):
     opportunity_id: UUID | None = None
 
 
+class NewRiskAssessment(Model):
+    """What an assessment of today has found."""
+
+    rating: Annotated[Literal["C1", "C2", "C3", "C4", "C5"], OPEN]
+    source: str
+    """What found it: the questionnaire and its version"""
+    score: int | None = None
+    valid_months: int | None = None
+    """Twelve, or what the bank has set"""
+
+
 class NewSuppression(Model):
     """Somebody is not to be contacted: one of a customer, a household, an account."""
 
@@ -1230,6 +1252,26 @@ class QuarantinedPage(Model):
     """Page_Quarantined_"""
 
     items: Sequence[Quarantined]
+    next_cursor: str | None
+
+
+class RiskAssessmentView(Model):
+    """One assessment: the rating, what found it, and how long it holds."""
+
+    assessed_by: str
+    assessment_id: UUID
+    at: dt.datetime
+    rated_on: dt.date
+    rating: Annotated[Literal["C1", "C2", "C3", "C4", "C5"], OPEN]
+    score: int | None
+    source: str
+    valid_until: dt.date
+
+
+class RiskAssessmentViewPage(Model):
+    """Page_RiskAssessmentView_"""
+
+    items: Sequence[RiskAssessmentView]
     next_cursor: str | None
 
 
