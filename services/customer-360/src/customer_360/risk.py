@@ -74,7 +74,7 @@ async def page(
     runtime: Runtime, caller: Caller, customer_id: UUID, after: Sequence[Any], limit: int
 ) -> list[dict[str, Any]]:
     """Assessments, the newest first; NotFound."""
-    pool = runtime.database.pool
-    subject = await subjects.find(pool, caller.scope, customer_id)
-    rows = await pool.fetch(_PAGE, subject.ids, *(after or (None, None)), limit)
+    reads = runtime.database.reads(caller.scope)
+    subject = await subjects.find(reads, caller.scope, customer_id)
+    rows = await reads.fetch(_PAGE, subject.ids, *(after or (None, None)), limit)
     return [dict(row) for row in rows]

@@ -1,12 +1,14 @@
 """Risk assessments as dated rows, and until when the profile's rating holds.
 
-Revision ID: 0006_risk
+Revision ID: 0007_risk
 """
 
 from alembic import op
 
-revision = "0006_risk"
-down_revision = "0005_identity"
+from attune_service_kit.row_security import protect, through
+
+revision = "0007_risk"
+down_revision = "0006_row_security"
 branch_labels = None
 depends_on = None
 
@@ -37,6 +39,7 @@ def upgrade() -> None:
     """Add them; what stands in the profiles is the first assessment."""
     for statement in TABLES.strip().removesuffix(";").split(";"):  # the driver takes one at a time
         op.execute(statement)
+    protect(op, "risk_assessment", through("party"))
 
 
 def downgrade() -> None:
