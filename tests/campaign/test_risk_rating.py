@@ -42,7 +42,7 @@ async def test_a_change_of_rating_withholds_what_no_longer_suits(
 ) -> None:
     service: RunningService = await start_service(SERVICE, clock="events", arm_secret=SECRET)
     service.runtime.clock.set(NOW)
-    pool = service.runtime.database.pool
+    pool = service.runtime.worker_database.pool
     async with pool.acquire() as conn:
         await conn.execute("INSERT INTO branch_scope VALUES ('B1', 'B1')")
     (customer,) = await pick(service, "treated")
