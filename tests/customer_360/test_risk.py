@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attune_contracts.customer_360 import ProfileChanged
@@ -40,6 +40,7 @@ def test_how_often(days: list[date], expected: Allowed | Exhausted) -> None:
     assert may_assess(days, TODAY) == expected
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 500), max_size=14).map(lambda found: ago(*found)))
 def test_the_next_day_is_the_first_one_that_is_allowed(days: list[date]) -> None:
     verdict = may_assess(days, TODAY)
