@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.fairness import Fairness
+from gateway.fairness import Fairness, Window
 from gateway.refusals import TooManyRequests
 
 CUSTOMER = "/v1/customers/0190a7c0-0000-8000-8000-000000000001"
@@ -65,6 +65,14 @@ async def test_one_client_that_asks_too_much_is_429_and_others_are_not(limited: 
     assert refused[0].json()["code"] == "too_many_requests"
     assert refused[0].headers["retry-after"] == "1"
     assert (await client.get(CUSTOMER, headers=modest)).status_code == 200
+
+
+def test_a_window_counts_by_client_and_begins_anew() -> None:
+    now = 100.0
+    window = Window(2, 60, lambda: now)
+    assert [window.count("a"), window.count("a"), window.count("b"), window.count("a", 0)] == [1, 2, 1, 2]
+    now = 121.0
+    assert window.count("a", 0) == 0
 
 
 def test_l88_who_probes_for_customers_learns_nothing_more_this_minute() -> None:

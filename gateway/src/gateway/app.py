@@ -161,15 +161,7 @@ class _Exchange:
     def _access_line(self, seconds: float) -> None:
         if self.scope["path"] in _QUIET:
             return
-        log.info(
-            "request",
-            method=self.scope["method"],
-            route=self.route,
-            status=self.status or 499,
-            duration_ms=round(seconds * 1000, 2),
-            bytes=self._bytes,
-            client_id=self.client_id,
-        )
+        telemetry.ACCESS.line(self.scope["method"], self.route, self.status, seconds, self._bytes, self.client_id)
 
 
 def create_app(settings: GatewaySettings | None = None) -> Gateway:

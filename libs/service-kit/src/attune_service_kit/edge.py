@@ -150,15 +150,8 @@ class _Exchange:
         if self._scope["path"] in _QUIET:
             return
         route = getattr(self._scope.get("route"), "path", None)
-        log.info(
-            "request",
-            method=self._scope["method"],
-            route=route or "unknown",
-            status=self._status or 499,
-            duration_ms=round(seconds * 1000, 2),
-            bytes=self._bytes,
-            client_id=self._scope.get("state", {}).get("client_id"),
-        )
+        client = self._scope.get("state", {}).get("client_id")
+        telemetry.ACCESS.line(self._scope["method"], route or "unknown", self._status, seconds, self._bytes, client)
 
 
 def _replay(message: Message, then: Receive | None = None) -> Receive:

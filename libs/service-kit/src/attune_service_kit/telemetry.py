@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -272,8 +273,39 @@ def describe(error: BaseException, *, with_message: bool = False) -> list[str]:
     return lines
 
 
+class AccessLog:
+    """The line of a request: fixed fields that are allowed, written without the chain that every other line takes.
+
+    The chain cost a tenth of the gateway's time. Before `configure_logging` nothing is written.
+    """
+
+    service: str | None = None
+
+    def line(self, method: str, route: str, status: int, seconds: float, size: int, client_id: str | None) -> None:
+        """Write that a request was answered; `status` 0 = its client left before."""
+        if self.service is None:
+            return
+        event: MutableMapping[str, Any] = {
+            "event": "request",
+            "level": "info",
+            "timestamp": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
+            "service": self.service,
+            "method": method,
+            "route": route,
+            "status": status or 499,
+            "duration_ms": round(seconds * 1000, 2),
+            "bytes": size,
+            "client_id": client_id,
+        }
+        sys.stderr.write(orjson.dumps(_identified(None, "", event)).decode() + "\n")
+
+
+ACCESS = AccessLog()
+
+
 def configure_logging(service: str, *, environment: str, level: int = logging.INFO) -> None:
     """JSON lines on stderr for our own loggers and everybody else's."""
+    ACCESS.service = service if level <= logging.INFO else None
     shared: list[Any] = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
