@@ -1,6 +1,7 @@
 """Write what follows from the code: OpenAPI and AsyncAPI of each service, the merged document, and what is made of it.
 
-Made of it are the gateway's route table, the typed client and the Postman collection. `--check` only compares.
+Made of it are the gateway's route table, the typed client and the Postman collection. The public names of the libraries
+are pinned beside them. `--check` only compares.
 """
 
 import json
@@ -14,10 +15,14 @@ import postman
 from attune_contracts import schemas
 from attune_service_kit import asyncapi, openapi
 from attune_service_kit.service import Service, create_app, documentation_settings
+from exports import exports
 from gateway.merging import merge, routes
 
 ROOT = Path(__file__).resolve().parent.parent
 CLIENT = ROOT / "libs" / "client" / "src" / "attune_client" / "generated"
+LIBRARIES = {
+    path.name: (path / "src", f"attune_{path.name.replace('-', '_')}") for path in sorted((ROOT / "libs").iterdir())
+}
 SERVICES = ("customer_360", "eventing", "insight", "scoring", "campaign")
 DESCRIPTION = (
     "Attune turns a bank's ledger into the right conversation. Every operation needs a bearer token with the scope"
@@ -57,6 +62,7 @@ def texts() -> dict[Path, str]:
         package / "routes.json": "[\n" + ",\n".join(f"  {json.dumps(row)}" for row in routes(merged)) + "\n]\n",
         **{CLIENT / name: text for name, text in client_code.generated(merged).items()},
         ROOT / "docs" / "reference" / "attune.postman_collection.json": _text(postman.collection(merged)),
+        **{ROOT / "libs" / name / "exports.txt": exports(*package) for name, package in LIBRARIES.items()},
     }
 
 

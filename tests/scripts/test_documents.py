@@ -11,6 +11,7 @@ import pytest
 
 import client_code
 from attune_contracts.catalog import CATALOGUE
+from exports import exports
 
 ROOT = Path(__file__).parents[2]
 ASYNCAPI = {
@@ -128,3 +129,19 @@ def test_names_are_python() -> None:
     assert client_code.field_name("from") == "from_"
     assert client_code.field_name("If-Match") == "if_match"
     assert client_code.field_name("modelName") == "model_name_"
+
+
+def test_public_names_are_listed_with_their_arguments(tmp_path: Path) -> None:
+    package = tmp_path / "lib"
+    package.mkdir()
+    (package / "__init__.py").write_text("LIMIT = 3\n_HIDDEN = 4\n")
+    (package / "inner.py").write_text(
+        "class Box:\n    def put(self, what, *, safe=True): ...\n    def _turn(self): ...\n"
+        "async def find(a, *rest, **more): ...\ndef _no(): ...\n"
+    )
+    assert exports(tmp_path, "lib").splitlines() == [
+        "lib: LIMIT",
+        "lib.inner: Box",
+        "lib.inner: Box.put(what, safe=)",
+        "lib.inner: find(a, *rest, **)",
+    ]
