@@ -57,7 +57,7 @@ class Gateway:
         if missing:
             raise ValueError(f"upstreams names no address for {', '.join(missing)}")
         self._upstreams = Upstreams(settings)
-        self._verifier = TokenVerifier(settings.token_issuer, settings.token_audience, settings.token_jwks)
+        self._verifier = TokenVerifier(settings)
         self._pages = _pages(self, document)
         self._admission = Admission(settings.max_in_flight, settings.reserved_in_flight)
         self._fairness = Fairness(settings.client_requests, settings.client_misses)

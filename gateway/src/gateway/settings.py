@@ -5,19 +5,19 @@ from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode
+from pydantic_settings import NoDecode
 
-from attune_service_kit.settings import DEVELOPMENT_ISSUER, Environment, private, settings_config
+from attune_service_kit.settings import private, settings_config
+from attune_service_kit.token_settings import TokenSettings
 
 Origin = Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.\-\[\]:]+$")]
 
 
-class GatewaySettings(BaseSettings):
+class GatewaySettings(TokenSettings):
     """What the gateway must know; `upstreams` is a JSON object from service to origin, without a path."""
 
     model_config = settings_config("GATEWAY_")
 
-    environment: Environment = "production"
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
     drain_seconds: float = Field(default=0.0, ge=0, le=60, description="After SIGTERM: not ready, still answering")
@@ -41,10 +41,6 @@ class GatewaySettings(BaseSettings):
     total_seconds: float = Field(default=30.0, gt=0)
     connections: int = Field(default=100, ge=1, description="At most so many to each service")
 
-    token_issuer: str
-    token_audience: str = "attune"  # noqa: S105 - a name, no secret
-    token_jwks: str = Field(description="An https URL; outside production a path will do")
-
     @field_validator("hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
@@ -55,13 +51,12 @@ class GatewaySettings(BaseSettings):
         if self.environment == "production":
             plain = [name for name, url in self.upstreams.items() if not _private(url)]
             rules = {
-                "token_jwks is not an https URL": not self.token_jwks.startswith("https://"),
-                "token_issuer is the development issuer": self.token_issuer == DEVELOPMENT_ISSUER,
                 f"upstreams {', '.join(plain)}: http:// beyond this machine; use https://": bool(plain),
                 "hosts names no host": not self.hosts,
                 "host reaches beyond this machine without tls_certificate and tls_key": not private(
                     self.host, self.tls_certificate, self.tls_key
                 ),
+                **self.unsafe_tokens(),
             }
             if reasons := [reason for reason, broken in rules.items() if broken]:
                 raise ValueError("; ".join(reasons))

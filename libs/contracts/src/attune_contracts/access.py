@@ -68,6 +68,9 @@ ROLE_SCOPES: dict[str, frozenset[str]] = {
     ),
 }
 
+# Roles of customers themselves: their token names the one whose data it opens.
+CUSTOMER_ROLES = frozenset({"mobile"})
+
 # Roles that see the whole bank; every other staff role needs a branch in its token, `mobile` a customer.
 WHOLE_BANK_ROLES = frozenset(
     {"marketer", "head_office", "data_steward", "call_centre", "model_admin", "partner", "auditor", "operator"}

@@ -47,7 +47,7 @@ def make_runtime(service: Service, settings: ServiceSettings, kind: Kind) -> Run
         service=service,
         settings=settings,
         tracing=Tracing(service.name, settings),
-        verifier=auth.verifier(settings),
+        verifier=auth.TokenVerifier(settings),
         clock=time,
         database=main,
         worker_database=database("worker") if kind == "worker" else main,

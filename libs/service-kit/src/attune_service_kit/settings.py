@@ -7,12 +7,11 @@ from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
-Environment = Literal["development", "test", "production"]
+from attune_service_kit.token_settings import DEVELOPMENT_ISSUER, Environment, TokenSettings
 
-# The issuer of `attune token` and of the tests: its private key lies beside its public one, so production refuses it.
-DEVELOPMENT_ISSUER = "attune-development"
+__all__ = ["DEVELOPMENT_ISSUER", "Environment", "ServiceSettings", "private", "settings_config"]
 
 # A key signs what clients hand back: 32 characters of base64 are 192 bits.
 SHORTEST_KEY = 32
@@ -25,12 +24,11 @@ def settings_config(prefix: str) -> SettingsConfigDict:
     return SettingsConfigDict(env_prefix=prefix, frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
-class ServiceSettings(BaseSettings):
+class ServiceSettings(TokenSettings):
     """What every service must know. Each service subclasses it with its own prefix."""
 
     model_config = settings_config("ATTUNE_")
 
-    environment: Environment = "production"
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     drain_seconds: float = Field(default=0.0, ge=0, le=60, description="After SIGTERM: not ready, still answering")
@@ -66,9 +64,6 @@ class ServiceSettings(BaseSettings):
     clock: Literal["wall", "events"] = "wall"
     zone: str = "Asia/Shanghai"
 
-    token_issuer: str
-    token_audience: str = "attune"  # noqa: S105 - no secret
-    token_jwks: str = Field(description="An https URL; outside production a path will do")
     cursor_key: SecretStr = Field(description="Signs list cursors")
     kek_file: Path = Field(
         description="Key-encryption key: 256 bits in base64, kept apart from the database; without it nothing starts"
@@ -113,11 +108,10 @@ class ServiceSettings(BaseSettings):
             "database_url does not ask for TLS by sslmode": not _encrypted(self.database_url),
             "worker_database_url does not ask for TLS by sslmode": not _encrypted(self.worker_database_url),
             "kek_file can be read by everybody": _open_to_all(self.kek_file),
-            "token_jwks is not an https URL": not self.token_jwks.startswith("https://"),
-            "token_issuer is the development issuer": self.token_issuer == DEVELOPMENT_ISSUER,
             "host reaches beyond this machine without tls_certificate and tls_key": not private(
                 self.host, self.tls_certificate, self.tls_key
             ),
+            **self.unsafe_tokens(),
         }
         if self.owner_database_url is not None:
             rules["owner_database_url does not ask for TLS by sslmode"] = not _encrypted(self.owner_database_url)

@@ -1,0 +1,21 @@
+"""Who is asking: bearer tokens verified here, in every service, and the scope each route demands (P-25).
+
+`keys` fetches the issuer's public keys, `tokens` judges header and times, `caller` reads the claims, `verifier` puts
+the three together; `dependencies` is what routes use, `development` issues tokens on a developer's machine.
+"""
+
+from attune_service_kit.auth.caller import WHOLE_BANK_BRANCH, Caller
+from attune_service_kit.auth.dependencies import Requires, authenticated, bearer, requires
+from attune_service_kit.auth.development import DevelopmentIssuer
+from attune_service_kit.auth.verifier import TokenVerifier
+
+__all__ = [
+    "WHOLE_BANK_BRANCH",
+    "Caller",
+    "DevelopmentIssuer",
+    "Requires",
+    "TokenVerifier",
+    "authenticated",
+    "bearer",
+    "requires",
+]

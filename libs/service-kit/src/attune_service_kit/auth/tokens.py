@@ -1,0 +1,57 @@
+"""What an access token must be, before and after its signature is checked. Pure."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from joserfc.util import urlsafe_b64decode
+
+LEEWAY = 10  # seconds between two clocks (P-22)
+
+_LONGEST_TOKEN = 8192
+_TYPES = ("at+jwt", "application/at+jwt")
+_NEEDED = frozenset({"alg", "typ", "kid"})
+# Thumbprints only say what a certificate would hash to. `jku`, `x5u`, `jwk`, `x5c` bring keys of the sender's choice,
+# `crit`, `b64`, `zip`, `enc`, `cty` make it something else than a signed token: all are refused.
+_HARMLESS = frozenset({"x5t", "x5t#S256"})
+# RFC 9864 gives the one algorithm its full name; issuers still write the old one.
+_NAMES: Mapping[str, tuple[str, ...]] = {"EdDSA": ("EdDSA", "Ed25519")}
+
+
+def names_of(algorithms: tuple[str, ...]) -> tuple[str, ...]:
+    """The `alg` values of the algorithms that are allowed."""
+    return tuple(name for algorithm in algorithms for name in _NAMES.get(algorithm, (algorithm,)))
+
+
+def header_of(token: str, algorithms: tuple[str, ...]) -> dict[str, Any]:
+    """The header of a compact JWS that may be an access token; raises ValueError. Nothing is verified yet."""
+    head, _, rest = token.partition(".")
+    if len(token) > _LONGEST_TOKEN or rest.count(".") != 1 or not token.isascii():
+        raise ValueError("not a compact JWS")
+    header = json.loads(urlsafe_b64decode(head.encode()))
+    if not isinstance(header, dict) or not _NEEDED <= header.keys() <= _NEEDED | _HARMLESS:
+        raise ValueError("not the header of an access token")
+    if header["alg"] not in algorithms or header["typ"] not in _TYPES or not isinstance(header["kid"], str):
+        raise ValueError("another algorithm or type")
+    return header
+
+
+def check(claims: Mapping[str, Any], issuer: str, audience: str, longest: float, now: float) -> float:
+    """When the token ends, in seconds; raises ValueError or KeyError if it is not ours or not of now."""
+    if claims["iss"] != issuer or claims["aud"] not in (audience, [audience]):
+        raise ValueError("issuer or audience")
+    expires, issued = _moment(claims["exp"]), _moment(claims["iat"])
+    begins = _moment(claims.get("nbf", issued))
+    if now > expires + LEEWAY or issued > now + LEEWAY or begins > now + LEEWAY:
+        raise ValueError("outside its time")
+    if not 0 < expires - issued <= longest:
+        raise ValueError("lives too long")
+    if not isinstance(claims.get("jti"), str):
+        raise ValueError("no id")
+    return float(expires)
+
+
+def _moment(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 10**11:
+        raise ValueError("not a moment")
+    return value

@@ -1,0 +1,57 @@
+"""The verifier of one issuer's tokens: keys, header, signature, times, claims; believed for a minute at most (X30)."""
+
+import hashlib
+import time
+from collections import OrderedDict
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+
+from attune_service_kit.auth import caller as callers
+from attune_service_kit.auth import tokens
+from attune_service_kit.auth.caller import Caller
+from attune_service_kit.auth.keys import IssuerKeys
+from attune_service_kit.errors import Unauthenticated
+from attune_service_kit.token_settings import TokenSettings
+
+_CACHED = 60  # a verified token is believed this long, never beyond its end
+_CACHE_SIZE = 10_000
+
+
+class TokenVerifier:
+    """Verifies `at+jwt` access tokens of one issuer for one audience, as the settings say."""
+
+    def __init__(self, settings: TokenSettings) -> None:
+        self._settings = settings
+        self._algorithms = tokens.names_of(settings.token_algorithms)
+        self.keys = IssuerKeys(settings)
+        self._verified: OrderedDict[bytes, tuple[Caller, float]] = OrderedDict()
+
+    async def verify(self, token: str) -> Caller:
+        """The caller behind a token; raises Unauthenticated without saying more than that."""
+        digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+        now = time.time()
+        if (known := self._verified.get(digest)) is not None and now < known[1]:
+            return known[0]
+        caller, expires = await self._check(token, now)
+        self._verified[digest] = caller, min(expires + tokens.LEEWAY, now + _CACHED)
+        self._verified.move_to_end(digest)
+        if len(self._verified) > _CACHE_SIZE:
+            self._verified.popitem(last=False)
+        return caller
+
+    async def _check(self, token: str, now: float) -> tuple[Caller, float]:
+        rules = self._settings
+        try:
+            header = tokens.header_of(token, self._algorithms)
+            key = await self.keys.get(header["kid"])
+            claims = jwt.decode(token, key, algorithms=list(self._algorithms)).claims
+            expires = tokens.check(claims, rules.token_issuer, rules.token_audience, rules.token_minutes * 60, now)
+            return callers.read(claims, rules.token_claims, rules.token_roles), expires
+        except (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise invalid_token() from error
+
+
+def invalid_token() -> Unauthenticated:
+    """The one answer to whatever is not a valid token."""
+    return Unauthenticated("a valid access token is needed", "需要有效的访问令牌")
