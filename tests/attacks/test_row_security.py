@@ -17,6 +17,7 @@ BEYOND_SCOPE = {
         "branch_name",  # a name for an id that the caller's own customer carries
         "employee_name",
         "same_person_seen",  # yes or no: the policy itself asks it
+        "presented_by",  # the id behind a whole document, account or card that is shown at the counter; audited
     },
     "eventing": set(),
     "insight": set(),

@@ -102,6 +102,49 @@ FILES = {
     for file in sorted((Path(__file__).parent / "extract").glob("*.csv"))
 }
 
+PEOPLE_MAPPING: dict[str, Any] = {
+    "source": "core",
+    "datasets": {
+        "branches": {"file": "branches.csv", "columns": {"branch_id": "no", "parent_id": "above", "name": "no"}},
+        "parties": {
+            "file": "all.csv",
+            "columns": {
+                "source_id": "cif",
+                "name": "name",
+                "phone": "phone",
+                "document": "doc",
+                "address": "addr",
+                "branch_id": "branch",
+            },
+        },
+        "accounts": {
+            "file": "accounts.csv",
+            "columns": {
+                "source_id": "no",
+                "customer_id": "cif",
+                "kind": {"constant": "demand"},
+                "currency": {"constant": "CNY"},
+            },
+        },
+        "cards": {
+            "file": "cards.csv",
+            "columns": {"card_id": "no", "customer_id": "cif", "kind": {"constant": "gold"}},
+        },
+    },
+}
+PEOPLE_FILES = {
+    "branches.csv": "no,above\nHO,\nB1,HO\nB2,HO\n",
+    "all.csv": "cif,name,phone,doc,addr,branch\n"
+    "P1,单小明,138 0013 8000,11010519491231002X,1 Road,B1\n"
+    "P2,单小明,13900139000,E12345678,,B1\n"
+    "P3,善晓鸣,13900139001,E12345679,,B1\n"
+    "P4,单小明,13900139000,E12345670,,B2\n"
+    "P5,Wang Wu,+1 650 253 0000,,,B1\n"
+    "P6,王 五,,,,B1\n",
+    "accounts.csv": "no,cif\n62170001,P1\n62170004,P4\n",
+    "cards.csv": "no,cif\nCARD4,P4\n",
+}
+
 
 class Bank:
     """The bank's extract and the service that imports it."""
@@ -189,9 +232,9 @@ async def bank(start_service: StartService, tmp_path: Path, token: Callable[...,
 
 
 @pytest.fixture(scope="session")
-def after_import() -> list[str]:
-    """The database in which the extract was imported once; others are copies of it."""
-    return []
+def after_import() -> dict[str, str]:
+    """The databases in which an extract was imported once, by its name; others are copies of them."""
+    return {}
 
 
 @pytest.fixture
@@ -215,20 +258,44 @@ async def copy_database(postgres_server: EmbeddedPostgres) -> AsyncIterator[Call
     await connection.close()
 
 
+ImportOnce = Callable[[str, dict[str, Any], dict[str, str]], Awaitable[Bank]]
+
+
 @pytest.fixture
-async def imported(
+async def import_once(
     copy_database: Callable[..., Awaitable[str]],
     start_service: StartService,
-    after_import: list[str],
+    after_import: dict[str, str],
     tmp_path: Path,
     token: Callable[..., dict[str, str]],
-) -> Bank:
+) -> ImportOnce:
+    """`await import_once(name, mapping, files)`: a bank with this extract, in a copy of the one that imported it."""
+
+    async def start(name: str, mapping: dict[str, Any], files: dict[str, str]) -> Bank:
+        folder = tmp_path / "extract"
+        if name not in after_import:
+            first = await start_service(SERVICE, worker=False)
+            bank = Bank(first, folder, token)
+            bank.write(**files)
+            done = await bank.finish(await bank.ask(list(mapping["datasets"]), mapping=mapping))
+            assert done["state"] == "done", done
+            await first.stop()
+            after_import[name] = await copy_database(first.settings.database_url.rsplit("/", 1)[1], keep=True)
+        database = await copy_database(after_import[name])
+        bank = Bank(await start_service(SERVICE, worker=False, database=database), folder, token)
+        bank.write(**files)
+        return bank
+
+    return start
+
+
+@pytest.fixture
+async def imported(import_once: ImportOnce) -> Bank:
     """The bank with its extract imported."""
-    folder = tmp_path / "extract"
-    if not after_import:
-        first = await start_service(SERVICE, worker=False)
-        await Bank(first, folder, token).run()
-        await first.stop()
-        after_import.append(await copy_database(first.settings.database_url.rsplit("/", 1)[1], keep=True))
-    database = await copy_database(after_import[0])
-    return Bank(await start_service(SERVICE, worker=False, database=database), folder, token)
+    return await import_once("small bank", MAPPING, FILES)
+
+
+@pytest.fixture
+async def people(import_once: ImportOnce) -> Bank:
+    """Six customers of two branches, some of whom share a name, a spelling or a phone."""
+    return await import_once("people", PEOPLE_MAPPING, PEOPLE_FILES)

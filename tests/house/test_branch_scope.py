@@ -24,7 +24,7 @@ from sql_in_code import Statement, statements
 ROOT = Path(__file__).parents[2]
 # What makes a visibility condition, in each service's visibility.py.
 CONDITIONS = {
-    "campaign": frozenset({"visible"}),
+    "campaign": frozenset({"visible", "visible_here"}),
     "customer_360": frozenset({"of_customers", "of_answering", "of_records", "of_branches"}),
     "eventing": frozenset({"seen"}),
     "insight": frozenset({"visible"}),

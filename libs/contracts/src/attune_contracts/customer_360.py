@@ -4,7 +4,7 @@ from datetime import date
 from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from attune_contracts.consent import Channel, ProductKind, Purpose
 from attune_contracts.envelope import CustomerData, Data
@@ -64,6 +64,35 @@ class ConsentChanged(CustomerData):
 
     version: Annotated[int, Field(ge=1)]
     consents: tuple[ConsentState, ...]
+
+
+class VisitOpened(CustomerData):
+    """A customer of another branch is at the counter: this teller may serve them until then, in wall time (X23)."""
+
+    TYPE: ClassVar[str] = "customer_360.visit.opened.v1"
+
+    visit_id: UUID
+    teller: str
+    until: AwareDatetime
+
+
+class PartyMerged(CustomerData):
+    """Two records are one customer: from now on `alias_id` answers as `customer_id` (X22).
+
+    The survivor is the older one, whose arms go on. Its state follows as profile and consent changes of their own.
+    """
+
+    TYPE: ClassVar[str] = "customer_360.party.merged.v1"
+
+    alias_id: UUID
+
+
+class PartyUnmerged(CustomerData):
+    """They were two customers after all: `alias_id` answers for itself again, and no longer as `customer_id`."""
+
+    TYPE: ClassVar[str] = "customer_360.party.unmerged.v1"
+
+    alias_id: UUID
 
 
 class ImportCompleted(Data):

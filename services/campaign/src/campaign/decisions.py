@@ -21,7 +21,7 @@ from campaign.decision_facts import DecisionFacts, LiveOpportunity, PartyFacts, 
 from campaign.decision_log import DecisionLog, Record
 from campaign.offer_index import Catalogue
 from campaign.sql import one
-from campaign.visibility import parameters, visible
+from campaign.visibility import parameters, visible_here
 
 # $1 customer, $2-$4 scope, $5 business date, $6 as far back as contacts count, $7 business time. A profile that may
 # not be read is not.
@@ -37,7 +37,7 @@ WITH who AS (
                bool_or(granted) FILTER (WHERE purpose = 'personalised_decision') AS personalised_consent
         FROM proj_consent WHERE customer_id = $1
     ) c ON true
-    WHERE p.customer_id = $1 AND {visible("p", 2)}
+    WHERE p.customer_id = $1 AND {visible_here("p", 2)}
 )
 SELECT w.*, f.as_of AS profile_as_of, f.demand_balance_minor, f.value_quadrant,
     CASE WHEN w.personalised THEN (

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-from attune_contracts.customer_360 import ConsentChanged, ImportCompleted, ProfileChanged
+from attune_contracts.customer_360 import ConsentChanged, ImportCompleted, ProfileChanged, VisitOpened
 from attune_contracts.eventing import DetectionEvidence, DetectionRaised, DetectionWithdrawn
 from attune_contracts.insight import FeaturesPublished
 from attune_contracts.scoring import ScoresPublished
 from attune_service_kit.consumer import Event, Subscription
 from attune_service_kit.database import Transaction
 from attune_service_kit.runtime import Runtime
-from campaign import consent_withdrawals, consents, opportunities, plans, projections, turns
+from campaign import consent_withdrawals, consents, opportunities, plans, projections, turns, visits
 
 
 async def detection_raised(runtime: Runtime, tx: Transaction, events: list[Event]) -> None:
@@ -71,6 +71,11 @@ async def consent_changed(_runtime: Runtime, tx: Transaction, events: list[Event
     await consent_withdrawals.end(tx, changed)
 
 
+async def visit_opened(_runtime: Runtime, tx: Transaction, events: list[Event]) -> None:
+    """A customer of another branch is at the counter: this teller may serve them for a while (X23)."""
+    await visits.opened(tx, [VisitOpened.model_validate(e.data) for e in events])
+
+
 async def _load(runtime: Runtime, tx: Transaction, what: str, pointers: Sequence[object], key: str) -> None:
     await runtime.jobs.start(tx, f"load-{what}", {"pointers": list(pointers)}, key=key)
 
@@ -86,5 +91,6 @@ SUBSCRIPTION = Subscription(
         ImportCompleted: import_completed,
         ProfileChanged: profile_changed,
         ConsentChanged: consent_changed,
+        VisitOpened: visit_opened,
     },
 )

@@ -90,6 +90,17 @@ class Product(c.Table, table=True):
     kind: str = c.text()
 
 
+class Visit(c.Table, table=True):
+    """Who has which customer of another branch before them, until when (wall time)."""
+
+    __table_args__ = (Index("visit_subject", "subject", "customer_id"),)
+
+    visit_id: UUID = Field(primary_key=True)
+    customer_id: UUID
+    subject: str = c.text()
+    until: datetime = c.moment()
+
+
 class BranchScope(c.Table, table=True):
     """Every branch below every branch, itself included (X23)."""
 
@@ -118,4 +129,4 @@ class Projection(c.Table, table=True):
     loaded_at: datetime | None = c.wall_now()
 
 
-TABLES = (Party, Account, Consent, Features, Score, Product, BranchScope, Employee, Projection)
+TABLES = (Party, Account, Consent, Features, Score, Product, Visit, BranchScope, Employee, Projection)

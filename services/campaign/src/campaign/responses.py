@@ -20,13 +20,15 @@ from campaign.contacts import ContactRefused
 from campaign.opportunities import act, close_idle_tasks
 from campaign.plans import Plans
 from campaign.texts import POLICY
-from campaign.visibility import parameters, visible
+from campaign.visibility import parameters, visible_here
 
 Outcome = Literal["accepted", "refused", "later", "not_interested"]
 
-_DECISION = f"SELECT * FROM decision t WHERE {visible('t', 1)} AND t.id = $4"  # noqa: S608 - of ours
+_DECISION = f"SELECT * FROM decision t WHERE {visible_here('t', 1)} AND t.id = $4"  # noqa: S608 - of ours
 _OWN_DECISION = "SELECT * FROM decision WHERE id = $1 AND caller = $2 AND branch_id IS NULL"
-_OPPORTUNITY = f"SELECT * FROM opportunity t WHERE {visible('t', 1)} AND t.id = $4 AND ($5 OR t.arm = 'treated')"  # noqa: S608
+_OPPORTUNITY = f"""
+SELECT * FROM opportunity t WHERE {visible_here("t", 1)} AND t.id = $4 AND ($5 OR t.arm = 'treated')
+"""  # noqa: S608 - a condition of ours
 _UNCONFIRMED = """
 SELECT k.id, k.customer_id, k.channel FROM decision_presented p JOIN contact k ON k.id = p.contact_id
 WHERE p.decision_id = $1 AND k.state <> 'confirmed' LIMIT 1"""

@@ -18,6 +18,12 @@ def visible(alias: str, first: int) -> str:
     )
 
 
+def visible_here(alias: str, first: int) -> str:
+    """`visible`, or a customer of another branch whom the caller has before them now (X23, wall time)."""
+    visit = f"v.customer_id = {alias}.customer_id AND v.subject = current_setting('app.subject', true)"
+    return f"({visible(alias, first)} OR EXISTS (SELECT FROM visit v WHERE {visit} AND v.until > now()))"
+
+
 def parameters(scope: Scope) -> tuple[object, ...]:
     """The three parameters of `visible`."""
     return scope.kind, scope.branch, scope.customer

@@ -2,7 +2,7 @@
 
 from attune_service_kit.service import Service
 from customer_360 import retention
-from customer_360.api import branches, consents, customers, imports, risk, tags, timeline
+from customer_360.api import branches, consents, customers, imports, risk, search, tags, timeline
 from customer_360.handlers import SUBSCRIPTION
 from customer_360.settings import Customer360Settings
 from customer_360.tables import METADATA
@@ -13,6 +13,7 @@ SERVICE = Service(
     settings=Customer360Settings,
     metadata=METADATA,
     routers=(
+        search.router,
         customers.router,
         consents.router,
         tags.router,

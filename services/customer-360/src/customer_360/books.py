@@ -16,7 +16,7 @@ WHERE p.customer_id IN (
         SELECT coalesce(a.customer_id, r.customer_id)
         FROM party r LEFT JOIN party_alias a ON a.alias_id = r.customer_id
         WHERE r.source_id = $1 AND ($2::text IS NULL OR r.source = $2))
-  AND {visibility.of_records(3)}
+  AND ({visibility.of_records(3)} OR {visibility.AT_HAND})
 ORDER BY p.source, p.customer_id LIMIT 200
 """  # noqa: S608 - the condition is this package's own text
 _EMPLOYEE = f"""

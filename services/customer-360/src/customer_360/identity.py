@@ -67,7 +67,7 @@ class Identities:
         """The digests of a party: every way to find it, and what makes two parties look alike."""
         keys: list[int] = []
         alike: list[int] = []
-        document: bytes | None = None
+        document = None
         phone = normalise.phone(who.phone, self._region) if who.phone else ""
         plain = normalise.name(who.name) if who.name else ""
         if plain:
@@ -82,10 +82,14 @@ class Identities:
                 alike.append(self._key("name_phone", f"{plain} {phone}"))
         if phone:
             keys.append(self._key("phone", phone))
-        if who.document and (normal := normalise.document(who.document)):
-            document = self._digests["document"].of(normal.encode())[:16]
+        if who.document and (document := self.document_key(who.document)):
             keys.append(int.from_bytes(document[:8], "big", signed=True))
         return Traces((*dict.fromkeys(keys), *alike), document, tuple(alike))
+
+    def document_key(self, text: str) -> bytes | None:
+        """The digest under which a document lies; None if nothing of it is a letter or digit."""
+        normal = normalise.document(text)
+        return self._digests["document"].of(normal.encode())[:16] if normal else None
 
     def sought(self, query: str, by: Sequence[By]) -> list[int]:
         """The keys of everything that the query may mean."""

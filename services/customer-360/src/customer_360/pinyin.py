@@ -54,3 +54,9 @@ def _dictionary() -> dict[int, str]:
     assert spec.submodule_search_locations is not None  # noqa: S101
     file = Path(spec.submodule_search_locations[0]) / "pinyin_dict.json"
     return {int(code): readings for code, readings in orjson.loads(file.read_bytes()).items()}
+
+
+def sort_key(name: str) -> str:
+    """Where a name stands in a list: by how it is read, then by its characters."""
+    spelled = spellings(name)
+    return f"{' '.join(spelled[0])} {name}"[:120] if spelled else name[:120]

@@ -7,13 +7,10 @@ from uuid import UUID
 from attune_contracts.customer_360 import OwnedAccount, ProfileChanged
 from attune_service_kit.database import Scope, Transaction
 from attune_service_kit.errors import Forbidden, Invalid, Refusal
-from customer_360 import timeline, visibility
+from customer_360 import subjects, timeline, visibility
 from customer_360.view import unknown_customer
 
-_LOCK = f"""
-SELECT p.customer_id, p.version, p.manager_id, p.personalisation FROM {visibility.ANSWERING}
-WHERE {visibility.of_answering(2)} FOR UPDATE OF p
-"""  # noqa: S608 - the condition is this package's own text
+_PROFILE = "SELECT version, manager_id, personalisation FROM party WHERE customer_id = $1"
 _CHANGE = """
 UPDATE party SET manager_id = $2, personalisation = $3, version = version + 1, updated_at = $4
 WHERE customer_id = $1 RETURNING version"""
@@ -63,10 +60,8 @@ async def change(tx: Transaction, scope: Scope, may_move: bool, customer_id: UUI
 
     Refuses with NotFound, Forbidden, Stale or UnknownEmployee.
     """
-    row = await tx.conn.fetchrow(_LOCK, customer_id, *visibility.arguments(scope))
-    if row is None:
-        raise unknown_customer()
-    customer_id = row["customer_id"]
+    customer_id = (await subjects.find(tx.conn, scope, customer_id, lock=True)).customer_id
+    [row] = await tx.conn.fetch(_PROFILE, customer_id)
     if wanted.version is not None and wanted.version != row["version"]:
         raise Stale("the profile has another version by now", "客户资料已被更新", version=row["version"])
     before = Profile(row["version"], row["manager_id"], row["personalisation"])

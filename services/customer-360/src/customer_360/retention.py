@@ -1,7 +1,7 @@
 """What is kept no longer than needed: an hourly task of the worker deletes what is past its time (R-06)."""
 
 import asyncio
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import asyncpg
 import structlog
@@ -18,6 +18,7 @@ _PURGES = {
     "timeline": "DELETE FROM timeline_entry WHERE ctid = ANY (ARRAY("
     "SELECT ctid FROM timeline_entry WHERE at < $1 LIMIT $2))",
     "tags": "DELETE FROM tag WHERE ctid = ANY (ARRAY(SELECT ctid FROM tag WHERE expires_on < $1 LIMIT $2))",
+    "visits": "DELETE FROM visit WHERE ctid = ANY (ARRAY(SELECT ctid FROM visit WHERE until < $1 LIMIT $2))",
     "opportunities": "DELETE FROM open_opportunity WHERE ctid = ANY (ARRAY("
     "SELECT ctid FROM open_opportunity WHERE expires_at < $1 LIMIT $2))",
 }
@@ -38,6 +39,7 @@ async def purge(runtime: Runtime) -> dict[str, int]:
     before: dict[str, date | datetime] = {
         "timeline": timeline.oldest(runtime),
         "tags": runtime.clock.business_date(),
+        "visits": datetime.now(UTC) - timedelta(days=1),  # wall time, as the visits themselves
         "opportunities": runtime.clock.now(),
     }
     return {what: await _purge(runtime, statement, before[what]) for what, statement in _PURGES.items()}

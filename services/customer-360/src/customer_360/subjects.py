@@ -23,7 +23,10 @@ class Subject:
 
 
 async def find(conn: Any, scope: Scope, customer_id: UUID, *, lock: bool = False) -> Subject:
-    """Find a customer, and with `lock` hold the row until the commit; NotFound if unknown or out of scope."""
+    """Find a customer, and with `lock` hold the row until the commit; NotFound if unknown or out of scope.
+
+    A customer whom the caller has before them is within the scope.
+    """
     tail = " FOR NO KEY UPDATE OF p" if lock else ""
     row = await conn.fetchrow(_FIND + tail, customer_id, *visibility.arguments(scope))
     if row is None:

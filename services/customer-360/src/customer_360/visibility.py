@@ -7,7 +7,7 @@ from attune_service_kit.database import Scope
 
 def of_customers(party: str, first: int) -> str:
     """The condition on a `party` alias; its arguments are `$first` to `$first + 2`, see `arguments`."""
-    own = f"{party}.customer_id = ${first + 2}::uuid"
+    own = f"${first} = 'customer' AND {party}.customer_id = ${first + 2}::uuid"
     return f"(${first} = 'all' OR {_in_branch(party, first)} OR {own})"
 
 
@@ -20,9 +20,16 @@ party p CROSS JOIN LATERAL (
 _IS_ANSWERING = "p.customer_id = coalesce((SELECT a.customer_id FROM party_alias a WHERE a.alias_id = $1), $1)"
 
 
+# A customer of another branch whom the caller has before them: the settings of the read say who that is (X23).
+AT_HAND = (
+    "EXISTS (SELECT FROM visit v WHERE v.customer_id = p.customer_id"
+    " AND v.subject = current_setting('app.subject', true) AND v.until > now())"
+)
+
+
 def of_answering(first: int) -> str:
-    """The condition on ANSWERING: it is the party of `$1`, and within the scope."""
-    return f"{_IS_ANSWERING} AND {of_records(first)}"
+    """The condition on ANSWERING: it is the party of `$1`, and within the scope or at the caller's counter."""
+    return f"{_IS_ANSWERING} AND ({of_records(first)} OR {AT_HAND})"
 
 
 def of_records(first: int) -> str:

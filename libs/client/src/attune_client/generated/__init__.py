@@ -10,6 +10,7 @@ from attune_client.generated.customers import Customers
 from attune_client.generated.decisions import Decisions
 from attune_client.generated.detections import Detections
 from attune_client.generated.features import Features
+from attune_client.generated.identity import Identity
 from attune_client.generated.imports import Imports
 from attune_client.generated.jobs import Jobs
 from attune_client.generated.ledger import Ledger
@@ -42,6 +43,7 @@ class Api:
         self.decisions = Decisions(sender)
         self.detections = Detections(sender)
         self.features = Features(sender)
+        self.identity = Identity(sender)
         self.imports = Imports(sender)
         self.jobs = Jobs(sender)
         self.ledger = Ledger(sender)

@@ -849,6 +849,16 @@ class GivenText(Model):
     zh: str
 
 
+class IdentityView(Model):
+    """The fields that were asked for, in full; null if not asked for, or not known."""
+
+    address: str | None
+    customer_id: UUID
+    document: str | None
+    name: str | None
+    phone: str | None
+
+
 class ImportRequest(Model):
     """What to import: a mapping, the folder with the bank's files, and which of the mapping's datasets."""
 
@@ -1658,6 +1668,19 @@ class ScriptChange(Model):
     enabled: bool | None = None
 
 
+class SearchRequest(Model):
+    """What to look for. Without `by`, whatever the query's form may mean is tried; the match is always exact."""
+
+    query: str
+    """A name, its pinyin or initials, a phone, a document, an account or an id"""
+    by: (
+        Annotated[Literal["customer_id", "source_id", "account", "name", "pinyin", "phone", "document"], OPEN] | None
+    ) = None
+    cursor: str | None = None
+    """`next_cursor` of the page before"""
+    limit: int | None = None
+
+
 class SnapshotRequest(Model):
     """Which day to look back from; null = the ledger's last day."""
 
@@ -1796,6 +1819,23 @@ class TriggerList(Model):
     """Every trigger, by name."""
 
     items: Sequence[TriggerView]
+
+
+class VisitRequest(Model):
+    """What the customer presents, and why it is asked for."""
+
+    number: str
+    """The document's or account's number; the bank's id of a card"""
+    presented: Annotated[Literal["document", "account", "card"], OPEN]
+    reason: Annotated[Literal["counter_service", "identity_check", "account_opening", "complaint"], OPEN]
+
+
+class VisitView(Model):
+    """Whom the caller may now serve as if they were the own branch's, and until when."""
+
+    customer_id: UUID
+    until: dt.datetime
+    visit_id: UUID
 
 
 class Why(Model):

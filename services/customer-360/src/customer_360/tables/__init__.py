@@ -12,6 +12,7 @@ from customer_360.tables.staff import Branch, BranchScope, Employee
 from customer_360.tables.tags import Tag, TagDefinition, TagDeletion, TagLoad
 from customer_360.tables.terms import AccountParty, Card, Loan, StandingOrder
 from customer_360.tables.timeline import LastContact, OpenOpportunity, TimelineEntry
+from customer_360.tables.visits import Visit
 
 __all__ = [
     "METADATA",
@@ -44,6 +45,7 @@ __all__ = [
     "TagDeletion",
     "TagLoad",
     "TimelineEntry",
+    "Visit",
 ]
 
 METADATA = Table.metadata

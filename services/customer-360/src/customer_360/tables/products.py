@@ -13,7 +13,7 @@ class Account(Table, table=True):
     """An account and its OWNER; money in minor units of its currency."""
 
     __tablename__ = "account"
-    __table_args__ = (Index("account_customer", "customer_id"),)
+    __table_args__ = (Index("account_customer", "customer_id"), Index("account_by_source_id", "source_id"))
 
     account_id: UUID = Field(primary_key=True)
     source: str = Field(sa_column=text())
