@@ -21,7 +21,7 @@ ROLE_SCOPES: dict[str, frozenset[str]] = {
     "marketer": frozenset(
         READ
         | {"campaigns:read", "campaigns:write", "results:read", "triggers:read", "triggers:write", "detections:read"}
-        | {"notices:write", "tags:define"}
+        | {"notices:write", "tags:define", "scores:read"}
     ),
     "head_office": frozenset(
         READ | DETECTIONS | {"campaigns:read", "results:read", "segments:read", "notices:write", "tags:define"}

@@ -1,6 +1,6 @@
 """What scoring says."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, ClassVar
 from uuid import UUID
 
@@ -57,3 +57,66 @@ class ModelPromoted(Data):
     def subject(self) -> str:
         """Return the model's name."""
         return self.model
+
+
+SCORE_SUBJECT = "scoring.score"
+"""NATS requests for scores of this moment: a ScoreQuestion in, a ScoreAnswer or a ScoreRefusal out."""
+
+
+class NewMoney(BaseModel):
+    """A credit that the feature snapshot may not have seen; `key` names the posting."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    key: str
+    amount_minor: int
+    business_date: date
+
+
+class ScoreQuestion(BaseModel):
+    """Score one customer's stored feature row with every model that answers, moved by what has happened since."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    customer_id: UUID
+    evidence: tuple[NewMoney, ...] = Field(default=(), max_length=100)
+
+
+class AnsweringModel(BaseModel):
+    """Which bytes have answered."""
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str
+    version: int
+    sha256: str
+
+
+class ScoredItem(BaseModel):
+    """One row's scores, in the order of the answer's `models`; `customer_id` is null for rows of values."""
+
+    model_config = ConfigDict(frozen=True)
+
+    customer_id: UUID | None = None
+    scores: tuple[float, ...]
+
+
+class ScoreAnswer(BaseModel):
+    """Scores, and the version of every model that gave them. `as_of` is the snapshot's day, null for rows of values."""
+
+    model_config = ConfigDict(frozen=True)
+
+    models: tuple[AnsweringModel, ...]
+    items: tuple[ScoredItem, ...]
+    unknown: tuple[UUID, ...] = ()
+    as_of: date | None = None
+
+
+class ScoreRefusal(BaseModel):
+    """Why there is no answer: the code and texts of the same refusal over HTTP."""
+
+    model_config = ConfigDict(frozen=True)
+
+    code: str
+    en: str
+    zh: str

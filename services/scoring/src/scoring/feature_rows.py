@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from attune_contracts.pointer import Pointer
 from scoring.renewal import Stored
+from scoring.sql import Conn
 
 # One statement: a switch of slots between reading which one answers and reading it could find the wrong snapshot.
 _ROWS = """
@@ -23,7 +24,7 @@ ON CONFLICT (id) DO UPDATE SET (slot, as_of, manifest, features, rows, loaded_at
     (excluded.slot, excluded.as_of, excluded.manifest, excluded.features, excluded.rows, excluded.loaded_at)"""
 
 
-async def stored_rows(conn: asyncpg.Connection, customers: Iterable[UUID]) -> dict[UUID, Stored]:
+async def stored_rows(conn: Conn, customers: Iterable[UUID]) -> dict[UUID, Stored]:
     """Return the rows of those customers that have one."""
     found = await conn.fetch(_ROWS, list(set(customers)))
     # The driver's UUID is its own class; equal and equally hashed, but events should carry the standard one.

@@ -8,7 +8,7 @@ from attune_contracts.scoring import ModelPromoted
 from attune_service_kit.consumer import Event, Subscription
 from attune_service_kit.database import Transaction
 from attune_service_kit.runtime import Runtime
-from scoring import registry
+from scoring import champions, registry
 from scoring.feature_rows import stored_rows
 from scoring.renewal import Evidence, renew
 
@@ -21,7 +21,7 @@ async def features_published(runtime: Runtime, tx: Transaction, events: list[Eve
 
 async def model_promoted(runtime: Runtime, tx: Transaction, events: list[Event]) -> None:
     """Another version answers: hold its session ready, and score the whole base with it."""
-    await registry.champions(tx.conn)
+    await champions.table(runtime).refresh(tx.conn)
     for name, version in {event.data["model"]: event.data["version"] for event in events}.items():
         await runtime.jobs.start(tx, "score", {"model": name, "as_of": None}, key=f"model:{name}:{version}")
 
@@ -38,7 +38,7 @@ async def evidence_given(runtime: Runtime, tx: Transaction, events: list[Event])
         )
         for event in events
     ]
-    models = await registry.champions(tx.conn)
+    models = [champion.model for champion in await registry.champions(tx.conn)]
     rows = await stored_rows(tx.conn, (item.customer_id for item in evidence))
     causes = {UUID(event.data["customer_id"]): event for event in events}
     for merge in renew(evidence, rows, models, tx.now):

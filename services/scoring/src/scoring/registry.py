@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
@@ -13,8 +14,23 @@ from attune_service_kit.errors import NotFound
 from scoring import model
 from scoring.model import Model
 from scoring.spec import TrainingSpec
+from scoring.sql import Conn
 
-_CHAMPIONS = "SELECT model, version, sha256, features FROM model_version WHERE state = 'champion' ORDER BY model"
+CHANNEL = "scoring_champions"
+"""Notified with every promotion: each process that answers listens."""
+
+_CHAMPIONS = """
+SELECT model, version, sha256, features, (SELECT max(id) FROM promotion p WHERE p.model = v.model) AS promotion
+FROM model_version v WHERE state = 'champion' AND ($1::text IS NULL OR model = $1) ORDER BY model"""
+_VERSION = "SELECT model, version, sha256, features FROM model_version WHERE model = $1 AND version = $2"
+
+
+@dataclass(frozen=True)
+class Champion:
+    """A model that answers, and the promotion that made it do so: a higher one is a later one."""
+
+    model: Model
+    promotion: int
 
 
 class UnknownVersion(NotFound):
@@ -71,21 +87,30 @@ async def promote(tx: Transaction, name: str, version: int) -> None:
         name, version, previous, tx.who,
     )  # fmt: skip
     await tx.audit("promote", "model", name, version=version, detail={"previous": previous})
+    await tx.conn.execute(f"NOTIFY {CHANNEL}")
     tx.emit(ModelPromoted(model=name, version=version, sha256=sha256))
 
 
-async def champions(conn: asyncpg.Connection) -> list[Model]:
-    """Return the models that answer now, by name, as this transaction sees them.
+async def champions(conn: Conn, name: str | None = None) -> list[Champion]:
+    """Return the models that answer now, or the one of that name, as this transaction sees them.
 
-    Sessions are held by the hash of their bytes: a promotion is seen with the next call, no session is ever stale, and
-    what is being answered keeps the session that it began with.
+    Sessions are held by the hash of their bytes: no session is ever stale, and what is being answered keeps the
+    session that it began with.
     """
-    return [await _load(conn, row) for row in await conn.fetch(_CHAMPIONS)]
+    return [Champion(await _load(conn, row), row["promotion"] or 0) for row in await conn.fetch(_CHAMPIONS, name)]
 
 
-async def _load(conn: asyncpg.Connection, row: asyncpg.Record) -> Model:
-    name, version, sha256, features = row
-    if (known := model.loaded(name, version, features, sha256)) is not None:
+async def version(conn: Conn, name: str, number: int) -> Model:
+    """Return one version, whatever its state; raises UnknownVersion."""
+    row = await conn.fetchrow(_VERSION, name, number)
+    if row is None:
+        raise UnknownVersion("there is no such version of this model", "该模型没有此版本")
+    return await _load(conn, row)
+
+
+async def _load(conn: Conn, row: asyncpg.Record) -> Model:
+    name, number, sha256, features = row["model"], row["version"], row["sha256"], row["features"]
+    if (known := model.loaded(name, number, features, sha256)) is not None:
         return known
-    onnx = await conn.fetchval("SELECT onnx FROM model_version WHERE model = $1 AND version = $2", name, version)
-    return await asyncio.to_thread(model.load, name, version, features, onnx, sha256=sha256)
+    onnx = await conn.fetchval("SELECT onnx FROM model_version WHERE model = $1 AND version = $2", name, number)
+    return await asyncio.to_thread(model.load, name, number, features, onnx, sha256=sha256)

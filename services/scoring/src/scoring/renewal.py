@@ -46,8 +46,11 @@ def renew(
             touched.setdefault(item.customer_id, {})[item.key] = item
     if not touched or not models:
         return []
-    moved = {customer: _moved(rows[customer], items.values()) for customer, items in touched.items()}
-    scores = {model: model.score(_matrix(model, rows, moved)) for model in models}
+    values = {
+        customer: moved(rows[customer], [(item.business_date, item.amount_minor) for item in items.values()])
+        for customer, items in touched.items()
+    }
+    scores = {model: model.score(aligned(model, rows, values)) for model in models}
     return [
         ScoresPublished(
             merge=True,
@@ -66,16 +69,17 @@ def renew(
     ]
 
 
-def _moved(row: Stored, items: Iterable[Evidence]) -> list[float]:
-    amounts = [item.amount_minor for item in items if item.business_date > row.as_of]
+def moved(row: Stored, postings: Iterable[tuple[date, int]]) -> list[float]:
+    """The row's values after new money, by business date and amount; what the row has seen moves nothing."""
+    amounts = [amount for day, amount in postings if day > row.as_of]
     return with_evidence(row.names, row.values, amounts) if amounts else list(row.values)
 
 
-def _matrix(model: Model, rows: Mapping[UUID, Stored], moved: Mapping[UUID, Sequence[float]]) -> Floats:
-    """The customers' rows in the order of the model's features; NaN for what the row does not have."""
-    matrix = np.empty((len(moved), len(model.features)), dtype=np.float32)
-    for line, (customer, values) in enumerate(moved.items()):
-        known = dict(zip(rows[customer].names, values, strict=True))
+def aligned(model: Model, rows: Mapping[UUID, Stored], values: Mapping[UUID, Sequence[float]]) -> Floats:
+    """The customers' values in the order of the model's features; NaN for what the row does not have."""
+    matrix = np.empty((len(values), len(model.features)), dtype=np.float32)
+    for line, (customer, known_values) in enumerate(values.items()):
+        known = dict(zip(rows[customer].names, known_values, strict=True))
         for column, name in enumerate(model.features):
             matrix[line, column] = known.get(name, np.nan)
     return matrix

@@ -12,3 +12,4 @@ class ScoringSettings(ServiceSettings):
 
     memory_limit: str = Field(default="1GB", pattern=r"^[1-9][0-9]*(MB|GB)$", description="DuckDB's, of one job")
     batch_rows: int = Field(default=50_000, ge=1_000, le=1_000_000, description="Rows of one batch of a scoring job")
+    most_rows: int = Field(default=500, ge=1, le=10_000, description="Rows or customers that one request may ask for")

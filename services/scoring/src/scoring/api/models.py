@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Depends, Path, Response
@@ -15,7 +16,7 @@ from attune_service_kit.auth import Caller, requires
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import NotFound, refusals
 from attune_service_kit.idempotency import InFlight, KeyMissing, OtherPayload, Write, idempotent
-from scoring import registry
+from scoring import champions, registry
 from scoring.registry import UnknownVersion
 from scoring.tables import ModelRow, ModelVersion
 
@@ -99,12 +100,21 @@ async def model(name: Name, runtime: AnyRuntime, caller: Reader) -> ModelView:
     responses=refusals(KeyMissing, UnknownVersion, InFlight, OtherPayload),
 )
 async def promote(
-    name: Name, version: Annotated[int, Path(ge=1, le=2**31 - 1)], write: Annotated[Write, Depends(idempotent)]
+    name: Name,
+    version: Annotated[int, Path(ge=1, le=2**31 - 1)],
+    runtime: AnyRuntime,
+    write: Annotated[Write, Depends(idempotent)],
 ) -> Response:
-    """Promote a version: the one before it is retired, running requests end with the one they began with."""
+    """Promote a version: the one before it is retired, running requests end with the one they began with.
+
+    This process answers with it from the commit on, the others as soon as they hear of it.
+    """
 
     async def run(tx: Transaction) -> ModelView:
         await registry.promote(tx, name, version)
+        # Its session is ready before it is to answer: nobody waits for a swap.
+        for champion in await registry.champions(tx.conn, name):
+            tx.after_commit(partial(champions.table(runtime).swap, champion))
         return await _view(tx.session, name)
 
     return await write(run)

@@ -91,7 +91,7 @@ async def _plan(job: JobContext) -> Plan | None:
         if loaded and pointer.as_of < loaded[0] and not asked:
             return None
         wanted = job.params.get("model")
-        models = [m for m in await champions(tx.conn) if wanted in (None, m.name)]
+        models = [champion.model for champion in await champions(tx.conn, wanted)]
         newer = loaded is None or (pointer.as_of >= loaded[0] and pointer.manifest != loaded[1])
         slot = await feature_rows.empty_slot(tx.conn) if newer else None
         return Plan(pointer, models, slot, tx.now)

@@ -1,0 +1,142 @@
+"""Scores on request over HTTP."""
+
+from datetime import date
+from typing import Annotated, Any, Self
+from uuid import UUID
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from attune_contracts.scoring import AnsweringModel, ScoreAnswer
+from attune_service_kit.app import AnyRuntime
+from attune_service_kit.auth import Caller, requires
+from attune_service_kit.errors import Forbidden, Invalid, refusals
+from attune_service_kit.runtime import Runtime
+from scoring import champions, online, registry
+from scoring.api.runs import NoChampion
+from scoring.model import Model
+from scoring.registry import UnknownVersion
+from scoring.settings import ScoringSettings
+from scoring.spec import ModelName
+
+router = APIRouter(tags=["scores"])
+
+Reader = Annotated[Caller, Depends(requires("scores:read"))]
+
+_SHA = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+_CUSTOMER = "0198f2aa-0000-8000-8000-0000000000bb"
+
+
+class TooManyRows(Invalid):
+    """More rows than one request may bring: score the base by a batch instead."""
+
+    code = "too_many_rows"
+
+
+class ScoreRequest(BaseModel):
+    """Rows of values by feature name, or customers by their stored rows: one of both.
+
+    Without `model` every champion scores the customers; rows name theirs. A named `version` need not be the champion.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "model": "propensity-wealth",
+                    "rows": [{"age": 45, "demand_balance_minor": 8600000, "holds_wealth": False}],
+                },
+                {"customer_ids": [_CUSTOMER]},
+            ]
+        },
+    )
+
+    model: ModelName | None = None
+    version: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
+    rows: Annotated[list[dict[str, Any]], Field(min_length=1)] | None = Field(
+        default=None, description="Each with exactly the model's features; null = unknown"
+    )
+    customer_ids: Annotated[list[UUID], Field(min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.rows is None) == (self.customer_ids is None):
+            raise PydanticCustomError("rows_or_customers", "either rows or customer_ids")
+        if self.model is None and (self.rows is not None or self.version is not None):
+            raise PydanticCustomError("model_missing", "rows and versions need a model")
+        return self
+
+
+class ScoredView(BaseModel):
+    """One row's scores, in the order of `models`."""
+
+    customer_id: UUID | None
+    scores: list[float]
+
+
+class ScoresView(BaseModel):
+    """Scores in the order asked for, with the version and hash of every model that gave them."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "models": [{"model": "propensity-wealth", "version": 7, "sha256": _SHA}],
+                    "items": [{"customer_id": None, "scores": [0.2218]}],
+                    "unknown": [],
+                    "as_of": None,
+                }
+            ]
+        }
+    )
+
+    models: list[AnsweringModel]
+    items: list[ScoredView]
+    unknown: list[UUID] = Field(description="Customers without a feature row")
+    as_of: date | None = Field(description="The feature snapshot's day; null for rows of values")
+
+
+@router.post(
+    "/v1/scores",
+    operation_id="scores-score",
+    summary="Score rows of values, or customers",
+    responses=refusals(Forbidden, NoChampion, UnknownVersion, Invalid, online.UnfitFeatures, TooManyRows),
+)
+async def score(body: ScoreRequest, runtime: AnyRuntime, caller: Reader) -> ScoresView:
+    """Score at once; nothing is stored. Customers and named versions are for model administrators."""
+    if (body.version is not None or body.customer_ids is not None) and "models:read" not in caller.scopes:
+        raise Forbidden("customers and versions are for model administrators", "仅模型管理员可用", needs="models:read")
+    _check_size(runtime, len(body.rows or body.customer_ids or ()))
+    models = await _models(runtime, body)
+    if body.rows is not None:
+        return _view(await online.score_rows(models[0], body.rows))
+    async with runtime.database.pool.acquire() as conn:
+        return _view(await online.score_customers(conn, models, body.customer_ids or []))
+
+
+def _check_size(runtime: Runtime, rows: int) -> None:
+    assert isinstance(runtime.settings, ScoringSettings)  # noqa: S101 - the service declares it
+    if rows > (most := runtime.settings.most_rows):
+        raise TooManyRows("more rows than one request may bring", "单次请求行数超限", most=most)
+
+
+async def _models(runtime: Runtime, body: ScoreRequest) -> list[Model]:
+    """The models that shall answer; NoChampion, UnknownVersion."""
+    if body.model is not None and body.version is not None:
+        async with runtime.database.pool.acquire() as conn:
+            return [await registry.version(conn, body.model, body.version)]
+    found = await champions.table(runtime).answering(runtime.database, body.model)
+    if not found:
+        raise NoChampion("no version of this model answers yet", "该模型尚无生效版本")
+    return list(found)
+
+
+def _view(answer: ScoreAnswer) -> ScoresView:
+    return ScoresView(
+        models=list(answer.models),
+        items=[ScoredView(customer_id=item.customer_id, scores=list(item.scores)) for item in answer.items],
+        unknown=list(answer.unknown),
+        as_of=answer.as_of,
+    )

@@ -1,0 +1,73 @@
+"""Scores on request: rows of values by feature name, or customers by their stored feature rows."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from attune_contracts.scoring import AnsweringModel, NewMoney, ScoreAnswer, ScoredItem
+from attune_service_kit.errors import Invalid
+from scoring.feature_rows import stored_rows
+from scoring.feature_values import Fault, matrix
+from scoring.model import Floats, Model
+from scoring.renewal import aligned, moved
+from scoring.sql import Conn
+
+# From this many rows on the loop would notice: they are scored in a thread (ONNX Runtime lets others run).
+_ALOFT = 32
+
+
+class UnfitFeatures(Invalid):
+    """Rows whose values the model cannot take; `errors` names row, feature and fault."""
+
+    code = "features_unfit"
+
+
+async def score_rows(model: Model, rows: Sequence[Mapping[str, object]]) -> ScoreAnswer:
+    """Score rows of values, each of exactly the model's features; UnfitFeatures."""
+    values = matrix(model.features, rows)
+    if isinstance(values, list):
+        raise UnfitFeatures(
+            "these values do not fit the model's features", "特征取值不符合模型要求", errors=list(map(_told, values))
+        )
+    scores = await _run(model, values)
+    return ScoreAnswer(
+        models=(_answering(model),),
+        items=tuple(ScoredItem(scores=(score,)) for score in scores),
+    )
+
+
+async def score_customers(
+    conn: Conn, models: Sequence[Model], customers: Sequence[UUID], evidence: Sequence[NewMoney] = ()
+) -> ScoreAnswer:
+    """Score customers' stored rows with every model given; `evidence` (of a single customer) moves their row first."""
+    rows = await stored_rows(conn, customers)
+    known = [customer for customer in dict.fromkeys(customers) if customer in rows]
+    # Two triggers that report one posting move the row once.
+    new = [(e.business_date, e.amount_minor) for e in {e.key: e for e in evidence}.values()]
+    values = {c: moved(rows[c], new) for c in known}
+    by_model = [await _run(model, aligned(model, rows, values)) for model in models]
+    return ScoreAnswer(
+        models=tuple(map(_answering, models)),
+        items=tuple(
+            ScoredItem(customer_id=customer, scores=tuple(scores[i] for scores in by_model))
+            for i, customer in enumerate(known)
+        ),
+        unknown=tuple(customer for customer in dict.fromkeys(customers) if customer not in rows),
+        as_of=min((rows[c].as_of for c in known), default=None),
+    )
+
+
+async def _run(model: Model, values: Floats) -> list[float]:
+    if len(values) < _ALOFT:
+        return [float(score) for score in model.score(values)]
+    return [float(score) for score in await asyncio.to_thread(model.score, values)]
+
+
+def _answering(model: Model) -> AnsweringModel:
+    return AnsweringModel(model=model.name, version=model.version, sha256=model.sha256)
+
+
+def _told(fault: Fault) -> dict[str, object]:
+    # A name that the caller made up is cut and cleaned before it is told again.
+    name = "".join(c for c in fault.feature[:40] if c.isalnum() or c in "_-") or "?"
+    return {"row": fault.row, "feature": name, "fault": fault.fault}

@@ -1,0 +1,58 @@
+"""Rows of feature values: by name, complete, typed, finite; what is wrong is named."""
+
+import numpy as np
+import pytest
+
+from attune_contracts.datasets import FEATURES
+from scoring.feature_values import NAMED, Fault, matrix
+from scoring.features import NUMERIC
+
+WANTED = ("holds_wealth", "demand_balance_minor", "age", "digital_share_90d")
+GOOD = {"age": 45, "demand_balance_minor": 8_600_000, "holds_wealth": True, "digital_share_90d": 0.25}
+
+
+def test_values_stand_in_the_models_order_and_null_is_unknown() -> None:
+    rows = matrix(WANTED, [GOOD, dict(reversed(GOOD.items())), GOOD | {"age": None, "digital_share_90d": 1}])
+    assert not isinstance(rows, list)
+    assert rows.dtype == np.float32
+    assert rows[0].tolist() == rows[1].tolist() == [1.0, 8_600_000.0, 45.0, 0.25]
+    assert np.isnan(rows[2, 2])
+    assert rows[2, 3] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("changed", "fault"),
+    [
+        ({"no_such_feature": 1}, Fault(0, "no_such_feature", "unknown")),
+        ({"customer_id": "x"}, Fault(0, "customer_id", "unknown")),
+        ({"tenure_days": 100}, Fault(0, "tenure_days", "extra")),
+        ({"age": "45"}, Fault(0, "age", "wrong_type")),
+        ({"age": 45.5}, Fault(0, "age", "wrong_type")),
+        ({"age": True}, Fault(0, "age", "wrong_type")),
+        ({"age": [45]}, Fault(0, "age", "wrong_type")),
+        ({"holds_wealth": 1}, Fault(0, "holds_wealth", "wrong_type")),
+        ({"age": 2**31}, Fault(0, "age", "out_of_range")),
+        ({"demand_balance_minor": 2**63}, Fault(0, "demand_balance_minor", "out_of_range")),
+        ({"digital_share_90d": float("nan")}, Fault(0, "digital_share_90d", "not_finite")),
+        ({"digital_share_90d": float("-inf")}, Fault(0, "digital_share_90d", "not_finite")),
+        ({"digital_share_90d": 1e300}, Fault(0, "digital_share_90d", "out_of_range")),
+    ],
+)
+def test_each_fault_is_named(changed: dict[str, object], fault: Fault) -> None:
+    assert matrix(WANTED, [GOOD | changed]) == [fault]
+
+
+def test_what_is_missing_is_named_and_the_rows_are_told_apart() -> None:
+    without = {name: value for name, value in GOOD.items() if name != "age"}
+    assert matrix(WANTED, [GOOD, without, GOOD | {"age": "x"}]) == [
+        Fault(1, "age", "missing"),
+        Fault(2, "age", "wrong_type"),
+    ]
+    assert matrix(WANTED, [{}] * 100) == [Fault(r, name, "missing") for r in range(5) for name in WANTED][:NAMED]
+
+
+def test_every_feature_that_a_model_may_use_has_a_type_that_is_known_here() -> None:
+    types = {c.name: c.type for c in FEATURES.columns}
+    sample = {"BOOLEAN": False, "INTEGER": 1, "BIGINT": 1, "DOUBLE": 0.5}
+    row = {name: sample[types[name]] for name in NUMERIC}
+    assert not isinstance(matrix(NUMERIC, [row]), list)
