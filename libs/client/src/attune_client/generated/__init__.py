@@ -21,6 +21,7 @@ from attune_client.generated.plans import Plans
 from attune_client.generated.quarantine import Quarantine
 from attune_client.generated.replays import Replays
 from attune_client.generated.risk import Risk
+from attune_client.generated.scores import Scores
 from attune_client.generated.segments import Segments
 from attune_client.generated.status import Status
 from attune_client.generated.suppressions import Suppressions
@@ -54,6 +55,7 @@ class Api:
         self.quarantine = Quarantine(sender)
         self.replays = Replays(sender)
         self.risk = Risk(sender)
+        self.scores = Scores(sender)
         self.segments = Segments(sender)
         self.status = Status(sender)
         self.suppressions = Suppressions(sender)

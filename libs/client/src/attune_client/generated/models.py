@@ -19,7 +19,8 @@ class Models(Operations):
 
     async def promote(self, name: str, version: int, *, idempotency_key: str | None = None) -> schemas.ModelView:
         """Let a version answer from now on. Promote a version: the one before it is retired, running requests end
-        with the one they began with. Scope: models:write.
+        with the one they began with. This process answers with it from the commit on, the others as soon as they
+        hear of it. Scope: models:write.
         """
         return await self._call(
             schemas.ModelView,

@@ -82,6 +82,14 @@ class Action(Model):
     value: CampaignMoney | None
 
 
+class AnsweringModel(Model):
+    """Which bytes have answered."""
+
+    model: str
+    sha256: str
+    version: int
+
+
 class ArmResult(Model):
     """One arm: customers, those who bought, and their share."""
 
@@ -1649,6 +1657,36 @@ class ResultView(Model):
     sample_ratio: SampleRatioView
     treated: ArmResult
     verdict: Annotated[Literal["proved", "not proved"], OPEN]
+
+
+class ScoreRequest(Model):
+    """Rows of values by feature name, or customers by their stored rows: one of both. Without `model` every champion
+    scores the customers; rows name theirs. A named `version` need not be the champion.
+    """
+
+    customer_ids: Sequence[UUID] | None = None
+    model: str | None = None
+    rows: Sequence[Mapping[str, Any]] | None = None
+    """Each with exactly the model's features; null = unknown"""
+    version: int | None = None
+
+
+class ScoredView(Model):
+    """One row's scores, in the order of `models`."""
+
+    customer_id: UUID | None
+    scores: Sequence[float]
+
+
+class ScoresView(Model):
+    """Scores in the order asked for, with the version and hash of every model that gave them."""
+
+    as_of: dt.date | None
+    """The feature snapshot's day; null for rows of values"""
+    items: Sequence[ScoredView]
+    models: Sequence[AnsweringModel]
+    unknown: Sequence[UUID]
+    """Customers without a feature row"""
 
 
 class Scoring(Model):
