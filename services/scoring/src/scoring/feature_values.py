@@ -12,8 +12,7 @@ from typing import Literal
 import numpy as np
 
 from attune_contracts.datasets import FEATURES
-from scoring.features import NUMERIC
-from scoring.model import Floats
+from scoring.features import NUMERIC, Floats
 
 Kind = Literal["unknown", "extra", "missing", "wrong_type", "not_finite", "out_of_range"]
 

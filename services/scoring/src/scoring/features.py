@@ -3,7 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from math import isnan
 
+import numpy as np
+from numpy.typing import NDArray
+
 from attune_contracts.datasets import FEATURES
+
+Floats = NDArray[np.float32]
+"""Rows as models take them; NaN = unknown."""
 
 _NUMERIC = frozenset({"INTEGER", "BIGINT", "DOUBLE", "BOOLEAN"})
 

@@ -12,7 +12,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from scoring.features import Floats
 
 _KEPT = 16
 _CORES = os.cpu_count() or 1

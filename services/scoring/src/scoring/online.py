@@ -8,7 +8,8 @@ from attune_contracts.scoring import AnsweringModel, NewMoney, ScoreAnswer, Scor
 from attune_service_kit.errors import Invalid
 from scoring.feature_rows import stored_rows
 from scoring.feature_values import Fault, matrix
-from scoring.model import Floats, Model
+from scoring.features import Floats
+from scoring.model import Model
 from scoring.renewal import aligned, moved
 from scoring.sql import Conn
 

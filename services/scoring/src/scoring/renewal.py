@@ -8,8 +8,8 @@ from uuid import UUID
 import numpy as np
 
 from attune_contracts.scoring import Score, ScoresPublished
-from scoring.features import with_evidence
-from scoring.model import Floats, Model
+from scoring.features import Floats, with_evidence
+from scoring.model import Model
 
 
 @dataclass(frozen=True)
