@@ -21,7 +21,7 @@ BEYOND_SCOPE = {
     },
     "eventing": set(),
     "insight": set(),
-    "scoring": set(),
+    "scoring": {"feature_rows_of"},  # rows of the customers named: the route is for model administrators alone
     "campaign": {
         "release_contacts_of",  # gives back reservations of a suppressed household or account
         "control_of",  # why a list is empty; for auditors only, whoever asks

@@ -12,11 +12,9 @@ from attune_contracts.pointer import Pointer
 from scoring.renewal import Stored
 from scoring.sql import Conn
 
-# One statement: a switch of slots between reading which one answers and reading it could find the wrong snapshot.
-_ROWS = """
-SELECT r.customer_id, r.values, s.features, s.as_of
-FROM feature_set AS s JOIN feature_row AS r ON r.slot = s.slot
-WHERE r.customer_id = ANY($1::uuid[])"""
+# One statement: a switch of slots between reading which one answers and reading it could find the wrong snapshot. The
+# rows are the worker's; the app asks this function, for the customers it names.
+_ROWS = "SELECT customer_id, values, features, as_of FROM feature_rows_of($1::uuid[])"
 
 _SWITCH = """
 INSERT INTO feature_set (id, slot, as_of, manifest, features, rows, loaded_at) VALUES (1, $1, $2, $3, $4, $5, now())
