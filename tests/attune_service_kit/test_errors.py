@@ -80,6 +80,21 @@ def test_defects_are_not_excused(error: Exception) -> None:
     assert database_refusal(error) is None
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        asyncpg.DataError("invalid input for query argument $1: 32527296516960 (value out of int32 range)"),
+        asyncpg.NumericValueOutOfRangeError("integer out of range"),
+        asyncpg.CharacterNotInRepertoireError("invalid byte sequence"),
+    ],
+)
+def test_a_value_that_no_column_holds_is_the_callers(error: Exception) -> None:
+    refusal = database_refusal(error)
+    assert refusal is not None
+    assert refusal.status == 422
+    assert "32527296516960" not in str(refusal)
+
+
 def test_documented_refusals_share_a_status() -> None:
     documented = refusals(NotFound, UnknownCustomer, Conflict)
     assert documented[404]["x-codes"] == ["not_found", "unknown_customer"]

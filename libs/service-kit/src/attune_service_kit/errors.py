@@ -188,12 +188,16 @@ def _retry(seconds: int | None) -> dict[str, str]:
 # What passes by itself, by SQLSTATE. Classes 53 (resources), 57 (shutdown, cancel), 08 (connection), 55P03 (lock),
 # 40 (serialization, deadlock): nothing was written, coming back helps (P-15).
 _PASSING_CLASSES = ("08", "40", "53", "57")
+# What the driver cannot encode (22000), a number too large for its column, a character that text cannot hold.
+_UNSTORABLE_STATES = frozenset({"22000", "22003", "22021"})
 _PASSING_STATES = frozenset({"55P03", "25P03"})
 
 
-def database_refusal(error: BaseException) -> Unavailable | None:
-    """The refusal behind a database error that passes by itself, or None for a defect of ours."""
+def database_refusal(error: BaseException) -> Refusal | None:
+    """The refusal behind a database error that passes by itself or is the caller's, or None for a defect of ours."""
     state = _sqlstate(error)
+    if state in _UNSTORABLE_STATES:
+        return Invalid("a value is out of the range that can be stored", "数值超出可存储范围")
     if state is None or not (state.startswith(_PASSING_CLASSES) or state in _PASSING_STATES):
         return None
     return Unavailable("the database cannot take this now", "数据库暂时无法处理此请求")
