@@ -29,6 +29,8 @@ BEYOND_SCOPE = {
         "suppressions_of",
         "lock_policy_subjects",
         "reserve_contacts",
+        "feed_task",  # what changes is told, by whomever it is changed
+        "number_task_feed",  # numbers them, and tells nothing
         "projection_begin",  # the worker's swap of two projections
         "projection_swap",
     },

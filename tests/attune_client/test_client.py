@@ -33,6 +33,13 @@ TASK = {
     "business_date": "2026-03-17",
     "created_at": "2026-03-17T06:05:11Z",
     "due_at": "2026-03-18T06:05:11Z",
+    "priority": "normal",
+    "attempts": 0,
+    "claimed_until": None,
+    "kept_for": None,
+    "call_back_at": None,
+    "visible_from": None,
+    "completed_at": None,
     "opportunity_ids": [],
     "a_field_of_tomorrow": 1,
 }

@@ -25,7 +25,7 @@ async def test_working_a_task(service: RunningService, token: Headers) -> None:
     assert rest["next_cursor"] is None
     assert len(tasks[reached]["opportunity_ids"]) == 2
     await client.post(f"/v1/tasks/{tasks[reached]['id']}:claim", headers=queue | key())
-    for customer, disposition in ((reached, "reached"), (missed, "not_reached")):
+    for customer, disposition in ((reached, "reached"), (missed, "wrong_number")):
         done = await client.post(
             f"/v1/tasks/{tasks[customer]['id']}:complete", json={"disposition": disposition}, headers=queue | key()
         )
@@ -37,9 +37,10 @@ async def test_working_a_task(service: RunningService, token: Headers) -> None:
     pool = service.everything.pool
     states = {r[0]: r[1] for r in await pool.fetch("SELECT customer_id, state FROM contact")}
     assert states == {reached: "confirmed", missed: "released"}
-    assert {r[0] for r in await pool.fetch("SELECT state FROM opportunity")} == {"acted"}
+    opportunities = await pool.fetch("SELECT customer_id, state FROM opportunity")
+    assert {tuple(r) for r in opportunities} == {(reached, "acted"), (missed, "open")}
     types = [r[0] for r in await pool.fetch("SELECT type FROM outbox ORDER BY seq")]
-    assert types.count("campaign.opportunity.acted.v1") == 3
+    assert types.count("campaign.opportunity.acted.v1") == 2
     assert types.count("campaign.contact.made.v1") == 1
 
 

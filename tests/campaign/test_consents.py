@@ -17,7 +17,7 @@ from attune_contracts.customer_360 import ConsentChanged, ConsentState
 from attune_service_kit.database import Database
 from attune_service_kit.errors import Refusal
 from attune_service_kit.testing import RunningService
-from campaign import consent_withdrawals, consents, tasks, turns
+from campaign import claims, consent_withdrawals, consents, turns
 from campaign.contact_policy import ContactPolicy
 from campaign.plans import Plans
 
@@ -175,7 +175,7 @@ async def test_claims_that_run_while_consent_is_withdrawn(database: Database, pl
     await open_all(database, plan, [raised(c) for c in customers])
     task_ids = {r[0]: r[1] for r in await database.pool.fetch("SELECT customer_id, id FROM task")}
     withdrawn: dict[UUID, float] = {}
-    claims: list[tuple[UUID, float]] = []
+    made: list[tuple[UUID, float]] = []
     rng = random.Random(12)
 
     async def sender(order: list[UUID]) -> None:
@@ -183,10 +183,10 @@ async def test_claims_that_run_while_consent_is_withdrawn(database: Database, pl
             started = time.monotonic()
             async with database.transaction() as tx:
                 try:
-                    await tasks.claim(tx, plan, STAFF, task_ids[customer], "Asia/Shanghai")
+                    await claims.claim(tx, plan, STAFF, task_ids[customer], "Asia/Shanghai")
                 except Refusal:
                     continue
-            claims.append((customer, started))
+            made.append((customer, started))
 
     async def worker() -> None:
         for start in range(0, len(customers), 4):
@@ -197,8 +197,8 @@ async def test_claims_that_run_while_consent_is_withdrawn(database: Database, pl
 
     async with asyncio.timeout(60):
         await asyncio.gather(worker(), *(sender(rng.sample(customers, len(customers))) for _ in range(4)))
-    assert claims  # some were quicker than the withdrawal
-    assert [c for c, started in claims if started > withdrawn[c]] == []
+    assert made  # some were quicker than the withdrawal
+    assert [c for c, started in made if started > withdrawn[c]] == []
     assert await database.pool.fetchval("SELECT count(*) FROM contact WHERE state = 'reserved'") == 0
     assert await database.pool.fetchval("SELECT count(*) FROM task WHERE state <> 'closed'") == 0
     assert await states(database) == {"suppressed": len(customers)}

@@ -16,6 +16,7 @@ KNOWN = {"known": True, "consents": (YES,), "personalised_consent": True}
 
 def facts(arm: Arm = Arm.TREATED, **changes: object) -> OpeningFacts:
     values = {"customer_id": UUID(int=1), "arm": arm, "expires_at": NOW + timedelta(hours=48), **KNOWN}
+    values["escalates_at"] = NOW + timedelta(hours=24)
     return OpeningFacts(**values | changes)  # type: ignore[arg-type]
 
 
@@ -39,7 +40,7 @@ def facts(arm: Arm = Arm.TREATED, **changes: object) -> OpeningFacts:
     ],
 )
 def test_first_state(given: OpeningFacts, state: str, reason: str | None) -> None:
-    opening = open_opportunity(given, NOW)
+    opening = open_opportunity(given)
     assert (opening.state, opening.reason, opening.arm) == (state, reason, given.arm)
     assert opening.assigned == (reason is None)
     assert opening.escalates_at == NOW + timedelta(hours=24)
@@ -64,7 +65,7 @@ def test_first_state(given: OpeningFacts, state: str, reason: str | None) -> Non
     ],
 )
 def test_channel(changes: dict[str, object], channel: str) -> None:
-    route = open_opportunity(facts(**changes), NOW).route
+    route = open_opportunity(facts(**changes)).route
     assert route is not None
     assert route.channel == channel
     assert route.employee_id == ("M1" if channel == "relationship_manager" else None)
@@ -72,10 +73,10 @@ def test_channel(changes: dict[str, object], channel: str) -> None:
 
 def test_the_policy_suppresses_both_arms_alike() -> None:
     for arm in (Arm.TREATED, Arm.CONTROL):
-        opening = after_policy(open_opportunity(facts(arm), NOW), "frequency_cap")
+        opening = after_policy(open_opportunity(facts(arm)), "frequency_cap")
         assert (opening.state, opening.reason, opening.assigned) == ("suppressed", "frequency_cap", False)
 
 
 def test_an_opportunity_never_escalates_after_it_has_expired() -> None:
-    opening = open_opportunity(facts(expires_at=NOW + timedelta(hours=5)), NOW)
+    opening = open_opportunity(facts(expires_at=NOW + timedelta(hours=5)))
     assert opening.escalates_at == opening.expires_at

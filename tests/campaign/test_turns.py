@@ -10,7 +10,7 @@ from attune_service_kit.auth import Caller
 from attune_service_kit.database import Database
 from attune_service_kit.errors import Refusal
 from attune_service_kit.runtime import Runtime
-from campaign import opportunities, tasks, timers, turns
+from campaign import opportunities, outcomes, timers, turns
 from campaign.contact_policy import ContactPolicy
 from campaign.plans import Plans
 
@@ -46,7 +46,9 @@ async def test_everybody_at_once(database: Database, plan: Plans) -> None:
                 continue
             async with database.transaction() as tx:
                 try:
-                    await tasks.complete(tx, plan, STAFF, rng.choice(open_)[0], "reached", "Asia/Shanghai")
+                    await outcomes.complete(
+                        tx, plan, STAFF, rng.choice(open_)[0], outcomes.Outcome("reached"), "Asia/Shanghai"
+                    )
                     done += 1
                 except Refusal:
                     continue

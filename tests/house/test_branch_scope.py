@@ -34,9 +34,17 @@ KEYED = re.compile(r"\b\w*(id|ids|key)\s*(=|<>)\s*(any|ANY)?\s*\(?\s*\$\d|= ANY 
 
 # Statements over customers that are neither scoped nor keyed, and why each may be.
 ARMS_ONLY = "whoever may tell the arms apart sees the whole bank; everybody else is refused"
-FREE = {"campaign.assignments._PAGE": ARMS_ONLY}
+ONE_READER = "one reader feeds every stream; `task_feed.concerns` decides what each is told, see test_task_feed"
+FREE = {
+    "campaign.assignments._PAGE": ARMS_ONLY,
+    "campaign.task_feed._READ": ONE_READER,
+    "campaign.task_feed._POSITION": ONE_READER,
+}
 # Operations that reach unscoped statements without a scoped one, and why each may.
-TRUSTED = {"campaign.api.campaigns.list_assignments": ARMS_ONLY}
+TRUSTED = {
+    "campaign.api.campaigns.list_assignments": ARMS_ONLY,
+    "campaign.api.task_stream.stream": ONE_READER,
+}
 
 
 def holders(service: str) -> list[str]:

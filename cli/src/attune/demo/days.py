@@ -112,9 +112,13 @@ class DemoDays:
         return new
 
     def _work_tasks(self) -> int:
-        """Every open task is worked: a contact is tried, an answer recorded."""
+        """Every open task is worked: a contact is tried, an answer recorded.
+
+        Once only: whether a customer is reached is drawn once for each (X14), trying again would not change it.
+        """
         with self._channels() as lister:
-            tasks = lister.all(lambda attune: attune.tasks.iterate(state="open", limit=200))
+            found = lister.all(lambda attune: attune.tasks.iterate(state="open", limit=200))
+        tasks = [task for task in found if not task.attempts]
         shares = [tasks[n::CHANNEL_WORKERS] for n in range(CHANNEL_WORKERS)]
         with ThreadPoolExecutor(CHANNEL_WORKERS) as workers:
             self.accepted += sum(workers.map(self._work, (s for s in shares if s)))

@@ -16,7 +16,7 @@ ROLE_SCOPES: dict[str, frozenset[str]] = {
     "relationship_manager": frozenset(STAFF | DETECTIONS | {"visits:write"}),
     "call_centre": frozenset(STAFF | DETECTIONS),
     "branch_manager": frozenset(
-        STAFF | DETECTIONS | {"books:write", "results:read", "suppressions:lift", "visits:write"}
+        STAFF | DETECTIONS | {"books:write", "results:read", "suppressions:lift", "tasks:assign", "visits:write"}
     ),
     "marketer": frozenset(
         READ

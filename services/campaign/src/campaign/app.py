@@ -2,8 +2,18 @@
 
 from attune_service_kit.jobs import Light
 from attune_service_kit.runtime import Service
-from campaign import plans, timers
-from campaign.api import campaigns, contacts, decisions, explanations, offers, opportunities, suppressions, tasks
+from campaign import plans, task_feed, timers
+from campaign.api import (
+    campaigns,
+    contacts,
+    decisions,
+    explanations,
+    offers,
+    opportunities,
+    suppressions,
+    task_stream,
+    tasks,
+)
 from campaign.api import plans as plans_api
 from campaign.handlers import SUBSCRIPTION
 from campaign.settings import CampaignSettings
@@ -18,6 +28,7 @@ SERVICE = Service(
         decisions.router,
         explanations.router,
         opportunities.router,
+        task_stream.router,
         tasks.router,
         contacts.router,
         suppressions.router,
@@ -26,7 +37,7 @@ SERVICE = Service(
         plans_api.router,
     ),
     subscriptions=(SUBSCRIPTION,),
-    tasks=(timers.run,),
+    tasks=(timers.run, task_feed.prune),
     jobs={
         "load-import": Light("campaign.loading:load_import"),
         "load-features": Light("campaign.loading:load_features"),

@@ -31,6 +31,9 @@ class Campaign:
     outcome_kinds: tuple[str, ...]
     window_business_days: int
     capacity: int | None
+    escalate_after_hours: int
+    expire_after_hours: int | None
+    """None: as the detection says."""
     enabled: bool
     product_kind: str | None
     """What its contacts sell, where that is one kind: the customer's consent must cover it."""
@@ -47,6 +50,8 @@ class Change:
     window_business_days: int
     enabled: bool
     product_kind: str | None = None
+    escalate_after_hours: int = 24
+    expire_after_hours: int | None = None
 
 
 async def newest(conn: Queryable) -> list[Campaign]:
@@ -71,8 +76,10 @@ async def change(tx: Transaction, code: str, wanted: Change, *, version: int) ->
     row = await one(
         tx.conn,
         "INSERT INTO campaign (code, version, trigger, family, control_share_bp, outcome, outcome_kinds,"
-        " window_business_days, capacity, enabled, product_kind, name_zh, name_en, created_by)"
-        " SELECT code, version + 1, trigger, family, $3, outcome, $4, $5, capacity, $6, $8, name_zh, name_en, $7"
+        " window_business_days, capacity, enabled, product_kind, escalate_after_hours, expire_after_hours,"
+        " name_zh, name_en, created_by)"
+        " SELECT code, version + 1, trigger, family, $3, outcome, $4, $5, capacity, $6, $8, $9, $10,"
+        " name_zh, name_en, $7"
         " FROM campaign WHERE code = $1 AND version = $2 RETURNING *",
         code,
         version,
@@ -82,6 +89,8 @@ async def change(tx: Transaction, code: str, wanted: Change, *, version: int) ->
         wanted.enabled,
         tx.who,
         wanted.product_kind,
+        wanted.escalate_after_hours,
+        wanted.expire_after_hours,
     )
     await tx.audit("campaign.changed", "campaign", code, version=version + 1)
     return _campaign(row)

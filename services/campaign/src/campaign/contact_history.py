@@ -14,7 +14,7 @@ from campaign.sql import one
 
 LONGEST_LOOK = timedelta(days=366)
 
-_READ = "SELECT contact_history($1, $2) AS contacts, suppressions_of($1, $3) AS suppressions"
+_READ = "SELECT contact_history($1, $2)::text AS contacts, suppressions_of($1, $3)::text AS suppressions"
 
 
 async def of(

@@ -16,7 +16,7 @@ async def detection_raised(runtime: Runtime, tx: Transaction, events: list[Event
     """One opportunity for each detection; its business time is the event's."""
     plan = await plans.current(runtime.worker_database, tx.conn)
     detected = [opportunities.Detected(DetectionRaised.model_validate(e.data), e.time, e.as_cause) for e in events]
-    await opportunities.open_for(tx, plan, detected)
+    await opportunities.open_for(tx, plan, detected, runtime.settings.zone)
 
 
 async def detection_evidence(_runtime: Runtime, tx: Transaction, events: list[Event]) -> None:
@@ -61,7 +61,7 @@ async def profile_changed(runtime: Runtime, tx: Transaction, events: list[Event]
     await consents.lock(tx.conn, switched_off := [c.customer_id for c in changes if not c.personalisation])
     await projections.apply_profiles(tx, changes)
     await consent_withdrawals.end(tx, switched_off)
-    await opportunities.judge_again(tx, plan, [c.customer_id for c in changes], tx.now)
+    await opportunities.judge_again(tx, plan, [c.customer_id for c in changes], tx.now, runtime.settings.zone)
 
 
 async def consent_changed(_runtime: Runtime, tx: Transaction, events: list[Event]) -> None:

@@ -49,6 +49,7 @@ class Draft:
     customer_id: UUID
     event_key: str
     business_date: date
+    escalates_at: datetime
     expires_at: datetime
     now: datetime
 
@@ -97,14 +98,15 @@ async def _capacity(conn: Conn, drafts: Sequence[Draft], known: Mapping[UUID, An
 def _open(draft: Draft, row: Any, plan: Plans, taken: dict[tuple[str, date], int]) -> Judged:
     arm = plan.arm(draft.campaign.code, draft.campaign.control_share_bp, draft.customer_id, draft.business_date)
     if row is None:
-        facts = OpeningFacts(draft.customer_id, known=False, arm=arm, expires_at=draft.expires_at)
-        return Judged(draft, open_opportunity(facts, draft.now), None)
+        unknown = OpeningFacts(draft.customer_id, False, arm, draft.escalates_at, draft.expires_at)
+        return Judged(draft, open_opportunity(unknown), None)
     place = (row["manager_id"], draft.business_date)
     free = row["daily_capacity"] is None or taken.get(place, 0) < row["daily_capacity"]
     facts = OpeningFacts(
         customer_id=draft.customer_id,
         known=True,
         arm=arm,
+        escalates_at=draft.escalates_at,
         expires_at=draft.expires_at,
         consents=consents.given(orjson.loads(row["marketing"] or "[]")),
         product_kind=draft.campaign.product_kind,
@@ -115,7 +117,7 @@ def _open(draft: Draft, row: Any, plan: Plans, taken: dict[tuple[str, date], int
         quadrant=row["value_quadrant"],
         digital_share=row["digital_share"],
     )
-    opening = open_opportunity(facts, draft.now)
+    opening = open_opportunity(facts)
     if opening.state is OpportunityState.OPEN and opening.route is not None and opening.route.employee_id:
         taken[place] = taken.get(place, 0) + 1
     return Judged(draft, opening, row["branch_id"])

@@ -253,5 +253,6 @@ async def _judge_unknown(job: JobContext) -> int:
         async with job.transaction() as tx:
             await turns.alone(tx.conn)
             plan = await plans.current(job.runtime.database, tx.conn)
-            judged += await opportunities.judge_again(tx, plan, waiting[start : start + JUDGED_AT_ONCE], now)
+            chunk, zone = waiting[start : start + JUDGED_AT_ONCE], job.runtime.settings.zone
+            judged += await opportunities.judge_again(tx, plan, chunk, now, zone)
     return judged

@@ -1,15 +1,13 @@
 """What becomes of a detection: pure. Everybody gets an opportunity, in a state that says what may be done (X10)."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from attune_contracts.campaign import OpportunityState
 from attune_contracts.consent import Given, permitted
 from attune_measure.arms import Arm
 from campaign.channels import Route, routes
-
-ESCALATE_AFTER = timedelta(hours=24)
 
 
 @dataclass(frozen=True)
@@ -22,6 +20,7 @@ class OpeningFacts:
     customer_id: UUID
     known: bool
     arm: Arm
+    escalates_at: datetime
     expires_at: datetime
     consents: tuple[Given, ...] = ()
     product_kind: str | None = None
@@ -46,8 +45,8 @@ class Opening:
     expires_at: datetime
 
 
-def open_opportunity(facts: OpeningFacts, now: datetime) -> Opening:
-    """Judge a detection at business time `now`; the contact policy comes next, see `after_policy`."""
+def open_opportunity(facts: OpeningFacts) -> Opening:
+    """Judge a detection; the contact policy comes next, see `after_policy`."""
     route = _route(facts)
     reason = _suppression(facts, route)
     assigned = reason is None
@@ -64,7 +63,7 @@ def open_opportunity(facts: OpeningFacts, now: datetime) -> Opening:
         assigned=assigned,
         # Held-out customers are routed too: the policy is asked about the same channel in both arms.
         route=route if assigned else None,
-        escalates_at=min(now + ESCALATE_AFTER, facts.expires_at),
+        escalates_at=min(facts.escalates_at, facts.expires_at),
         expires_at=facts.expires_at,
     )
 

@@ -11,11 +11,15 @@ from attune_contracts.campaign import OpportunityActed, OpportunityAssigned, Opp
 from attune_contracts.eventing import DetectionEvidence, DetectionRaised, DetectionWithdrawn
 from attune_contracts.identifiers import new_id, partition
 from attune_service_kit.database import Transaction
-from campaign import campaigns, contacts, turns
+from campaign import campaigns, contacts, handling, turns
 from campaign.business_days import add_business_days
+from campaign.handling_rules import Clock
 from campaign.judging import Draft, Judged, judge
 from campaign.plans import Plans
 from campaign.sql import Conn, insert_rows
+
+ZONE = "Asia/Shanghai"
+"""The bank's zone where nobody says another."""
 
 _EXISTING = "SELECT detection_id FROM opportunity WHERE detection_id = ANY ($1::uuid[])"
 _EVIDENCE = """
@@ -29,7 +33,7 @@ SET amount_minor = f.amount_minor, compared_with_minor = f.compared_with_minor, 
 FROM found f WHERE o.detection_id = f.detection_id"""
 _REJUDGED = """
 UPDATE opportunity SET state = $2, reason = $3, assigned = $4, arm = $5, channel = $6, branch_id = $7, due = $8,
-                       task_id = $9
+                       task_id = $9, escalates_at = $10
 WHERE id = $1 AND state = 'suppressed'"""
 _TASKS_OF = "SELECT task_id FROM opportunity WHERE detection_id = ANY ($1::uuid[])"
 _WITHDRAW = """
@@ -68,17 +72,18 @@ class Detected:
     as_cause: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
-async def open_for(tx: Transaction, plan: Plans, detections: Sequence[Detected]) -> int:
+async def open_for(tx: Transaction, plan: Plans, detections: Sequence[Detected], zone: str = ZONE) -> int:
     """Open one opportunity for each detection that has none yet; return how many. A withdrawn one stands again."""
     await turns.share(tx.conn)
     by_trigger = {c.trigger: c for c in reversed(await campaigns.newest(tx.conn)) if c.enabled}
     wanted = {d.raised.detection_id: d for d in detections if d.raised.trigger in by_trigger}
     existing = [row[0] for row in await tx.conn.fetch(_EXISTING, list(wanted))]
     if existing:
-        await _raise_again(tx, plan, [wanted.pop(detection) for detection in existing])
+        await _raise_again(tx, plan, [wanted.pop(detection) for detection in existing], zone)
     if not wanted:
         return 0
-    drafts = [_draft(d, by_trigger[d.raised.trigger]) for d in wanted.values()]
+    clock = await handling.clock(tx.conn, zone)
+    drafts = [_draft(d, by_trigger[d.raised.trigger], clock) for d in wanted.values()]
     judged = await judge(tx.conn, plan, drafts)
     pairs = list(zip(judged, wanted.values(), strict=True))
     await insert_rows(tx.conn, "opportunity", [_row(j, d.raised) for j, d in pairs])
@@ -90,14 +95,14 @@ async def open_for(tx: Transaction, plan: Plans, detections: Sequence[Detected])
     return len(judged)
 
 
-async def _raise_again(tx: Transaction, plan: Plans, again: Sequence[Detected]) -> None:
+async def _raise_again(tx: Transaction, plan: Plans, again: Sequence[Detected], zone: str) -> None:
     now = max(d.now for d in again)
     rows = await tx.conn.fetch(_RAISED_AGAIN, [d.raised.detection_id for d in again], now)
     if rows:
-        await judge_again(tx, plan, [row[0] for row in rows], now)
+        await judge_again(tx, plan, [row[0] for row in rows], now, zone)
 
 
-async def judge_again(tx: Transaction, plan: Plans, customers: Sequence[UUID], now: datetime) -> int:
+async def judge_again(tx: Transaction, plan: Plans, customers: Sequence[UUID], now: datetime, zone: str = ZONE) -> int:
     """Judge opportunities of customers who were unknown and no longer are, while their clock runs; return how many.
 
     The caller shares its turn with others (in the customers' own partition) or is alone, see `turns`.
@@ -112,9 +117,17 @@ async def judge_again(tx: Transaction, plan: Plans, customers: Sequence[UUID], n
     )
     if not rows:
         return 0
+    clock = await handling.clock(tx.conn, zone)
     drafts = [
         Draft(
-            r["id"], by_code[r["campaign"]], r["customer_id"], r["event_key"], r["business_date"], r["expires_at"], now
+            opportunity_id=r["id"],
+            campaign=(campaign := by_code[r["campaign"]]),
+            customer_id=r["customer_id"],
+            event_key=r["event_key"],
+            business_date=r["business_date"],
+            escalates_at=clock.after(now, campaign.escalate_after_hours),
+            expires_at=r["expires_at"],
+            now=now,
         )
         for r in rows
     ]
@@ -176,15 +189,17 @@ async def close_idle_tasks(conn: Conn, task_ids: Iterable[UUID | None], now: dat
         await contacts.release(conn, [row[0] for row in await conn.fetch(_CLOSE, wanted, now)])
 
 
-def _draft(detected: Detected, campaign: campaigns.Campaign) -> Draft:
-    detection = detected.raised
+def _draft(detected: Detected, campaign: campaigns.Campaign, clock: Clock) -> Draft:
+    detection, hours = detected.raised, campaign.expire_after_hours
     return Draft(
         opportunity_id=new_id(),
         campaign=campaign,
         customer_id=detection.customer_id,
         event_key=detection.event_key,
         business_date=detection.business_date,
-        expires_at=detection.expires_at,
+        escalates_at=clock.after(detected.now, campaign.escalate_after_hours),
+        # A campaign that says nothing leaves it to the trigger.
+        expires_at=detection.expires_at if hours is None else clock.after(detected.now, hours),
         now=detected.now,
     )
 
@@ -239,6 +254,7 @@ def _rejudged(judged: Judged) -> tuple[object, ...]:
         judged.branch_id,
         _due(judged),
         judged.task_id,
+        opening.escalates_at,
     )
 
 

@@ -9,7 +9,7 @@ from sqlmodel import Field
 
 from attune_service_kit.tables import kit_tables
 from campaign import columns as c
-from campaign import projection_tables
+from campaign import projection_tables, task_tables
 
 # What is planned.
 
@@ -35,6 +35,8 @@ class Campaign(c.Table, table=True):
     outcome_kinds: list[str] = c.texts()
     window_business_days: int
     capacity: int | None = None
+    escalate_after_hours: int = Field(sa_column_kwargs={"server_default": "24"})
+    expire_after_hours: int | None = None
     enabled: bool = True
     product_kind: str | None = c.text(default=None)
     name_zh: str = c.text()
@@ -111,6 +113,7 @@ class Opportunity(c.Table, table=True):
         Index("opportunity_branch", "branch_id", "id"),
         Index("opportunity_customer", "customer_id", "id"),
         Index("opportunity_first", "campaign", "customer_id", "business_date", "opened_at"),
+        Index("opportunity_day", "business_date", "branch_id"),
         Index("opportunity_unknown", "customer_id", postgresql_where=text("reason = 'unknown_customer'")),
     )
 
@@ -156,40 +159,6 @@ class PendingEvidence(c.Table, table=True):
     amount_minor: int = c.minor()
     compared_with_minor: int = c.minor()
     metric: str = c.text()
-
-
-class Task(c.Table, table=True):
-    """What one employee or one queue is to do. At most one is alive per customer and trigger family (X9)."""
-
-    __table_args__ = (
-        Index(
-            "task_one_alive",
-            "customer_id",
-            "family",
-            unique=True,
-            postgresql_where=text("state IN ('open', 'claimed')"),
-        ),
-        Index("task_employee", "employee_id", "id"),
-        Index("task_branch", "branch_id", "id"),
-        Index("task_day", "employee_id", "business_date"),
-    )
-
-    id: UUID = Field(primary_key=True)
-    customer_id: UUID
-    branch_id: str | None = c.text(default=None)
-    campaign: str = c.text()
-    family: str = c.text()
-    channel: str = c.text(index=True)
-    employee_id: str | None = c.text(default=None)
-    contact_id: UUID
-    state: str = c.text()
-    disposition: str | None = c.text(default=None)
-    escalated: bool = False
-    claimed_by: str | None = c.text(default=None)
-    business_date: date
-    created_at: datetime = c.moment()
-    due_at: datetime = c.moment()
-    completed_at: datetime | None = c.moment(default=None)
 
 
 class PolicySubject(c.Table, table=True):
@@ -332,8 +301,9 @@ class Result(c.Table, table=True):
     created_at: datetime | None = c.wall_now()
 
 
-# What others know stands in a file of its own.
+# Tasks, and what others know, stand in files of their own.
 
+TASKS = task_tables.TABLES
 PROJECTIONS = projection_tables.TABLES
 
 METADATA = c.Table.metadata

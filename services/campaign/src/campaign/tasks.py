@@ -1,28 +1,25 @@
-"""Tasks: who is to contact whom. Claimed before the contact, completed with what came of it."""
+"""Tasks: who is to contact whom, as lists and one by one. Taking, working and giving them on have their own files."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from attune_contracts.campaign import ContactMade
 from attune_service_kit.auth import Caller
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Conflict, Forbidden, NotFound
 from attune_service_kit.reads import Queryable
-from campaign import contacts
-from campaign.consent_withdrawals import WITHDRAWN
-from campaign.contacts import ContactRefused
-from campaign.opportunities import act
-from campaign.plans import Plans
-from campaign.texts import POLICY
+from campaign.sql import one
 from campaign.visibility import parameters, visible
 
-Disposition = Literal["reached", "not_reached", "refused", "promised"]
 TaskState = Literal["open", "claimed", "done", "closed"]
+Sort = Literal["created_at", "-created_at", "due_at", "priority"]
+Priority = Literal["call_back", "escalated", "normal"]
 
 # The queue's staff see to the app's messages too: they belong to no single employee.
 QUEUE_CHANNELS = frozenset({"call_centre", "mobile"})
+PRIORITIES: tuple[Priority, ...] = ("call_back", "escalated", "normal")
+"""By rank: what was agreed with the customer comes first, then what has waited longest."""
 
 
 class TaskTaken(Conflict):
@@ -44,39 +41,108 @@ class Task:
     state: str
     disposition: str | None
     escalated: bool
+    priority: Priority
+    attempts: int
     claimed_by: str | None
+    claimed_until: datetime | None
+    kept_for: str | None
+    call_back_at: datetime | None
+    visible_from: datetime | None
     business_date: date
     created_at: datetime
     due_at: datetime
+    completed_at: datetime | None
     opportunity_ids: list[UUID]
 
 
 @dataclass(frozen=True)
 class TaskFilter:
-    """Which tasks to list; None asks nothing."""
+    """Which tasks to list; None asks nothing. `waiting`: only those that hide until later, else all but those."""
 
     employee_id: str | None = None
     channel: str | None = None
     state: str | None = None
+    campaign: str | None = None
+    customer_id: UUID | None = None
+    branch: str | None = None
+    escalated: bool | None = None
+    mine: bool = False
+    waiting: bool = False
 
 
+_COLUMNS = """
+t.*, ARRAY(SELECT o.id FROM opportunity o WHERE o.task_id = t.id ORDER BY o.id) AS opportunity_ids"""
 _LIST = f"""
-SELECT t.*, ARRAY(SELECT o.id FROM opportunity o WHERE o.task_id = t.id ORDER BY o.id) AS opportunity_ids
-FROM task t
+SELECT {_COLUMNS} FROM task t
 WHERE {visible("t", 1)}
   AND ($4::text IS NULL OR t.employee_id = $4) AND ($5::text IS NULL OR t.channel = $5)
-  AND ($6::text IS NULL OR t.state = $6) AND ($7::uuid IS NULL OR t.id > $7)
-ORDER BY t.id LIMIT $8"""  # noqa: S608 - a condition of ours
-_LOCK = f"SELECT t.* FROM task t WHERE {visible('t', 1)} AND t.id = $4 FOR UPDATE OF t"  # noqa: S608 - of ours
+  AND ($6::text IS NULL OR t.state = $6) AND ($7::text IS NULL OR t.campaign = $7)
+  AND ($8::uuid IS NULL OR t.customer_id = $8)
+  AND ($9::text IS NULL
+       OR EXISTS (SELECT FROM branch_scope b WHERE b.ancestor = $9 AND b.branch = t.branch_id))
+  AND ($10::boolean IS NULL OR t.escalated = $10)
+  AND ($11::text IS NULL OR $11 IN (t.employee_id, t.kept_for, t.claimed_by))
+  AND (t.visible_from IS NOT NULL AND t.visible_from > $12) = $13"""  # noqa: S608 - a condition of ours
+_ONE = f"SELECT {_COLUMNS} FROM task t WHERE {visible('t', 1)} AND t.id = $4"  # noqa: S608 - of ours
+_LOCK = f"""
+SELECT t.*, t.claimed_until <= clock_timestamp() AS lapsed
+FROM task t WHERE {visible("t", 1)} AND t.id = $4 FOR UPDATE OF t"""  # noqa: S608 - a condition of ours
 # Read once the task is locked: an opportunity that has just joined is seen.
 _JOINED = "SELECT id FROM opportunity WHERE task_id = $1 ORDER BY id"
 
+# The orders that a list may have: key, and where the next page begins.
+_ORDERS: dict[Sort, tuple[str, str]] = {
+    "created_at": ("t.id", "t.id > $15"),
+    "-created_at": ("t.id DESC", "t.id < $15"),
+    "due_at": ("t.due_at, t.id", "(t.due_at, t.id) > ($16::timestamptz, $15)"),
+    "priority": ("t.rank, t.due_at, t.id", "(t.rank, t.due_at, t.id) > ($17::smallint, $16::timestamptz, $15)"),
+}
+_LISTS = {
+    sort: f"{_LIST} AND ($15::uuid IS NULL OR $16::timestamptz IS NULL OR $17::smallint IS NULL OR {after})"
+    f" ORDER BY {order} LIMIT $14"
+    for sort, (order, after) in _ORDERS.items()
+}
 
-async def list_tasks(conn: Queryable, caller: Caller, wanted: TaskFilter, after: UUID | None, limit: int) -> list[Task]:
-    """Tasks in the caller's scope, oldest first; a relationship manager sees their own book only."""
-    employee = caller.subject if "relationship_manager" in caller.roles else wanted.employee_id
-    rows = await conn.fetch(_LIST, *parameters(caller.scope), employee, wanted.channel, wanted.state, after, limit)
-    return [_task(row) for row in rows]
+Place = tuple[UUID, datetime, int]
+"""Where a page ended: a task's id, its due moment and its rank."""
+
+
+async def list_tasks(
+    conn: Queryable, caller: Caller, wanted: TaskFilter, sort: Sort, now: datetime, after: Place | None, limit: int
+) -> list[Task]:
+    """Tasks in the caller's scope; a relationship manager sees their own book only."""
+    own = "relationship_manager" in caller.roles
+    rows = await conn.fetch(
+        _LISTS[sort],
+        *parameters(caller.scope),
+        caller.subject if own else wanted.employee_id,
+        wanted.channel,
+        wanted.state,
+        wanted.campaign,
+        wanted.customer_id,
+        wanted.branch,
+        wanted.escalated,
+        caller.subject if wanted.mine else None,
+        now,
+        wanted.waiting,
+        limit,
+        *(after or (None, None, None)),
+    )
+    return [task_of(row) for row in rows]
+
+
+def place_of(task: Any) -> list[Any]:
+    """What a cursor keeps of the last task of a page."""
+    return [task.id, task.due_at, PRIORITIES.index(task.priority)]
+
+
+async def get(conn: Queryable, caller: Caller, task_id: UUID) -> Task:
+    """One task of the caller's list; NotFound."""
+    row = await conn.fetchrow(_ONE, *parameters(caller.scope), task_id)
+    own = "relationship_manager" in caller.roles
+    if row is None or (own and row["employee_id"] != caller.subject):
+        raise NotFound("there is no such task", "任务不存在")
+    return task_of(row)
 
 
 def may_act(caller: Caller, channel: str, employee_id: str | None) -> bool:
@@ -88,83 +154,32 @@ def may_act(caller: Caller, channel: str, employee_id: str | None) -> bool:
     return "call_centre" in caller.roles and channel in QUEUE_CHANNELS
 
 
-async def claim(tx: Transaction, plan: Plans, caller: Caller, task_id: UUID, zone: str) -> Task:
-    """Take a task: its contact is reserved afresh for 15 minutes. NotFound, Forbidden, TaskTaken, ContactRefused."""
-    row = await _lock(tx, caller, task_id)
-    if row["state"] != "open" and not (row["state"] == "claimed" and row["claimed_by"] == caller.subject):
-        raise _taken(row)
-    await _renew(tx, plan, row, zone)
-    await tx.conn.execute("UPDATE task SET state = 'claimed', claimed_by = $2 WHERE id = $1", task_id, caller.subject)
-    await tx.audit("task.claimed", "task", task_id)
-    return _task(row | {"state": "claimed", "claimed_by": caller.subject})
-
-
-async def complete(
-    tx: Transaction, plan: Plans, caller: Caller, task_id: UUID, disposition: Disposition, zone: str
-) -> Task:
-    """Say what came of it: the contact is confirmed or released, its opportunities are acted on.
-
-    An open task is claimed on the way. NotFound, Forbidden, TaskTaken, ContactRefused.
-    """
-    row = await _lock(tx, caller, task_id)
-    if row["state"] == "open":
-        await _renew(tx, plan, row, zone)
-    elif not (row["claimed_by"] == caller.subject and (row["state"] == "claimed" or _ended_meanwhile(row))):
-        raise _taken(row)
-    await _settle_contact(tx, plan, row, disposition)
-    await act(tx, row["opportunity_ids"], disposition, tx.now)
-    await tx.conn.execute(
-        "UPDATE task SET state = 'done', disposition = $2, completed_at = $3, claimed_by = $4 WHERE id = $1",
-        task_id,
-        disposition,
-        tx.now,
-        caller.subject,
-    )
-    await tx.audit("task.completed", "task", task_id, detail={"disposition": disposition})
-    return _task(row | {"state": "done", "disposition": disposition, "claimed_by": caller.subject})
-
-
-async def _lock(tx: Transaction, caller: Caller, task_id: UUID) -> dict[str, Any]:
+async def lock(tx: Transaction, caller: Caller, task_id: UUID) -> dict[str, Any]:
+    """The task's row, locked, with its opportunities; NotFound outside the scope, Forbidden if somebody else's."""
     row = await tx.conn.fetchrow(_LOCK, *parameters(caller.scope), task_id)
     if row is None:
         raise NotFound("there is no such task", "任务不存在")
     if not may_act(caller, row["channel"], row["employee_id"]):
         raise Forbidden("this task is somebody else's", "该任务不属于您")
-    return dict(row) | {"opportunity_ids": [r[0] for r in await tx.conn.fetch(_JOINED, task_id)]}
+    return await joined(tx.conn, row)
 
 
-async def _renew(tx: Transaction, plan: Plans, row: Any, zone: str) -> None:
-    wish = await contacts.wish_of(tx.conn, row["contact_id"], tx.now)
-    (reason,) = await contacts.reserve(tx.conn, plan.policy, [wish], zone=zone)
-    if reason is not None:
-        raise ContactRefused(POLICY[reason]["en"], POLICY[reason]["zh"], reason=reason)
+async def joined(conn: Queryable, row: Any) -> dict[str, Any]:
+    """A locked task's row with the opportunities that lie in it."""
+    return dict(row) | {"opportunity_ids": [r[0] for r in await conn.fetch(_JOINED, row["id"])]}
 
 
-async def _settle_contact(tx: Transaction, plan: Plans, row: Any, disposition: Disposition) -> None:
-    if disposition == "not_reached":
-        await contacts.release(tx.conn, [row["contact_id"]])
-        return
-    wish = await contacts.wish_of(tx.conn, row["contact_id"], tx.now)
-    await contacts.confirm(tx.conn, plan.policy, wish, disposition)
-    tx.emit(
-        ContactMade(
-            customer_id=row["customer_id"],
-            contact_id=row["contact_id"],
-            opportunity_id=row["opportunity_ids"][0] if row["opportunity_ids"] else None,
-            channel=row["channel"],
-            disposition=disposition,
-        )
-    )
+async def told(conn: Queryable, task_id: UUID) -> Task:
+    """A task as it stands after a change."""
+    return task_of(await one(conn, f"SELECT {_COLUMNS} FROM task t WHERE t.id = $1", task_id))  # noqa: S608 - ours
 
 
-def _ended_meanwhile(row: Any) -> bool:
-    """The customer has withdrawn consent after the claim: a contact that took place all the same stays a fact."""
-    return bool(row["state"] == "closed" and row["disposition"] == WITHDRAWN)
-
-
-def _taken(row: Any) -> TaskTaken:
+def taken(row: Any) -> TaskTaken:
+    """The refusal of a task that somebody else has, or that is over."""
     return TaskTaken("the task is not available any more", "任务已不可用", state=row["state"])
 
 
-def _task(row: Any) -> Task:
-    return Task(**{name: row[name] for name in Task.__dataclass_fields__})
+def task_of(row: Any) -> Task:
+    """A row with its opportunities as a task."""
+    values = {name: row[name] for name in Task.__dataclass_fields__ if name != "priority"}
+    return Task(**values, priority=PRIORITIES[row["rank"]])

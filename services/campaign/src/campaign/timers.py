@@ -1,4 +1,7 @@
-"""The 24/48 h clock: rows with a due moment in business time, fired in (due, id) order by the worker (X10, X35)."""
+"""The 24/48 h clock: rows with a due moment in business time, fired in (due, id) order by the worker (X10, X35).
+
+Beside it what waits in tasks: call-backs whose moment has come, and claims that nobody has finished.
+"""
 
 from datetime import datetime
 
@@ -25,7 +28,15 @@ SELECT id, customer_id, state, due, expires_at, task_id, due >= expires_at OR st
 WHERE id = ANY ($2::uuid[]) AND due <= $1 ORDER BY due, id FOR UPDATE"""
 _ESCALATE = "UPDATE opportunity SET state = 'escalated', due = expires_at WHERE id = ANY ($1::uuid[])"
 _EXPIRE = "UPDATE opportunity SET state = 'expired', due = NULL WHERE id = ANY ($1::uuid[])"
-_FLAG = "UPDATE task SET escalated = true WHERE id = ANY ($1::uuid[])"
+_FLAG = "UPDATE task SET escalated = true, rank = least(rank, 1) WHERE id = ANY ($1::uuid[])"
+# What somebody is at work on is left for the next round.
+_WAKE = """
+UPDATE task SET visible_from = NULL WHERE id IN (
+    SELECT id FROM task WHERE visible_from <= $1 ORDER BY visible_from, id LIMIT $2 FOR UPDATE SKIP LOCKED)"""
+_LAPSE = """
+UPDATE task SET state = 'open', claimed_by = NULL, claimed_until = NULL WHERE id IN (
+    SELECT id FROM task WHERE state = 'claimed' AND claimed_until <= clock_timestamp() ORDER BY claimed_until, id
+    LIMIT $1 FOR UPDATE SKIP LOCKED)"""
 
 
 async def run(runtime: Runtime) -> None:
@@ -33,6 +44,7 @@ async def run(runtime: Runtime) -> None:
     while True:
         try:
             await sweep(runtime, runtime.clock.now())
+            await wake(runtime, runtime.clock.now())
         except (asyncpg.PostgresError, OSError) as error:
             # The rows stay due: the next round fires them.
             log.warning("sweep_failed", error=type(error).__name__)
@@ -48,6 +60,18 @@ async def sweep(runtime: Runtime, now: datetime) -> int:
         if not count:
             return fired
         fired += count
+
+
+async def wake(runtime: Runtime, now: datetime) -> int:
+    """Put back on their lists the tasks whose moment has come and those whose claim has lapsed; return how many."""
+    woken = 0
+    while True:
+        async with runtime.worker_database.transaction() as tx:
+            statuses = await tx.conn.execute(_WAKE, now, BATCH), await tx.conn.execute(_LAPSE, BATCH)
+        count = sum(int(status.rpartition(" ")[2]) for status in statuses)
+        woken += count
+        if count < BATCH:
+            return woken
 
 
 async def _fire(tx: Transaction, now: datetime) -> int:

@@ -2,9 +2,10 @@
 
 import datetime as dt
 from collections.abc import AsyncIterator
+from typing import Annotated, Literal
 from uuid import UUID
 
-from attune_client.base import Operations, pages
+from attune_client.base import OPEN, Operations, pages
 from attune_client.generated import schemas
 
 
@@ -70,6 +71,38 @@ class Opportunities(Operations):
                 cursor=cursor,
             )
         )
+
+    async def clock(
+        self,
+        *,
+        by: Annotated[Literal["branch", "channel", "trigger"], OPEN] | None = None,
+        branch: str | None = None,
+        from_: dt.date | None = None,
+        to: dt.date | None = None,
+        cursor: str | None = None,
+        limit: int | None = None,
+    ) -> schemas.ClockReport:
+        """The share acted on within 24 and within 48 hours. Count by branch, channel or trigger, as of business
+        time; the hours are each campaign's own. Scope: opportunities:read.
+        """
+        return await self._call(
+            schemas.ClockReport,
+            "GET",
+            "/v1/opportunities/clock",
+            params={"by": by, "branch": branch, "from": from_, "to": to, "cursor": cursor, "limit": limit},
+        )
+
+    def iterate_clock(
+        self,
+        *,
+        by: Annotated[Literal["branch", "channel", "trigger"], OPEN] | None = None,
+        branch: str | None = None,
+        from_: dt.date | None = None,
+        to: dt.date | None = None,
+        limit: int | None = None,
+    ) -> AsyncIterator[schemas.ClockLine]:
+        """Every item of `clock`, page after page."""
+        return pages(lambda cursor: self.clock(by=by, branch=branch, from_=from_, to=to, limit=limit, cursor=cursor))
 
     async def get(self, opportunity_id: UUID) -> schemas.OpportunityView:
         """One opportunity. Return one opportunity in the caller's scope. Scope: opportunities:read."""

@@ -20,3 +20,19 @@ class Plans(Operations):
         return await self._call(
             schemas.PolicyView, "PUT", "/v1/policies/contact", body=body, key=idempotency_key or uuid.uuid4().hex
         )
+
+    async def policies_handling(self) -> schemas.HandlingView:
+        """How tasks are handled. Return the newest version: outcome codes with their labels and what each does,
+        opening hours, the clock. Scope: tasks:read.
+        """
+        return await self._call(schemas.HandlingView, "GET", "/v1/policies/handling")
+
+    async def policies_change_handling(
+        self, body: schemas.HandlingChange, *, idempotency_key: str | None = None
+    ) -> schemas.HandlingView:
+        """Change how tasks are handled. Store a new version; it holds from the next outcome and the next opportunity
+        on. Scope: campaigns:write.
+        """
+        return await self._call(
+            schemas.HandlingView, "PUT", "/v1/policies/handling", body=body, key=idempotency_key or uuid.uuid4().hex
+        )

@@ -236,6 +236,10 @@ class CampaignChange(Model):
     version: int
     window_business_days: int
     enabled: bool | None = None
+    escalate_after_hours: int | None = None
+    """Hours without action after which an opportunity escalates"""
+    expire_after_hours: int | None = None
+    """Hours after which it is lost; null: as the trigger says"""
     product_kind: (
         Annotated[Literal["demand_deposit", "time_deposit", "wealth", "fund", "insurance", "loan", "card"], OPEN] | None
     ) = None
@@ -248,6 +252,8 @@ class CampaignView(Model):
     code: str
     control_share: float
     enabled: bool
+    escalate_after_hours: int
+    expire_after_hours: int | None
     name: BothLanguages
     outcome: str
     outcome_kinds: Sequence[str]
@@ -331,6 +337,43 @@ class ChannelContactability(Model):
     reason: CampaignWhy | None
 
 
+class ClockHours(Model):
+    """Which hours the opportunities' clock counts: those of the calendar, or working hours of business days (X1)."""
+
+    count: Annotated[Literal["calendar", "working"], OPEN]
+    end: dt.time
+    start: dt.time
+    business_days: bool | None = None
+
+
+class ClockShare(Model):
+    """Acted on in time, of those whose moment has come; null while there are none."""
+
+    acted: int
+    due: int
+    share: float | None
+
+
+class ClockLine(Model):
+    """One group of opportunities that could be acted on. `key` null: branch or channel is not known."""
+
+    before_escalation: ClockShare
+    before_expiry: ClockShare
+    key: str | None
+    opened: int
+    running: int
+
+
+class ClockReport(Model):
+    """How many opportunities were acted on before they escalated (24 h) and before they were lost (48 h)."""
+
+    as_of: dt.datetime
+    by: Annotated[Literal["branch", "channel", "trigger"], OPEN]
+    items: Sequence[ClockLine]
+    next_cursor: str | None
+    total: ClockLine
+
+
 class ClockRequest(Model):
     """Where business time shall go."""
 
@@ -338,9 +381,12 @@ class ClockRequest(Model):
 
 
 class Completion(Model):
-    """What came of the contact."""
+    """What came of the contact: a code of the handling policy, with the moment that was agreed for a call-back."""
 
-    disposition: Annotated[Literal["reached", "not_reached", "refused", "promised"], OPEN]
+    disposition: str
+    call_back_at: dt.datetime | None = None
+    """Business time; for a call-back only"""
+    note: str | None = None
 
 
 class Confirmation(Model):
@@ -802,6 +848,29 @@ class Discard(Model):
     """Kept in the audit row: no customer's data"""
 
 
+class Labels(Model):
+    """What a disposition is called."""
+
+    en: str
+    zh: str
+
+
+class Disposition(Model):
+    """An outcome code, and what it does to the contact, to the opportunities and to the task."""
+
+    code: str
+    contact: Annotated[Literal["confirmed", "released"], OPEN]
+    """confirmed: it counts; released: nobody was reached"""
+    label: Labels
+    opportunity: Annotated[Literal["acted", "waits"], OPEN]
+    """acted: its clock stops; waits: it runs on"""
+    task: Annotated[Literal["done", "again", "call_back"], OPEN]
+    """again: open once more after a pause; call_back: open once more at an agreed moment"""
+    pause_minutes: int | None = None
+    suppress_days: int | Annotated[Literal["permanent"], OPEN] | None = None
+    """The customer is not to be contacted for so long; null: no suppression"""
+
+
 class EventingImportRequest(Model):
     """What to import: a mapping and the folder with the bank's files."""
 
@@ -855,6 +924,40 @@ class GivenText(Model):
 
     en: str
     zh: str
+
+
+class OpeningHours(Model):
+    """When a channel works."""
+
+    end: dt.time
+    start: dt.time
+    business_days: bool | None = None
+    """Only on the bank's business days"""
+
+
+class Handling(Model):
+    """One version of the handling policy."""
+
+    dispositions: Sequence[Disposition]
+    hours: ClockHours
+    max_attempts: int | None = None
+    """So many times nobody is reached, then the task is done; null: no limit"""
+    opening_hours: Mapping[str, OpeningHours] | None = None
+    """By channel; a channel that is not named is always open"""
+
+
+class HandlingChange(Model):
+    """The handling policy as it shall be; `version` is the one it was read at."""
+
+    policy: Handling
+    version: int
+
+
+class HandlingView(Model):
+    """The handling policy and its version."""
+
+    policy: Handling
+    version: int
 
 
 class IdentityView(Model):
@@ -1010,6 +1113,13 @@ class NewContact(Model):
     """A step of the campaign: each reaches a customer once"""
 
 
+class NewNote(Model):
+    """A note to keep."""
+
+    note: str
+    """Plain words; numbers and addresses of persons are masked"""
+
+
 class NewResponse(Model):
     """What a customer answered: to a decision's offer, or to an opportunity."""
 
@@ -1048,6 +1158,46 @@ class NewSuppression(Model):
     household_id: str | None = None
 
 
+class TaskView(Model):
+    """A task: one customer to contact."""
+
+    attempts: int
+    branch_id: str | None
+    business_date: dt.date
+    call_back_at: dt.datetime | None
+    campaign: str
+    channel: str
+    claimed_by: str | None
+    claimed_until: dt.datetime | None
+    completed_at: dt.datetime | None
+    created_at: dt.datetime
+    customer_id: UUID
+    disposition: str | None
+    due_at: dt.datetime
+    employee_id: str | None
+    escalated: bool
+    id: UUID
+    kept_for: str | None
+    opportunity_ids: Sequence[UUID]
+    priority: Annotated[Literal["call_back", "escalated", "normal"], OPEN]
+    state: str
+    visible_from: dt.datetime | None
+
+
+class NextTask(Model):
+    """The task that is yours now; null with the reason for which the last ones that waited had to be put off."""
+
+    put_off: int
+    reason: str | None
+    task: TaskView | None
+
+
+class NextTaskQuery(Model):
+    """Which queue; null: any that the caller works on."""
+
+    channel: Annotated[Literal["call_centre", "mobile", "relationship_manager"], OPEN] | None = None
+
+
 class NotProposedView(Model):
     """An offer that was not shown. `rule`: the one that withholds it; `rank` = others fitted better; `none` =
     nothing is recommended.
@@ -1058,6 +1208,15 @@ class NotProposedView(Model):
     offer: str
     rule: str
     text: BothLanguages
+
+
+class NoteView(Model):
+    """A note on a task."""
+
+    id: UUID
+    note: str
+    written_at: dt.datetime
+    written_by: str
 
 
 class NoticeTexts(Model):
@@ -1404,25 +1563,6 @@ class TagViewPage(Model):
     next_cursor: str | None
 
 
-class TaskView(Model):
-    """A task: one customer to contact."""
-
-    branch_id: str | None
-    business_date: dt.date
-    campaign: str
-    channel: str
-    claimed_by: str | None
-    created_at: dt.datetime
-    customer_id: UUID
-    disposition: str | None
-    due_at: dt.datetime
-    employee_id: str | None
-    escalated: bool
-    id: UUID
-    opportunity_ids: Sequence[UUID]
-    state: str
-
-
 class TaskViewPage(Model):
     """Page_TaskView_"""
 
@@ -1581,6 +1721,12 @@ class QuadrantSizes(Model):
     customers: int
     quadrants: Mapping[str, int]
     stale: bool
+
+
+class Reassignment(Model):
+    """Who works on the task from now on."""
+
+    employee_id: str
 
 
 class RebuildRequest(Model):
@@ -1806,6 +1952,33 @@ class TagDeletionView(Model):
     customer_id: UUID
     sources: Sequence[str]
     tag: str
+
+
+class TaskDetail(Model):
+    """A task with its notes, which only those read who may work on it."""
+
+    attempts: int
+    branch_id: str | None
+    business_date: dt.date
+    call_back_at: dt.datetime | None
+    campaign: str
+    channel: str
+    claimed_by: str | None
+    claimed_until: dt.datetime | None
+    completed_at: dt.datetime | None
+    created_at: dt.datetime
+    customer_id: UUID
+    disposition: str | None
+    due_at: dt.datetime
+    employee_id: str | None
+    escalated: bool
+    id: UUID
+    kept_for: str | None
+    notes: Sequence[NoteView]
+    opportunity_ids: Sequence[UUID]
+    priority: Annotated[Literal["call_back", "escalated", "normal"], OPEN]
+    state: str
+    visible_from: dt.datetime | None
 
 
 class TrainingSpec(Model):

@@ -1,5 +1,6 @@
 """From verified claims to a caller: roles through our own table, the narrowest claim wins. Pure."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,7 @@ class Caller:
     branch: str | None  # "*" = the whole bank
     customer: UUID | None
     client_id: str
+    expires: float = math.inf  # wall time at which the token ends
 
     @property
     def scope(self) -> Scope:

@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections import OrderedDict
+from dataclasses import replace
 
 from joserfc import jwt
 from joserfc.errors import JoseError
@@ -47,7 +48,8 @@ class TokenVerifier:
             key = await self.keys.get(header["kid"])
             claims = jwt.decode(token, key, algorithms=list(self._algorithms)).claims
             expires = tokens.check(claims, rules.token_issuer, rules.token_audience, rules.token_minutes * 60, now)
-            return callers.read(claims, rules.token_claims, rules.token_roles), expires
+            caller = callers.read(claims, rules.token_claims, rules.token_roles)
+            return replace(caller, expires=expires), expires
         except (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise invalid_token() from error
 

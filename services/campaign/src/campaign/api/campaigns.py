@@ -57,7 +57,13 @@ async def change(
     except ValueError as error:
         raise Invalid("control_share is a multiple of 0.0001", "对照比例须为 0.0001 的整数倍") from error
     wanted = campaigns.Change(
-        share, tuple(body.outcome_kinds), body.window_business_days, body.enabled, body.product_kind
+        control_share_bp=share,
+        outcome_kinds=tuple(body.outcome_kinds),
+        window_business_days=body.window_business_days,
+        enabled=body.enabled,
+        product_kind=body.product_kind,
+        escalate_after_hours=body.escalate_after_hours,
+        expire_after_hours=body.expire_after_hours,
     )
 
     async def run(tx: Transaction) -> CampaignView:
@@ -134,4 +140,6 @@ def _view(campaign: campaigns.Campaign) -> CampaignView:
         window_business_days=campaign.window_business_days,
         enabled=campaign.enabled,
         product_kind=campaign.product_kind,
+        escalate_after_hours=campaign.escalate_after_hours,
+        expire_after_hours=campaign.expire_after_hours,
     )

@@ -10,7 +10,6 @@ from attune_contracts.consent import ProductKind
 from attune_contracts.ledger import Code
 from campaign.contact_policy import ContactPolicy
 from campaign.responses import Outcome
-from campaign.tasks import Disposition
 
 OfferCode = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 
@@ -209,29 +208,32 @@ class OpportunityCounts(BaseModel):
     states: dict[str, int]
 
 
-class TaskView(BaseModel):
-    """A task: one customer to contact."""
+class ClockShare(BaseModel):
+    """Acted on in time, of those whose moment has come; null while there are none."""
 
-    id: UUID
-    customer_id: UUID
-    branch_id: str | None
-    campaign: str
-    channel: str
-    employee_id: str | None
-    state: str
-    disposition: str | None
-    escalated: bool
-    claimed_by: str | None
-    business_date: date
-    created_at: datetime
-    due_at: datetime
-    opportunity_ids: list[UUID]
+    due: int
+    acted: int
+    share: float | None
 
 
-class Completion(In):
-    """What came of the contact."""
+class ClockLine(BaseModel):
+    """One group of opportunities that could be acted on. `key` null: branch or channel is not known."""
 
-    disposition: Disposition
+    key: str | None
+    opened: int
+    running: int
+    before_escalation: ClockShare
+    before_expiry: ClockShare
+
+
+class ClockReport(BaseModel):
+    """How many opportunities were acted on before they escalated (24 h) and before they were lost (48 h)."""
+
+    as_of: datetime
+    by: Literal["branch", "channel", "trigger"]
+    total: ClockLine
+    items: list[ClockLine]
+    next_cursor: str | None
 
 
 class CampaignView(BaseModel):
@@ -247,6 +249,8 @@ class CampaignView(BaseModel):
     window_business_days: int
     enabled: bool
     product_kind: ProductKind | None
+    escalate_after_hours: int
+    expire_after_hours: int | None
 
 
 class CampaignChange(In):
@@ -259,6 +263,12 @@ class CampaignChange(In):
     enabled: bool = True
     product_kind: ProductKind | None = Field(
         default=None, description="What its contacts sell, where that is one kind: the consent must cover it"
+    )
+    escalate_after_hours: int = Field(
+        default=24, ge=1, le=8_760, description="Hours without action after which an opportunity escalates"
+    )
+    expire_after_hours: int | None = Field(
+        default=None, ge=1, le=8_760, description="Hours after which it is lost; null: as the trigger says"
     )
 
 

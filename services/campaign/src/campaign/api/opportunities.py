@@ -12,8 +12,8 @@ from attune_service_kit.auth import Caller, requires
 from attune_service_kit.errors import NotFound, refusals
 from attune_service_kit.paging import Cursor, InvalidCursor, Limit, Page, decode_cursor, page
 from attune_service_kit.runtime import Runtime
-from campaign import listing
-from campaign.api.models import Money, OpportunityCounts, OpportunityView
+from campaign import clock_report, listing
+from campaign.api.models import ClockLine, ClockReport, Money, OpportunityCounts, OpportunityView
 from campaign.money import decimal_text
 from campaign.settings import CampaignSettings
 from campaign.visibility import sees_arms
@@ -63,6 +63,40 @@ async def count(runtime: AnyRuntime, caller: Reader, wanted: Filter) -> Opportun
     """Count what the list would show."""
     states = await listing.counts(runtime.database.reads(caller.scope), caller, wanted)
     return OpportunityCounts(total=sum(states.values()), states=states)
+
+
+@router.get(
+    "/v1/opportunities/clock",
+    operation_id="opportunities-clock",
+    summary="The share acted on within 24 and within 48 hours",
+    responses=refusals(InvalidCursor),
+)
+async def clock(
+    runtime: AnyRuntime,
+    caller: Reader,
+    by: clock_report.By = "branch",
+    branch: Annotated[str | None, Query(max_length=64, description="This branch and those below it")] = None,
+    first: Annotated[date | None, Query(alias="from", description="First business day")] = None,
+    last: Annotated[date | None, Query(alias="to", description="Last business day")] = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> ClockReport:
+    """Count by branch, channel or trigger, as of business time; the hours are each campaign's own."""
+    wanted, now = clock_report.Wanted(first, last, branch), runtime.clock.now()
+    key, bound = runtime.settings.cursor_key, ("clock", caller.subject, by, wanted)
+    after = decode_cursor(key, cursor, bound_to=bound)[0] if cursor else None
+    reads = runtime.database.reads(caller.scope)
+    together = await clock_report.total(reads, caller, wanted, now)
+    found = await clock_report.lines(reads, caller, wanted, by, now, after, limit + 1)
+    lines = [ClockLine.model_validate(line, from_attributes=True) for line in found]
+    shown = page(lines, limit, key, lambda line: [line.key or ""], bound_to=bound)
+    return ClockReport(
+        as_of=now,
+        by=by,
+        total=ClockLine.model_validate(together, from_attributes=True),
+        items=shown.items,
+        next_cursor=shown.next_cursor,
+    )
 
 
 @router.get(

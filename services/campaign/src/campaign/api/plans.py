@@ -1,4 +1,4 @@
-"""The contact policy over HTTP."""
+"""The policies over HTTP: contacts, and how tasks are handled."""
 
 from typing import Annotated
 
@@ -9,14 +9,16 @@ from attune_service_kit.auth import Caller, requires
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import refusals
 from attune_service_kit.idempotency import Write, idempotent
-from campaign import plans, policies
+from campaign import handling, plans, policies
 from campaign.api.models import PolicyChange, PolicyView
+from campaign.api.task_models import HandlingChange, HandlingView
 from campaign.campaigns import StaleVersion
 
 router = APIRouter(tags=["plans"])
 
 Reader = Annotated[Caller, Depends(requires("campaigns:read"))]
 Writer = Annotated[Caller, Depends(requires("campaigns:write"))]
+Worker = Annotated[Caller, Depends(requires("tasks:read"))]
 
 
 @router.get("/v1/policies/contact", operation_id="policies-contact", summary="The contact policy")
@@ -42,5 +44,31 @@ async def change_contact_policy(
         plan = await plans.current(runtime.database, tx.conn)
         version = await policies.change(tx, plan, body.policy, version=body.version)
         return PolicyView(version=version, policy=body.policy)
+
+    return await write(run)
+
+
+@router.get("/v1/policies/handling", operation_id="policies-handling", summary="How tasks are handled")
+async def handling_policy(runtime: AnyRuntime, caller: Worker) -> HandlingView:
+    """Return the newest version: outcome codes with their labels and what each does, opening hours, the clock."""
+    found = await handling.newest(runtime.database.reads(caller.scope))
+    return HandlingView(version=found.number, policy=found.policy)
+
+
+@router.put(
+    "/v1/policies/handling",
+    operation_id="policies-change_handling",
+    summary="Change how tasks are handled",
+    response_model=HandlingView,
+    responses=refusals(StaleVersion),
+)
+async def change_handling_policy(
+    body: HandlingChange, _caller: Writer, write: Annotated[Write, Depends(idempotent)]
+) -> Response:
+    """Store a new version; it holds from the next outcome and the next opportunity on."""
+
+    async def run(tx: Transaction) -> HandlingView:
+        stored = await handling.change(tx, body.policy, version=body.version)
+        return HandlingView(version=stored.number, policy=stored.policy)
 
     return await write(run)
