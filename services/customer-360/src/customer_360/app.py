@@ -2,7 +2,7 @@
 
 from attune_service_kit.service import Service
 from customer_360 import retention
-from customer_360.api import branches, consents, customers, imports, risk, search, tags, timeline
+from customer_360.api import books, branches, consents, customers, details, imports, risk, search, tags, timeline
 from customer_360.handlers import SUBSCRIPTION
 from customer_360.settings import Customer360Settings
 from customer_360.tables import METADATA
@@ -18,6 +18,8 @@ SERVICE = Service(
         consents.router,
         tags.router,
         risk.router,
+        details.router,
+        books.router,
         timeline.router,
         branches.router,
         imports.router,

@@ -22,7 +22,7 @@ from attune_service_kit.files import Mapping, load_mapping
 from attune_service_kit.files.engine import Prepared, Reference, prepare, sweep
 from attune_service_kit.jobs import JobContext
 from attune_service_kit.lake_sql import connect
-from customer_360 import consent_import, party_import, risk_import, timeline
+from customer_360 import consent_import, detail_import, details, party_import, risk_import, timeline
 from customer_360.identity import identities
 from customer_360.loads import CLOSURE, CYCLE, LOADS, STAGE, Load
 from customer_360.publishing import publish
@@ -178,7 +178,9 @@ class _Dataset:
         if self._load.table == "party":
             runtime = self._job.runtime
             await conn.execute(party_import.stage())
-            rows = party_import.sealed(reader, identities(runtime), runtime.database.pool)
+            keys, pool = identities(runtime), runtime.database.pool
+            told = detail_import.standing(_each(reader), keys, pool, details.fresh_since(runtime))
+            rows = party_import.sealed(told, keys, pool)
             await conn.copy_to_table(STAGE, source=_as_csv(rows), columns=party_import.STAGED, format="csv")
         else:
             await conn.execute(self._load.stage())
@@ -200,6 +202,7 @@ class _Dataset:
             await risk_import.keep_newer(tx)
             changed = await party_import.write(tx, self._mapping.source)
             await risk_import.remember(tx)
+            await detail_import.remember(tx, details.fresh_since(self._job.runtime))
             return changed
         arguments = [self._mapping.source] if self._load.with_source else []
         changed = int((await tx.conn.execute(self._load.upsert(), *arguments)).rpartition(" ")[2])

@@ -4,7 +4,7 @@ In a job's process only: it needs Arrow. What is staged of identities is sealed 
 table nor the log of the database ever holds a name.
 """
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import asyncpg
@@ -70,10 +70,10 @@ def stage() -> str:
 
 
 async def sealed(
-    batches: Iterator[pa.RecordBatch], identities: Identities, pool: asyncpg.Pool
+    batches: AsyncIterator[pa.RecordBatch], identities: Identities, pool: asyncpg.Pool
 ) -> AsyncIterator[pa.RecordBatch]:
     """Batches of the load's columns as batches of STAGED; a batch is never more than one in memory."""
-    for batch in batches:
+    async for batch in batches:
         ids = batch["customer_id"].to_pylist()
         known = {row["customer_id"]: row["digest"] for row in await pool.fetch(_KNOWN, ids)}
         yield seal(batch, identities, known)

@@ -1,5 +1,7 @@
 """Changing a profile: who manages the customer, and whether the customer wants personalised offers."""
 
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -15,15 +17,17 @@ _CHANGE = """
 UPDATE party SET manager_id = $2, personalisation = $3, version = version + 1, updated_at = $4
 WHERE customer_id = $1 RETURNING version"""
 _STATE = """
-SELECT p.version, p.party_kind, p.branch_id, p.manager_id, p.birth_date, p.risk_rating, p.risk_rated_on,
+SELECT p.customer_id, p.version, p.party_kind, p.branch_id, p.manager_id, p.birth_date, p.risk_rating, p.risk_rated_on,
        p.risk_valid_until, p.personalisation, p.household_id
-FROM party p WHERE p.customer_id = $1"""
+FROM party p WHERE p.customer_id = ANY ($1::uuid[]) ORDER BY p.customer_id"""
 _ACCOUNTS = """
-SELECT account_id, kind, opening_balance_minor FROM account WHERE customer_id = $1 ORDER BY account_id"""
+SELECT customer_id, account_id, kind, opening_balance_minor FROM account
+WHERE customer_id = ANY ($1::uuid[]) ORDER BY account_id"""
 _EMPLOYEE = f"""
 SELECT true FROM employee e WHERE e.employee_id = $1 AND {visibility.of_branches("e", 2)}
 """  # noqa: S608 - the condition is this package's own text
-_PRODUCTS = "SELECT DISTINCT product_id FROM holding WHERE customer_id = $1 ORDER BY product_id"
+_PRODUCTS = """
+SELECT DISTINCT customer_id, product_id FROM holding WHERE customer_id = ANY ($1::uuid[]) ORDER BY product_id"""
 
 
 class Stale(Refusal):
@@ -81,17 +85,28 @@ async def change(tx: Transaction, scope: Scope, may_move: bool, customer_id: UUI
 
 async def state(tx: Transaction, customer_id: UUID) -> ProfileChanged:
     """The customer's whole non-personal state, as the event carries it (X7)."""
-    row = await tx.conn.fetchrow(_STATE, customer_id)
-    if row is None:
+    found = await states(tx, [customer_id])
+    if not found:
         raise unknown_customer()
-    accounts = await tx.conn.fetch(_ACCOUNTS, customer_id)
-    products = await tx.conn.fetch(_PRODUCTS, customer_id)
-    return ProfileChanged(
-        customer_id=customer_id,
-        accounts=tuple(OwnedAccount(**dict(account)) for account in accounts),
-        products=tuple(product["product_id"] for product in products),
-        **dict(row),
-    )
+    return found[0]
+
+
+async def states(tx: Transaction, customer_ids: Sequence[UUID]) -> list[ProfileChanged]:
+    """The same of many, in order of their ids."""
+    ids = list(customer_ids)
+    accounts: dict[UUID, list[OwnedAccount]] = defaultdict(list)
+    for row in await tx.conn.fetch(_ACCOUNTS, ids):
+        values = dict(row)
+        accounts[values.pop("customer_id")].append(OwnedAccount(**values))
+    products: dict[UUID, list[str]] = defaultdict(list)
+    for row in await tx.conn.fetch(_PRODUCTS, ids):
+        products[row["customer_id"]].append(row["product_id"])
+    return [
+        ProfileChanged(
+            accounts=tuple(accounts[row["customer_id"]]), products=tuple(products[row["customer_id"]]), **dict(row)
+        )
+        for row in await tx.conn.fetch(_STATE, ids)
+    ]
 
 
 async def _check_manager(tx: Transaction, scope: Scope, may_move: bool, manager_id: str | None) -> None:

@@ -1,6 +1,7 @@
 """Every group of operations. Generated from the merged OpenAPI document by `make openapi`; do not edit."""
 
 from attune_client.base import Sender
+from attune_client.generated.books import Books
 from attune_client.generated.branches import Branches
 from attune_client.generated.campaigns import Campaigns
 from attune_client.generated.clock import Clock
@@ -8,6 +9,7 @@ from attune_client.generated.consents import Consents
 from attune_client.generated.contacts import Contacts
 from attune_client.generated.customers import Customers
 from attune_client.generated.decisions import Decisions
+from attune_client.generated.details import Details
 from attune_client.generated.detections import Detections
 from attune_client.generated.features import Features
 from attune_client.generated.identity import Identity
@@ -35,6 +37,7 @@ class Api:
     """All operations, by group."""
 
     def __init__(self, sender: Sender) -> None:
+        self.books = Books(sender)
         self.branches = Branches(sender)
         self.campaigns = Campaigns(sender)
         self.clock = Clock(sender)
@@ -42,6 +45,7 @@ class Api:
         self.contacts = Contacts(sender)
         self.customers = Customers(sender)
         self.decisions = Decisions(sender)
+        self.details = Details(sender)
         self.detections = Detections(sender)
         self.features = Features(sender)
         self.identity = Identity(sender)

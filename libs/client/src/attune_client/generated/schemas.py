@@ -105,12 +105,33 @@ class ArmView(Model):
     held_out: bool
 
 
+class Assigned(Model):
+    """How many customers have another manager now; the others had that one already."""
+
+    assigned: int
+    branch_id: str
+    unchanged: int
+
+
 class AssignmentView(Model):
     """One customer's arm."""
 
     arm: str
     business_date: dt.date
     customer_id: UUID
+
+
+class CustomerAssignment(Model):
+    """A customer and their manager to be."""
+
+    customer_id: UUID
+    manager_id: str
+
+
+class Assignments(Model):
+    """Customers of one branch to be given to managers: all of them, or none."""
+
+    assignments: Sequence[CustomerAssignment]
 
 
 class CheckView(Model):
@@ -610,6 +631,18 @@ class CustomerType(Model):
     value_quadrant: str | None
 
 
+class DetailSummary(Model):
+    """One field in the view: its value where it may be shown there, and whether it can be relied on."""
+
+    field: Annotated[
+        Literal["job", "employer", "income_band", "marital_status", "education", "phone", "address", "email"], OPEN
+    ]
+    freshness: Annotated[Literal["fresh", "stale"], OPEN]
+    source: Annotated[Literal["bank", "manager", "customer", "import"], OPEN]
+    updated_at: dt.datetime
+    value: str | None
+
+
 class Names(Model):
     """A name in both languages."""
 
@@ -719,6 +752,7 @@ class CustomerView(Model):
     branch: BranchRef | None
     consents: Sequence[ConsentView]
     customer_id: UUID
+    details: Sequence[DetailSummary]
     document: str | None
     """Masked: 110***********1234"""
     gender: str | None
@@ -799,6 +833,54 @@ class DecisionView(Model):
     """Deciding again on the stored inputs gives the same bytes"""
     result: NextBestActions
     sha256: str
+
+
+class DetailView(Model):
+    """One field. Contact data are masked, an address is not shown at all: in full they are disclosed for a reason."""
+
+    field: Annotated[
+        Literal["job", "employer", "income_band", "marital_status", "education", "phone", "address", "email"], OPEN
+    ]
+    freshness: Annotated[Literal["fresh", "stale"], OPEN]
+    masked: bool
+    source: Annotated[Literal["bank", "manager", "customer", "import"], OPEN]
+    updated_at: dt.datetime
+    updated_by: str
+    value: str | None
+
+
+class DetailsChange(Model):
+    """What to set or confirm; null removes a field, and what is left out stays. Income is a month's, in the bank's
+    base currency.
+    """
+
+    address: str | None = None
+    education: Annotated[Literal["school", "college", "bachelor", "master", "doctor"], OPEN] | None = None
+    email: str | None = None
+    employer: str | None = None
+    income_band: (
+        Annotated[Literal["under_5000", "5000_10000", "10000_20000", "20000_50000", "over_50000"], OPEN] | None
+    ) = None
+    job: str | None = None
+    marital_status: Annotated[Literal["single", "married", "divorced", "widowed"], OPEN] | None = None
+    phone: str | None = None
+
+
+class DetailsView(Model):
+    """All that is known, field by field, and what has gone stale or was never known."""
+
+    customer_id: UUID
+    details: Sequence[DetailView]
+    missing: Sequence[
+        Annotated[
+            Literal["job", "employer", "income_band", "marital_status", "education", "phone", "address", "email"], OPEN
+        ]
+    ]
+    stale: Sequence[
+        Annotated[
+            Literal["job", "employer", "income_band", "marital_status", "education", "phone", "address", "email"], OPEN
+        ]
+    ]
 
 
 class DetectionRef(Model):
@@ -1098,6 +1180,36 @@ class ModelView(Model):
     versions: Sequence[VersionView]
 
 
+class ReasonToCall(Model):
+    """Why to call, and the day on which the reason ends, where it has one."""
+
+    code: Annotated[
+        Literal[
+            "open_opportunity", "maturing_holding", "risk_rating_expiring", "birthday", "silence", "stale_contact_data"
+        ],
+        OPEN,
+    ]
+    due: dt.date | None
+
+
+class MyCustomer(Model):
+    """A customer of a book, the most pressing reason first. `assets_band` is insight's, 0 = not known."""
+
+    assets_band: int
+    branch_id: str | None
+    customer_id: UUID
+    last_contact_at: dt.datetime | None
+    manager_id: str | None
+    name: str | None
+    """In full for those who serve customers, else masked: 张*"""
+    party_kind: Annotated[Literal["person", "organisation", "prospect"], OPEN]
+    phone: str | None
+    """Masked: 138****1234"""
+    reasons: Sequence[ReasonToCall]
+    source: str
+    source_id: str
+
+
 class NewContact(Model):
     """A contact that is about to be made. Its class is said, never guessed: only `marketing` is bound by the policy."""
 
@@ -1375,6 +1487,13 @@ class JobPage(Model):
     next_cursor: str | None
 
 
+class MyCustomerPage(Model):
+    """Page_MyCustomer_"""
+
+    items: Sequence[MyCustomer]
+    next_cursor: str | None
+
+
 class NoticeViewPage(Model):
     """Page_NoticeView_"""
 
@@ -1574,6 +1693,23 @@ class TimelineEntryViewPage(Model):
     """Page_TimelineEntryView_"""
 
     items: Sequence[TimelineEntryView]
+    next_cursor: str | None
+
+
+class UnassignedCount(Model):
+    """A branch: its customers, and those who have no manager or one who is no longer on the staff list."""
+
+    branch_id: str
+    customers: int
+    manager_left: int
+    name: str
+    without_manager: int
+
+
+class UnassignedCountPage(Model):
+    """Page_UnassignedCount_"""
+
+    items: Sequence[UnassignedCount]
     next_cursor: str | None
 
 

@@ -3,6 +3,7 @@
 from attune_service_kit.tables import kit_tables
 from customer_360.tables.base import Table
 from customer_360.tables.consents import Consent, ConsentEntry, ConsentNotice, ConsentVersion
+from customer_360.tables.details import ProfileField
 from customer_360.tables.imports import ImportRun
 from customer_360.tables.parties import Household, Party, PartyAlias, PartyIdentity
 from customer_360.tables.products import Account, Holding, Product
@@ -36,6 +37,7 @@ __all__ = [
     "PartyAlias",
     "PartyIdentity",
     "Product",
+    "ProfileField",
     "Region",
     "RiskAssessment",
     "StandingOrder",

@@ -20,6 +20,7 @@ class Party(Table, table=True):
         Index("party_manager", "manager_id", "customer_id"),
         Index("party_branch", "branch_id", "customer_id"),
         Index("party_by_source_id", "source_id"),
+        Index("party_unassigned", "branch_id", "customer_id", postgresql_where=sql_text("manager_id IS NULL")),
         Index("party_household", "household_id", postgresql_where=sql_text("household_id IS NOT NULL")),
     )
 

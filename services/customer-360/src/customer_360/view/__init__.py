@@ -14,6 +14,7 @@ from attune_service_kit.database import Scope
 from attune_service_kit.errors import NotFound
 from attune_service_kit.runtime import Runtime
 from customer_360 import masking, visibility
+from customer_360.detail_rules import fresh_since
 from customer_360.identity import Identities, identities
 from customer_360.masking import Sight
 from customer_360.months import months_before
@@ -61,7 +62,8 @@ async def customer_view(runtime: Runtime, customer_id: UUID, scope: Scope, sight
     """
     settings = settings_of(runtime)
     today, since = runtime.clock.business_date(), months_before(runtime.clock.now(), settings.timeline_months)
-    arguments = customer_id, *visibility.arguments(scope), settings.currency, today, since
+    fresh = orjson.dumps(fresh_since(runtime.clock.now(), settings.fresh_months)).decode()
+    arguments = customer_id, *visibility.arguments(scope), settings.currency, today, since, fresh
     row = await runtime.database.reads(scope).fetchrow(_VIEW, *arguments)
     if row is None:
         raise unknown_customer()

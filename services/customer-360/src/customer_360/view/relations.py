@@ -37,4 +37,14 @@ json_build_object('rating', p.risk_rating, 'rated_on', p.risk_rated_on, 'valid_u
         SELECT count(*) FROM risk_assessment a
         WHERE a.customer_id = ANY (m.ids) AND a.rated_on > ($6::date - interval '{MONTHS} months')::date))"""  # noqa: S608
 
-RELATIONS: dict[str, str] = {"risk": _RISK, "tags": _TAGS, "timeline": _TIMELINE}
+# $8 has the moment from which on each field is fresh. What is sealed is not shown here.
+_DETAILS = """
+(SELECT coalesce(json_agg(json_build_object(
+    'field', f.field, 'value', f.value, 'source', f.source,
+    'updated_at', to_char(f.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+    'freshness', CASE WHEN f.updated_at >= ($8::jsonb ->> f.field)::timestamptz THEN 'fresh' ELSE 'stale' END)
+    ORDER BY f.field), '[]')
+FROM (SELECT DISTINCT ON (field) * FROM profile_field WHERE customer_id = ANY (m.ids)
+      ORDER BY field, updated_at DESC) f)"""
+
+RELATIONS: dict[str, str] = {"risk": _RISK, "tags": _TAGS, "details": _DETAILS, "timeline": _TIMELINE}

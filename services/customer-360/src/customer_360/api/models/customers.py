@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from attune_contracts.ledger import BankId
 from customer_360.api.models.common import BranchRef, Manager
 from customer_360.api.models.consents import ConsentView
+from customer_360.api.models.details import DetailSummary
 from customer_360.api.models.products import AccountView, HoldingView
 from customer_360.api.models.risk import RiskSummary
 from customer_360.api.models.tags import TagSummary
@@ -70,6 +71,7 @@ class CustomerView(BaseModel):
     consents: list[ConsentView]
     risk: RiskSummary
     tags: list[TagSummary]
+    details: list[DetailSummary]
     timeline: list[TimelineEntryView]
     name: str | None = Field(description="In full for those who serve customers, else masked: 张*")
     phone: str | None = Field(description="Masked: 138****1234")
