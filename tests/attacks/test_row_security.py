@@ -16,6 +16,7 @@ BEYOND_SCOPE = {
     "customer_360": {
         "branch_name",  # a name for an id that the caller's own customer carries
         "employee_name",
+        "employee_known",  # yes or no, for the manager that the caller's own customer has
         "same_person_seen",  # yes or no: the policy itself asks it
         "presented_by",  # the id behind a whole document, account or card that is shown at the counter; audited
     },

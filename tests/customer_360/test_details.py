@@ -1,14 +1,15 @@
 """Particulars: whose word it is, how fresh, and that a file does not take back what somebody has said since."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
 import orjson
 import pytest
 
 from attune_contracts.customer_360 import ProfileChanged
-from customer_360.detail_rules import MONTHS, Source, fresh_since, freshness, masked_email, source_of
+from customer_360.detail_rules import MONTHS, Detail, Source, fresh_since, freshness, masked_email, source_of
 from customer_360.identity import identities
+from customer_360.settings import ParticularName
 
 NOW = datetime(2026, 3, 17, tzinfo=UTC)
 
@@ -142,7 +143,7 @@ def test_whose_word(roles: set[str], own: bool, expected: Source) -> None:
 
 def test_how_long_a_word_is_fresh() -> None:
     since = fresh_since(NOW, {"job": 1})
-    assert set(since) == set(MONTHS)
+    assert set(since) == set(MONTHS) == set(get_args(Detail)) == set(get_args(ParticularName))
     assert since["job"] == datetime(2026, 2, 17, tzinfo=UTC)
     assert since["phone"] == datetime(2025, 3, 17, tzinfo=UTC)
     assert freshness(since["phone"], since["phone"]) == "fresh"

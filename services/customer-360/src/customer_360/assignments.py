@@ -48,7 +48,7 @@ ORDER BY p.customer_id FOR UPDATE OF p
 _MOVE = """
 UPDATE party p SET manager_id = a.manager_id, version = p.version + 1, updated_at = $3
 FROM unnest($1::uuid[], $2::text[]) AS a (customer_id, manager_id)
-WHERE p.customer_id = a.customer_id RETURNING p.customer_id, p.version"""
+WHERE p.customer_id = ANY ($1::uuid[]) AND p.customer_id = a.customer_id RETURNING p.customer_id, p.version"""
 
 
 class UnknownBranch(NotFound):

@@ -63,9 +63,9 @@ _BY_ASSETS = f"""
 _NAMES = f"""
 {_LINES} SELECT l.customer_id, p.party_kind, i.name FROM lines l JOIN party p USING (customer_id)
 LEFT JOIN party_identity i USING (customer_id) LIMIT {MOST_BY_NAME + 1}"""  # noqa: S608
-_ONE_NAME = """
+_ONE_NAME = f"""
 SELECT p.customer_id, p.party_kind, i.name FROM party p LEFT JOIN party_identity i USING (customer_id)
-WHERE p.customer_id = $1"""
+WHERE p.customer_id = $1 AND {visibility.of_customers("p", 2)}"""  # noqa: S608 - a condition of this package
 _THESE = f"""
 {_LINES}, chosen AS (SELECT * FROM lines WHERE customer_id = ANY ($11::uuid[]))
 {_SUMMARY} ORDER BY array_position($11, l.customer_id)"""  # noqa: S608
@@ -151,7 +151,7 @@ async def _next_by_name(
     rows = await reads.fetch(_sql(_NAMES, wanted), *arguments)
     if len(rows) > MOST_BY_NAME:
         raise TooManyByName("so many customers are not sorted by name", "客户过多,无法按姓名排序", most=MOST_BY_NAME)
-    last = await reads.fetchrow(_ONE_NAME, after[0]) if after else None
+    last = await reads.fetchrow(_ONE_NAME, after[0], *visibility.arguments(caller.scope)) if after else None
 
     def ordered() -> list[UUID]:
         keys = identities(runtime)

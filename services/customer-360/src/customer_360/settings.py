@@ -1,12 +1,13 @@
 """Settings of customer-360, from environment variables that start with CUSTOMER_360_."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from attune_service_kit.runtime import Runtime
 from attune_service_kit.settings import ServiceSettings, settings_config
-from customer_360.detail_rules import Detail
+
+ParticularName = Literal["job", "employer", "income_band", "marital_status", "education", "phone", "address", "email"]
 
 
 class Customer360Settings(ServiceSettings):
@@ -19,7 +20,7 @@ class Customer360Settings(ServiceSettings):
         default="CN", pattern=r"^[A-Z]{2}$", description="Where telephone numbers without a country code are"
     )
     risk_valid_months: int = Field(default=12, ge=1, le=12, description="How long a new risk rating holds")
-    fresh_months: dict[Detail, Annotated[int, Field(ge=1, le=600)]] = Field(
+    fresh_months: dict[ParticularName, Annotated[int, Field(ge=1, le=600)]] = Field(
         default_factory=dict, description='How long a particular is fresh where it differs, e.g. {"job": 24}'
     )
     timeline_months: int = Field(default=13, ge=1, le=120, description="The timeline is kept this long")
