@@ -47,4 +47,5 @@ SERVICE = Service(
     },
     setup=(plans.ensure_salts,),
     hot=decisions.HOT,
+    asks=True,
 )

@@ -50,6 +50,8 @@ class LiveOpportunity:
     trigger: str
     business_date: date
     amount_minor: int | None
+    event_key: str | None = None
+    """The posting behind it: what two triggers report of one posting is one amount."""
 
 
 @dataclass(frozen=True)

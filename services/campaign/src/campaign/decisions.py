@@ -13,7 +13,7 @@ from attune_service_kit.auth import Caller
 from attune_service_kit.errors import NotFound
 from attune_service_kit.reads import Queryable
 from attune_service_kit.runtime import Runtime
-from campaign import contact_history, plans
+from campaign import contact_history, fresh_scores, plans
 from campaign.consents import given
 from campaign.contact_history import LONGEST_LOOK
 from campaign.decide import decide
@@ -44,7 +44,7 @@ SELECT w.*, f.as_of AS profile_as_of, f.demand_balance_minor, f.value_quadrant,
         SELECT json_agg(json_build_array(s.model, s.version, s.score) ORDER BY s.model)
         FROM proj_scores s WHERE s.customer_id = $1) END AS scores,
     CASE WHEN w.personalised THEN (
-        SELECT json_agg(json_build_array(o.id, o.trigger, o.business_date, o.amount_minor) ORDER BY o.id)
+        SELECT json_agg(json_build_array(o.id, o.trigger, o.business_date, o.amount_minor, o.event_key) ORDER BY o.id)
         FROM opportunity o WHERE o.customer_id = $1 AND o.state IN ('open', 'escalated')) END AS opportunities,
     control_of($1, $5) AS control_of,
     CASE WHEN w.held IS NOT NULL THEN contact_history($1, $6) END AS contacts,
@@ -104,6 +104,9 @@ async def ask(runtime: Runtime, caller: Caller, question: Question) -> Asked:
     facts = _facts(row, plan, question, as_of, today, runtime.settings.zone)
     if caller.customer is not None:
         facts = replace(facts, audience="customer")
+    if question.fresh and facts.personalised:
+        scores = await fresh_scores.ask(runtime.asker, facts.customer_id, facts.opportunities)
+        facts = facts if scores is None else replace(facts, scores=scores, score_source="fresh")
     return Asked(facts, plan.catalogue, row["branch_id"], plan.policy_json)
 
 
@@ -158,8 +161,8 @@ def _facts(row: Any, plan: plans.Plans, question: Question, as_of: datetime, tod
         else None,
         scores=tuple((model, StoredScore(version, score)) for model, version, score in _json(row["scores"])),
         opportunities=tuple(
-            LiveOpportunity(id_, trigger, date.fromisoformat(day), amount)
-            for id_, trigger, day, amount in _json(row["opportunities"])
+            LiveOpportunity(id_, trigger, date.fromisoformat(day), amount, event_key)
+            for id_, trigger, day, amount, event_key in _json(row["opportunities"])
         ),
         contacts=contact_history.contacts(row["contacts"]),
         suppressions=contact_history.suppressions(row["suppressions"]),

@@ -159,8 +159,8 @@ def _customer(facts: DecisionFacts) -> Customer:
     balance = None
     if profile is not None:
         # A deposit since the snapshot is not yet in its balance.
-        fresh = sum(o.amount_minor or 0 for o in facts.opportunities if o.business_date > profile.as_of)
-        balance = profile.balance_minor + fresh
+        new = {o.event_key or o.id: o.amount_minor or 0 for o in facts.opportunities if o.business_date > profile.as_of}
+        balance = profile.balance_minor + sum(new.values())
     return Customer(
         age=age_on(party.birth_date, facts.today) if party else None,
         held=frozenset(party.held) if party else frozenset(),

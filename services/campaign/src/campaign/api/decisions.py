@@ -54,14 +54,19 @@ async def next_best_actions(
     caller: Reader,
     channel: Annotated[Channel, Query(description="Where the conversation takes place")],
     limit: Annotated[int, Query(ge=1, le=20, description="Marketing actions at most")] = DEFAULT_LIMIT,
+    fresh: Annotated[
+        bool, Query(description="Scores of this moment; the stored ones where scoring does not answer in 30 ms")
+    ] = False,
 ) -> Response:
     """Decide and store the decision; reserve nothing. Repeating it gives the same but for `decision_id` and `as_of`."""
-    question = decisions.Question(customer_id, channel, limit)
+    question = decisions.Question(customer_id, channel, limit, fresh)
     return Response(await decisions.next_best_actions(runtime, caller, question), media_type="application/json")
 
 
 # A query as front ends send it; anything else goes through the declared route, which says what is wrong with it.
-_ORDINARY = re.compile(rb"channel=(counter|mobile|call_centre|relationship_manager)(?:&limit=([1-9]|1\d|20))?")
+_ORDINARY = re.compile(
+    rb"channel=(counter|mobile|call_centre|relationship_manager)(?:&limit=([1-9]|1\d|20))?(&fresh=true)?"
+)
 
 
 async def _hot(runtime: Runtime, caller: Caller, path: Mapping[str, str], query: bytes) -> bytes | None:
@@ -72,8 +77,8 @@ async def _hot(runtime: Runtime, caller: Caller, path: Mapping[str, str], query:
         customer_id = UUID(path["customer_id"])
     except ValueError:
         return None
-    channel, limit = found[1].decode(), int(found[2] or DEFAULT_LIMIT)
-    return await decisions.next_best_actions(runtime, caller, decisions.Question(customer_id, channel, limit))
+    question = decisions.Question(customer_id, found[1].decode(), int(found[2] or DEFAULT_LIMIT), found[3] is not None)
+    return await decisions.next_best_actions(runtime, caller, question)
 
 
 HOT = (HotRoute("decisions-next_best_actions", _hot),)

@@ -107,7 +107,7 @@ class NextBestActions(BaseModel):
     service_actions: list[ServiceAction]
     withheld: list[Withheld]
     message: Reason | None
-    score_source: Literal["stored", "none"]
+    score_source: Literal["stored", "fresh", "none"]
     models: list[ModelVersion]
 
 
