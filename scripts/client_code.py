@@ -117,7 +117,8 @@ def _alias(name: str, schema: Document) -> str:
 
 
 def _model(name: str, schema: Document) -> str:
-    lines = [f"class {class_name(name)}(Model):", _words(schema.get("description", name), 4), ""]
+    about = schema.get("description", f"One page of a list: {name}" if "Page_" in name else name)
+    lines = [f"class {class_name(name)}(Model):", _words(about, 4), ""]
     required = schema.get("required", [])
     for own, inner in sorted(schema["properties"].items(), key=lambda item: item[0] not in required):
         lines += _field(own, inner, own in required)

@@ -1,14 +1,25 @@
 """Journeys drive the product from outside: the command line, real processes, the gateway."""
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
+
+from attune.bank.generate import BankFiles, generate
+from attune.client import Client, issue_token
+from attune.home import Home
+from attune_client import Attune as AttuneClient
+from attune_client import schemas
+from attune_contracts.identifiers import customer_id
 
 ROOT = Path(__file__).parents[2]
 REAL_DATA = Path(os.environ.get("ATTUNE_REAL_DATA") or ROOT.parent / "shared" / "data")
@@ -62,6 +73,79 @@ def home(server_dir: Path, attune: Attune, request: pytest.FixtureRequest) -> It
     attune("up", "--detach", "--home", folder)
     yield folder
     attune("down", "--home", folder)
+
+
+CUSTOMERS = 300
+
+
+@dataclass(frozen=True)
+class LivingBank:
+    """A running home with a small bank in it, as its front ends find it: one address, and a token for each caller."""
+
+    home: Home
+    files: BankFiles
+    url: str
+
+    def token(self, role: str, branch: str | None = None, customer: UUID | None = None) -> str:
+        """An access token as the bank's issuer gives it."""
+        return issue_token(self.home, role, branch, customer=customer)[0]
+
+    def as_(self, role: str, branch: str | None = None, customer: UUID | None = None) -> AttuneClient:
+        """The typed client of one caller."""
+        return AttuneClient(self.url, self.token(role, branch, customer))
+
+    @property
+    def today(self) -> date:
+        """The business day after the ledger's last one."""
+        return self.files.last_day + timedelta(days=1)
+
+    def posting(self, row: int, name: str, amount: str = "5000000.00") -> schemas.PostingIn:
+        """A deposit of a customer of the bank, above anybody's average."""
+        return schemas.PostingIn(
+            posting_id=f"{name}-{row}",
+            account_id=str(self.files.truth().account[row]),
+            business_date=self.today,
+            booked_at=datetime.combine(self.today, time(2), UTC),
+            direction="credit",
+            amount=amount,
+            currency="CNY",
+            kind="transfer_in",
+        )
+
+    def customer(self, row: int) -> UUID:
+        """Attune's id of a customer of the bank."""
+        return customer_id("demo", str(self.files.truth().cif[row]))
+
+    async def settle(self) -> None:
+        """Wait until everything that was said has been applied."""
+
+        def wait() -> None:
+            with Client(self.home) as operator:
+                operator.settle()
+
+        await asyncio.to_thread(wait)
+
+
+@pytest.fixture(scope="session")
+def living_bank(attune: Attune, server_dir: Path) -> Iterator[LivingBank]:
+    """One small bank for all journeys: imported, keyed state at its last day, half of the customers held out."""
+    home = server_dir / "home-living"
+    attune("up", "--detach", "--home", home)
+    files = generate(server_dir / "living-bank", CUSTOMERS, 3)
+    attune("import", "--home", home, "--mapping", "mappings/demo.yaml", files.folder)
+    with Client(Home.at(home)) as operator:
+        campaign = operator.get("/v1/campaigns/large-deposit")
+        kept = {name: campaign[name] for name in ("version", "outcome_kinds", "window_business_days")}
+        operator.put("/v1/campaigns/large-deposit", kept | {"control_share": 0.5})
+        url = operator.url
+    last = files.last_day.isoformat()
+    attune("replay", "--home", home, "--from", last, "--to", last)
+    living = LivingBank(Home.at(home), files, url)
+    with Client(living.home) as operator:  # it is the next morning, when people may be called
+        operator.post("/v1/clock:advance", {"to": f"{living.today.isoformat()}T09:30:00+08:00"})
+        operator.settle()
+    yield living
+    attune("down", "--home", home)
 
 
 @pytest.fixture(scope="session")

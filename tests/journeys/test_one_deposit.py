@@ -12,26 +12,24 @@ from typing import Any
 import httpx
 import pytest
 
-from attune.bank.generate import BankFiles, generate
+from attune.bank.generate import BankFiles
 from attune.client import Client, issue_token
 from attune.home import Home
 from attune_contracts.identifiers import customer_id
 
 pytestmark = pytest.mark.timeout(240)
-CUSTOMERS = 300
 
 
-@pytest.fixture(scope="module")
-def bank(attune: Any, home: Path, server_dir: Path) -> BankFiles:
-    """A small bank, imported; the keyed state stands at its last day; half of the customers are held out."""
-    files = generate(server_dir / "one-deposit-bank", CUSTOMERS, 3)
-    attune("import", "--home", home, "--mapping", "mappings/demo.yaml", files.folder)
-    with Client(Home.at(home)) as operator:
-        campaign = operator.get("/v1/campaigns/large-deposit")
-        kept = {name: campaign[name] for name in ("version", "outcome_kinds", "window_business_days")}
-        operator.put("/v1/campaigns/large-deposit", kept | {"control_share": 0.5})
-    last = files.last_day.isoformat()
-    attune("replay", "--home", home, "--from", last, "--to", last)
+@pytest.fixture
+def home(living_bank: Any) -> Path:
+    """The home of the bank that all journeys share."""
+    return Path(living_bank.home.root)
+
+
+@pytest.fixture
+def bank(living_bank: Any) -> BankFiles:
+    """Its files."""
+    files: BankFiles = living_bank.files
     return files
 
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, Self, TypeVar
+from uuid import UUID
 
 from attune.home import Home
 from attune.output import Failure
@@ -18,10 +19,12 @@ Progress = Callable[[schemas.Job], None]
 T = TypeVar("T")
 
 
-def issue_token(home: Home, role: str, branch: str | None = None, subject: str | None = None) -> tuple[str, str]:
+def issue_token(
+    home: Home, role: str, branch: str | None = None, subject: str | None = None, customer: UUID | None = None
+) -> tuple[str, str]:
     """Return a development token of this home and the moment it expires (ISO 8601)."""
     issuer = DevelopmentIssuer(home.keys)
-    token, expires_at = issuer.issue(role, branch=branch, subject=subject or f"{role}@attune")
+    token, expires_at = issuer.issue(role, branch=branch, subject=subject or f"{role}@attune", customer=customer)
     return token, expires_at.isoformat()
 
 

@@ -1,6 +1,7 @@
 """`attune token`: a development token, to try the API with."""
 
 from typing import Annotated
+from uuid import UUID
 
 import typer
 
@@ -19,6 +20,7 @@ def register(app: typer.Typer) -> None:
 def token(
     role: Annotated[str, typer.Option(help="One of: " + ", ".join(ROLE_SCOPES))],
     branch: Annotated[str | None, typer.Option(help="The branch whose customers the token may see.")] = None,
+    customer: Annotated[UUID | None, typer.Option(help="The customer whom a mobile token speaks for.")] = None,
     subject: Annotated[str | None, typer.Option(help="Who the token is for, e.g. a staff number.")] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -28,8 +30,10 @@ def token(
         raise Failure(f"no role '{role}': choose one of {', '.join(ROLE_SCOPES)}")
     if role not in WHOLE_BANK_ROLES and role != "mobile" and not branch:
         raise Failure(f"a {role} works in a branch: add --branch, e.g. --branch B001")
+    if role == "mobile" and customer is None:
+        raise Failure("a mobile token speaks for one customer: add --customer ID")
     place = Home.at(home)
     if not (place.keys / "jwks.json").exists():
         raise Failure(f"{place.root} has no keys yet: `attune up` makes them")
-    value, expires_at = issue_token(place, role, branch, subject)
+    value, expires_at = issue_token(place, role, branch, subject, customer)
     print_result({"token": value, "expires_at": expires_at}, as_json, value)

@@ -1439,49 +1439,49 @@ class OptOut(Model):
 
 
 class AssignmentViewPage(Model):
-    """Page_AssignmentView_"""
+    """One page of a list: Page_AssignmentView_"""
 
     items: Sequence[AssignmentView]
     next_cursor: str | None
 
 
 class BranchViewPage(Model):
-    """Page_BranchView_"""
+    """One page of a list: Page_BranchView_"""
 
     items: Sequence[BranchView]
     next_cursor: str | None
 
 
 class ConsentEntryViewPage(Model):
-    """Page_ConsentEntryView_"""
+    """One page of a list: Page_ConsentEntryView_"""
 
     items: Sequence[ConsentEntryView]
     next_cursor: str | None
 
 
 class ContactViewPage(Model):
-    """Page_ContactView_"""
+    """One page of a list: Page_ContactView_"""
 
     items: Sequence[ContactView]
     next_cursor: str | None
 
 
 class CustomerSummaryPage(Model):
-    """Page_CustomerSummary_"""
+    """One page of a list: Page_CustomerSummary_"""
 
     items: Sequence[CustomerSummary]
     next_cursor: str | None
 
 
 class DetectionViewPage(Model):
-    """Page_DetectionView_"""
+    """One page of a list: Page_DetectionView_"""
 
     items: Sequence[DetectionView]
     next_cursor: str | None
 
 
 class JobPage(Model):
-    """Page_Job_"""
+    """One page of a list: Page_Job_"""
 
     items: Sequence[Job]
     next_cursor: str | None
@@ -1495,21 +1495,21 @@ class MyCustomerPage(Model):
 
 
 class NoticeViewPage(Model):
-    """Page_NoticeView_"""
+    """One page of a list: Page_NoticeView_"""
 
     items: Sequence[NoticeView]
     next_cursor: str | None
 
 
 class OfferViewPage(Model):
-    """Page_OfferView_"""
+    """One page of a list: Page_OfferView_"""
 
     items: Sequence[OfferView]
     next_cursor: str | None
 
 
 class OpportunityViewPage(Model):
-    """Page_OpportunityView_"""
+    """One page of a list: Page_OpportunityView_"""
 
     items: Sequence[OpportunityView]
     next_cursor: str | None
@@ -1545,7 +1545,7 @@ class Quarantined(Model):
 
 
 class QuarantinedPage(Model):
-    """Page_Quarantined_"""
+    """One page of a list: Page_Quarantined_"""
 
     items: Sequence[Quarantined]
     next_cursor: str | None
@@ -1565,7 +1565,7 @@ class RiskAssessmentView(Model):
 
 
 class RiskAssessmentViewPage(Model):
-    """Page_RiskAssessmentView_"""
+    """One page of a list: Page_RiskAssessmentView_"""
 
     items: Sequence[RiskAssessmentView]
     next_cursor: str | None
@@ -1583,7 +1583,7 @@ class ScriptView(Model):
 
 
 class ScriptViewPage(Model):
-    """Page_ScriptView_"""
+    """One page of a list: Page_ScriptView_"""
 
     items: Sequence[ScriptView]
     next_cursor: str | None
@@ -1601,7 +1601,7 @@ class SnapshotView(Model):
 
 
 class SnapshotViewPage(Model):
-    """Page_SnapshotView_"""
+    """One page of a list: Page_SnapshotView_"""
 
     items: Sequence[SnapshotView]
     next_cursor: str | None
@@ -1630,7 +1630,7 @@ class SuppressionView(Model):
 
 
 class SuppressionViewPage(Model):
-    """Page_SuppressionView_"""
+    """One page of a list: Page_SuppressionView_"""
 
     items: Sequence[SuppressionView]
     next_cursor: str | None
@@ -1653,7 +1653,7 @@ class TagDefinitionView(Model):
 
 
 class TagDefinitionViewPage(Model):
-    """Page_TagDefinitionView_"""
+    """One page of a list: Page_TagDefinitionView_"""
 
     items: Sequence[TagDefinitionView]
     next_cursor: str | None
@@ -1676,21 +1676,21 @@ class TagView(Model):
 
 
 class TagViewPage(Model):
-    """Page_TagView_"""
+    """One page of a list: Page_TagView_"""
 
     items: Sequence[TagView]
     next_cursor: str | None
 
 
 class TaskViewPage(Model):
-    """Page_TaskView_"""
+    """One page of a list: Page_TaskView_"""
 
     items: Sequence[TaskView]
     next_cursor: str | None
 
 
 class TimelineEntryViewPage(Model):
-    """Page_TimelineEntryView_"""
+    """One page of a list: Page_TimelineEntryView_"""
 
     items: Sequence[TimelineEntryView]
     next_cursor: str | None
