@@ -16,7 +16,7 @@ from uuid import UUID
 import asyncpg
 import orjson
 import structlog
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 
 from attune_service_kit.job_context import CHANNEL
 from attune_service_kit.jobs import Light
@@ -213,4 +213,6 @@ def _written(value: object) -> str:
         return os.pathsep.join(map(str, value))
     if isinstance(value, (str, Path)):
         return str(value)
+    if isinstance(value, BaseModel):
+        return value.model_dump_json()
     return json.dumps(value, default=str)
