@@ -20,6 +20,8 @@ from insight.app import SERVICE
 
 LAST_DAY = date(2026, 3, 31)
 PEOPLE = 40
+# Customer number i of the invented lake; even ones belong to B0, odd ones to B1.
+CUSTOMER = "printf('0190a7c0-0000-8000-8000-%012d', i)"
 
 Headers = Callable[..., dict[str, str]]
 
@@ -27,10 +29,12 @@ Headers = Callable[..., dict[str, str]]
 def fill_lake(lake: Lake) -> Pointer:
     """Write 40 customers in two branches, each with an account and a posting a day; return the ledger's pointer."""
     queries = {
-        "parties": f"SELECT 'c' || i AS customer_id, 'person' AS party_kind, DATE '1980-01-01' + i::INTEGER * 300 AS"
+        "branches": "SELECT * FROM (VALUES ('HQ', NULL, 'HQ'), ('B0', 'HQ', 'B0'), ('B1', 'HQ', 'B1')) t(branch_id,"
+        " parent_id, name)",
+        "parties": f"SELECT {CUSTOMER} AS customer_id, 'person' AS party_kind, DATE '1980-01-01' + i::INTEGER * 300 AS"
         f" birth_date, 'B' || i % 2 AS branch_id, DATE '2020-01-01' AS opened_on, 'C' || i AS source_id,"
         f" true AS has_phone, true AS has_address, true AS personalisation, 1 AS version FROM range({PEOPLE}) t(i)",
-        "accounts": f"SELECT 'a' || i AS account_id, 'A' || i AS source_id, 'c' || i AS customer_id, 'demand' AS kind,"
+        "accounts": f"SELECT 'a' || i AS account_id, 'A' || i AS source_id, {CUSTOMER} AS customer_id, 'demand' kind,"
         f" 'CNY' AS currency, i * 2000000 AS opening_balance_minor FROM range({PEOPLE}) t(i)",
         "transactions": f"SELECT 'p' || i || '-' || d AS posting_id, 'a' || i AS account_id,"
         f" DATE '{LAST_DAY}' - d::INTEGER AS business_date, 'credit' AS direction, i * 100 + 1 AS amount_minor,"
@@ -77,15 +81,20 @@ async def ended(insight: RunningService, job_id: str, headers: dict[str, str]) -
     ("role", "method", "path"),
     [
         ("teller", "POST", "/v1/feature-snapshots"),
-        ("marketer", "GET", "/v1/feature-snapshots"),
+        ("teller", "GET", "/v1/feature-snapshots"),
         ("teller", "GET", "/v1/segments/value-quadrant"),
+        ("teller", "GET", "/v1/segments/lifecycle/members"),
+        ("marketer", "GET", "/v1/features"),
+        ("teller", "GET", "/v1/features/0190a7c0-0000-8000-8000-000000000001"),
+        ("teller", "GET", "/v1/parameters/value-quadrant"),
+        ("marketer", "PUT", "/v1/parameters/value-quadrant"),
     ],
 )
 async def test_who_may_not_is_refused(
     insight: RunningService, token: Headers, role: str, method: str, path: str
 ) -> None:
     answer = await insight.client.request(
-        method, path, headers=write_headers(token(role, branch="B0")), json={} if method == "POST" else None
+        method, path, headers=write_headers(token(role, branch="B0")), json=None if method == "GET" else {}
     )
 
     assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
@@ -96,6 +105,11 @@ async def test_before_the_first_snapshot_there_is_nothing_to_count(insight: Runn
     listing = await insight.client.get("/v1/feature-snapshots", headers=token("model_admin"))
 
     assert (sizes.status_code, sizes.json()["code"]) == (404, "no_snapshot")
+    for path in ("lifecycle/members", "lifecycle/size"):
+        answer = await insight.client.get(f"/v1/segments/{path}", headers=token("head_office"))
+        assert (answer.status_code, answer.json()["code"]) == (404, "no_snapshot")
+    unknown = await insight.client.get("/v1/segments/none/size", headers=token("head_office"))
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "unknown_segment")
     assert listing.json() == {"items": [], "next_cursor": None}
 
 
@@ -122,6 +136,9 @@ async def test_both_halves_of_one_import_in_either_order_make_one_snapshot(
     assert await counted(insight, "SELECT count(*) FROM import_arrival") == 2
     listing = (await insight.client.get("/v1/feature-snapshots", headers=token("model_admin"))).json()["items"]
     assert [(s["as_of"], s["rows"], s["quadrant_version"]) for s in listing] == [("2026-03-31", PEOPLE, 1)]
+    said = await counted(insight, "SELECT count(*) FROM outbox WHERE type = 'insight.segments.published.v1'")
+    members = insight.runtime.lake.latest("segments", "as_of=2026-03-31")
+    assert (said, members is not None and members.rows >= 2 * PEOPLE) == (1, True)
     pointer = insight.runtime.lake.latest("features", "as_of=2026-03-31")
     assert pointer is not None
     assert (pointer.rows, pointer.manifest) == (PEOPLE, listing[0]["manifest"])
@@ -155,6 +172,7 @@ async def test_a_snapshot_asked_for_by_day_is_counted_and_repeats_to_the_byte(
     assert sum(whole["quadrants"].values()) == PEOPLE
     assert one["quadrants"] == whole["branches"]["B1"]
     assert unknown.status_code == 404
+    assert await counted(insight, "SELECT count(*) FROM feature_row") == 2 * PEOPLE, "one slot answers, one waits"
 
 
 async def test_a_snapshot_of_tomorrow_fails_with_a_reason(

@@ -10,31 +10,43 @@ STAFF = READ | {
 }  # fmt: skip
 # What was detected on whom, and the amounts behind it (X38): for those who act on it and those who check.
 DETECTIONS = frozenset({"detections:read", "evidence:read"})
+# What customers are worth, and in which segments they stand.
+WORTH = frozenset({"segments:read", "features:read", "parameters:read"})
 
 ROLE_SCOPES: dict[str, frozenset[str]] = {
     "teller": frozenset(STAFF | {"visits:write"}),
-    "relationship_manager": frozenset(STAFF | DETECTIONS | {"visits:write"}),
+    "relationship_manager": frozenset(STAFF | DETECTIONS | WORTH | {"visits:write"}),
     "call_centre": frozenset(STAFF | DETECTIONS),
     "branch_manager": frozenset(
-        STAFF | DETECTIONS | {"books:write", "results:read", "suppressions:lift", "tasks:assign", "visits:write"}
+        STAFF
+        | DETECTIONS
+        | WORTH
+        | {"books:write", "results:read", "suppressions:lift", "tasks:assign", "visits:write"}
     ),
     "marketer": frozenset(
         READ
         | {"campaigns:read", "campaigns:write", "results:read", "triggers:read", "triggers:write", "detections:read"}
-        | {"notices:write", "tags:define", "scores:read"}
+        | {"notices:write", "tags:define", "scores:read", "segments:read", "parameters:read"}
     ),
     "head_office": frozenset(
-        READ | DETECTIONS | {"campaigns:read", "results:read", "segments:read", "notices:write", "tags:define"}
+        READ
+        | DETECTIONS
+        | WORTH
+        | {"campaigns:read", "results:read", "notices:write", "tags:define", "parameters:write"}
     ),
     "data_steward": frozenset({"customers:read", "identity:read", "identities:review"}),
-    "model_admin": frozenset({"models:read", "models:write", "scores:read", "features:write", "segments:read"}),
+    "model_admin": frozenset(
+        WORTH | {"models:read", "models:write", "scores:read", "features:write", "parameters:write"}
+    ),
     "partner": frozenset({"ledger:write"}),
     "mobile": frozenset(
         {"customers:read", "identity:read", "customers:write", "consents:write", "risk:write"}
         | {"decisions:read", "decisions:write", "responses:write"}
     ),
     "auditor": frozenset(
-        DETECTIONS | CONTACTS | {"decisions:read", "opportunities:read", "results:read", "audit:read", "jobs:read"}
+        DETECTIONS
+        | CONTACTS
+        | {"parameters:read", "decisions:read", "opportunities:read", "results:read", "audit:read", "jobs:read"}
     ),
     "operator": frozenset(
         {
@@ -53,6 +65,8 @@ ROLE_SCOPES: dict[str, frozenset[str]] = {
             "triggers:write",
             "opportunities:read",
             "features:write",
+            "segments:read",
+            "parameters:read",
             "models:read",
             "campaigns:read",
             "campaigns:write",

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from attune_contracts import campaign, customer_360, eventing, insight, ledger, scoring
-from attune_contracts.datasets import Level
 from attune_contracts.envelope import Data
+from attune_contracts.features import Level
 
 Stream = Literal["EVT", "LEDGER"]
 PartitionRule = Literal["customer", "dataset", "import", "model", "addressed"]
@@ -66,6 +66,7 @@ _ENTRIES = (
     Entry(eventing.TransactionsPublished, ("insight",), partition="dataset"),
     Entry(eventing.ClockAdvanced, SERVICES, partition="addressed"),
     Entry(insight.FeaturesPublished, ("customer_360", "scoring", "campaign"), partition="dataset"),
+    Entry(insight.SegmentsPublished, partition="dataset"),
     Entry(scoring.ScoresPublished, ("campaign",), "C2"),
     Entry(scoring.ModelPromoted, ("scoring",), partition="model"),
     Entry(campaign.OpportunityOpened, ("customer_360",)),

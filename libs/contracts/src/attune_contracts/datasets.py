@@ -4,9 +4,9 @@ Types are DuckDB's. Money is BIGINT minor units. No name, phone, address or docu
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
-Level = Literal["C1", "C2"]
+from attune_contracts import features
+from attune_contracts.features import Level
 
 
 @dataclass(frozen=True)
@@ -284,24 +284,20 @@ FEATURES = Dataset(
         _c("customer_id", "VARCHAR", "C1", "whom the features describe"),
         _c("as_of", "DATE", "C1", "postings up to and including this day are seen"),
         _c("branch_id", "VARCHAR", "C1", "home branch", True),
-        _c("age", "INTEGER", "C2", "whole years", True),
-        _c("tenure_days", "INTEGER", "C1", "days since the customer came", True),
-        _c("demand_balance_minor", "BIGINT", "C2", "closing balance of demand accounts"),
-        _c("time_balance_minor", "BIGINT", "C2", "closing balance of time accounts"),
-        _c("wealth_balance_minor", "BIGINT", "C2", "closing balance of wealth accounts"),
-        _c("aum_90d_minor", "BIGINT", "C2", "mean daily closing assets of 90 days"),
-        _c("inflow_90d_minor", "BIGINT", "C2", "credits of 90 days, own transfers and maturities left out"),
-        _c("outflow_90d_minor", "BIGINT", "C2", "debits of 90 days, own transfers left out"),
-        _c("postings_90d", "INTEGER", "C2", "number of postings in 90 days"),
-        _c("largest_credit_30d_minor", "BIGINT", "C2", "largest credit of 30 days to a demand account, new money only"),
-        _c("salary_months_6m", "INTEGER", "C2", "months with a salary or pension in six months"),
-        _c("digital_share_90d", "DOUBLE", "C2", "share of postings through mobile or web in 90 days", True),
-        _c("products_held", "INTEGER", "C1", "distinct products held"),
-        _c("holds_time_deposit", "BOOLEAN", "C1", "a time deposit is held"),
-        _c("holds_wealth", "BOOLEAN", "C1", "a wealth product is held"),
-        _c("days_since_last_posting", "INTEGER", "C2", "days since the last posting", True),
-        _c("purchases_365d", "INTEGER", "C2", "time deposits and wealth products bought in 365 days"),
-        _c("value_quadrant", "VARCHAR", "C2", "A, B, C, D or private (X27)"),
+        *(_c(f.name, f.type, f.level, f.meaning, f.nullable) for f in features.CATALOGUE.values()),
+    ),
+    version=2,
+)
+SEGMENTS = Dataset(
+    "segments",
+    "insight",
+    "as_of=YYYY-MM-DD",
+    ("customer_id", "segment"),
+    (
+        _c("customer_id", "VARCHAR", "C1", "who belongs to it"),
+        _c("as_of", "DATE", "C1", "the snapshot's day"),
+        _c("segment", "VARCHAR", "C1", "value_quadrant, lifecycle, payroll, silver_hair, digital"),
+        _c("value", "VARCHAR", "C2", "which part of the segment; `member` where it has but one"),
     ),
 )
 SCORES = Dataset(
@@ -336,6 +332,7 @@ DATASETS: dict[str, Dataset] = {
         CONSENTS,
         TRANSACTIONS,
         FEATURES,
+        SEGMENTS,
         SCORES,
     )
 }

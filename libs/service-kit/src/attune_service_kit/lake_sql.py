@@ -59,12 +59,18 @@ def quote(text: str) -> str:
 
 
 def scan(dataset: Dataset, files: Sequence[Path]) -> str:
-    """Return a SELECT over the files, or over nothing, with the dataset's columns and types."""
+    """Return a SELECT over the files, or over nothing, with the dataset's columns and types.
+
+    Files of an older version of the dataset lack columns that were added since: those are NULL.
+    """
+    typed = ", ".join(f"NULL::{c.type} AS {c.name}" for c in dataset.columns)
     if not files:
-        columns = ", ".join(f"NULL::{c.type} AS {c.name}" for c in dataset.columns)
-        return f"SELECT {columns} WHERE false"
-    paths = ", ".join(quote(str(path)) for path in files)
-    return f"SELECT {', '.join(dataset.names)} FROM read_parquet([{paths}])"  # noqa: S608
+        return f"SELECT {typed} WHERE false"
+    names, paths = ", ".join(dataset.names), ", ".join(quote(str(path)) for path in files)
+    if dataset.version == 1:
+        return f"SELECT {names} FROM read_parquet([{paths}])"  # noqa: S608
+    found = f"FROM read_parquet([{paths}], union_by_name = true)"
+    return f"SELECT {names} FROM (SELECT {typed} WHERE false UNION ALL BY NAME {found})"  # noqa: S608
 
 
 def register(con: duckdb.DuckDBPyConnection, lake: Lake, *names: str, partition: str | None = None) -> None:

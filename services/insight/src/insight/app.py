@@ -1,8 +1,8 @@
 """Insight, declared: what are they worth, what works?"""
 
 from attune_service_kit.runtime import Service
-from insight import handlers
-from insight.api import segments, snapshots
+from insight import freshness, handlers
+from insight.api import features, parameters, segments, snapshots
 from insight.settings import InsightSettings
 from insight.tables import METADATA
 
@@ -11,7 +11,9 @@ SERVICE = Service(
     title="Attune insight",
     settings=InsightSettings,
     metadata=METADATA,
-    routers=(snapshots.router, segments.router),
+    routers=(snapshots.router, features.router, segments.router, parameters.router),
+    hot=features.HOT,
     subscriptions=(handlers.SUBSCRIPTION,),
+    tasks=(freshness.watch,),
     jobs={"features": "insight.jobs.features:run"},
 )

@@ -7,15 +7,16 @@ from typing import NamedTuple
 import duckdb
 
 from attune_service_kit.errors import Invalid
-from insight import models
+from insight import models, rules
 from insight.value_quadrant import QuadrantParameters
 
 
-class QuadrantSize(NamedTuple):
-    """How many customers of a branch (NULL: of none) stand in a quadrant."""
+class SegmentCount(NamedTuple):
+    """How many customers of a branch (NULL: of none) stand in a segment's value."""
 
+    segment: str
     branch_id: str | None
-    quadrant: str
+    value: str
     customers: int
 
 
@@ -38,14 +39,17 @@ def choose_day(last: date | None, wanted: str | None) -> date:
 
 
 def build_features(con: duckdb.DuckDBPyConnection, as_of: date, parameters: QuadrantParameters) -> Iterator[str]:
-    """Make every model's temporary table, `features` last; yields each model's name when its table is made."""
-    bound: models.Parameters = {"as_of": as_of, **parameters.model_dump()}
+    """Make every model's temporary table, `segments` last; yields each model's name when its table is made."""
+    bound: models.Parameters = {"as_of": as_of, **rules.LIFECYCLE, **rules.SEGMENTS, **parameters.numbers}
     for name in models.ORDER:
         con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {models.render(name, bound)}")
         yield name
 
 
-def quadrant_sizes(con: duckdb.DuckDBPyConnection) -> list[QuadrantSize]:
-    """Return the quadrants' sizes by branch, of the features that have been built."""
-    rows = con.execute("SELECT branch_id, value_quadrant, COUNT(*) FROM features GROUP BY ALL ORDER BY ALL").fetchall()
-    return [QuadrantSize(*row) for row in rows]
+def segment_counts(con: duckdb.DuckDBPyConnection) -> list[SegmentCount]:
+    """Return the segments' sizes by branch, of the snapshot that has been built."""
+    rows = con.execute(
+        "SELECT s.segment, f.branch_id, s.value, COUNT(*) FROM segments AS s"
+        " JOIN features AS f ON f.customer_id = s.customer_id GROUP BY ALL ORDER BY ALL"
+    ).fetchall()
+    return [SegmentCount(*row) for row in rows]

@@ -1,4 +1,4 @@
-"""What a model may see: the numeric and boolean features of the contract, and how a detection's evidence moves them."""
+"""What a model may see: the catalogue's usable features, and how a detection's evidence moves them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from math import isnan
@@ -6,20 +6,23 @@ from math import isnan
 import numpy as np
 from numpy.typing import NDArray
 
-from attune_contracts.datasets import FEATURES
+from attune_contracts.features import USABLE
 
 Floats = NDArray[np.float32]
 """Rows as models take them; NaN = unknown."""
 
-_NUMERIC = frozenset({"INTEGER", "BIGINT", "DOUBLE", "BOOLEAN"})
-
-# Every usable feature, in the contract's order; false and true are 0 and 1, NULL is NaN.
-NUMERIC: tuple[str, ...] = tuple(c.name for c in FEATURES.columns if c.type in _NUMERIC)
+# Every usable feature, in the catalogue's order; false and true are 0 and 1, NULL is NaN.
+NUMERIC: tuple[str, ...] = USABLE
 
 # What a credit of so many minor units, newer than the feature row, makes of a feature (X17). The rest stays.
 OVERRIDES: Mapping[str, Callable[[float, int], float]] = {
     "demand_balance_minor": lambda value, amount: value + amount,
+    "aum_minor": lambda value, amount: value + amount,
+    "aum_change_90d_minor": lambda value, amount: value + amount,
+    "demand_change_30d_minor": lambda value, amount: value + amount,
+    "inflow_30d_minor": lambda value, amount: value + amount,
     "inflow_90d_minor": lambda value, amount: value + amount,
+    "inflow_180d_minor": lambda value, amount: value + amount,
     "largest_credit_30d_minor": lambda value, amount: max(value, amount),
     "postings_90d": lambda value, _: value + 1,
     "days_since_last_posting": lambda *_: 0.0,
@@ -27,7 +30,7 @@ OVERRIDES: Mapping[str, Callable[[float, int], float]] = {
 
 
 def unusable(names: Sequence[str]) -> list[str]:
-    """Return the names that no model may use: ids, texts, dates and what the contract does not know."""
+    """Return the names that no model may use: codes, what is barred, and what the catalogue does not know."""
     return [name for name in names if name not in NUMERIC]
 
 

@@ -19,6 +19,7 @@ from attune_client.generated.ledger import Ledger
 from attune_client.generated.models import Models
 from attune_client.generated.offers import Offers
 from attune_client.generated.opportunities import Opportunities
+from attune_client.generated.parameters import Parameters
 from attune_client.generated.plans import Plans
 from attune_client.generated.quarantine import Quarantine
 from attune_client.generated.replays import Replays
@@ -55,6 +56,7 @@ class Api:
         self.models = Models(sender)
         self.offers = Offers(sender)
         self.opportunities = Opportunities(sender)
+        self.parameters = Parameters(sender)
         self.plans = Plans(sender)
         self.quarantine = Quarantine(sender)
         self.replays = Replays(sender)

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import AsyncIterator
+from uuid import UUID
 
 from attune_client.base import Operations, pages
 from attune_client.generated import schemas
@@ -26,4 +27,18 @@ class Features(Operations):
         """
         return await self._call(
             schemas.Job, "POST", "/v1/feature-snapshots", body=body, key=idempotency_key or uuid.uuid4().hex
+        )
+
+    async def catalogue(self) -> schemas.FeatureList:
+        """Every feature and what it means. List the catalogue: what training, documents and this API go by. Scope:
+        features:read.
+        """
+        return await self._call(schemas.FeatureList, "GET", "/v1/features")
+
+    async def get(self, customer_id: UUID) -> schemas.CustomerFeatures:
+        """One customer's features. Return the newest snapshot's row of a customer within the caller's scope. Scope:
+        features:read.
+        """
+        return await self._call(
+            schemas.CustomerFeatures, "GET", "/v1/features/{customer_id}", at={"customer_id": customer_id}
         )

@@ -608,6 +608,16 @@ class CustomerExplanation(Model):
     what_if: Sequence[BothLanguages]
 
 
+class CustomerFeatures(Model):
+    """One customer's features as of a day. Money is integer minor units; null = not known."""
+
+    as_of: dt.date
+    branch_id: str | None
+    customer_id: UUID
+    features: Mapping[str, int | float | bool | str | None]
+    stale: bool
+
+
 class CustomerSummary(Model):
     """One line of a list of customers."""
 
@@ -965,6 +975,29 @@ class EventingImportRequest(Model):
     """The mapping file's content"""
 
 
+class FeatureView(Model):
+    """One feature: its labels, unit and purpose, and whether a model may use it (`never` says why not)."""
+
+    label: Mapping[str, str]
+    level: Annotated[Literal["C1", "C2"], OPEN]
+    meaning: str
+    name: str
+    never: str | None
+    nullable: bool
+    purpose: str
+    type: str
+    unit: str
+    usable: bool
+
+
+class FeatureList(Model):
+    """Every feature, and what is known of a customer and no model may see."""
+
+    freshness: str
+    items: Sequence[FeatureView]
+    never: Sequence[FeatureView]
+
+
 class Gate(Model):
     """The last day that the replay may publish."""
 
@@ -1140,6 +1173,23 @@ class Lift(Model):
     """Why the suppression ends before its time."""
 
     reason: str
+
+
+class Member(Model):
+    """One customer of a segment."""
+
+    branch_id: str | None
+    customer_id: UUID
+    value: str
+
+
+class Members(Model):
+    """One page of members, of the newest snapshot. `stale`: the ledger has gone on for more than a day since."""
+
+    as_of: dt.date
+    items: Sequence[Member]
+    next_cursor: str | None
+    stale: bool
 
 
 class ModelSummary(Model):
@@ -1515,6 +1565,39 @@ class OpportunityViewPage(Model):
     next_cursor: str | None
 
 
+class QuadrantNumbers(Model):
+    """What divides the customers; money in minor units, quantiles and weights as shares."""
+
+    active_days: int | None = None
+    """Without a posting in so many days a customer is inactive"""
+    current_quantile: float | None = None
+    """High current value: not below this rank among the active, the top 30 %"""
+    digital_weight: float | None = None
+    inflow_weight: float | None = None
+    """Weights of the potential; together 1"""
+    potential_quantile: float | None = None
+    """High potential: above this quantile of the active, the median"""
+    private_at_minor: int | None = None
+    """Mean assets of 90 days from which a customer is `private`: 500,000.00"""
+    youth_weight: float | None = None
+
+
+class QuadrantVersion(Model):
+    """One version of the parameters, and who made it. Snapshots say which version they used."""
+
+    made_at: dt.datetime
+    made_by: str
+    parameters: QuadrantNumbers
+    version: int
+
+
+class QuadrantVersionPage(Model):
+    """Page_QuadrantVersion_"""
+
+    items: Sequence[QuadrantVersion]
+    next_cursor: str | None
+
+
 class Shape(Model):
     """A payload without its values: known fields and what kind of value each had; the names of others are not told."""
 
@@ -1586,6 +1669,21 @@ class ScriptViewPage(Model):
     """One page of a list: Page_ScriptView_"""
 
     items: Sequence[ScriptView]
+    next_cursor: str | None
+
+
+class SizeOfDay(Model):
+    """The sizes of one snapshot."""
+
+    as_of: dt.date
+    customers: int
+    values: Mapping[str, int]
+
+
+class SizeOfDayPage(Model):
+    """Page_SizeOfDay_"""
+
+    items: Sequence[SizeOfDay]
     next_cursor: str | None
 
 
@@ -1849,8 +1947,27 @@ class ProfileView(Model):
     version: int
 
 
+class QuadrantChange(Model):
+    """All numbers of the next version; what is left out takes its default."""
+
+    active_days: int | None = None
+    """Without a posting in so many days a customer is inactive"""
+    based_on: int | None = None
+    """Refuse if another version is the newest"""
+    current_quantile: float | None = None
+    """High current value: not below this rank among the active, the top 30 %"""
+    digital_weight: float | None = None
+    inflow_weight: float | None = None
+    """Weights of the potential; together 1"""
+    potential_quantile: float | None = None
+    """High potential: above this quantile of the active, the median"""
+    private_at_minor: int | None = None
+    """Mean assets of 90 days from which a customer is `private`: 500,000.00"""
+    youth_weight: float | None = None
+
+
 class QuadrantSizes(Model):
-    """How many customers stand in each quadrant. `stale`: the snapshot is older than the bank allows."""
+    """How many customers stand in each quadrant, together and by branch."""
 
     as_of: dt.date
     branches: Mapping[str, Mapping[str, int]]
@@ -1999,6 +2116,34 @@ class SearchRequest(Model):
     cursor: str | None = None
     """`next_cursor` of the page before"""
     limit: int | None = None
+
+
+class SegmentView(Model):
+    """A segment and what it means."""
+
+    code: str
+    meaning: str
+    name: Mapping[str, str]
+    values: Sequence[str]
+
+
+class SegmentList(Model):
+    """Every segment; `as_of` is the snapshot whose members are shown."""
+
+    as_of: dt.date | None
+    items: Sequence[SegmentView]
+    stale: bool
+
+
+class Size(Model):
+    """How many customers belong to each part; `branches` where it was asked for, "" for customers of none."""
+
+    as_of: dt.date
+    branches: Mapping[str, Mapping[str, int]] | None
+    code: str
+    customers: int
+    stale: bool
+    values: Mapping[str, int]
 
 
 class SnapshotRequest(Model):

@@ -14,7 +14,10 @@ Value = date | int | float
 Parameters = Mapping[str, Value]
 
 # Each model may read the lake's datasets and the models before it.
-ORDER = ("balances", "activity", "salaries", "products_held", "profile", "value_quadrant", "features")
+ORDER = (
+    "balances", "activity", "salaries", "products_held", "profile", "value_quadrant", "lifecycle", "features",
+    "segments",
+)  # fmt: skip
 DATASETS = ("parties", "accounts", "holdings", "products", "transactions")
 
 

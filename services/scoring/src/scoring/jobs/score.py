@@ -16,7 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import parquet
 
-from attune_contracts.datasets import SCORES
+from attune_contracts.datasets import FEATURES, SCORES
 from attune_contracts.pointer import Pointer
 from attune_contracts.scoring import ScoresPublished
 from attune_service_kit import lake_sql
@@ -134,10 +134,10 @@ def _batches(job: JobContext, pointer: Pointer) -> Iterator[tuple[pa.Array, NDAr
     """Read the snapshot's customers and numeric features, in the snapshot's order; NaN = NULL."""
     settings = job.runtime.settings
     assert isinstance(settings, ScoringSettings)  # noqa: S101 - the service declares it
-    files = [str(path) for path in job.runtime.lake.read_pointer(pointer)]
+    rows = lake_sql.scan(FEATURES, job.runtime.lake.read_pointer(pointer))
     names = ", ".join(f"CAST({name} AS DOUBLE) AS {name}" for name in NUMERIC)
     with lake_sql.connect(job.runtime.lake, settings, memory_limit=settings.memory_limit) as con:
-        query = con.execute(f"SELECT customer_id, {names} FROM read_parquet($files)", {"files": files})  # noqa: S608
+        query = con.execute(f"SELECT customer_id, {names} FROM ({rows})")  # noqa: S608 - names of the contract
         for batch in query.to_arrow_reader(settings.batch_rows):
             columns = [batch.column(name).to_numpy(zero_copy_only=False) for name in NUMERIC]
             yield batch.column("customer_id"), np.column_stack(columns).astype(np.float64)
