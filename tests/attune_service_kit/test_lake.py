@@ -3,10 +3,11 @@
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pytest
 
-from attune_contracts.datasets import DATASETS, Dataset
+from attune_contracts.datasets import DATASETS, Column, Dataset
 from attune_service_kit import lake_sql
 from attune_service_kit.lake import Lake, SchemaMismatch
 from attune_service_kit.lake_schema import arrow_schema
@@ -190,3 +191,17 @@ def test_the_connection_fetches_no_extension(lake: Lake) -> None:
 def test_another_kind_of_store_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="gs://"):
         Lake("gs://bucket/lake", tmp_path)
+
+
+def test_files_of_an_older_version_lack_what_was_added_since(tmp_path: Path) -> None:
+    known = (Column("key", "VARCHAR", "C1", "what"), Column("old", "BIGINT", "C1", "since ever"))
+    added = Column("new", "BIGINT", "C1", "added", True)
+    dataset = Dataset("grown", "sample", "all", ("key",), (added, *known), version=2)
+    with duckdb.connect() as con:
+        con.execute(f"COPY (SELECT 'a' AS key, 1::BIGINT AS old) TO '{tmp_path / 'old.parquet'}' (FORMAT parquet)")
+        new = "SELECT 'b' AS key, 2::BIGINT AS old, 3::BIGINT AS new"
+        con.execute(f"COPY ({new}) TO '{tmp_path / 'new.parquet'}' (FORMAT parquet)")
+        both = lake_sql.scan(dataset, [tmp_path / "old.parquet", tmp_path / "new.parquet"])
+        assert con.execute(f"FROM ({both}) ORDER BY key").fetchall() == [(None, "a", 1), (3, "b", 2)]
+        alone = lake_sql.scan(dataset, [tmp_path / "old.parquet"])
+        assert con.execute(f"FROM ({alone})").fetchall() == [(None, "a", 1)]

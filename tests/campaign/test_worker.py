@@ -74,7 +74,7 @@ def consents(customer: UUID) -> list[dict[str, Any]]:
 
 def features(customer: UUID, **more: Any) -> dict[str, Any]:
     numbers = {c.name: 0 for c in datasets.FEATURES.columns if c.type in ("BIGINT", "INTEGER") and not c.nullable}
-    flags = {"holds_time_deposit": False, "holds_wealth": False, "value_quadrant": "D"}
+    flags = {"holds_time_deposit": False, "holds_wealth": False, "value_quadrant": "D", "lifecycle": "new"}
     return {"customer_id": str(customer), "as_of": AS_OF} | numbers | flags | more
 
 
@@ -221,7 +221,12 @@ async def load_features_and_scores(
         lake_dir,
         datasets.FEATURES,
         "as_of=2026-03-16",
-        [features(first, value_quadrant="A", demand_balance_minor=7_000_000, digital_share_90d=0.5), features(second)],
+        [
+            features(
+                first, value_quadrant="A", lifecycle="growth", demand_balance_minor=7_000_000, digital_share_90d=0.5
+            ),
+            features(second),
+        ],
     )
     fresh = Score(model="propensity-purchase", version=2, score=0.9, scored_at=NOW)
     await publish(ScoresPublished(merge=True, customer_id=first, scores=(fresh,)), time=NOW)
@@ -258,7 +263,7 @@ async def check_profile_is_followed(service: RunningService, publish: Publish, t
     """The hot statement follows the swapped tables, and live changes of a profile."""
     path = f"/v1/customers/{customer}/next-best-actions?channel=counter"
     told = (await service.client.get(path, headers=token("teller", "B1"))).json()
-    assert told["customer_type"] == {"value_quadrant": "A", "risk_rating": "C3", "lifecycle": None}
+    assert told["customer_type"] == {"value_quadrant": "A", "risk_rating": "C3", "lifecycle": "growth"}
     assert told["models"] == [{"name": "propensity-purchase", "version": 2}]
     bought = OwnedAccount(account_id=account_id("tests", "A9"), kind="time")
     off = ProfileChanged(

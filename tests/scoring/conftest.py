@@ -71,6 +71,7 @@ def fill_lake(lake: Lake, as_of: date = AS_OF) -> None:
             "digital_share_90d": "CASE WHEN i % 5 > 0 THEN (i % 11) / 10.0 END",
             "holds_wealth": "i % 7 = 0",
             "value_quadrant": "'D'",
+            "lifecycle": "'mature'",
         }
         zero = {"BIGINT": "i % 13 * 1000", "INTEGER": "i % 17", "BOOLEAN": "i % 2 = 0", "DOUBLE": "0.5"}
         columns = ", ".join(f"{given.get(c.name, zero.get(c.type))} AS {c.name}" for c in FEATURES.columns)

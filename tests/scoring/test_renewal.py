@@ -56,7 +56,12 @@ def test_only_declared_features_move_with_new_money() -> None:
 
     assert {name for name in NUMERIC if moved[name] != ROW[name] and not np.isnan(ROW[name])} == {
         "demand_balance_minor",
+        "demand_change_30d_minor",
+        "aum_minor",
+        "aum_change_90d_minor",
+        "inflow_30d_minor",
         "inflow_90d_minor",
+        "inflow_180d_minor",
         "largest_credit_30d_minor",
         "postings_90d",
         "days_since_last_posting",

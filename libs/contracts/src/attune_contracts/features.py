@@ -133,7 +133,7 @@ _FEATURES = (
     Feature("value_quadrant", "VARCHAR", "code", "value", "价值象限", "Value quadrant",
             "A, B, C, D or private (X27)", never=_CODE),
     Feature("lifecycle", "VARCHAR", "code", "life_cycle", "生命周期阶段", "Life-cycle stage",
-            "new, honeymoon, growth, mature, decline or lost", nullable=True, never=_CODE),
+            "new, honeymoon, growth, mature, decline or lost", never=_CODE),
 )  # fmt: skip
 
 # What is known of a customer and stands in no snapshot, so that no model can learn from it.

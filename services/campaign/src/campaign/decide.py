@@ -120,5 +120,5 @@ def _customer_type(facts: DecisionFacts) -> dict[str, Any] | None:
     return {
         "value_quadrant": facts.profile.value_quadrant if facts.profile else None,
         "risk_rating": facts.party.risk_rating,
-        "lifecycle": None,
+        "lifecycle": facts.profile.lifecycle if facts.profile else None,
     }

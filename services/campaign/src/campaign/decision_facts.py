@@ -32,6 +32,7 @@ class ProfileFacts:
     as_of: date
     balance_minor: int
     value_quadrant: str | None
+    lifecycle: str | None = None
 
 
 @dataclass(frozen=True)
@@ -144,4 +145,6 @@ def _party(raw: dict[str, Any] | None) -> PartyFacts | None:
 def _profile(raw: dict[str, Any] | None) -> ProfileFacts | None:
     if raw is None:
         return None
-    return ProfileFacts(date.fromisoformat(raw["as_of"]), raw["balance_minor"], raw["value_quadrant"])
+    # Decisions made before stages were known say so when they are replayed.
+    as_of = date.fromisoformat(raw["as_of"])
+    return ProfileFacts(as_of, raw["balance_minor"], raw["value_quadrant"], raw.get("lifecycle"))

@@ -39,7 +39,7 @@ WITH who AS (
     ) c ON true
     WHERE p.customer_id = $1 AND {visible_here("p", 2)}
 )
-SELECT w.*, f.as_of AS profile_as_of, f.demand_balance_minor, f.value_quadrant,
+SELECT w.*, f.as_of AS profile_as_of, f.demand_balance_minor, f.value_quadrant, f.lifecycle,
     CASE WHEN w.personalised THEN (
         SELECT json_agg(json_build_array(s.model, s.version, s.score) ORDER BY s.model)
         FROM proj_scores s WHERE s.customer_id = $1) END AS scores,
@@ -55,7 +55,8 @@ SELECT w.*, f.as_of AS profile_as_of, f.demand_balance_minor, f.value_quadrant,
 FROM (SELECT) one
 LEFT JOIN who w ON true
 LEFT JOIN LATERAL (
-    SELECT as_of, demand_balance_minor, value_quadrant FROM proj_features WHERE customer_id = $1 AND w.personalised
+    SELECT as_of, demand_balance_minor, value_quadrant, lifecycle FROM proj_features
+    WHERE customer_id = $1 AND w.personalised
 ) f ON true"""  # noqa: S608 - a condition of ours
 
 
@@ -156,7 +157,7 @@ def _facts(row: Any, plan: plans.Plans, question: Question, as_of: datetime, tod
         personalised=personalised,
         consents=given(_json(row["marketing"])),
         held_out=held_out_by is not None,
-        profile=ProfileFacts(row["profile_as_of"], row["demand_balance_minor"], row["value_quadrant"])
+        profile=ProfileFacts(row["profile_as_of"], row["demand_balance_minor"], row["value_quadrant"], row["lifecycle"])
         if row["profile_as_of"] is not None
         else None,
         scores=tuple((model, StoredScore(version, score)) for model, version, score in _json(row["scores"])),

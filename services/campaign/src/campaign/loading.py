@@ -90,8 +90,10 @@ async def load_features(job: JobContext) -> dict[str, Any]:
     (pointer,) = (Pointer.model_validate(raw) for raw in job.params["pointers"])
     con = connect(job.runtime.lake, job.runtime.settings)
     _views(con, job, {"features": pointer})
-    query = "SELECT customer_id, as_of, demand_balance_minor, digital_share_90d, value_quadrant FROM features"
-    columns = ("customer_id", "as_of", "demand_balance_minor", "digital_share", "value_quadrant")
+    query = (
+        "SELECT customer_id, as_of, demand_balance_minor, digital_share_90d, value_quadrant, lifecycle FROM features"
+    )
+    columns = ("customer_id", "as_of", "demand_balance_minor", "digital_share", "value_quadrant", "lifecycle")
     async with job.transaction() as tx:
         if not await _newer(tx, "features", pointer):
             return {"rows": 0, "skipped": "older"}

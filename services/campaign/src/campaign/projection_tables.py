@@ -67,6 +67,7 @@ class Features(c.Table, table=True):
     demand_balance_minor: int = c.minor()
     digital_share: float | None = c.real(default=None)
     value_quadrant: str | None = c.text(default=None)
+    lifecycle: str | None = c.text(default=None)
 
 
 class Score(c.Table, table=True):
