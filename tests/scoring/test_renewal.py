@@ -88,7 +88,8 @@ def test_each_known_customer_gets_one_merge_with_the_champions_version(champion:
     assert {(s.model, s.version, s.scored_at) for m in merges for s in m.scores} == {("propensity-test", 7, NOW)}
     assert merges[0].scores[0].score == scored(
         champion, demand_balance_minor=9_700_000, inflow_90d_minor=9_200_000, largest_credit_30d_minor=8_600_000,
-        postings_90d=14, days_since_last_posting=0,
+        demand_change_30d_minor=8_700_000, aum_minor=8_700_000, aum_change_90d_minor=8_700_000,
+        inflow_30d_minor=8_700_000, inflow_180d_minor=8_700_000, postings_90d=14, days_since_last_posting=0,
     )  # fmt: skip
     assert merges[0].scores[0].score > scored(champion)
 
