@@ -1,14 +1,14 @@
 """The net below every query (X23, P-23): each table of customers or branches is under forced row security."""
 
 from collections.abc import Awaitable, Callable
-from importlib import import_module
 
 import pytest
 
 from attune_service_kit.embedded import EmbeddedPostgres
 from attune_service_kit.runtime import Service
 
-SERVICES = ("customer_360", "eventing", "insight", "scoring", "campaign")
+from .conftest import SERVICES, service_of
+
 MakeDatabase = Callable[[Service], Awaitable[str]]
 
 # What answers as the owner, beyond the caller's rows. A new name here is a decision: say what it can give away.
@@ -50,11 +50,6 @@ _DEFINERS = """
 SELECT p.proname AS name, p.proconfig AS config, has_function_privilege('public', p.oid, 'EXECUTE') AS for_all
 FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace AND p.prosecdef"""
 _ROLES = "SELECT rolname, rolsuper OR rolbypassrls AS free FROM pg_roles WHERE rolname LIKE $1"
-
-
-def service_of(name: str) -> Service:
-    found: Service = import_module(f"{name}.app").SERVICE
-    return found
 
 
 @pytest.mark.parametrize("name", SERVICES)

@@ -139,11 +139,11 @@ async def test_a_request_continues_its_callers_trace(
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://sample") as client,
     ):
         assert (await client.get("/livez", headers=headers)).status_code == 200
-        assert (await client.get("/v1/status/sample", headers=headers, params={"q": "1"})).status_code == 200
+        assert (await client.get("/v1/jobs/sample", headers=headers, params={"kind": "1"})).status_code == 200
         headers["traceparent"] = "garbage"
         assert (await client.get("/v1/status/sample", headers=headers)).status_code == 200
     [record] = [json.loads(line) for line in settings.trace_file.read_text().splitlines()]
-    assert (record["trace_id"], record["name"], record["service"]) == (trace_id, "GET /v1/status/sample", "sample")
+    assert (record["trace_id"], record["name"], record["service"]) == (trace_id, "GET /v1/jobs/sample", "sample")
     assert "url.query" not in record["attributes"]
 
 

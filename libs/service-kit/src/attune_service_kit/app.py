@@ -6,11 +6,12 @@ from typing import Annotated
 
 from fastapi import Depends, FastAPI, Request
 
-from attune_service_kit import errors, health, jobs, openapi, quarantine
+from attune_service_kit import audit, errors, health, jobs, openapi, quarantine
 from attune_service_kit.edge import Edge
 from attune_service_kit.hot import HotRoutes
 from attune_service_kit.lifecycle import make_runtime, running
 from attune_service_kit.overload import Admission
+from attune_service_kit.queries import ExactQuery, exact_query
 from attune_service_kit.runtime import Runtime, Service
 from attune_service_kit.settings import ServiceSettings
 
@@ -56,12 +57,12 @@ def create_app(
     app.state.runtime, app.state.verifier = state, state.verifier
     app.include_router(health.probes)
     if routes:
-        app.include_router(health.status_router(service.name))
-        app.include_router(jobs.router(service.name))
-        app.include_router(quarantine.router(service))
-        for router in service.routers:
-            app.include_router(router)
+        name = service.name
+        own = health.status_router(name), jobs.router(name), quarantine.router(service), audit.router(name)
+        for router in (*own, *service.routers):
+            app.include_router(router, dependencies=[Depends(exact_query)])
     errors.register(app)
+    app.state.queries = ExactQuery(app)
     hot = HotRoutes(app, service.hot)
     app.add_middleware(
         Edge,

@@ -68,6 +68,7 @@ class Transaction:
         self.scope = scope
         self.now = now  # business time at the beginning (X1)
         self.who = "service"  # whom audit rows name: the caller's subject in a request
+        self.audited = False
         self._events: list[outbox.OutboxRow] = []
         self._after_commit: list[Callable[[], None]] = []
 
@@ -93,6 +94,7 @@ class Transaction:
         detail: Mapping[str, Any] | None = None,
     ) -> None:
         """Write who did what to which entity, in this very transaction (X24). `detail` carries no personal data."""
+        self.audited = True
         await self.conn.execute(
             "INSERT INTO audit (who, what, entity, entity_id, version, request_id, detail)"
             " VALUES ($1, $2, $3, $4, $5, $6, $7::jsonb)",

@@ -28,7 +28,7 @@ log = structlog.get_logger("access")
 
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _QUIET = frozenset({"/livez", "/readyz"})
-DEEPEST = 64  # levels of a JSON document; no contract needs ten
+DEEPEST = 32  # levels of a JSON document; no contract needs ten
 
 
 class Malformed(BadRequest):

@@ -12,6 +12,7 @@ Refusal
 └── Unavailable       503  cannot now; comes with Retry-After
 """
 
+import re
 import socket
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -229,13 +230,19 @@ async def _on_refusal(_request: Request, error: Exception) -> Response:
 async def _on_validation(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class only
     # `input`, `ctx` and `msg` may repeat what the caller sent: only the place and the kind of the fault are told.
-    faults = [{"at": _place(fault["loc"]), "fault": fault["type"]} for fault in error.errors()[:20]]
+    faults = [{"at": _place(fault), "fault": fault["type"]} for fault in error.errors()[:20]]
     return problem(Invalid("the request does not meet its contract", "请求不符合接口约定", errors=faults))
 
 
-def _place(location: "tuple[int | str, ...]") -> str:
-    """Where the fault is; names that the caller made up are cut and cleaned."""
-    return ".".join("".join(c for c in str(part)[:40] if c.isalnum() or c in "_-") or "?" for part in location)
+_FIELD = re.compile(r"[a-z][a-z0-9_-]{0,39}")
+
+
+def _place(fault: Mapping[str, Any]) -> str:
+    """Where the fault is; a name that the caller made up is "?"."""
+    *path, last = (str(part) for part in fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        last = "?"
+    return ".".join(part if part.isdigit() or _FIELD.fullmatch(part) else "?" for part in (*path, last))
 
 
 _HTTP_TEXTS: Mapping[int, tuple[str, str, str]] = {

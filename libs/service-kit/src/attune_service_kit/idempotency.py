@@ -69,8 +69,18 @@ class Write:
     repetition gets the same bytes with the header `Idempotent-Replayed: true`. A Refusal rolls back and is not stored.
     """
 
-    def __init__(self, runtime: "Runtime", caller: Caller, route: tuple[str, str], key: str, content: bytes) -> None:
+    def __init__(
+        self,
+        runtime: "Runtime",
+        caller: Caller,
+        route: tuple[str, str],
+        key: str,
+        content: bytes,
+        *,
+        operation: str = "write",
+    ) -> None:
         self.caller = caller
+        self._operation = operation
         self._database: Database = runtime.database
         self._identity = (caller.client_id, *route, key)
         self._row = "\x00".join(self._identity)
@@ -91,6 +101,8 @@ class Write:
             if not await self._claim(tx.conn):
                 return await self._replay(tx.conn)
             body = (await run(tx)).model_dump_json(by_alias=True).encode()
+            if not tx.audited:  # a use case that says nothing itself: the operation and its path are on record
+                await tx.audit(self._operation, "operation", self._identity[2])
             await tx.session.flush()
             await tx.conn.execute(_STORE, *self._identity, status, self._answers.seal(self._row, body))
         return _answer(status, body)
@@ -125,7 +137,8 @@ async def idempotent(request: Request, caller: Annotated[Caller, Depends(authent
             "写操作需要 16 至 64 个可见字符的 Idempotency-Key 请求头",
         )
     route = request.method, request.scope["path"]
-    return Write(request.app.state.runtime, caller, route, key, _content(request))
+    operation = str(getattr(request.scope.get("route"), "operation_id", None) or "write")
+    return Write(request.app.state.runtime, caller, route, key, _content(request), operation=operation)
 
 
 def _content(request: Request) -> bytes:

@@ -19,6 +19,14 @@ from attune_service_kit.tables import kit_tables
 ENVIRONMENT = Path(__file__).parent / "alembic_environment"
 
 
+# Not even the owner changes what was done; whoever could drop the trigger could drop the table.
+_STAYS = """
+CREATE FUNCTION audit_stays() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'the audit trail is append-only' USING ERRCODE = 'insufficient_privilege';
+END $$"""
+
+
 def create_kit_tables(op: Operations) -> None:
     """Create the kit's tables; the first migration of every service calls it."""
     metadata = MetaData()
@@ -28,6 +36,11 @@ def create_kit_tables(op: Operations) -> None:
     for table in ("audit", "encryption_key"):
         op.execute(f"REVOKE UPDATE, DELETE ON {table} FROM {app}, {worker}")
         op.execute(f"REVOKE TRUNCATE ON {table} FROM {worker}")
+    op.execute(_STAYS)
+    op.execute(
+        "CREATE TRIGGER audit_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON audit"
+        " FOR EACH STATEMENT EXECUTE FUNCTION audit_stays()"
+    )
 
 
 def roles(connection: Connection) -> tuple[str, str]:
@@ -41,6 +54,7 @@ def drop_kit_tables(op: Operations) -> None:
     metadata = MetaData()
     kit_tables(metadata)
     metadata.drop_all(op.get_bind(), checkfirst=False)
+    op.execute("DROP FUNCTION audit_stays()")
 
 
 async def run(service: Service, owner_url: str, revision: str = "head") -> None:

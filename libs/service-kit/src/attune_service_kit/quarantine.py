@@ -17,6 +17,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from attune_service_kit.auth import Caller, requires
+from attune_service_kit.bodies import Body
 from attune_service_kit.consumer import FatalEvent
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Conflict, Invalid, NotFound, refusals
@@ -152,7 +153,7 @@ class Quarantined(BaseModel):
     age_seconds: int
 
 
-class Discard(BaseModel):
+class Discard(Body):
     """Why a message is given up."""
 
     model_config = ConfigDict(

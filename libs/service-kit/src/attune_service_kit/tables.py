@@ -119,7 +119,9 @@ def _requests(metadata: MetaData) -> None:
         Column("version", Text),
         Column("request_id", Text),
         Column("detail", JSONB),
-        Index("audit_entity", "entity", "entity_id"),
+        Index("audit_entity", "entity", "entity_id", "id"),
+        Index("audit_who", "who", "id"),
+        Index("audit_request", "request_id"),
     )
 
 

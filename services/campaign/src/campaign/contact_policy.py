@@ -7,10 +7,12 @@ messages are exempt by their class, and count for nothing.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from attune_service_kit.bodies import Body
 
 Level = Literal["customer", "household", "account"]
 Channel = Literal["counter", "mobile", "call_centre", "relationship_manager", "sms", "push"]
@@ -19,10 +21,10 @@ OUTBOUND_CHANNELS = frozenset({"call_centre", "relationship_manager", "sms", "pu
 _LONGEST_SEARCH = 200  # ends of rules that are followed one after the other
 
 
-class Cap(BaseModel):
+class Cap(Body):
     """At most `limit` contacts of the level in any sliding window of `days`, in business time."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(frozen=True)
 
     level: Level = "customer"
     channel: str | None = Field(default=None, max_length=40, description="None counts all channels together")
@@ -30,20 +32,20 @@ class Cap(BaseModel):
     days: int = Field(ge=1, le=366)
 
 
-class CoolDown(BaseModel):
+class CoolDown(Body):
     """No contact of the level within `days` after one, in business time."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(frozen=True)
 
     level: Level = "customer"
     channel: str | None = Field(default=None, max_length=40, description="None: a contact on any channel starts it")
     days: int | None = Field(default=None, ge=0, le=366, description="null: no rule; 0: said to be none; n: n days")
 
 
-class Hours(BaseModel):
+class Hours(Body):
     """From one local time to another, over midnight too; `end` itself is outside."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(frozen=True)
 
     start: time
     end: time
@@ -68,15 +70,15 @@ class Hours(BaseModel):
 class QuietHours(Hours):
     """The named channels contact nobody in these hours."""
 
-    channels: tuple[str, ...]
+    channels: tuple[Annotated[str, Field(max_length=40)], ...] = Field(max_length=20)
 
 
-class ContactPolicy(BaseModel):
+class ContactPolicy(Body):
     """Caps, cool-downs and quiet hours of outbound marketing. Inbound contacts count and are never refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(frozen=True)
 
-    caps: tuple[Cap, ...] = ()
+    caps: tuple[Cap, ...] = Field(default=(), max_length=50)
     cool_down_days: int | None = Field(
         default=None,
         ge=0,

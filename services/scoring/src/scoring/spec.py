@@ -3,17 +3,18 @@
 from datetime import date, timedelta
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from attune_contracts.ledger import Code
+from attune_service_kit.bodies import Body
 from scoring.features import NUMERIC
 
 ModelName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
 FeatureName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 
 
-class _Strict(BaseModel):
+class _Strict(Body):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 

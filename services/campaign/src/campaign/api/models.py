@@ -8,16 +8,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from attune_contracts.consent import ProductKind
 from attune_contracts.ledger import Code
+from attune_service_kit.bodies import Body
 from campaign.contact_policy import ContactPolicy
 from campaign.responses import Outcome
 
 OfferCode = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 
 
-class In(BaseModel):
+class In(Body):
     """A request's body."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class BothLanguages(BaseModel):
@@ -256,7 +255,7 @@ class CampaignView(BaseModel):
 class CampaignChange(In):
     """A campaign as it shall be; `version` is the one it was read at."""
 
-    version: int = Field(ge=1)
+    version: int = Field(ge=1, le=1_000_000)
     control_share: float = Field(ge=0, le=1, description="A multiple of 0.0001")
     outcome_kinds: list[Code] = Field(min_length=1, max_length=20)
     window_business_days: int = Field(ge=1, le=120)
@@ -323,5 +322,5 @@ class PolicyView(BaseModel):
 class PolicyChange(In):
     """The contact policy as it shall be; `version` is the one it was read at."""
 
-    version: int = Field(ge=1)
+    version: int = Field(ge=1, le=1_000_000)
     policy: ContactPolicy

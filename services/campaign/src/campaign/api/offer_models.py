@@ -4,12 +4,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from attune_service_kit.bodies import SEVERAL_LINES
 from campaign.api.models import BothLanguages, In, Money, OfferCode
 from campaign.catalogue import RiskLevel
 from campaign.channels import Channel
 
 ScriptId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
-Amount = Annotated[str, Field(pattern=r"^\d{1,12}(\.\d{1,4})?$", examples=["214.00"])]
+Amount = Annotated[str, Field(pattern=r"^[0-9]{1,12}(\.[0-9]{1,4})?$", examples=["214.00"])]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
 ProductCode = Annotated[str, Field(pattern=r"^[!-~]{1,64}$")]
@@ -50,8 +51,8 @@ _SCRIPT: dict[str, Any] = {
 class GivenText(In):
     """A text in both languages, as it is to be."""
 
-    zh: Annotated[str, Field(min_length=1, max_length=1000)]
-    en: Annotated[str, Field(min_length=1, max_length=2000)]
+    zh: Annotated[str, Field(min_length=1, max_length=1000), SEVERAL_LINES]
+    en: Annotated[str, Field(min_length=1, max_length=2000), SEVERAL_LINES]
 
 
 class GivenName(In):
@@ -83,7 +84,7 @@ class OfferChange(In):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [dict(_OFFER, version=1)]})
 
-    version: int = Field(ge=0)
+    version: int = Field(ge=0, le=1_000_000)
     kind: Literal["marketing", "service"] = "marketing"
     name: GivenName
     product_id: ProductCode | None = None
@@ -164,7 +165,7 @@ class ScriptChange(In):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [dict(_SCRIPT, version=1)]})
 
-    version: int = Field(ge=0)
+    version: int = Field(ge=0, le=1_000_000)
     offer: OfferCode
     channel: Channel
     text: GivenText

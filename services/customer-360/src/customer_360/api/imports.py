@@ -4,10 +4,11 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from attune_service_kit.app import AnyRuntime
 from attune_service_kit.auth import Caller, requires
+from attune_service_kit.bodies import Body
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Invalid, refusals
 from attune_service_kit.files import MappingError
@@ -34,10 +35,8 @@ OwnDataset = Literal[
 ]
 
 
-class ImportRequest(BaseModel):
+class ImportRequest(Body):
     """What to import: a mapping, the folder with the bank's files, and which of the mapping's datasets."""
-
-    model_config = ConfigDict(extra="forbid")
 
     import_id: UUID = Field(description="Chosen by the client; one import may span customer-360 and eventing")
     mapping: dict[str, Any] = Field(description="The mapping file's content")

@@ -4,10 +4,11 @@ from datetime import date, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel
 
 from attune_service_kit.app import AnyRuntime
 from attune_service_kit.auth import requires
+from attune_service_kit.bodies import Body
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import refusals
 from attune_service_kit.idempotency import InFlight, KeyMissing, OtherPayload, Write, idempotent
@@ -16,10 +17,8 @@ from eventing import business_clock, upkeep
 router = APIRouter(prefix="/v1", tags=["clock"])
 
 
-class ClockRequest(BaseModel):
+class ClockRequest(Body):
     """Where business time shall go."""
-
-    model_config = ConfigDict(extra="forbid")
 
     to: AwareDatetime
 
@@ -46,6 +45,7 @@ async def advance(body: ClockRequest, runtime: AnyRuntime, write: Annotated[Writ
         now = await business_clock.advance(runtime, tx, body.to)
         day = runtime.clock.date_of(now)
         await upkeep.start_close(runtime, tx, day)
+        await tx.audit("clock.advanced", "clock", day)
         return BusinessTime(now=now, business_date=day)
 
     return await write(run)

@@ -6,11 +6,12 @@ from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AwareDatetime, BaseModel, Field, StringConstraints, model_validator
 
 from attune_contracts.ledger import BankId, Code, Currency, Direction, Flag
 from attune_service_kit.app import AnyRuntime
 from attune_service_kit.auth import requires
+from attune_service_kit.bodies import Body
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Invalid, refusals
 from attune_service_kit.files import MappingError
@@ -32,10 +33,8 @@ class PostingRefused(Invalid):
     code = "posting_refused"
 
 
-class PostingIn(BaseModel):
+class PostingIn(Body):
     """One posting as the bank books it."""
-
-    model_config = ConfigDict(extra="forbid")
 
     posting_id: BankId
     account_id: BankId = Field(description="The bank's own account id")
@@ -50,10 +49,8 @@ class PostingIn(BaseModel):
     reverses: BankId | None = Field(default=None, description="The posting id that this one undoes")
 
 
-class PostingsIn(BaseModel):
+class PostingsIn(Body):
     """Postings of one source system; `source` is the name in its mapping file."""
-
-    model_config = ConfigDict(extra="forbid")
 
     source: Source
     postings: list[PostingIn] = Field(min_length=1, max_length=500)
@@ -67,10 +64,8 @@ class PostingsTaken(BaseModel):
     waiting: int
 
 
-class ImportRequest(BaseModel):
+class ImportRequest(Body):
     """What to import: a mapping and the folder with the bank's files."""
-
-    model_config = ConfigDict(extra="forbid")
 
     import_id: UUID = Field(description="Chosen by the client; one import may span customer-360 and eventing")
     mapping: dict[str, Any] = Field(description="The mapping file's content")
@@ -78,10 +73,8 @@ class ImportRequest(BaseModel):
     datasets: list[Literal["transactions"]] = Field(min_length=1, max_length=1)
 
 
-class ReconciliationRequest(BaseModel):
+class ReconciliationRequest(Body):
     """Which day to compare; with the bank's own file of it, or else with what the lake has."""
-
-    model_config = ConfigDict(extra="forbid")
 
     business_date: date = Field(alias="date")
     mapping: dict[str, Any] | None = Field(default=None, description="The mapping file's content")

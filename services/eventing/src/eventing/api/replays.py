@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from attune_service_kit.app import AnyRuntime
 from attune_service_kit.auth import requires
+from attune_service_kit.bodies import Body
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Invalid, NotFound, refusals
 from attune_service_kit.idempotency import InFlight, KeyMissing, OtherPayload, Write, idempotent
@@ -19,10 +20,10 @@ router = APIRouter(prefix="/v1/ledger", tags=["replays"])
 MayReplay = Depends(requires("replays:write"))
 
 
-class ReplayRequest(BaseModel):
+class ReplayRequest(Body):
     """Which days of the lake go through the stream again."""
 
-    model_config = ConfigDict(extra="forbid", serialize_by_alias=True)
+    model_config = ConfigDict(serialize_by_alias=True)
 
     first: date = Field(alias="from")
     last: date = Field(alias="to")
@@ -39,10 +40,8 @@ class ReplayRequest(BaseModel):
         return self
 
 
-class GateRequest(BaseModel):
+class GateRequest(Body):
     """How far a gated replay may go."""
-
-    model_config = ConfigDict(extra="forbid")
 
     through: date
 
@@ -53,10 +52,10 @@ class Gate(BaseModel):
     through: date
 
 
-class RebuildRequest(BaseModel):
+class RebuildRequest(Body):
     """Which days the states shall know, and whose: all that is known of everybody, where nothing is said."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"before": None, "customers": None}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"before": None, "customers": None}]})
 
     before: date | None = Field(
         default=None, description="Only days before this one: the stream is to bring the others. Null: all by now"

@@ -4,10 +4,11 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from attune_service_kit.app import AnyRuntime
 from attune_service_kit.auth import requires
+from attune_service_kit.bodies import Body
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import NotFound, refusals
 from attune_service_kit.idempotency import InFlight, KeyMissing, OtherPayload, Write, idempotent
@@ -40,10 +41,8 @@ class TriggerList(BaseModel):
     items: list[TriggerView]
 
 
-class TriggerChange(BaseModel):
+class TriggerChange(Body):
     """Parameters to change; what is left out stays."""
-
-    model_config = ConfigDict(extra="forbid")
 
     minimum_minor: Annotated[int, Field(ge=0, le=10**13)] | None = None
     cooldown_days: Annotated[int, Field(ge=0, le=3650)] | None = Field(

@@ -4,10 +4,11 @@ from datetime import date, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from attune_service_kit.app import AnyRuntime
 from attune_service_kit.auth import Caller, requires
+from attune_service_kit.bodies import Body
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Invalid, refusals
 from attune_service_kit.idempotency import InFlight, KeyMissing, OtherPayload, Write, idempotent
@@ -18,10 +19,8 @@ from insight.segments import snapshots
 router = APIRouter(prefix="/v1/feature-snapshots", tags=["features"])
 
 
-class SnapshotRequest(BaseModel):
+class SnapshotRequest(Body):
     """Which day to look back from; null = the ledger's last day."""
-
-    model_config = ConfigDict(extra="forbid")
 
     as_of: date | None = None
 

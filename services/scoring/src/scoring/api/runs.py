@@ -4,10 +4,10 @@ from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
-from pydantic import BaseModel, ConfigDict
 
 from attune_service_kit.app import AnyRuntime
 from attune_service_kit.auth import requires
+from attune_service_kit.bodies import Body
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Invalid, NotFound, refusals
 from attune_service_kit.idempotency import InFlight, KeyMissing, OtherPayload, Write, idempotent
@@ -27,10 +27,8 @@ class NoChampion(NotFound):
     code = "no_champion"
 
 
-class Scoring(BaseModel):
+class Scoring(Body):
     """Score the base anew: with one model or every champion, over one snapshot or the newest."""
-
-    model_config = ConfigDict(extra="forbid")
 
     model: ModelName | None = None
     as_of: date | None = None

@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 from attune_contracts.scoring import AnsweringModel, ScoreAnswer
 from attune_service_kit.app import AnyRuntime
 from attune_service_kit.auth import Caller, requires
+from attune_service_kit.bodies import Body
 from attune_service_kit.errors import Forbidden, Invalid, refusals
 from attune_service_kit.runtime import Runtime
 from scoring import champions, online, registry
@@ -34,7 +35,7 @@ class TooManyRows(Invalid):
     code = "too_many_rows"
 
 
-class ScoreRequest(BaseModel):
+class ScoreRequest(Body):
     """Rows of values by feature name, or customers by their stored rows: one of both.
 
     Without `model` every champion scores the customers; rows name theirs. A named `version` need not be the champion.

@@ -2,7 +2,9 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
+
+from attune_service_kit.bodies import Body
 
 Amount = Annotated[str, StringConstraints(pattern=r"^-?\d+(\.\d+)?$")]
 
@@ -12,6 +14,13 @@ class Names(BaseModel):
 
     zh: str
     en: str
+
+
+class GivenNames(Body):
+    """A name in both languages, as it is given."""
+
+    zh: str = Field(min_length=1, max_length=60)
+    en: str = Field(min_length=1, max_length=120)
 
 
 class Money(BaseModel):

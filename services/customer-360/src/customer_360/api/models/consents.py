@@ -7,10 +7,11 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from attune_contracts.consent import ANY, Basis, Channel, ProductKind, Purpose
+from attune_service_kit.bodies import SEVERAL_LINES, Body
 from customer_360.consent_rules import Decision
 
 Evidence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-NoticeText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
+NoticeText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000), SEVERAL_LINES]
 
 
 class ConsentView(BaseModel):
@@ -99,10 +100,8 @@ class ConsentEntryView(BaseModel):
     at: datetime
 
 
-class ConsentDecision(BaseModel):
+class ConsentDecision(Body):
     """What the customer says about one purpose; a consent names the version of the notice they were shown."""
-
-    model_config = ConfigDict(extra="forbid")
 
     purpose: Purpose
     channel: Channel | None = Field(default=None, description="Of marketing_contact: one channel; null = all")
@@ -117,7 +116,7 @@ class ConsentDecision(BaseModel):
         return Decision(self.purpose, self.channel or ANY, self.product_kind or ANY, self.granted, self.notice_version)
 
 
-class ConsentChange(BaseModel):
+class ConsentChange(Body):
     """What the customer gives and withdraws. A refusal ends every consent within what it covers."""
 
     model_config = ConfigDict(
@@ -139,10 +138,10 @@ class ConsentChange(BaseModel):
     evidence: Evidence | None = Field(default=None, description="What proves it; staff must say so for a consent")
 
 
-class OptOut(BaseModel):
+class OptOut(Body):
     """An objection to all marketing; with `personalisation` also to being picked and advised by one's own data."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"personalisation": False}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"personalisation": False}]})
 
     personalisation: bool = Field(default=False, description="true = no personalised offers either, anywhere")
     evidence: Evidence | None = None
@@ -177,16 +176,14 @@ class NoticeView(BaseModel):
     created_at: datetime
 
 
-class NoticeTexts(BaseModel):
+class NoticeTexts(Body):
     """The notice in both languages."""
-
-    model_config = ConfigDict(extra="forbid")
 
     zh: NoticeText
     en: NoticeText
 
 
-class NoticeChange(BaseModel):
+class NoticeChange(Body):
     """A new text of a notice; `version` is the newest one that the caller has read, 0 = there is none."""
 
     model_config = ConfigDict(

@@ -4,9 +4,10 @@ from datetime import date
 from typing import Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from attune_contracts.ledger import BankId
+from attune_service_kit.bodies import Body
 from customer_360.api.models.common import BranchRef, Manager
 from customer_360.api.models.consents import ConsentView
 from customer_360.api.models.details import DetailSummary
@@ -93,10 +94,8 @@ class CustomerSummary(BaseModel):
     manager_id: str | None
 
 
-class ProfileChange(BaseModel):
+class ProfileChange(Body):
     """What to change; fields that are left out stay. `manager_id: null` takes the customer out of every book."""
-
-    model_config = ConfigDict(extra="forbid")
 
     manager_id: BankId | None = None
     personalisation: bool | None = Field(default=None, description="false = the generic list, always; never null")

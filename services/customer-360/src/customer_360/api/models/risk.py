@@ -6,6 +6,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from attune_service_kit.bodies import Body
+
 Rating = Literal["C1", "C2", "C3", "C4", "C5"]
 Questionnaire = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 
@@ -33,7 +35,7 @@ class RiskSummary(BaseModel):
     assessments: int
 
 
-class NewRiskAssessment(BaseModel):
+class NewRiskAssessment(Body):
     """What an assessment of today has found."""
 
     model_config = ConfigDict(

@@ -4,18 +4,17 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 
+from attune_service_kit.bodies import Body
 from customer_360.search import By
 from customer_360.visits import Kind, Reason
 
 Words = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"\S")]
 
 
-class SearchRequest(BaseModel):
+class SearchRequest(Body):
     """What to look for. Without `by`, whatever the query's form may mean is tried; the match is always exact."""
-
-    model_config = ConfigDict(extra="forbid")
 
     query: Words = Field(description="A name, its pinyin or initials, a phone, a document, an account or an id")
     by: By | None = None
@@ -33,10 +32,8 @@ class IdentityView(BaseModel):
     address: str | None
 
 
-class VisitRequest(BaseModel):
+class VisitRequest(Body):
     """What the customer presents, and why it is asked for."""
-
-    model_config = ConfigDict(extra="forbid")
 
     presented: Kind
     number: Words = Field(max_length=64, description="The document's or account's number; the bank's id of a card")

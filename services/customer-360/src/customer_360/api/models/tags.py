@@ -4,9 +4,10 @@ from datetime import date, datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 
-from customer_360.api.models.common import Names
+from attune_service_kit.bodies import Body
+from customer_360.api.models.common import GivenNames, Names
 
 TagName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 TagValue = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
@@ -39,10 +40,8 @@ class TagSummary(BaseModel):
     expires_on: date
 
 
-class TagAssignment(BaseModel):
+class TagAssignment(Body):
     """The value to be given; without an end the tag lives as long as its definition allows."""
-
-    model_config = ConfigDict(extra="forbid")
 
     value: TagValue
     expires_on: date | None = None
@@ -72,13 +71,11 @@ class TagDefinitionView(BaseModel):
     changed_at: datetime
 
 
-class TagDefinitionChange(BaseModel):
+class TagDefinitionChange(Body):
     """A definition as it shall be; `version` is the one it was read at, 0 = a new tag."""
 
-    model_config = ConfigDict(extra="forbid")
-
     version: int = Field(ge=0, le=10**6)
-    name: Names
+    name: GivenNames
     values: list[TagValue] = Field(default_factory=list, max_length=200)
     owner: ShortText = Field(description="Who answers for it: a unit or a person of the bank")
     purpose: ShortText = Field(description="What it is used for (R-06)")
