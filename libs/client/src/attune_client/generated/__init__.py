@@ -2,6 +2,7 @@
 
 from attune_client.base import Sender
 from attune_client.generated.audit import Audit
+from attune_client.generated.books import Books
 from attune_client.generated.branches import Branches
 from attune_client.generated.campaigns import Campaigns
 from attune_client.generated.clock import Clock
@@ -9,6 +10,7 @@ from attune_client.generated.consents import Consents
 from attune_client.generated.contacts import Contacts
 from attune_client.generated.customers import Customers
 from attune_client.generated.decisions import Decisions
+from attune_client.generated.details import Details
 from attune_client.generated.detections import Detections
 from attune_client.generated.features import Features
 from attune_client.generated.identity import Identity
@@ -18,6 +20,7 @@ from attune_client.generated.ledger import Ledger
 from attune_client.generated.models import Models
 from attune_client.generated.offers import Offers
 from attune_client.generated.opportunities import Opportunities
+from attune_client.generated.parameters import Parameters
 from attune_client.generated.plans import Plans
 from attune_client.generated.quarantine import Quarantine
 from attune_client.generated.replays import Replays
@@ -37,6 +40,7 @@ class Api:
 
     def __init__(self, sender: Sender) -> None:
         self.audit = Audit(sender)
+        self.books = Books(sender)
         self.branches = Branches(sender)
         self.campaigns = Campaigns(sender)
         self.clock = Clock(sender)
@@ -44,6 +48,7 @@ class Api:
         self.contacts = Contacts(sender)
         self.customers = Customers(sender)
         self.decisions = Decisions(sender)
+        self.details = Details(sender)
         self.detections = Detections(sender)
         self.features = Features(sender)
         self.identity = Identity(sender)
@@ -53,6 +58,7 @@ class Api:
         self.models = Models(sender)
         self.offers = Offers(sender)
         self.opportunities = Opportunities(sender)
+        self.parameters = Parameters(sender)
         self.plans = Plans(sender)
         self.quarantine = Quarantine(sender)
         self.replays = Replays(sender)

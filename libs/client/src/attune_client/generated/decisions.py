@@ -17,6 +17,7 @@ class Decisions(Operations):
         *,
         channel: Annotated[Literal["counter", "mobile", "call_centre", "relationship_manager"], OPEN],
         limit: int | None = None,
+        fresh: bool | None = None,
     ) -> schemas.NextBestActions:
         """What to propose to this customer now, on this channel. Decide and store the decision; reserve nothing.
         Repeating it gives the same but for `decision_id` and `as_of`. Scope: decisions:read.
@@ -26,7 +27,7 @@ class Decisions(Operations):
             "GET",
             "/v1/customers/{customer_id}/next-best-actions",
             at={"customer_id": customer_id},
-            params={"channel": channel, "limit": limit},
+            params={"channel": channel, "limit": limit, "fresh": fresh},
         )
 
     async def why(

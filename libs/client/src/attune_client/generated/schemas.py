@@ -105,12 +105,33 @@ class ArmView(Model):
     held_out: bool
 
 
+class Assigned(Model):
+    """How many customers have another manager now; the others had that one already."""
+
+    assigned: int
+    branch_id: str
+    unchanged: int
+
+
 class AssignmentView(Model):
     """One customer's arm."""
 
     arm: str
     business_date: dt.date
     customer_id: UUID
+
+
+class CustomerAssignment(Model):
+    """A customer and their manager to be."""
+
+    customer_id: UUID
+    manager_id: str
+
+
+class Assignments(Model):
+    """Customers of one branch to be given to managers: all of them, or none."""
+
+    assignments: Sequence[CustomerAssignment]
 
 
 class AuditEntry(Model):
@@ -250,6 +271,10 @@ class CampaignChange(Model):
     version: int
     window_business_days: int
     enabled: bool | None = None
+    escalate_after_hours: int | None = None
+    """Hours without action after which an opportunity escalates"""
+    expire_after_hours: int | None = None
+    """Hours after which it is lost; null: as the trigger says"""
     product_kind: (
         Annotated[Literal["demand_deposit", "time_deposit", "wealth", "fund", "insurance", "loan", "card"], OPEN] | None
     ) = None
@@ -262,6 +287,8 @@ class CampaignView(Model):
     code: str
     control_share: float
     enabled: bool
+    escalate_after_hours: int
+    expire_after_hours: int | None
     name: BothLanguages
     outcome: str
     outcome_kinds: Sequence[str]
@@ -345,6 +372,43 @@ class ChannelContactability(Model):
     reason: CampaignWhy | None
 
 
+class ClockHours(Model):
+    """Which hours the opportunities' clock counts: those of the calendar, or working hours of business days (X1)."""
+
+    count: Annotated[Literal["calendar", "working"], OPEN]
+    end: dt.time
+    start: dt.time
+    business_days: bool | None = None
+
+
+class ClockShare(Model):
+    """Acted on in time, of those whose moment has come; null while there are none."""
+
+    acted: int
+    due: int
+    share: float | None
+
+
+class ClockLine(Model):
+    """One group of opportunities that could be acted on. `key` null: branch or channel is not known."""
+
+    before_escalation: ClockShare
+    before_expiry: ClockShare
+    key: str | None
+    opened: int
+    running: int
+
+
+class ClockReport(Model):
+    """How many opportunities were acted on before they escalated (24 h) and before they were lost (48 h)."""
+
+    as_of: dt.datetime
+    by: Annotated[Literal["branch", "channel", "trigger"], OPEN]
+    items: Sequence[ClockLine]
+    next_cursor: str | None
+    total: ClockLine
+
+
 class ClockRequest(Model):
     """Where business time shall go."""
 
@@ -352,9 +416,12 @@ class ClockRequest(Model):
 
 
 class Completion(Model):
-    """What came of the contact."""
+    """What came of the contact: a code of the handling policy, with the moment that was agreed for a call-back."""
 
-    disposition: Annotated[Literal["reached", "not_reached", "refused", "promised"], OPEN]
+    disposition: str
+    call_back_at: dt.datetime | None = None
+    """Business time; for a call-back only"""
+    note: str | None = None
 
 
 class Confirmation(Model):
@@ -555,6 +622,16 @@ class CustomerExplanation(Model):
     what_if: Sequence[BothLanguages]
 
 
+class CustomerFeatures(Model):
+    """One customer's features as of a day. Money is integer minor units; null = not known."""
+
+    as_of: dt.date
+    branch_id: str | None
+    customer_id: UUID
+    features: Mapping[str, int | float | bool | str | None]
+    stale: bool
+
+
 class CustomerSummary(Model):
     """One line of a list of customers."""
 
@@ -576,6 +653,18 @@ class CustomerType(Model):
     lifecycle: str | None
     risk_rating: str | None
     value_quadrant: str | None
+
+
+class DetailSummary(Model):
+    """One field in the view: its value where it may be shown there, and whether it can be relied on."""
+
+    field: Annotated[
+        Literal["job", "employer", "income_band", "marital_status", "education", "phone", "address", "email"], OPEN
+    ]
+    freshness: Annotated[Literal["fresh", "stale"], OPEN]
+    source: Annotated[Literal["bank", "manager", "customer", "import"], OPEN]
+    updated_at: dt.datetime
+    value: str | None
 
 
 class Names(Model):
@@ -687,6 +776,7 @@ class CustomerView(Model):
     branch: BranchRef | None
     consents: Sequence[ConsentView]
     customer_id: UUID
+    details: Sequence[DetailSummary]
     document: str | None
     """Masked: 110***********1234"""
     gender: str | None
@@ -748,7 +838,7 @@ class NextBestActions(Model):
     message: Reason | None
     models: Sequence[ModelVersion]
     personalised: bool
-    score_source: Annotated[Literal["stored", "none"], OPEN]
+    score_source: Annotated[Literal["stored", "fresh", "none"], OPEN]
     service_actions: Sequence[ServiceAction]
     withheld: Sequence[Withheld]
 
@@ -767,6 +857,54 @@ class DecisionView(Model):
     """Deciding again on the stored inputs gives the same bytes"""
     result: NextBestActions
     sha256: str
+
+
+class DetailView(Model):
+    """One field. Contact data are masked, an address is not shown at all: in full they are disclosed for a reason."""
+
+    field: Annotated[
+        Literal["job", "employer", "income_band", "marital_status", "education", "phone", "address", "email"], OPEN
+    ]
+    freshness: Annotated[Literal["fresh", "stale"], OPEN]
+    masked: bool
+    source: Annotated[Literal["bank", "manager", "customer", "import"], OPEN]
+    updated_at: dt.datetime
+    updated_by: str
+    value: str | None
+
+
+class DetailsChange(Model):
+    """What to set or confirm; null removes a field, and what is left out stays. Income is a month's, in the bank's
+    base currency.
+    """
+
+    address: str | None = None
+    education: Annotated[Literal["school", "college", "bachelor", "master", "doctor"], OPEN] | None = None
+    email: str | None = None
+    employer: str | None = None
+    income_band: (
+        Annotated[Literal["under_5000", "5000_10000", "10000_20000", "20000_50000", "over_50000"], OPEN] | None
+    ) = None
+    job: str | None = None
+    marital_status: Annotated[Literal["single", "married", "divorced", "widowed"], OPEN] | None = None
+    phone: str | None = None
+
+
+class DetailsView(Model):
+    """All that is known, field by field, and what has gone stale or was never known."""
+
+    customer_id: UUID
+    details: Sequence[DetailView]
+    missing: Sequence[
+        Annotated[
+            Literal["job", "employer", "income_band", "marital_status", "education", "phone", "address", "email"], OPEN
+        ]
+    ]
+    stale: Sequence[
+        Annotated[
+            Literal["job", "employer", "income_band", "marital_status", "education", "phone", "address", "email"], OPEN
+        ]
+    ]
 
 
 class DetectionRef(Model):
@@ -816,6 +954,29 @@ class Discard(Model):
     """Kept in the audit row: no customer's data"""
 
 
+class Labels(Model):
+    """What a disposition is called."""
+
+    en: str
+    zh: str
+
+
+class Disposition(Model):
+    """An outcome code, and what it does to the contact, to the opportunities and to the task."""
+
+    code: str
+    contact: Annotated[Literal["confirmed", "released"], OPEN]
+    """confirmed: it counts; released: nobody was reached"""
+    label: Labels
+    opportunity: Annotated[Literal["acted", "waits"], OPEN]
+    """acted: its clock stops; waits: it runs on"""
+    task: Annotated[Literal["done", "again", "call_back"], OPEN]
+    """again: open once more after a pause; call_back: open once more at an agreed moment"""
+    pause_minutes: int | None = None
+    suppress_days: int | Annotated[Literal["permanent"], OPEN] | None = None
+    """The customer is not to be contacted for so long; null: no suppression"""
+
+
 class EventingImportRequest(Model):
     """What to import: a mapping and the folder with the bank's files."""
 
@@ -826,6 +987,29 @@ class EventingImportRequest(Model):
     """Chosen by the client; one import may span customer-360 and eventing"""
     mapping: Mapping[str, Any]
     """The mapping file's content"""
+
+
+class FeatureView(Model):
+    """One feature: its labels, unit and purpose, and whether a model may use it (`never` says why not)."""
+
+    label: Mapping[str, str]
+    level: Annotated[Literal["C1", "C2"], OPEN]
+    meaning: str
+    name: str
+    never: str | None
+    nullable: bool
+    purpose: str
+    type: str
+    unit: str
+    usable: bool
+
+
+class FeatureList(Model):
+    """Every feature, and what is known of a customer and no model may see."""
+
+    freshness: str
+    items: Sequence[FeatureView]
+    never: Sequence[FeatureView]
 
 
 class Gate(Model):
@@ -876,6 +1060,40 @@ class GivenText(Model):
 
     en: str
     zh: str
+
+
+class OpeningHours(Model):
+    """When a channel works."""
+
+    end: dt.time
+    start: dt.time
+    business_days: bool | None = None
+    """Only on the bank's business days"""
+
+
+class Handling(Model):
+    """One version of the handling policy."""
+
+    dispositions: Sequence[Disposition]
+    hours: ClockHours
+    max_attempts: int | None = None
+    """So many times nobody is reached, then the task is done; null: no limit"""
+    opening_hours: Mapping[str, OpeningHours] | None = None
+    """By channel; a channel that is not named is always open"""
+
+
+class HandlingChange(Model):
+    """The handling policy as it shall be; `version` is the one it was read at."""
+
+    policy: Handling
+    version: int
+
+
+class HandlingView(Model):
+    """The handling policy and its version."""
+
+    policy: Handling
+    version: int
 
 
 class IdentityView(Model):
@@ -978,6 +1196,23 @@ class Lift(Model):
     reason: str
 
 
+class Member(Model):
+    """One customer of a segment."""
+
+    branch_id: str | None
+    customer_id: UUID
+    value: str
+
+
+class Members(Model):
+    """One page of members, of the newest snapshot. `stale`: the ledger has gone on for more than a day since."""
+
+    as_of: dt.date
+    items: Sequence[Member]
+    next_cursor: str | None
+    stale: bool
+
+
 class ModelSummary(Model):
     """A model and which version answers; `champion` is null before the first."""
 
@@ -1016,6 +1251,36 @@ class ModelView(Model):
     versions: Sequence[VersionView]
 
 
+class ReasonToCall(Model):
+    """Why to call, and the day on which the reason ends, where it has one."""
+
+    code: Annotated[
+        Literal[
+            "open_opportunity", "maturing_holding", "risk_rating_expiring", "birthday", "silence", "stale_contact_data"
+        ],
+        OPEN,
+    ]
+    due: dt.date | None
+
+
+class MyCustomer(Model):
+    """A customer of a book, the most pressing reason first. `assets_band` is insight's, 0 = not known."""
+
+    assets_band: int
+    branch_id: str | None
+    customer_id: UUID
+    last_contact_at: dt.datetime | None
+    manager_id: str | None
+    name: str | None
+    """In full for those who serve customers, else masked: 张*"""
+    party_kind: Annotated[Literal["person", "organisation", "prospect"], OPEN]
+    phone: str | None
+    """Masked: 138****1234"""
+    reasons: Sequence[ReasonToCall]
+    source: str
+    source_id: str
+
+
 class NewContact(Model):
     """A contact that is about to be made. Its class is said, never guessed: only `marketing` is bound by the policy."""
 
@@ -1029,6 +1294,13 @@ class NewContact(Model):
     """What it is about, for the customer's consent"""
     step: str | None = None
     """A step of the campaign: each reaches a customer once"""
+
+
+class NewNote(Model):
+    """A note to keep."""
+
+    note: str
+    """Plain words; numbers and addresses of persons are masked"""
 
 
 class NewResponse(Model):
@@ -1069,6 +1341,46 @@ class NewSuppression(Model):
     household_id: str | None = None
 
 
+class TaskView(Model):
+    """A task: one customer to contact."""
+
+    attempts: int
+    branch_id: str | None
+    business_date: dt.date
+    call_back_at: dt.datetime | None
+    campaign: str
+    channel: str
+    claimed_by: str | None
+    claimed_until: dt.datetime | None
+    completed_at: dt.datetime | None
+    created_at: dt.datetime
+    customer_id: UUID
+    disposition: str | None
+    due_at: dt.datetime
+    employee_id: str | None
+    escalated: bool
+    id: UUID
+    kept_for: str | None
+    opportunity_ids: Sequence[UUID]
+    priority: Annotated[Literal["call_back", "escalated", "normal"], OPEN]
+    state: str
+    visible_from: dt.datetime | None
+
+
+class NextTask(Model):
+    """The task that is yours now; null with the reason for which the last ones that waited had to be put off."""
+
+    put_off: int
+    reason: str | None
+    task: TaskView | None
+
+
+class NextTaskQuery(Model):
+    """Which queue; null: any that the caller works on."""
+
+    channel: Annotated[Literal["call_centre", "mobile", "relationship_manager"], OPEN] | None = None
+
+
 class NotProposedView(Model):
     """An offer that was not shown. `rule`: the one that withholds it; `rank` = others fitted better; `none` =
     nothing is recommended.
@@ -1079,6 +1391,15 @@ class NotProposedView(Model):
     offer: str
     rule: str
     text: BothLanguages
+
+
+class NoteView(Model):
+    """A note on a task."""
+
+    id: UUID
+    note: str
+    written_at: dt.datetime
+    written_by: str
 
 
 class NoticeTexts(Model):
@@ -1189,79 +1510,119 @@ class OptOut(Model):
 
 
 class AssignmentViewPage(Model):
-    """Page_AssignmentView_"""
+    """One page of a list: Page_AssignmentView_"""
 
     items: Sequence[AssignmentView]
     next_cursor: str | None
 
 
 class AuditEntryPage(Model):
-    """Page_AuditEntry_"""
+    """One page of a list: Page_AuditEntry_"""
 
     items: Sequence[AuditEntry]
     next_cursor: str | None
 
 
 class BranchViewPage(Model):
-    """Page_BranchView_"""
+    """One page of a list: Page_BranchView_"""
 
     items: Sequence[BranchView]
     next_cursor: str | None
 
 
 class ConsentEntryViewPage(Model):
-    """Page_ConsentEntryView_"""
+    """One page of a list: Page_ConsentEntryView_"""
 
     items: Sequence[ConsentEntryView]
     next_cursor: str | None
 
 
 class ContactViewPage(Model):
-    """Page_ContactView_"""
+    """One page of a list: Page_ContactView_"""
 
     items: Sequence[ContactView]
     next_cursor: str | None
 
 
 class CustomerSummaryPage(Model):
-    """Page_CustomerSummary_"""
+    """One page of a list: Page_CustomerSummary_"""
 
     items: Sequence[CustomerSummary]
     next_cursor: str | None
 
 
 class DetectionViewPage(Model):
-    """Page_DetectionView_"""
+    """One page of a list: Page_DetectionView_"""
 
     items: Sequence[DetectionView]
     next_cursor: str | None
 
 
 class JobPage(Model):
-    """Page_Job_"""
+    """One page of a list: Page_Job_"""
 
     items: Sequence[Job]
     next_cursor: str | None
 
 
+class MyCustomerPage(Model):
+    """One page of a list: Page_MyCustomer_"""
+
+    items: Sequence[MyCustomer]
+    next_cursor: str | None
+
+
 class NoticeViewPage(Model):
-    """Page_NoticeView_"""
+    """One page of a list: Page_NoticeView_"""
 
     items: Sequence[NoticeView]
     next_cursor: str | None
 
 
 class OfferViewPage(Model):
-    """Page_OfferView_"""
+    """One page of a list: Page_OfferView_"""
 
     items: Sequence[OfferView]
     next_cursor: str | None
 
 
 class OpportunityViewPage(Model):
-    """Page_OpportunityView_"""
+    """One page of a list: Page_OpportunityView_"""
 
     items: Sequence[OpportunityView]
+    next_cursor: str | None
+
+
+class QuadrantNumbers(Model):
+    """What divides the customers; money in minor units, quantiles and weights as shares."""
+
+    active_days: int | None = None
+    """Without a posting in so many days a customer is inactive"""
+    current_quantile: float | None = None
+    """High current value: not below this rank among the active, the top 30 %"""
+    digital_weight: float | None = None
+    inflow_weight: float | None = None
+    """Weights of the potential; together 1"""
+    potential_quantile: float | None = None
+    """High potential: above this quantile of the active, the median"""
+    private_at_minor: int | None = None
+    """Mean assets of 90 days from which a customer is `private`: 500,000.00"""
+    youth_weight: float | None = None
+
+
+class QuadrantVersion(Model):
+    """One version of the parameters, and who made it. Snapshots say which version they used."""
+
+    made_at: dt.datetime
+    made_by: str
+    parameters: QuadrantNumbers
+    version: int
+
+
+class QuadrantVersionPage(Model):
+    """One page of a list: Page_QuadrantVersion_"""
+
+    items: Sequence[QuadrantVersion]
     next_cursor: str | None
 
 
@@ -1295,7 +1656,7 @@ class Quarantined(Model):
 
 
 class QuarantinedPage(Model):
-    """Page_Quarantined_"""
+    """One page of a list: Page_Quarantined_"""
 
     items: Sequence[Quarantined]
     next_cursor: str | None
@@ -1315,7 +1676,7 @@ class RiskAssessmentView(Model):
 
 
 class RiskAssessmentViewPage(Model):
-    """Page_RiskAssessmentView_"""
+    """One page of a list: Page_RiskAssessmentView_"""
 
     items: Sequence[RiskAssessmentView]
     next_cursor: str | None
@@ -1333,9 +1694,24 @@ class ScriptView(Model):
 
 
 class ScriptViewPage(Model):
-    """Page_ScriptView_"""
+    """One page of a list: Page_ScriptView_"""
 
     items: Sequence[ScriptView]
+    next_cursor: str | None
+
+
+class SizeOfDay(Model):
+    """The sizes of one snapshot."""
+
+    as_of: dt.date
+    customers: int
+    values: Mapping[str, int]
+
+
+class SizeOfDayPage(Model):
+    """One page of a list: Page_SizeOfDay_"""
+
+    items: Sequence[SizeOfDay]
     next_cursor: str | None
 
 
@@ -1351,7 +1727,7 @@ class SnapshotView(Model):
 
 
 class SnapshotViewPage(Model):
-    """Page_SnapshotView_"""
+    """One page of a list: Page_SnapshotView_"""
 
     items: Sequence[SnapshotView]
     next_cursor: str | None
@@ -1380,7 +1756,7 @@ class SuppressionView(Model):
 
 
 class SuppressionViewPage(Model):
-    """Page_SuppressionView_"""
+    """One page of a list: Page_SuppressionView_"""
 
     items: Sequence[SuppressionView]
     next_cursor: str | None
@@ -1403,7 +1779,7 @@ class TagDefinitionView(Model):
 
 
 class TagDefinitionViewPage(Model):
-    """Page_TagDefinitionView_"""
+    """One page of a list: Page_TagDefinitionView_"""
 
     items: Sequence[TagDefinitionView]
     next_cursor: str | None
@@ -1426,42 +1802,40 @@ class TagView(Model):
 
 
 class TagViewPage(Model):
-    """Page_TagView_"""
+    """One page of a list: Page_TagView_"""
 
     items: Sequence[TagView]
     next_cursor: str | None
 
 
-class TaskView(Model):
-    """A task: one customer to contact."""
-
-    branch_id: str | None
-    business_date: dt.date
-    campaign: str
-    channel: str
-    claimed_by: str | None
-    created_at: dt.datetime
-    customer_id: UUID
-    disposition: str | None
-    due_at: dt.datetime
-    employee_id: str | None
-    escalated: bool
-    id: UUID
-    opportunity_ids: Sequence[UUID]
-    state: str
-
-
 class TaskViewPage(Model):
-    """Page_TaskView_"""
+    """One page of a list: Page_TaskView_"""
 
     items: Sequence[TaskView]
     next_cursor: str | None
 
 
 class TimelineEntryViewPage(Model):
-    """Page_TimelineEntryView_"""
+    """One page of a list: Page_TimelineEntryView_"""
 
     items: Sequence[TimelineEntryView]
+    next_cursor: str | None
+
+
+class UnassignedCount(Model):
+    """A branch: its customers, and those who have no manager or one who is no longer on the staff list."""
+
+    branch_id: str
+    customers: int
+    manager_left: int
+    name: str
+    without_manager: int
+
+
+class UnassignedCountPage(Model):
+    """One page of a list: Page_UnassignedCount_"""
+
+    items: Sequence[UnassignedCount]
     next_cursor: str | None
 
 
@@ -1601,14 +1975,39 @@ class ProfileView(Model):
     version: int
 
 
+class QuadrantChange(Model):
+    """All numbers of the next version; what is left out takes its default."""
+
+    active_days: int | None = None
+    """Without a posting in so many days a customer is inactive"""
+    based_on: int | None = None
+    """Refuse if another version is the newest"""
+    current_quantile: float | None = None
+    """High current value: not below this rank among the active, the top 30 %"""
+    digital_weight: float | None = None
+    inflow_weight: float | None = None
+    """Weights of the potential; together 1"""
+    potential_quantile: float | None = None
+    """High potential: above this quantile of the active, the median"""
+    private_at_minor: int | None = None
+    """Mean assets of 90 days from which a customer is `private`: 500,000.00"""
+    youth_weight: float | None = None
+
+
 class QuadrantSizes(Model):
-    """How many customers stand in each quadrant. `stale`: the snapshot is older than the bank allows."""
+    """How many customers stand in each quadrant, together and by branch."""
 
     as_of: dt.date
     branches: Mapping[str, Mapping[str, int]]
     customers: int
     quadrants: Mapping[str, int]
     stale: bool
+
+
+class Reassignment(Model):
+    """Who works on the task from now on."""
+
+    employee_id: str
 
 
 class RebuildRequest(Model):
@@ -1747,6 +2146,34 @@ class SearchRequest(Model):
     limit: int | None = None
 
 
+class SegmentView(Model):
+    """A segment and what it means."""
+
+    code: str
+    meaning: str
+    name: Mapping[str, str]
+    values: Sequence[str]
+
+
+class SegmentList(Model):
+    """Every segment; `as_of` is the snapshot whose members are shown."""
+
+    as_of: dt.date | None
+    items: Sequence[SegmentView]
+    stale: bool
+
+
+class Size(Model):
+    """How many customers belong to each part; `branches` where it was asked for, "" for customers of none."""
+
+    as_of: dt.date
+    branches: Mapping[str, Mapping[str, int]] | None
+    code: str
+    customers: int
+    stale: bool
+    values: Mapping[str, int]
+
+
 class SnapshotRequest(Model):
     """Which day to look back from; null = the ledger's last day."""
 
@@ -1834,6 +2261,33 @@ class TagDeletionView(Model):
     customer_id: UUID
     sources: Sequence[str]
     tag: str
+
+
+class TaskDetail(Model):
+    """A task with its notes, which only those read who may work on it."""
+
+    attempts: int
+    branch_id: str | None
+    business_date: dt.date
+    call_back_at: dt.datetime | None
+    campaign: str
+    channel: str
+    claimed_by: str | None
+    claimed_until: dt.datetime | None
+    completed_at: dt.datetime | None
+    created_at: dt.datetime
+    customer_id: UUID
+    disposition: str | None
+    due_at: dt.datetime
+    employee_id: str | None
+    escalated: bool
+    id: UUID
+    kept_for: str | None
+    notes: Sequence[NoteView]
+    opportunity_ids: Sequence[UUID]
+    priority: Annotated[Literal["call_back", "escalated", "normal"], OPEN]
+    state: str
+    visible_from: dt.datetime | None
 
 
 class TrainingSpec(Model):
