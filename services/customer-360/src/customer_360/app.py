@@ -2,7 +2,19 @@
 
 from attune_service_kit.service import Service
 from customer_360 import retention
-from customer_360.api import books, branches, consents, customers, details, imports, risk, search, tags, timeline
+from customer_360.api import (
+    books,
+    branches,
+    consents,
+    customers,
+    details,
+    imports,
+    resolution,
+    risk,
+    search,
+    tags,
+    timeline,
+)
 from customer_360.handlers import SUBSCRIPTION
 from customer_360.settings import Customer360Settings
 from customer_360.tables import METADATA
@@ -14,6 +26,7 @@ SERVICE = Service(
     metadata=METADATA,
     routers=(
         search.router,
+        resolution.router,
         customers.router,
         consents.router,
         tags.router,

@@ -9,13 +9,13 @@ from customer_360 import consents
 _VALUES = "granted, basis, evidence, since, notice_version"
 # The customer's newest word at each place; of the same day a refusal, and a documented default last of all.
 _UNITE = f"""
-WITH united AS (
-    SELECT DISTINCT ON (purpose, channel, product_kind) purpose, channel, product_kind, {_VALUES}
-    FROM consent WHERE customer_id = ANY ($1::uuid[])
-    ORDER BY purpose, channel, product_kind, basis = 'default', since DESC, granted
+WITH members (id, one) AS ({{members}}), united AS (
+    SELECT DISTINCT ON (m.one, purpose, channel, product_kind) m.one, purpose, channel, product_kind, {_VALUES}
+    FROM members m JOIN consent c ON c.customer_id = m.id
+    ORDER BY m.one, purpose, channel, product_kind, basis = 'default', since DESC, granted
 ), news AS (
-    SELECT i.id AS customer_id, u.* FROM unnest($1::uuid[]) AS i (id) CROSS JOIN united u
-    LEFT JOIN consent c ON c.customer_id = i.id
+    SELECT m.id AS customer_id, u.* FROM members m JOIN united u USING (one)
+    LEFT JOIN consent c ON c.customer_id = m.id
         AND (c.purpose, c.channel, c.product_kind) = (u.purpose, u.channel, u.product_kind)
     WHERE (c.granted, c.basis, c.since) IS DISTINCT FROM (u.granted, u.basis, u.since)
 ), versions AS (
@@ -36,6 +36,11 @@ WITH united AS (
 )
 SELECT customer_id FROM versions ORDER BY customer_id
 """  # noqa: S608 - this module's own text
+_OF_ONE = _UNITE.format(members="SELECT unnest($1::uuid[]), 1")
+_OF_ALL = _UNITE.format(
+    members="SELECT alias_id, customer_id FROM party_alias WHERE $1::uuid[] IS NULL"
+    " UNION SELECT customer_id, customer_id FROM party_alias"
+)
 
 
 async def unite(tx: Transaction, ids: Sequence[UUID]) -> None:
@@ -43,8 +48,13 @@ async def unite(tx: Transaction, ids: Sequence[UUID]) -> None:
 
     A separation later on takes nothing back: what was said stays said.
     """
-    changed = [row[0] for row in await tx.conn.fetch(_UNITE, list(ids), tx.now, tx.who)]
+    changed = [row[0] for row in await tx.conn.fetch(_OF_ONE, list(ids), tx.now, tx.who)]
     for id_ in changed:
         stands = await consents.of_record(tx.conn, id_)
         tx.emit(consents.event(stands))
         await tx.audit("consent.united", "customer", id_, version=stands.version)
+
+
+async def unite_all(tx: Transaction) -> None:
+    """The same for all customers of several records, after an import; its pointers tell what has changed."""
+    await tx.conn.fetch(_OF_ALL, None, tx.now, tx.who)

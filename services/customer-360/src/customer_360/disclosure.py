@@ -7,12 +7,15 @@ from uuid import UUID
 from attune_service_kit.database import Scope, Transaction
 from attune_service_kit.errors import Invalid
 from customer_360 import subjects
-from customer_360.identity import Identities, Identity
+from customer_360.identity import OF_ALL_RECORDS, TOGETHER, Identities, Identity
 
 Field = Literal["name", "phone", "document", "address"]
 Reason = Literal["contact_customer", "verify_identity", "correct_data", "complaint", "merge_review", "own_data"]
 
-_SEALED = "SELECT name, phone, document, address FROM party_identity WHERE customer_id = $1"
+_SEALED = f"""
+SELECT {TOGETHER} FROM (SELECT $1::uuid AS customer_id) p CROSS JOIN (SELECT $2::uuid[] AS ids) m
+{OF_ALL_RECORDS}
+"""  # noqa: S608 - this package's own text
 
 
 class ReasonRefused(Invalid):
@@ -31,8 +34,7 @@ async def disclose(
     if (reason == "own_data") != (scope.kind == "customer"):
         raise ReasonRefused("this is no reason for this caller", "该查看理由不适用于当前用户")
     subject = await subjects.find(tx.conn, scope, customer_id)
-    rows = await tx.conn.fetch(_SEALED, subject.customer_id)
-    whole = keys.open(subject.customer_id, dict(rows[0])) if rows else Identity()
+    [row] = await tx.conn.fetch(_SEALED, subject.customer_id, subject.ids)
     asked = sorted(set(fields))
     await tx.audit("identity.disclosed", "party", subject.customer_id, detail={"fields": asked, "reason": reason})
-    return subject.customer_id, Identity(**{name: getattr(whole, name) for name in asked})
+    return subject.customer_id, keys.open_first(row, asked)

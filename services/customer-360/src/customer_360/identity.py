@@ -7,6 +7,8 @@ from functools import lru_cache
 from typing import Literal
 from uuid import UUID
 
+import asyncpg
+
 from attune_service_kit.crypto import Keyring
 from attune_service_kit.runtime import Runtime
 from customer_360 import normalise, pinyin
@@ -14,6 +16,19 @@ from customer_360.settings import settings_of
 
 COLUMNS = ("name", "phone", "document", "address")
 TABLE = "party_identity"
+
+# The identities of all the records `m.ids` of a party `p`, its own first: to be joined, and to be selected.
+OF_ALL_RECORDS = """
+LEFT JOIN LATERAL (
+    SELECT array_agg(i.customer_id ORDER BY i.customer_id <> p.customer_id, i.customer_id) AS record_ids,
+           array_agg(i.name ORDER BY i.customer_id <> p.customer_id, i.customer_id) AS names,
+           array_agg(i.phone ORDER BY i.customer_id <> p.customer_id, i.customer_id) AS phones,
+           array_agg(i.document ORDER BY i.customer_id <> p.customer_id, i.customer_id) AS documents,
+           array_agg(i.address ORDER BY i.customer_id <> p.customer_id, i.customer_id) AS addresses
+    FROM party_identity i WHERE i.customer_id = ANY (m.ids)
+) who ON true"""
+TOGETHER = "who.record_ids, who.names, who.phones, who.documents, who.addresses"
+_MANY = {"name": "names", "phone": "phones", "document": "documents", "address": "addresses"}
 
 By = Literal["name", "pinyin", "phone", "document"]
 
@@ -33,11 +48,12 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Traces:
-    """What can be compared without being read. `alike` = same name and birth date, or same name and phone."""
+    """What can be compared without being read: every way to be found, the document, and two kinds of likeness."""
 
     keys: tuple[int, ...]
     document: bytes | None
-    alike: tuple[int, ...]
+    name_birth: int | None
+    name_phone: int | None
 
 
 class Identities:
@@ -54,6 +70,15 @@ class Identities:
         place = str(customer_id)
         return Identity(**{name: column.open_text(place, row[name]) for name, column in self.columns.items()})
 
+    def open_first(self, row: asyncpg.Record, names: Sequence[str] = COLUMNS) -> Identity:
+        """What all records of a customer know together, from a row with TOGETHER: of each column the first value."""
+        found = {}
+        for name in names:
+            told = zip(row["record_ids"] or (), row[_MANY[name]] or (), strict=True)
+            place, sealed = next(((id_, value) for id_, value in told if value is not None), (None, None))
+            found[name] = self.columns[name].open_text(str(place), sealed)
+        return Identity(**found)
+
     def open_name(self, customer_id: UUID, sealed: bytes | None) -> str | None:
         """The name alone: for lists."""
         return self.columns["name"].open_text(str(customer_id), sealed)
@@ -64,10 +89,9 @@ class Identities:
         return self._digests["row"].of(b"\x00".join([_RULES, customer_id.encode(), *parts]))[:16]
 
     def traces(self, party_kind: str, birth_date: date | None, who: Identity) -> Traces:
-        """The digests of a party: every way to find it, and what makes two parties look alike."""
+        """The digests of a party."""
         keys: list[int] = []
-        alike: list[int] = []
-        document = None
+        document = name_birth = name_phone = None
         phone = normalise.phone(who.phone, self._region) if who.phone else ""
         plain = normalise.name(who.name) if who.name else ""
         if plain:
@@ -77,14 +101,15 @@ class Identities:
                 keys.append(self._key("pinyin", "".join(syllables)))
                 keys.append(self._key("initials", "".join([syllable[:1] for syllable in syllables])))
             if birth_date is not None:
-                alike.append(self._key("name_birth", f"{plain} {birth_date}"))
+                name_birth = self._key("name_birth", f"{plain} {birth_date}")
             if phone:
-                alike.append(self._key("name_phone", f"{plain} {phone}"))
+                name_phone = self._key("name_phone", f"{plain} {phone}")
         if phone:
             keys.append(self._key("phone", phone))
         if who.document and (document := self.document_key(who.document)):
             keys.append(int.from_bytes(document[:8], "big", signed=True))
-        return Traces((*dict.fromkeys(keys), *alike), document, tuple(alike))
+        keys += [key for key in (name_birth, name_phone) if key is not None]
+        return Traces(tuple(dict.fromkeys(keys)), document, name_birth, name_phone)
 
     def document_key(self, text: str) -> bytes | None:
         """The digest under which a document lies; None if nothing of it is a letter or digit."""

@@ -22,7 +22,16 @@ from attune_service_kit.files import Mapping, load_mapping
 from attune_service_kit.files.engine import Prepared, Reference, prepare, sweep
 from attune_service_kit.jobs import JobContext
 from attune_service_kit.lake_sql import connect
-from customer_360 import consent_import, detail_import, details, party_import, risk_import, timeline
+from customer_360 import (
+    consent_import,
+    consent_union,
+    detail_import,
+    details,
+    party_import,
+    resolution_import,
+    risk_import,
+    timeline,
+)
 from customer_360.identity import identities
 from customer_360.loads import CLOSURE, CYCLE, LOADS, STAGE, Load
 from customer_360.publishing import publish
@@ -41,7 +50,8 @@ class BranchCycle(Conflict):
 class Counts:
     """What came of one dataset. accepted + rejected = read; unchanged ones are accepted.
 
-    Of consents also: rows that a documented agreement gives, and rows that the customer's own word outranks (X21).
+    Of consents also: rows that a documented agreement gives, and rows that the customer's own word outranks (X21). Of
+    parties also: records merged with one of the same document, and pairs found for people to decide (X22).
     """
 
     read: int
@@ -51,6 +61,8 @@ class Counts:
     rejects_file: str | None
     defaults: int = 0
     outranked: int = 0
+    merged: int = 0
+    doubtful: int = 0
 
 
 async def run(job: JobContext) -> dict[str, Any]:
@@ -191,19 +203,21 @@ class _Dataset:
 
     async def _write(self, tx: Transaction, prepared: Prepared) -> Counts:
         """Write what differs; return the counts."""
-        if self._load.table != "consent":
-            return _counts(prepared, await self._upsert(tx))
-        done = await consent_import.write(tx)
-        return replace(_counts(prepared, done.changed), defaults=done.defaults, outranked=done.outranked)
-
-    async def _upsert(self, tx: Transaction) -> int:
-        """Write what differs; return how many rows that were."""
+        if self._load.table == "consent":
+            said = await consent_import.write(tx)
+            await consent_union.unite_all(tx)
+            return replace(_counts(prepared, said.changed), defaults=said.defaults, outranked=said.outranked)
         if self._load.table == "party":
             await risk_import.keep_newer(tx)
             changed = await party_import.write(tx, self._mapping.source)
             await risk_import.remember(tx)
             await detail_import.remember(tx, details.fresh_since(self._job.runtime))
-            return changed
+            found = await resolution_import.resolve(tx)
+            return replace(_counts(prepared, changed), merged=found.merged, doubtful=found.doubtful)
+        return _counts(prepared, await self._upsert(tx))
+
+    async def _upsert(self, tx: Transaction) -> int:
+        """Write what differs; return how many rows that were."""
         arguments = [self._mapping.source] if self._load.with_source else []
         changed = int((await tx.conn.execute(self._load.upsert(), *arguments)).rpartition(" ")[2])
         if self._load.table == "branch" and changed:

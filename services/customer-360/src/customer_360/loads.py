@@ -143,12 +143,32 @@ WHERE s.branch <> s.ancestor LIMIT 1
 """
 
 
+# The lake knows customers, not records: who answers stands in for who was merged (X22).
+_ANSWERED = {"customer_id": "coalesce(a.customer_id, t.customer_id) AS customer_id"}
+_STRONGER = "array_position(ARRAY['owner', 'joint_owner', 'authorised'], t.role)"
+
+
+def _known(column: str) -> str:
+    table, known = "FROM party_identity i", f"i.{column} IS NOT NULL"
+    own = f"EXISTS (SELECT {table} WHERE i.customer_id = p.customer_id AND {known})"
+    joined = f"{table} JOIN party_alias a ON a.alias_id = i.customer_id"
+    return f"({own} OR EXISTS (SELECT {joined} WHERE a.customer_id = p.customer_id AND {known}))"
+
+
 def snapshot(name: str) -> str:
     """The whole dataset as the lake gets it, as a PostgreSQL query."""
     if name == "parties":
-        derived = {"has_phone": "i.phone IS NOT NULL", "has_address": "i.address IS NOT NULL"}
+        derived = {"has_phone": _known("phone"), "has_address": _known("address")}
         columns = ", ".join(f"{derived.get(c, f'p.{c}')} AS {c}" for c in PARTIES.names)
-        return f"SELECT {columns} FROM party p LEFT JOIN party_identity i USING (customer_id)"  # noqa: S608
+        return f"SELECT {columns} FROM customer p"  # noqa: S608 - names of this module
     load = LOADS[name]
-    table = f"{load.table} JOIN consent_version USING (customer_id)" if load.table == "consent" else load.table
-    return f"SELECT {', '.join(load.dataset.names)} FROM {table}"  # noqa: S608 - names of this module
+    columns = ", ".join(_ANSWERED.get(column, column) for column in load.dataset.names)
+    if load.table == "consent":  # united for all records of a customer
+        table = "consent JOIN consent_version USING (customer_id) WHERE NOT EXISTS (SELECT FROM party_alias a"
+        return f"SELECT {', '.join(load.dataset.names)} FROM {table} WHERE a.alias_id = consent.customer_id)"  # noqa: S608
+    if "customer_id" not in load.dataset.names:
+        return f"SELECT {columns} FROM {load.table}"  # noqa: S608 - names of this module
+    table = f"{load.table} t LEFT JOIN party_alias a ON a.alias_id = t.customer_id"
+    if load.table == "account_party":  # one person with two records on an account has its strongest role
+        return f"SELECT DISTINCT ON (1, 2) {columns} FROM {table} ORDER BY 1, 2, {_STRONGER}"  # noqa: S608
+    return f"SELECT {columns} FROM {table}"  # noqa: S608 - names of this module

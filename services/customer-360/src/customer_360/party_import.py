@@ -27,10 +27,12 @@ def _list(prefix: str, names: Sequence[str]) -> str:
     return ", ".join(f"{prefix}{name}" for name in names)
 
 
-STAGED = (*_PARTY, *_SEALED, "alike")
+STAGED = (*_PARTY, *_SEALED, "name_birth", "name_phone")
 """The stage's columns. A row whose identity stands already is staged with its digest alone."""
 
-_TYPES = {"keys": "bigint[]", "alike": "bigint[]"} | dict.fromkeys((*_IDENTITY, "digest", "document_key"), "bytea")
+_TYPES = {"keys": "bigint[]", "name_birth": "bigint", "name_phone": "bigint"} | dict.fromkeys(
+    (*_IDENTITY, "digest", "document_key"), "bytea"
+)
 
 # A party is two rows: identity data apart. A version counts changes of either. An import may end personalisation but
 # not bring it back: that word belongs to the customer. `$1` is the source system, `$2` the moment.
@@ -87,21 +89,24 @@ def seal(batch: pa.RecordBatch, identities: Identities, known: dict[str, bytes])
     digests = [identities.digest(id_, row) for id_, row in zip(ids, rows, strict=True)]
     fresh = [known.get(id_) != mark for id_, mark in zip(ids, digests, strict=True)]
     keys: list[str | None] = [None] * len(ids)
-    alike: list[str | None] = [None] * len(ids)
     documents: list[str | None] = [None] * len(ids)
-    kinds, births = batch["party_kind"].to_pylist(), batch["birth_date"].to_pylist()
+    births: list[int | None] = [None] * len(ids)
+    phones: list[int | None] = [None] * len(ids)
+    kinds, born = batch["party_kind"].to_pylist(), batch["birth_date"].to_pylist()
     for number, new in enumerate(fresh):
         if new:
-            traces = identities.traces(kinds[number], births[number], Identity(*rows[number]))
-            keys[number], alike[number] = _array(traces.keys), _array(traces.alike)
-            documents[number] = _bytea(traces.document)
+            traces = identities.traces(kinds[number], born[number], Identity(*rows[number]))
+            keys[number], documents[number] = _array(traces.keys), _bytea(traces.document)
+            births[number], phones[number] = traces.name_birth, traces.name_phone
     columns: dict[str, Any] = {name: batch[name] for name in _PARTY}
     for name in COLUMNS:
         chosen = [value if new else None for value, new in zip(values[name], fresh, strict=True)]
         columns[name] = [_bytea(text) for text in identities.columns[name].seal_texts(ids, chosen)]
     columns |= {"digest": [_bytea(mark) for mark in digests], "keys": keys}
-    columns |= {"document_key": documents, "alike": alike}
-    return pa.RecordBatch.from_pydict({name: columns[name] for name in STAGED})
+    columns |= {"document_key": documents, "name_birth": births, "name_phone": phones}
+    types = {"name_birth": pa.int64(), "name_phone": pa.int64()}
+    made = {name: pa.array(values, types.get(name)) for name, values in columns.items() if isinstance(values, list)}
+    return pa.RecordBatch.from_pydict({name: (columns | made)[name] for name in STAGED})
 
 
 def _bytea(value: bytes | None) -> str | None:

@@ -12,22 +12,34 @@ from attune_service_kit.errors import Forbidden, Invalid, Refusal
 from customer_360 import subjects, timeline, visibility
 from customer_360.view import unknown_customer
 
-_PROFILE = "SELECT version, manager_id, personalisation FROM party WHERE customer_id = $1"
+_PROFILE = "SELECT version, manager_id, personalisation FROM customer WHERE customer_id = $1"
 _CHANGE = """
 UPDATE party SET manager_id = $2, personalisation = $3, version = version + 1, updated_at = $4
 WHERE customer_id = $1 RETURNING version"""
+# Whether offers may be personal is the customer's word for all records that answer as the customer (X22).
+_FOR_ALL = """
+UPDATE party SET personalisation = $2, version = version + 1, updated_at = $3
+WHERE customer_id = ANY ($1::uuid[]) AND personalisation <> $2"""
 _STATE = """
 SELECT p.customer_id, p.version, p.party_kind, p.branch_id, p.manager_id, p.birth_date, p.risk_rating, p.risk_rated_on,
        p.risk_valid_until, p.personalisation, p.household_id
-FROM party p WHERE p.customer_id = ANY ($1::uuid[]) ORDER BY p.customer_id"""
-_ACCOUNTS = """
-SELECT customer_id, account_id, kind, opening_balance_minor FROM account
-WHERE customer_id = ANY ($1::uuid[]) ORDER BY account_id"""
+FROM customer p WHERE p.customer_id = ANY ($1::uuid[]) ORDER BY p.customer_id"""
+# What belongs to any record belongs to who answers for it (X22).
+_OWN = """
+(SELECT t.*, coalesce(a.customer_id, t.customer_id) AS answered_by FROM {table} t
+ LEFT JOIN party_alias a ON a.alias_id = t.customer_id
+ WHERE t.customer_id = ANY (ARRAY(
+     SELECT unnest($1::uuid[]) UNION ALL SELECT alias_id FROM party_alias WHERE customer_id = ANY ($1::uuid[])))) t"""
+_ACCOUNTS = f"""
+SELECT t.answered_by, t.account_id, t.kind, t.opening_balance_minor FROM {_OWN.format(table="account")}
+ORDER BY t.account_id
+"""  # noqa: S608 - this module's own text
 _EMPLOYEE = f"""
 SELECT true FROM employee e WHERE e.employee_id = $1 AND {visibility.of_branches("e", 2)}
 """  # noqa: S608 - the condition is this package's own text
-_PRODUCTS = """
-SELECT DISTINCT customer_id, product_id FROM holding WHERE customer_id = ANY ($1::uuid[]) ORDER BY product_id"""
+_PRODUCTS = f"""
+SELECT DISTINCT t.answered_by, t.product_id FROM {_OWN.format(table="holding")} ORDER BY t.product_id
+"""  # noqa: S608 - this module's own text
 
 
 class Stale(Refusal):
@@ -64,7 +76,8 @@ async def change(tx: Transaction, scope: Scope, may_move: bool, customer_id: UUI
 
     Refuses with NotFound, Forbidden, Stale or UnknownEmployee.
     """
-    customer_id = (await subjects.find(tx.conn, scope, customer_id, lock=True)).customer_id
+    subject = await subjects.find(tx.conn, scope, customer_id, lock=True)
+    customer_id = subject.customer_id
     [row] = await tx.conn.fetch(_PROFILE, customer_id)
     if wanted.version is not None and wanted.version != row["version"]:
         raise Stale("the profile has another version by now", "客户资料已被更新", version=row["version"])
@@ -76,6 +89,7 @@ async def change(tx: Transaction, scope: Scope, may_move: bool, customer_id: UUI
     if (manager, personalisation) == (before.manager_id, before.personalisation):
         return before
     version = await tx.conn.fetchval(_CHANGE, customer_id, manager, personalisation, tx.now)
+    await tx.conn.execute(_FOR_ALL, subject.ids, personalisation, tx.now)
     tx.emit(await state(tx, customer_id))
     fields = {"fields": sorted(wanted.values)}
     await timeline.add(tx, [timeline.Entry(customer_id, "profile", str(version), tx.now, "changed", fields)])
@@ -84,7 +98,7 @@ async def change(tx: Transaction, scope: Scope, may_move: bool, customer_id: UUI
 
 
 async def state(tx: Transaction, customer_id: UUID) -> ProfileChanged:
-    """The customer's whole non-personal state, as the event carries it (X7)."""
+    """The customer's whole non-personal state, all records together, as the event carries it (X7)."""
     found = await states(tx, [customer_id])
     if not found:
         raise unknown_customer()
@@ -92,15 +106,15 @@ async def state(tx: Transaction, customer_id: UUID) -> ProfileChanged:
 
 
 async def states(tx: Transaction, customer_ids: Sequence[UUID]) -> list[ProfileChanged]:
-    """The same of many, in order of their ids."""
+    """The same of many who answer for themselves, in order of their ids."""
     ids = list(customer_ids)
     accounts: dict[UUID, list[OwnedAccount]] = defaultdict(list)
     for row in await tx.conn.fetch(_ACCOUNTS, ids):
         values = dict(row)
-        accounts[values.pop("customer_id")].append(OwnedAccount(**values))
+        accounts[values.pop("answered_by")].append(OwnedAccount(**values))
     products: dict[UUID, list[str]] = defaultdict(list)
     for row in await tx.conn.fetch(_PRODUCTS, ids):
-        products[row["customer_id"]].append(row["product_id"])
+        products[row["answered_by"]].append(row["product_id"])
     return [
         ProfileChanged(
             accounts=tuple(accounts[row["customer_id"]]), products=tuple(products[row["customer_id"]]), **dict(row)

@@ -11,15 +11,16 @@ def of_customers(party: str, first: int) -> str:
     return f"(${first} = 'all' OR {_in_branch(party, first)} OR {own})"
 
 
-# The party that answers to the id `$1` as `p`, and all the ids that answer as it as `m.ids` (X22).
-ANSWERING = """
-party p CROSS JOIN LATERAL (
+_IDS = """
+CROSS JOIN LATERAL (
     SELECT array_append(ARRAY(SELECT a.alias_id FROM party_alias a WHERE a.customer_id = p.customer_id), p.customer_id)
         AS ids
 ) m"""
+# The party that answers to the id `$1` as `p`, and all the ids that answer as it as `m.ids` (X22): the row that is
+# written, or what all its records together know.
+ANSWERING = f"party p {_IDS}"
+ANSWERING_WHOLE = f"customer p {_IDS}"
 _IS_ANSWERING = "p.customer_id = coalesce((SELECT a.customer_id FROM party_alias a WHERE a.alias_id = $1), $1)"
-
-
 # A customer of another branch whom the caller has before them: the settings of the read say who that is (X23).
 AT_HAND = (
     "EXISTS (SELECT FROM visit v WHERE v.customer_id = p.customer_id"

@@ -8,6 +8,7 @@ from customer_360.tables.imports import ImportRun
 from customer_360.tables.parties import Household, Party, PartyAlias, PartyIdentity
 from customer_360.tables.products import Account, Holding, Product
 from customer_360.tables.regions import Region
+from customer_360.tables.resolution import IdentityReview, PartyMerge
 from customer_360.tables.risk import RiskAssessment
 from customer_360.tables.staff import Branch, BranchScope, Employee
 from customer_360.tables.tags import Tag, TagDefinition, TagDeletion, TagLoad
@@ -29,6 +30,7 @@ __all__ = [
     "Employee",
     "Holding",
     "Household",
+    "IdentityReview",
     "ImportRun",
     "LastContact",
     "Loan",
@@ -36,6 +38,7 @@ __all__ = [
     "Party",
     "PartyAlias",
     "PartyIdentity",
+    "PartyMerge",
     "Product",
     "ProfileField",
     "Region",

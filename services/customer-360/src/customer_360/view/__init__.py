@@ -13,7 +13,7 @@ import orjson
 from attune_service_kit.database import Scope
 from attune_service_kit.errors import NotFound
 from attune_service_kit.runtime import Runtime
-from customer_360 import masking, visibility
+from customer_360 import identity, masking, visibility
 from customer_360.detail_rules import fresh_since
 from customer_360.identity import Identities, identities
 from customer_360.masking import Sight
@@ -37,12 +37,11 @@ LEFT JOIN LATERAL (
 """  # noqa: S608 - the condition is this package's own text
 # Arguments: $1 the customer, $2 to $4 the scope, $5 the bank's base currency.
 _VIEW = f"""
-SELECT p.customer_id, p.version, p.party_kind, i.name, i.phone, i.document, i.address IS NOT NULL AS has_address,
+SELECT p.customer_id, p.version, p.party_kind, {identity.TOGETHER},
        p.household_id, p.household_role, home.ids AS member_ids, home.roles AS member_roles,
        home.kinds AS member_kinds, home.names AS member_names,
        json_build_object({", ".join(f"'{name}', {sql}" for name, sql in SECTIONS.items())})::text AS body
-FROM {visibility.ANSWERING}
-LEFT JOIN party_identity i ON i.customer_id = p.customer_id {_HOUSEHOLD}
+FROM {visibility.ANSWERING_WHOLE} {identity.OF_ALL_RECORDS} {_HOUSEHOLD}
 WHERE {visibility.of_answering(2)}
 """  # noqa: S608 - the condition is this package's own text
 
@@ -73,13 +72,12 @@ async def customer_view(runtime: Runtime, customer_id: UUID, scope: Scope, sight
 
 def _opened(row: asyncpg.Record, keys: Identities, sight: Sight) -> dict[str, Any]:
     """The fields of the view that were sealed."""
-    place, columns = str(row["customer_id"]), keys.columns
-    phone, document = (columns[name].open_text(place, row[name]) for name in ("phone", "document"))
+    who = keys.open_first(row, ("name", "phone", "document"))
     return {
-        "name": sight.name(columns["name"].open_text(place, row["name"]), row["party_kind"]),
-        "phone": None if phone is None else masking.phone(phone),
-        "document": None if document is None else masking.document(document),
-        "has_address": row["has_address"],
+        "name": sight.name(who.name, row["party_kind"]),
+        "phone": None if who.phone is None else masking.phone(who.phone),
+        "document": None if who.document is None else masking.document(who.document),
+        "has_address": any(row["addresses"] or ()),
         "household": _household(row, keys, sight) if row["household_id"] is not None else None,
     }
 
