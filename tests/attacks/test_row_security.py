@@ -17,6 +17,7 @@ BEYOND_SCOPE = {
         "branch_name",  # a name for an id that the caller's own customer carries
         "employee_name",
         "employee_known",  # yes or no, for the manager that the caller's own customer has
+        "forget_imported_consents",  # when the import that brought them is taken back; the worker only
         "same_person_seen",  # yes or no: the policy itself asks it
         "presented_by",  # the id behind a whole document, account or card that is shown at the counter; audited
     },

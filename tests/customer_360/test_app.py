@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from attune_contracts.datasets import DATASETS, IMPORT_ORDER
 from attune_service_kit.errors import Invalid
-from customer_360 import imports, loads
+from attune_service_kit.files.requests import admitted
+from customer_360 import loads
 from customer_360.api.imports import OwnDataset
 from customer_360.settings import Customer360Settings
 
@@ -39,8 +40,8 @@ SETTINGS = {
 def test_in_production_no_import_roots_means_no_folder() -> None:
     settings = Customer360Settings.model_validate(SETTINGS)
     with pytest.raises(Invalid):
-        imports.admitted(settings, "/")
-    assert imports.admitted(settings.model_copy(update={"environment": "development"}), "/").is_dir()
+        admitted(settings, "/")
+    assert admitted(settings.model_copy(update={"environment": "development"}), "/").is_dir()
 
 
 def test_the_base_currency_is_a_code() -> None:

@@ -47,9 +47,11 @@ ROLE_SCOPES: dict[str, frozenset[str]] = {
         DETECTIONS
         | CONTACTS
         | {"parameters:read", "decisions:read", "opportunities:read", "results:read", "audit:read", "jobs:read"}
+        | {"imports:read"}
     ),
     "operator": frozenset(
         {
+            "imports:read",
             "imports:write",
             "jobs:read",
             "jobs:write",

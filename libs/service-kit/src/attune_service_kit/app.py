@@ -1,6 +1,7 @@
 """The application factory: one FastAPI application per service, with everything a service has in common."""
 
 import contextlib
+import re
 from collections.abc import AsyncIterator
 from typing import Annotated
 
@@ -71,6 +72,7 @@ def create_app(
         hot=hot,
         admission=Admission(settings.max_in_flight, settings.reserved_in_flight),
         urgent=lambda path: path.endswith(service.urgent),
+        streamed=re.compile("|".join(service.streamed) or "(?!)"),
     )
     openapi.check_scopes(app)
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]

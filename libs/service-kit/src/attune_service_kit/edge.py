@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -48,8 +49,9 @@ class Edge:
         hot: HotRoutes,
         admission: Admission,
         urgent: Callable[[str], bool],
+        streamed: re.Pattern[str],
     ) -> None:
-        self.app, self.max_body, self.hot = app, max_body_bytes, hot
+        self.app, self.max_body, self.hot, self.streamed = app, max_body_bytes, hot, streamed
         self._tracing, self._admission, self._urgent = tracing, admission, urgent
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -97,8 +99,17 @@ class _Exchange:
         """Read the body, find who answers, and let them."""
         receive = self._receive
         if self._scope["method"] in _WITH_BODY:
-            receive = await self._read(edge.max_body)
+            streamed = edge.streamed.fullmatch(self._scope["path"])
+            receive = self._as_it_is() if streamed else await self._read(edge.max_body)
         await (await edge.hot.answer(self._scope) or edge.app)(self._scope, receive, self._sending)
+
+    def _as_it_is(self) -> Receive:
+        """Whoever takes the file limits it while it comes."""
+        kind = Headers(scope=self._scope).get("content-type", "").partition(";")[0].strip().lower()
+        if self._scope["method"] != "DELETE" and kind != "application/octet-stream":
+            raise UnsupportedMedia("send application/octet-stream", "请求体须为 application/octet-stream")
+        self._scope.setdefault("state", {})["json"] = None
+        return self._receive
 
     async def _read(self, max_body: int) -> Receive:
         """Read the body within its limit, check it, and hand it on as one message."""

@@ -144,7 +144,9 @@ async def idempotent(request: Request, caller: Annotated[Caller, Depends(authent
 def _content(request: Request) -> bytes:
     """The canonical body and the query: key order and white space do not make another request."""
     body: Any = request.scope["state"].get("json")
-    return orjson.dumps([body, request.url.query], option=orjson.OPT_SORT_KEYS)
+    # A file's body is not read here: what it announces stands for it.
+    announced = request.headers.get("content-digest")
+    return orjson.dumps([body, request.url.query, announced], option=orjson.OPT_SORT_KEYS)
 
 
 async def prune(runtime: "Runtime", every: float = 3600) -> None:

@@ -40,6 +40,7 @@ class Service:
     everywhere: "Sequence[Callable[[Runtime], Awaitable[None]]]" = ()  # tasks of app and worker processes alike
     hot: "Sequence[HotRoute]" = ()
     urgent: tuple[str, ...] = ()  # ends of paths that keep places of their own under overload (P-16)
+    streamed: tuple[str, ...] = ()  # paths, as regular expressions, whose bodies are files and are not read as JSON
     asks: bool = False  # NATS requests from its HTTP side: an app process has a connection for them
     migrations: Path | None = None  # default: `migrations/` in the service's package
 

@@ -73,6 +73,10 @@ class ServiceSettings(TokenSettings):
     otlp_endpoint: str | None = None
     sample_ratio: float = Field(default=0.05, ge=0, le=1)
 
+    upload_url: str | None = Field(
+        default=None, description="Where uploaded files wait, as the lake's address; by default under scratch"
+    )
+    max_upload_bytes: int = Field(default=100 << 20, ge=1024, description="The largest uploaded file")
     import_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
         default=(), description="Folders an import may read, separated as in PATH; none means any, in development only"
     )

@@ -35,10 +35,15 @@ SERVICE = Service(
         books.router,
         timeline.router,
         branches.router,
-        imports.router,
+        *imports.ROUTERS,
     ),
     subscriptions=(SUBSCRIPTION,),
     tasks=(retention.run,),
     urgent=("/consents", "/consents:opt-out"),
-    jobs={"import": "customer_360.importing:run", "load-segments": "customer_360.segments:load"},
+    streamed=(imports.STREAMED,),
+    jobs={
+        "import": "customer_360.importing:run",
+        "import_undo": "customer_360.undoing:run",
+        "load-segments": "customer_360.segments:load",
+    },
 )

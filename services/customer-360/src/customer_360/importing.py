@@ -5,21 +5,23 @@ import csv
 import io
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 import duckdb
-import orjson
 import pyarrow.csv
 
 from attune_contracts.customer_360 import ImportCompleted
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Conflict
 from attune_service_kit.failpoints import failpoint
-from attune_service_kit.files import Mapping, load_mapping
+from attune_service_kit.files import Mapping, changes, load_mapping, runs
 from attune_service_kit.files.engine import Prepared, Reference, prepare, sweep
+from attune_service_kit.files.requests import folder_of
+from attune_service_kit.files.uploads import Uploads
 from attune_service_kit.jobs import JobContext
 from attune_service_kit.lake_sql import connect
 from customer_360 import (
@@ -74,32 +76,30 @@ async def run(job: JobContext) -> dict[str, Any]:
     names: list[str] = job.params["datasets"]
     done: dict[str, Any] = dict((job.cursor or {}).get("datasets", {}))
     sweep(_reports(job).parent)
+    folder = await asyncio.to_thread(folder_of, job.runtime.settings, job.params, "customer_360")
     for number, name in enumerate(names):
         await job.progress(number, len(names) + 1, f"importing {name}")
         if name not in done:
-            done[name] = asdict(await _Dataset(job, mapping, LOADS[name], (number, len(names) + 1)).run(done))
+            done[name] = asdict(await _Dataset(job, mapping, folder, LOADS[name], (number, len(names) + 1)).run(done))
     await job.progress(len(names), len(names) + 1, "publishing")
     result = _result(job, done)
     if not (job.cursor or {}).get("published"):
-        await _complete(job, mapping, result, done)
+        await _complete(job, result, done)
     return result
 
 
-async def _complete(job: JobContext, mapping: Mapping, result: dict[str, Any], done: dict[str, Any]) -> None:
+async def _complete(job: JobContext, result: dict[str, Any], done: dict[str, Any]) -> None:
     """Write the lake's snapshot, then say so and remember the run, in one transaction."""
+    import_id = UUID(job.params["import_id"])
     pointers = await publish(job)
+    if result["rejects_file"]:
+        await asyncio.to_thread(
+            Uploads(job.runtime.settings).put_report, import_id, "customer_360", Path(result["rejects_file"])
+        )
     failpoint("customer_360.import.before_completed")
     async with job.transaction() as tx:
-        import_id = UUID(job.params["import_id"])
-        await tx.conn.execute(
-            "INSERT INTO import_run (import_id, source, datasets, counts, completed_at) VALUES ($1, $2, $3, $4, now())"
-            " ON CONFLICT (import_id) DO UPDATE SET source = excluded.source, datasets = excluded.datasets,"
-            " counts = excluded.counts, completed_at = excluded.completed_at",
-            import_id,
-            mapping.source,
-            job.params["datasets"],
-            orjson.dumps(result["datasets"]).decode(),
-        )
+        await runs.note(tx.conn, import_id, datetime.now(UTC), "published to the lake")
+        await runs.completed(tx, import_id, result["datasets"], result["rejects_file"] is not None)
         tx.emit(ImportCompleted(import_id=import_id, pointers=tuple(pointers)))
         job.cursor = {"datasets": done, "published": True}
 
@@ -137,8 +137,8 @@ def _joined(files: list[Path], target: Path) -> Path:
 class _Dataset:
     """One dataset's way from the files into its table."""
 
-    def __init__(self, job: JobContext, mapping: Mapping, load: Load, place: tuple[int, int]) -> None:
-        self._job, self._mapping, self._load, self._place = job, mapping, load, place
+    def __init__(self, job: JobContext, mapping: Mapping, folder: Path, load: Load, place: tuple[int, int]) -> None:
+        self._job, self._mapping, self._folder, self._load, self._place = job, mapping, folder, load, place
 
     async def run(self, done: dict[str, Any]) -> Counts:
         """Load the dataset; its counts stand in the cursor when its rows stand in the table."""
@@ -149,7 +149,7 @@ class _Dataset:
             prepared = await asyncio.to_thread(
                 prepare,
                 self._mapping,
-                Path(self._job.params["folder"]),
+                self._folder,
                 self._load.dataset.name,
                 con,
                 _reports(self._job),
@@ -158,15 +158,24 @@ class _Dataset:
             )
             with prepared:
                 async with self._job.transaction() as tx:
+                    await changes.say_which(tx, self._job.params["import_id"])
                     await self._stage(tx.conn, con, prepared)
                     failpoint(f"customer_360.import.{self._load.dataset.name}.staged")
                     counts = await self._write(tx, prepared)
                     await timeline.add_imported(tx, self._load.dataset.name, self._job.params["import_id"])
+                    await self._note(tx, counts)
                     self._job.cursor = {"datasets": {**done, self._load.dataset.name: asdict(counts)}}
         finally:
             con.close()
         failpoint(f"customer_360.import.{self._load.dataset.name}.loaded")
         return counts
+
+    async def _note(self, tx: Transaction, counts: Counts) -> None:
+        text = (
+            f"{self._load.dataset.name}: {counts.read:,} read, {counts.accepted:,} accepted,"
+            f" {counts.rejected:,} rejected, {counts.unchanged:,} unchanged"
+        )
+        await runs.note(tx.conn, UUID(self._job.params["import_id"]), datetime.now(UTC), text)
 
     def _tell(self, rows: int) -> None:
         """In the engine's thread: how far it is, and whether anybody wants it still."""

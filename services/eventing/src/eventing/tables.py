@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
+from attune_service_kit.files.runs import import_tables
 from attune_service_kit.tables import kit_tables
 
 
@@ -220,3 +221,4 @@ class ReplayGate(Table, table=True):
 
 METADATA = Table.metadata
 kit_tables(METADATA)
+import_tables(METADATA)

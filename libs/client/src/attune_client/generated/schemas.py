@@ -810,12 +810,6 @@ class DailyHours(Model):
     start: dt.time
 
 
-class Decision(Model):
-    """Why it was decided so; no personal data."""
-
-    reason: str | None = None
-
-
 class ServiceAction(Model):
     """Something to do for the customer that sells nothing."""
 
@@ -987,12 +981,12 @@ class EventingImportRequest(Model):
     """What to import: a mapping and the folder with the bank's files."""
 
     datasets: Sequence[Annotated[Literal["transactions"], OPEN]]
-    folder: str
-    """A folder that the service can read"""
     import_id: UUID
     """Chosen by the client; one import may span customer-360 and eventing"""
     mapping: Mapping[str, Any]
     """The mapping file's content"""
+    folder: str | None = None
+    """A folder that the service can read; none: the files that were uploaded for this import"""
 
 
 class FeatureView(Model):
@@ -1102,18 +1096,6 @@ class HandlingView(Model):
     version: int
 
 
-class HoldingMerge(Model):
-    """What holds two records together: the same document, a decided pair, or a steward's own finding."""
-
-    first: UUID
-    how: Annotated[Literal["document", "review", "steward"], OPEN]
-    merge_id: UUID
-    merged_at: dt.datetime
-    merged_by: str
-    reason: str | None
-    second: UUID
-
-
 class IdentityView(Model):
     """The fields that were asked for, in full; null if not asked for, or not known."""
 
@@ -1147,12 +1129,40 @@ class ImportRequest(Model):
             OPEN,
         ]
     ]
-    folder: str
-    """A folder that the service can read"""
     import_id: UUID
     """Chosen by the client; one import may span customer-360 and eventing"""
     mapping: Mapping[str, Any]
     """The mapping file's content"""
+    folder: str | None = None
+    """A folder that the service can read; none: the files that were uploaded for this import"""
+
+
+class LogLine(Model):
+    """What the import did, and when."""
+
+    at: dt.datetime
+    text: str
+
+
+class ImportRun(Model):
+    """An import as the history shows it. Its job tells how far it is, and may be cancelled or go on."""
+
+    completed_at: dt.datetime | None
+    counts: Mapping[str, Any] | None
+    """By dataset: accepted + rejected = read, and of the accepted how many stood there already"""
+    datasets: Sequence[str]
+    has_rejects: bool
+    """Whether there is a report of rejected lines to download"""
+    import_id: UUID
+    job_id: UUID
+    log: Sequence[LogLine]
+    source: str
+    """The source system's name in the mapping"""
+    started_at: dt.datetime
+    started_by: str
+    state: Annotated[Literal["queued", "running", "done", "failed", "cancelled", "undoing", "undone"], OPEN]
+    undo_job_id: UUID | None
+    undone_at: dt.datetime | None
 
 
 class RejectView(Model):
@@ -1229,22 +1239,6 @@ class Members(Model):
     items: Sequence[Member]
     next_cursor: str | None
     stale: bool
-
-
-class MergeRequest(Model):
-    """Two records and why they are one customer; no personal data."""
-
-    first: UUID
-    reason: str
-    second: UUID
-
-
-class MergeView(Model):
-    """A merge that holds."""
-
-    first: UUID
-    merge_id: UUID
-    second: UUID
 
 
 class ModelSummary(Model):
@@ -1592,6 +1586,13 @@ class DetectionViewPage(Model):
     next_cursor: str | None
 
 
+class ImportRunPage(Model):
+    """Page_ImportRun_"""
+
+    items: Sequence[ImportRun]
+    next_cursor: str | None
+
+
 class JobPage(Model):
     """One page of a list: Page_Job_"""
 
@@ -1693,46 +1694,6 @@ class QuarantinedPage(Model):
     """One page of a list: Page_Quarantined_"""
 
     items: Sequence[Quarantined]
-    next_cursor: str | None
-
-
-class SourceRecord(Model):
-    """One record of a source system, masked."""
-
-    answered_by: UUID
-    birth_date: dt.date | None
-    branch_id: str | None
-    customer_id: UUID
-    """The record's own id, whoever answers for it"""
-    document: str | None
-    name: str | None
-    opened_on: dt.date | None
-    party_kind: Annotated[Literal["person", "organisation", "prospect"], OPEN]
-    phone: str | None
-    source: str
-    source_id: str
-
-
-class ReviewView(Model):
-    """Two records that look alike and prove nothing."""
-
-    decided_at: dt.datetime | None
-    decided_by: str | None
-    documents: Annotated[Literal["other", "missing"], OPEN]
-    """Both show one and they differ, or one shows none"""
-    first: SourceRecord
-    found_at: dt.datetime
-    grounds: Sequence[Annotated[Literal["name_birth", "name_phone"], OPEN]]
-    reason: str | None
-    review_id: UUID
-    second: SourceRecord
-    state: Annotated[Literal["open", "merged", "rejected"], OPEN]
-
-
-class ReviewViewPage(Model):
-    """One page of a list: Page_ReviewView_"""
-
-    items: Sequence[ReviewView]
     next_cursor: str | None
 
 
@@ -2103,6 +2064,12 @@ class ReconciliationRequest(Model):
     """The mapping file's content"""
 
 
+class Removed(Model):
+    """What was removed."""
+
+    removed: int
+
+
 class ReplayRange(Model):
     """The business days whose decisions are decided again, both included."""
 
@@ -2158,14 +2125,6 @@ class ResultView(Model):
     sample_ratio: SampleRatioView
     treated: ArmResult
     verdict: Annotated[Literal["proved", "not proved"], OPEN]
-
-
-class ReviewDecided(Model):
-    """What was decided. `merge_id` is null if they are two, or were one by another way meanwhile."""
-
-    merge_id: UUID | None
-    review_id: UUID
-    state: Annotated[Literal["open", "merged", "rejected"], OPEN]
 
 
 class ScoreRequest(Model):
@@ -2260,14 +2219,6 @@ class SnapshotRequest(Model):
     """Which day to look back from; null = the ledger's last day."""
 
     as_of: dt.date | None = None
-
-
-class SourceRecords(Model):
-    """The records that answer as one customer, the oldest first, and the merges between them."""
-
-    customer_id: UUID
-    merges: Sequence[HoldingMerge]
-    records: Sequence[SourceRecord]
 
 
 class Split(Model):
@@ -2432,16 +2383,32 @@ class TriggerList(Model):
 
 
 class UndoRequest(Model):
-    """Why they are two customers; no personal data."""
+    """How to take the import back."""
 
-    reason: str
+    only_check: bool | None = None
+    """Only find out whether it can be taken back"""
 
 
-class UndoneView(Model):
-    """A merge that no longer holds."""
+class UploadedFile(Model):
+    """A file of an import, as far as it has arrived."""
 
-    holds: bool
-    merge_id: UUID
+    bytes: int
+    name: str
+
+
+class Uploaded(Model):
+    """The files of an import."""
+
+    files: Sequence[UploadedFile]
+
+
+class UploadedPart(Model):
+    """A part that has arrived, and where the next one begins."""
+
+    bytes: int
+    name: str
+    sha256: str
+    """Of the part, hexadecimal"""
 
 
 class VisitRequest(Model):

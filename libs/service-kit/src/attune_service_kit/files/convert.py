@@ -7,7 +7,7 @@ parsed from them, and on top the dataset's columns and the number of the first f
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from attune_contracts.identifiers import uuid8_sql
+from attune_contracts.identifiers import digest_sql, uuid8_of_sql
 from attune_service_kit.files import values
 from attune_service_kit.files.sources import Condition, Source
 from attune_service_kit.files.targets import (
@@ -81,8 +81,7 @@ class Converter:
         return f"coalesce({column} NOT IN ({listed}), true)"
 
     def _identifier(self, kind: str, sql: str) -> str:
-        # NULL gives NULL.
-        return uuid8_sql(quote(self.source), quote(kind), sql)
+        return uuid8_of_sql(self._parsed(digest_sql(quote(self.source), quote(kind), sql)))
 
     def _check(self, target: Target, source: Source, sql: str, label: str) -> None:
         """Faults of the value, whatever it was made from."""

@@ -15,8 +15,14 @@ from attune_service_kit.files.text import LONGEST_LINE, in_utf8
 UNIT = b"\x1f"
 BLANK = ""
 
-# The beginnings of Unicode's blanks in UTF-8, U+00A0 to U+3000: trimmed as a plain blank is.
-_WIDE_BLANKS = (b"\xc2\xa0", b"\xe1\x9a\x80", b"\xe2\x80", b"\xe2\x81\x9f", b"\xe3\x80\x80")
+# Unicode's blanks in UTF-8, U+00A0 to U+3000, are trimmed as a plain blank is; by their first byte, which is rare in
+# names and found at once: the rest is looked for only where it stands.
+_WIDE_BLANKS = {
+    b"\xc2": (b"\xc2\xa0",),
+    b"\xe1": (b"\xe1\x9a\x80",),
+    b"\xe2": (b"\xe2\x80", b"\xe2\x81\x9f"),
+    b"\xe3": (b"\xe3\x80\x80",),
+}
 
 Places = npt.NDArray[np.int64]
 
@@ -59,20 +65,21 @@ class CsvLayout:
         return self._judged(data, undecodable)
 
     def _judged(self, data: bytes, undecodable: Sequence[int]) -> Piece:
-        lines = data.count(b"\n")
+        lines = _count(data, b"\n")
         clean = not undecodable and b"\r" not in data and b"\0" not in data and self._width > 1
         if clean and self.delimited.quote and self.delimited.quote in data:
             # DuckDB tells its records apart, or finds that it cannot.
             return Piece(data, lines, padded=self._padded(data))
         # Lines with one value too many and one too few even out here; DuckDB then finds them.
-        if clean and data.count(self.delimited.separator) == lines * (self._width - 1) and len(data) <= LONGEST_LINE:
+        if clean and len(data) <= LONGEST_LINE and _count(data, self.delimited.separator) == lines * (self._width - 1):
             return Piece(data, lines, padded=self._padded(data))
         return self.sorted_out(data, undecodable)
 
     def _padded(self, data: bytes) -> bool:
         """Whether a blank may stand at the beginning or the end of a value."""
-        if not data.isascii() and any(blank in data for blank in _WIDE_BLANKS):
-            return True
+        for first, blanks in _WIDE_BLANKS.items():
+            if first in data and any(blank in data for blank in blanks):
+                return True
         if b" " not in data:
             return False
         marks = filter(None, (self.delimited.separator, self.delimited.quote, b"\n"))
@@ -206,6 +213,11 @@ def heading(line: bytes, form: Csv) -> tuple[str, ...]:
     else:
         row = text.split(form.separator)
     return tuple(name.strip() for name in row)
+
+
+def _count(data: bytes, byte: bytes) -> int:
+    """How often a byte stands in the data; bytes.count takes ten times as long where it is frequent."""
+    return int(np.count_nonzero(np.frombuffer(data, np.uint8) == byte[0]))
 
 
 def _replaced(data: bytes, starts: Places, ends: Places, broken: dict[int, str], placeholder: bytes) -> bytes:

@@ -11,12 +11,16 @@ from attune_service_kit.auth import Caller, requires
 from attune_service_kit.bodies import Body
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Invalid, refusals
-from attune_service_kit.files import MappingError
+from attune_service_kit.files import MappingError, runs
+from attune_service_kit.files.requests import FolderRefused, NotMapped, checked
+from attune_service_kit.files.routes import history, uploads
 from attune_service_kit.idempotency import Write, idempotent
 from attune_service_kit.jobs import Job
-from customer_360 import imports
+from customer_360.loads import OWN_DATASETS
 
 router = APIRouter(tags=["imports"])
+ROUTERS = (router, history("customer_360", "/v1/imports"), uploads("/v1/imports"))
+STREAMED = r"/v1/imports/[^/]+/files/[^/]+"
 
 OwnDataset = Literal[
     "regions",
@@ -40,7 +44,12 @@ class ImportRequest(Body):
 
     import_id: UUID = Field(description="Chosen by the client; one import may span customer-360 and eventing")
     mapping: dict[str, Any] = Field(description="The mapping file's content")
-    folder: str = Field(min_length=1, max_length=1000, description="A folder that the service can read")
+    folder: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=1000,
+        description="A folder that the service can read; none: the files that were uploaded for this import",
+    )
     datasets: list[OwnDataset] = Field(min_length=1, max_length=20)
 
 
@@ -50,7 +59,7 @@ class ImportRequest(Body):
     operation_id="imports-start",
     summary="Import customers and what belongs to them from the bank's files",
     response_model=Job,
-    responses=refusals(imports.FolderRefused, MappingError, Invalid),
+    responses=refusals(FolderRefused, NotMapped, MappingError, runs.ImportIdTaken, Invalid),
 )
 async def start(
     body: ImportRequest,
@@ -59,11 +68,10 @@ async def start(
     write: Annotated[Write, Depends(idempotent)],
 ) -> Response:
     """Start the job that imports the datasets in their order. Repeating an import changes nothing."""
-    params = imports.checked(runtime.settings, body.import_id, body.mapping, body.folder, body.datasets)
+    names = [name for name in OWN_DATASETS if name in body.datasets]
+    params = checked(runtime.settings, body.import_id, body.mapping, body.folder, names)
 
     async def run(tx: Transaction) -> Job:
-        job_id = await runtime.jobs.start(tx, "import", params, key=str(body.import_id))
-        await tx.audit("import.started", "import", body.import_id, detail={"datasets": params["datasets"]})
-        return await runtime.jobs.view(tx, job_id)
+        return await runs.begin(runtime, tx, str(body.mapping["source"]), params)
 
     return await write(run, status=202)

@@ -1,10 +1,11 @@
 """All tables of customer-360, one module per concept; `METADATA` has the kit's tables too."""
 
+from attune_service_kit.files.changes import change_tables
+from attune_service_kit.files.runs import import_tables
 from attune_service_kit.tables import kit_tables
 from customer_360.tables.base import Table
 from customer_360.tables.consents import Consent, ConsentEntry, ConsentNotice, ConsentVersion
 from customer_360.tables.details import ProfileField
-from customer_360.tables.imports import ImportRun
 from customer_360.tables.parties import Household, Party, PartyAlias, PartyIdentity
 from customer_360.tables.products import Account, Holding, Product
 from customer_360.tables.regions import Region
@@ -31,7 +32,6 @@ __all__ = [
     "Holding",
     "Household",
     "IdentityReview",
-    "ImportRun",
     "LastContact",
     "Loan",
     "OpenOpportunity",
@@ -55,3 +55,5 @@ __all__ = [
 
 METADATA = Table.metadata
 kit_tables(METADATA)
+import_tables(METADATA)
+change_tables(METADATA)

@@ -14,7 +14,8 @@ from attune_service_kit.auth import requires
 from attune_service_kit.bodies import Body
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Invalid, refusals
-from attune_service_kit.files import MappingError
+from attune_service_kit.files import MappingError, runs
+from attune_service_kit.files.routes import history
 from attune_service_kit.idempotency import InFlight, KeyMissing, OtherPayload, Write, idempotent
 from attune_service_kit.jobs import JobView
 from attune_service_kit.runtime import Runtime
@@ -22,6 +23,7 @@ from eventing import imports, intake, money, upkeep
 from eventing.postings import EARLIEST
 
 router = APIRouter(prefix="/v1/ledger", tags=["ledger"])
+imports_history = history("eventing", "/v1/ledger/imports")
 
 Amount = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,13}(\.[0-9]{1,4})?$")]
 Source = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
@@ -69,7 +71,12 @@ class ImportRequest(Body):
 
     import_id: UUID = Field(description="Chosen by the client; one import may span customer-360 and eventing")
     mapping: dict[str, Any] = Field(description="The mapping file's content")
-    folder: str = Field(min_length=1, max_length=1000, description="A folder that the service can read")
+    folder: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=1000,
+        description="A folder that the service can read; none: the files that were uploaded for this import",
+    )
     datasets: list[Literal["transactions"]] = Field(min_length=1, max_length=1)
 
 
@@ -129,18 +136,18 @@ def _received(at: int, posting: PostingIn, runtime: Runtime) -> intake.Received:
     summary="Import postings from the bank's files",
     dependencies=[Depends(requires("imports:write"))],
     response_model=JobView,
-    responses=refusals(imports.FolderRefused, imports.NotMapped, MappingError, KeyMissing, InFlight, OtherPayload),
+    responses=refusals(
+        imports.FolderRefused, imports.NotMapped, MappingError, runs.ImportIdTaken, KeyMissing, InFlight, OtherPayload
+    ),
 )
 async def start_import(
     body: ImportRequest, runtime: AnyRuntime, write: Annotated[Write, Depends(idempotent)]
 ) -> Response:
     """Start the job that brings postings into the lake. Keyed state is not touched: that is what a replay does."""
-    params = imports.checked(runtime.settings, body.import_id, body.mapping, body.folder)
+    params = imports.checked(runtime.settings, body.import_id, body.mapping, body.folder, body.datasets)
 
     async def run(tx: Transaction) -> JobView:
-        job_id = await runtime.jobs.start(tx, "import", params, key=str(body.import_id))
-        await tx.audit("import.started", "import", body.import_id, detail={"datasets": body.datasets})
-        return await runtime.jobs.view(tx, job_id)
+        return await runs.begin(runtime, tx, str(body.mapping["source"]), params)
 
     return await write(run, status=202)
 

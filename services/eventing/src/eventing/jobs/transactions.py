@@ -2,6 +2,7 @@
 # ruff: noqa: S608 - the statements are made of names that this package chose
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -10,7 +11,9 @@ import duckdb
 
 from attune_contracts.eventing import TransactionsPublished
 from attune_service_kit.failpoints import failpoint
-from attune_service_kit.files import engine, load_mapping
+from attune_service_kit.files import engine, load_mapping, runs
+from attune_service_kit.files.requests import folder_of
+from attune_service_kit.files.uploads import Uploads
 from attune_service_kit.jobs import JobContext
 from eventing.jobs import workbench
 
@@ -39,7 +42,7 @@ async def run(job: JobContext) -> dict[str, Any]:
 
 async def _prepared(job: JobContext, con: duckdb.DuckDBPyConnection, rejects: Path) -> engine.Prepared:
     mapping = load_mapping(job.params["mapping"])
-    folder = Path(job.params["folder"])
+    folder = await asyncio.to_thread(folder_of, job.runtime.settings, job.params, "eventing")
 
     def tell(rows: int) -> None:
         job.wait(job.progress(0, 3, f"{rows:,} lines read"))
@@ -64,10 +67,23 @@ async def _added(job: JobContext, con: duckdb.DuckDBPyConnection, prepared: engi
         "unchanged": prepared.accepted - added,
         "unknown_accounts": int(unknown.fetchall()[0][0]),
     }
+    if prepared.rejects_file:
+        await asyncio.to_thread(
+            Uploads(job.runtime.settings).put_report, UUID(origin), "eventing", prepared.rejects_file
+        )
     async with job.transaction() as tx:
+        await runs.note(tx.conn, UUID(origin), datetime.now(UTC), _in_words(counts))
+        await runs.completed(tx, UUID(origin), {DATASET: counts}, prepared.rejects_file is not None)
         # Nothing added: the import is told all the same, whoever waits for it goes on.
         told = pointers or lake.pointers(DATASET)[-1:]
         # The last pointer carries the import's id: whoever reads it finds all months in the lake.
         tx.emit(*(TransactionsPublished(pointer=pointer) for pointer in told[:-1]))
         tx.emit(*(TransactionsPublished(pointer=pointer, import_id=UUID(origin)) for pointer in told[-1:]))
     return counts
+
+
+def _in_words(counts: dict[str, int]) -> str:
+    return (
+        f"{DATASET}: {counts['read']:,} read, {counts['accepted']:,} accepted, {counts['rejected']:,} rejected,"
+        f" {counts['unchanged']:,} unchanged, {counts['unknown_accounts']:,} of unknown accounts"
+    )

@@ -1,14 +1,17 @@
 """What an import may be asked for, checked before any job starts."""
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import orjson
+
 from attune_service_kit.errors import Invalid
-from attune_service_kit.files import load_mapping
+from attune_service_kit.files.loading import load_mapping
+from attune_service_kit.files.uploads import Uploads
 from attune_service_kit.settings import ServiceSettings
-from customer_360.loads import OWN_DATASETS
 
 
 class FolderRefused(Invalid):
@@ -24,9 +27,13 @@ class NotMapped(Invalid):
 
 
 def checked(
-    settings: ServiceSettings, import_id: UUID, mapping: dict[str, Any], folder: str, datasets: Sequence[str]
+    settings: ServiceSettings,
+    import_id: UUID,
+    mapping: dict[str, Any],
+    folder: str | None,
+    datasets: Sequence[str],
 ) -> dict[str, Any]:
-    """Return the job's parameters, datasets in import order; FolderRefused, MappingError or NotMapped."""
+    """Return the job's parameters; FolderRefused, MappingError or NotMapped. No folder = the uploaded files."""
     known = load_mapping(mapping)
     missing = [name for name in datasets if name not in known.datasets]
     if missing:
@@ -34,8 +41,8 @@ def checked(
     return {
         "import_id": str(import_id),
         "mapping": mapping,
-        "folder": str(admitted(settings, folder)),
-        "datasets": [name for name in OWN_DATASETS if name in datasets],
+        "folder": None if folder is None else str(admitted(settings, folder)),
+        "datasets": list(datasets),
     }
 
 
@@ -48,3 +55,16 @@ def admitted(settings: ServiceSettings, folder: str) -> Path:
         if (inside or not (settings.import_roots or settings.safe)) and resolved.is_dir():
             return resolved
     raise FolderRefused("this folder is not one that imports may read", "该目录不在允许导入的范围内")
+
+
+def folder_of(settings: ServiceSettings, params: Any, own: str) -> Path:
+    """Return the folder that a job reads: the one it was given, or the uploaded files put together on scratch."""
+    if params["folder"] is not None:
+        return Path(params["folder"])
+    import_id = UUID(params["import_id"])
+    return Uploads(settings).assemble(import_id, settings.scratch / "uploaded" / own / str(import_id))
+
+
+def digest(params: Any) -> bytes:
+    """What tells whether two requests ask for the same import."""
+    return hashlib.sha256(orjson.dumps(params, option=orjson.OPT_SORT_KEYS)).digest()

@@ -1,0 +1,92 @@
+"""What an import has added and changed, remembered by the database itself while the import writes.
+
+Every table that an import fills has a trigger: within a transaction that says which import it is, it keeps the keys of
+the rows that were added, and key, former and new state of those that were changed, thousands to a row.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from sqlalchemy import BigInteger, Column, Identity, Index, MetaData, Table, Text
+from sqlalchemy.dialects import postgresql
+
+from attune_service_kit.database import Transaction
+from attune_service_kit.row_security import not_for_app
+
+if TYPE_CHECKING:
+    from alembic.operations import Operations
+
+_AT_ONCE = 5_000
+
+
+async def say_which(tx: Transaction, import_id: str) -> None:
+    """From here to the commit, what is written is this import's."""
+    await tx.conn.execute("SELECT set_config('app.import_id', $1, true)", import_id)
+
+
+def change_tables(metadata: MetaData) -> None:
+    """Add the table: `rows` are keys (`added`), or [key, before, after] (`changed`); a key is a list of values."""
+    Table(
+        "import_change",
+        metadata,
+        Column("seq", BigInteger, Identity(always=True), primary_key=True),
+        Column("import_id", postgresql.UUID, nullable=False),
+        Column("table_name", Text, nullable=False),
+        Column("action", Text, nullable=False),
+        Column("rows", postgresql.JSONB, nullable=False),
+        Index("import_change_import", "import_id", "table_name"),
+    )
+
+
+def create_change_tables(op: "Operations", tables: Mapping[str, Sequence[str]]) -> None:
+    """For a migration: the table, and a trigger on each of `tables` (name → primary key)."""
+    metadata = MetaData()
+    change_tables(metadata)
+    metadata.create_all(op.get_bind(), checkfirst=False)
+    not_for_app(op, "import_change")
+    for table, key in tables.items():
+        for statement in _trigger(table, key):
+            op.get_bind().exec_driver_sql(statement)
+
+
+def drop_change_tables(op: "Operations", tables: Mapping[str, Sequence[str]]) -> None:
+    """Take all of it away again."""
+    for table in tables:
+        for statement in (
+            f"DROP TRIGGER import_added ON {table}",
+            f"DROP TRIGGER import_changed ON {table}",
+            f"DROP FUNCTION import_keeps_{table}()",
+        ):
+            op.get_bind().exec_driver_sql(statement)
+    op.get_bind().exec_driver_sql("DROP TABLE import_change")
+
+
+def _trigger(table: str, columns: Sequence[str]) -> tuple[str, ...]:
+    key = ", ".join(f"r.{column}" for column in columns)
+    chunk = f"(row_number() OVER () - 1) / {_AT_ONCE}"
+    function = f"""
+CREATE FUNCTION import_keeps_{table}() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    import uuid := nullif(current_setting('app.import_id', true), '')::uuid;
+BEGIN
+    IF import IS NULL THEN
+        RETURN NULL;
+    ELSIF TG_OP = 'INSERT' THEN
+        INSERT INTO import_change (import_id, table_name, action, rows)
+        SELECT import, '{table}', 'added', jsonb_agg(key)
+        FROM (SELECT jsonb_build_array({key}) AS key, {chunk} AS chunk FROM fresh r) s GROUP BY chunk;
+    ELSE
+        INSERT INTO import_change (import_id, table_name, action, rows)
+        SELECT import, '{table}', 'changed', jsonb_agg(jsonb_build_array(jsonb_build_array({key}), before, after))
+        FROM (SELECT {key}, to_jsonb(o) AS before, to_jsonb(r) AS after, {chunk} AS chunk
+              FROM fresh r JOIN stale o USING ({", ".join(columns)})) r GROUP BY chunk;
+    END IF;
+    RETURN NULL;
+END $$"""  # noqa: S608 - names of this code base
+    run = f"FOR EACH STATEMENT EXECUTE FUNCTION import_keeps_{table}()"
+    return (
+        function,
+        f"CREATE TRIGGER import_added AFTER INSERT ON {table} REFERENCING NEW TABLE AS fresh {run}",
+        f"CREATE TRIGGER import_changed AFTER UPDATE ON {table}"
+        f" REFERENCING OLD TABLE AS stale NEW TABLE AS fresh {run}",
+    )
