@@ -63,10 +63,15 @@ WHERE a.entity IN ('party', 'customer') AND a.what = ANY ($2::text[])
 GROUP BY 1 ORDER BY 1 LIMIT 1"""
 _DEEDS = {
     "profile.changed": ("profiles have been changed since", "位客户的资料之后被修改"),
+    "details.changed": ("profiles have been changed since", "位客户的资料之后被修改"),
     "consent.changed": ("of its customers have given or withdrawn consent since", "位客户之后给出或撤回了同意"),
     "consent.united": ("of its customers have been merged since", "位客户之后被归并"),
     "risk.assessed": ("of its customers have been assessed since", "位客户之后完成了风险评估"),
 }
+_OTHERWISE = """
+SELECT count(*) FROM mine m JOIN party p ON p.customer_id = (m.key ->> 0)::uuid
+WHERE m.table_name = 'party' AND m.action = 'changed'
+  AND to_jsonb(p) - 'version' - 'updated_at' IS DISTINCT FROM m.after - 'version' - 'updated_at'"""
 _LEAVING = """
 SELECT (m.key ->> 0)::uuid AS customer_id, v.version FROM mine m
 LEFT JOIN consent_version v ON v.customer_id = (m.key ->> 0)::uuid
@@ -157,6 +162,9 @@ async def _refuse_if_in_use(tx: Transaction, import_id: UUID) -> None:
             f"import {other} has changed {rows} of its rows since: take that one back first",
             f"导入 {other} 之后又修改了其中 {rows} 条记录，请先撤销该导入",
         )
+    if changed := await tx.conn.fetchval(_OTHERWISE):
+        en, zh = _DEEDS["profile.changed"]
+        raise ImportInUse(f"{changed} {en}", f"有 {changed} {zh}")
     done = await tx.conn.fetchrow(_SINCE, str(import_id), list(_DEEDS))
     if done is not None:
         en, zh = _DEEDS[done["what"]]
