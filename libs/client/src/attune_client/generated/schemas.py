@@ -1587,7 +1587,7 @@ class DetectionViewPage(Model):
 
 
 class ImportRunPage(Model):
-    """Page_ImportRun_"""
+    """One page of a list: Page_ImportRun_"""
 
     items: Sequence[ImportRun]
     next_cursor: str | None
