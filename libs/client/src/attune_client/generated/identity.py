@@ -109,7 +109,11 @@ class Identity(Operations):
         )
 
     async def merges_undo(
-        self, merge_id: UUID, body: schemas.UndoRequest, *, idempotency_key: str | None = None
+        self,
+        merge_id: UUID,
+        body: schemas.Customer360ApiModelsResolutionUndoRequest,
+        *,
+        idempotency_key: str | None = None,
     ) -> schemas.UndoneView:
         """They were two customers after all. Separate what the merge has joined: each record has again what was its
         own. No import merges them again. Scope: identities:review.

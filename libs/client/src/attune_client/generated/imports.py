@@ -105,7 +105,11 @@ class Imports(Operations):
         return await self._call(bytes, "GET", "/v1/imports/{import_id}/rejects", at={"import_id": import_id})
 
     async def undo_customer_360_import(
-        self, import_id: UUID, body: schemas.UndoRequest, *, idempotency_key: str | None = None
+        self,
+        import_id: UUID,
+        body: schemas.AttuneServiceKitFilesRoutesUndoRequest,
+        *,
+        idempotency_key: str | None = None,
     ) -> schemas.Job:
         """Take an import back. Start the job that removes what the import added and restores what it changed. The
         job fails with `import_in_use`, and nothing is taken back, if something rests on it by now. Twice is

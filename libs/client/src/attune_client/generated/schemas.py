@@ -810,6 +810,12 @@ class DailyHours(Model):
     start: dt.time
 
 
+class Decision(Model):
+    """Why it was decided so; no personal data."""
+
+    reason: str | None = None
+
+
 class ServiceAction(Model):
     """Something to do for the customer that sells nothing."""
 
@@ -1096,6 +1102,18 @@ class HandlingView(Model):
     version: int
 
 
+class HoldingMerge(Model):
+    """What holds two records together: the same document, a decided pair, or a steward's own finding."""
+
+    first: UUID
+    how: Annotated[Literal["document", "review", "steward"], OPEN]
+    merge_id: UUID
+    merged_at: dt.datetime
+    merged_by: str
+    reason: str | None
+    second: UUID
+
+
 class IdentityView(Model):
     """The fields that were asked for, in full; null if not asked for, or not known."""
 
@@ -1239,6 +1257,22 @@ class Members(Model):
     items: Sequence[Member]
     next_cursor: str | None
     stale: bool
+
+
+class MergeRequest(Model):
+    """Two records and why they are one customer; no personal data."""
+
+    first: UUID
+    reason: str
+    second: UUID
+
+
+class MergeView(Model):
+    """A merge that holds."""
+
+    first: UUID
+    merge_id: UUID
+    second: UUID
 
 
 class ModelSummary(Model):
@@ -1697,6 +1731,46 @@ class QuarantinedPage(Model):
     next_cursor: str | None
 
 
+class SourceRecord(Model):
+    """One record of a source system, masked."""
+
+    answered_by: UUID
+    birth_date: dt.date | None
+    branch_id: str | None
+    customer_id: UUID
+    """The record's own id, whoever answers for it"""
+    document: str | None
+    name: str | None
+    opened_on: dt.date | None
+    party_kind: Annotated[Literal["person", "organisation", "prospect"], OPEN]
+    phone: str | None
+    source: str
+    source_id: str
+
+
+class ReviewView(Model):
+    """Two records that look alike and prove nothing."""
+
+    decided_at: dt.datetime | None
+    decided_by: str | None
+    documents: Annotated[Literal["other", "missing"], OPEN]
+    """Both show one and they differ, or one shows none"""
+    first: SourceRecord
+    found_at: dt.datetime
+    grounds: Sequence[Annotated[Literal["name_birth", "name_phone"], OPEN]]
+    reason: str | None
+    review_id: UUID
+    second: SourceRecord
+    state: Annotated[Literal["open", "merged", "rejected"], OPEN]
+
+
+class ReviewViewPage(Model):
+    """One page of a list: Page_ReviewView_"""
+
+    items: Sequence[ReviewView]
+    next_cursor: str | None
+
+
 class RiskAssessmentView(Model):
     """One assessment: the rating, what found it, and how long it holds."""
 
@@ -2127,6 +2201,14 @@ class ResultView(Model):
     verdict: Annotated[Literal["proved", "not proved"], OPEN]
 
 
+class ReviewDecided(Model):
+    """What was decided. `merge_id` is null if they are two, or were one by another way meanwhile."""
+
+    merge_id: UUID | None
+    review_id: UUID
+    state: Annotated[Literal["open", "merged", "rejected"], OPEN]
+
+
 class ScoreRequest(Model):
     """Rows of values by feature name, or customers by their stored rows: one of both. Without `model` every champion
     scores the customers; rows name theirs. A named `version` need not be the champion.
@@ -2219,6 +2301,14 @@ class SnapshotRequest(Model):
     """Which day to look back from; null = the ledger's last day."""
 
     as_of: dt.date | None = None
+
+
+class SourceRecords(Model):
+    """The records that answer as one customer, the oldest first, and the merges between them."""
+
+    customer_id: UUID
+    merges: Sequence[HoldingMerge]
+    records: Sequence[SourceRecord]
 
 
 class Split(Model):
@@ -2389,6 +2479,13 @@ class UndoRequest(Model):
     """Only find out whether it can be taken back"""
 
 
+class UndoneView(Model):
+    """A merge that no longer holds."""
+
+    holds: bool
+    merge_id: UUID
+
+
 class UploadedFile(Model):
     """A file of an import, as far as it has arrived."""
 
@@ -2451,3 +2548,16 @@ class WhyView(Model):
     rule: str | None
     """What withholds it; also rank, none, switched_off, not_due"""
     text: BothLanguages
+
+
+class AttuneServiceKitFilesRoutesUndoRequest(Model):
+    """How to take the import back."""
+
+    only_check: bool | None = None
+    """Only find out whether it can be taken back"""
+
+
+class Customer360ApiModelsResolutionUndoRequest(Model):
+    """Why they are two customers; no personal data."""
+
+    reason: str

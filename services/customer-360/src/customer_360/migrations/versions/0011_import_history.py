@@ -1,6 +1,6 @@
 """The history of imports, what each has added and changed, and the way back.
 
-Revision ID: 0010_import_history
+Revision ID: 0011_import_history
 """
 
 from alembic import op
@@ -9,8 +9,8 @@ from attune_service_kit.files.changes import create_change_tables, drop_change_t
 from attune_service_kit.files.runs import create_import_tables
 from attune_service_kit.migrations import roles
 
-revision = "0010_import_history"
-down_revision = "0009_details"
+revision = "0011_import_history"
+down_revision = "0010_resolution"
 branch_labels = None
 depends_on = None
 
