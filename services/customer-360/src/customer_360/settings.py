@@ -26,6 +26,7 @@ class Customer360Settings(ServiceSettings):
     timeline_months: int = Field(default=13, ge=1, le=120, description="The timeline is kept this long")
     aum_bands_minor: tuple[int, ...] = Field(
         default=(5_000_000, 20_000_000, 50_000_000, 600_000_000),
+        min_length=1,
         max_length=8,
         description="Where mean assets of 90 days begin a new band, in minor units of the base currency, ascending",
     )
