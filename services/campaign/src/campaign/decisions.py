@@ -46,7 +46,7 @@ SELECT w.*, f.as_of AS profile_as_of, f.demand_balance_minor, f.value_quadrant, 
     CASE WHEN w.personalised THEN (
         SELECT json_agg(json_build_array(o.id, o.trigger, o.business_date, o.amount_minor, o.event_key) ORDER BY o.id)
         FROM opportunity o WHERE o.customer_id = $1 AND o.state IN ('open', 'escalated')) END AS opportunities,
-    control_of($1, $5) AS control_of,
+    CASE WHEN w.held IS NOT NULL THEN control_of($1, $5) END AS control_of,
     CASE WHEN w.held IS NOT NULL THEN contact_history($1, $6) END AS contacts,
     CASE WHEN w.held IS NOT NULL THEN suppressions_of($1, $7) END AS suppressions,
     (SELECT max(version) FROM catalogue) AS catalogue_version,
