@@ -5,6 +5,7 @@ every operation, all SQL that its code can reach is read from the syntax tree: w
 carries a visibility condition, or is keyed by ids that a scoped query of the same operation has found before.
 """
 
+import ast
 import importlib
 import re
 from collections.abc import Iterator
@@ -22,14 +23,6 @@ from attune_service_kit.service import create_app, documentation_settings
 from sql_in_code import Statement, statements
 
 ROOT = Path(__file__).parents[2]
-# What makes a visibility condition, in each service's visibility.py.
-CONDITIONS = {
-    "campaign": frozenset({"visible", "visible_here"}),
-    "customer_360": frozenset({"of_customers", "of_answering", "of_records", "of_branches"}),
-    "eventing": frozenset({"seen"}),
-    "insight": frozenset({"visible"}),
-    "scoring": frozenset({"visible"}),
-}
 KEYED = re.compile(r"\b\w*(id|ids|key)\s*(=|<>)\s*(any|ANY)?\s*\(?\s*\$\d|= ANY ?\(m\.ids\)")
 
 # Statements over customers that are neither scoped nor keyed, and why each may be.
@@ -47,6 +40,26 @@ TRUSTED = {
 }
 
 
+@cache
+def conditions(service: str) -> frozenset[str]:
+    """What makes a visibility condition: the names of the service's visibility.py that come down to the branch tree."""
+    file = ROOT / "services" / service.replace("_", "-") / "src" / service / "visibility.py"
+    if not file.exists():
+        return frozenset()
+    defined: dict[str, set[str]] = {}
+    for node in ast.parse(file.read_text("utf-8")).body:
+        names = [node.name] if isinstance(node, ast.FunctionDef) else []
+        if isinstance(node, ast.Assign):
+            names = [target.id for target in node.targets if isinstance(target, ast.Name)]
+        words = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+        words |= {"branch_scope"} if "branch_scope" in ast.unparse(node) else set()
+        defined |= {name: words - {name} for name in names}
+    known = {"branch_scope"}
+    while more := {name for name, words in defined.items() if words & known} - known:
+        known |= more
+    return frozenset(known - {"branch_scope"})
+
+
 def holders(service: str) -> list[str]:
     """The service's tables that hold rows of single customers."""
     tables = importlib.import_module(f"{service}.app").SERVICE.metadata.tables.values()
@@ -60,7 +73,7 @@ def written(service: str) -> dict[str, list[Statement]]:
     for module in call_graph.modules(folder, service):
         path = folder.joinpath(*module.split("."))
         file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-        for statement in statements(file, module, CONDITIONS[service]):
+        for statement in statements(file, module, conditions(service)):
             found.setdefault(statement.where, []).append(statement)
     return found
 
@@ -126,6 +139,12 @@ def test_an_operation_on_customers_asks_for_the_scope(service: str) -> None:
     assert {operation: where for operation, where in unasked.items() if operation not in TRUSTED} == {}
 
 
+def test_the_conditions_are_found_where_they_are_made() -> None:
+    assert {"of_customers", "of_answering", "of_branches"} <= conditions("customer_360")
+    assert all(conditions(service) for service in ("campaign", "eventing"))
+    assert "arguments" not in conditions("customer_360")
+
+
 def test_the_lint_sees_the_operations_and_every_exception_is_still_one() -> None:
     everything = [operation for service in SERVICES for operation in reachable(service)]
     watched = [operation for operation in everything if operation.watched and operation.touching]
@@ -148,6 +167,6 @@ def test_the_lint_sees_the_operations_and_every_exception_is_still_one() -> None
 def test_planted_queries_are_told_apart(tmp_path: Path, source: str, scoped: bool, keyed: bool) -> None:
     file = tmp_path / "planted.py"
     file.write_text(source)
-    [statement] = statements(file, "planted", CONDITIONS["customer_360"])
+    [statement] = statements(file, "planted", conditions("customer_360"))
     assert statement.reads("party")
     assert (statement.scoped, KEYED.search(statement.text) is not None) == (scoped, keyed)
