@@ -35,7 +35,7 @@ _ROW = f"""
 SELECT r.branch_id, r.whole, r.shares, r.flags, r.codes, s.manifest, s.as_of,
        (SELECT as_of FROM known_data WHERE dataset = 'transactions') AS data
 FROM feature_set s JOIN feature_row r ON r.slot = s.slot AND r.customer_id = $4
-WHERE {visibility.seen("r")}"""  # noqa: S608 - constants of this package
+WHERE {visibility.visible("r")}"""  # noqa: S608 - constants of this package
 _SET = "SELECT whole, shares, flags, codes FROM feature_set WHERE manifest = $1"
 _LOADED = "SELECT as_of, manifest, slot FROM feature_set"
 _SWITCH = """

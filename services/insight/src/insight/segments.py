@@ -48,7 +48,7 @@ BY_CODE = {segment.code: segment for segment in SEGMENTS}
 _MEMBERS = f"""
 SELECT m.customer_id, m.value, m.branch_id
 FROM feature_set s JOIN segment_member m ON m.slot = s.slot
-WHERE m.segment = $4 AND {visibility.seen("m")}
+WHERE m.segment = $4 AND {visibility.visible("m")}
   AND ($5::text IS NULL OR m.value = $5)
   AND ($6::text IS NULL OR m.branch_id = any(ARRAY(SELECT branch FROM branch_scope WHERE ancestor = $6)))
   AND ($7::uuid IS NULL OR m.customer_id > $7)

@@ -7,7 +7,7 @@ from attune_service_kit.database import Scope
 BRANCHES = "ARRAY(SELECT branch FROM branch_scope WHERE ancestor = $2::text)"
 
 
-def seen(alias: str) -> str:
+def visible(alias: str) -> str:
     """The condition on rows with `branch_id` and `customer_id`; its arguments are $1 to $3, see `arguments`."""
     return (
         f"($1 = 'all' OR ($1 = 'branch' AND {alias}.branch_id = any({BRANCHES}))"

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import date
 from typing import Any
 
 import duckdb
@@ -61,11 +62,7 @@ async def _snapshot(job: JobContext, con: duckdb.DuckDBPyConnection) -> dict[str
     async with job.runtime.worker_database.pool.acquire() as conn:
         used = parameters.parameters(await parameters.current(conn))
     total = len(models.ORDER) + 3
-    steps = build_features(con, as_of, used)
-    done = 0
-    while (name := await asyncio.to_thread(next, steps, None)) is not None:
-        done += 1
-        await job.progress(done, total, name)
+    done = await _build(job, con, as_of, used, total)
     partition = f"as_of={as_of}"
     write = lake_sql.write_query
     found = await asyncio.to_thread(write, con, lake, FEATURES, partition, "FROM features", as_of=as_of)
@@ -92,6 +89,18 @@ async def _snapshot(job: JobContext, con: duckdb.DuckDBPyConnection) -> dict[str
         }
     await job.progress(total, total, "published")
     return job.cursor
+
+
+async def _build(
+    job: JobContext, con: duckdb.DuckDBPyConnection, as_of: date, used: QuadrantParameters, total: int
+) -> int:
+    """Run the models one after the other; return how many there are."""
+    steps = build_features(con, as_of, used)
+    done = 0
+    while (name := await asyncio.to_thread(next, steps, None)) is not None:
+        done += 1
+        await job.progress(done, total, name)
+    return done
 
 
 async def _load(job: JobContext, con: duckdb.DuckDBPyConnection, pointer: Pointer) -> feature_rows.Slot | None:
