@@ -374,12 +374,8 @@ async def test_the_result_comes_from_the_ledger_by_hand_computed(
     c1, c2 = by_arm["control"][:2]
     (u1,) = by_arm["universal"][:1]
     client, operator = service.client, token("operator") | {"Idempotency-Key": uuid4().hex}
-    wanted = {
-        "version": 1,
-        "control_share": 0.5,
-        "outcome_kinds": ["time_deposit_opened", "wealth_purchase"],
-        "window_business_days": 14,
-    }
+    kinds = ["time_deposit_opened", "wealth_purchase"]
+    wanted = {"version": 1, "control_share": 0.5, "outcome_kinds": kinds, "window_business_days": 14}
     assert (await client.put("/v1/campaigns/large-deposit", json=wanted, headers=operator)).status_code == 200
     everyone = (t1, t2, t3, c1, c2, u1)
     await assign(service, everyone, second_for=t2)

@@ -86,6 +86,19 @@ async def insight(start_service: StartService, lake_dir: Any, tmp_path: Any, tok
     return Insight(await start_service(SERVICE), token, ledger)
 
 
+async def members(insight: Insight) -> list[str]:
+    """All members of the life-cycle stages, page after page."""
+    found: list[str] = []
+    cursor = None
+    while True:
+        extra = {"cursor": cursor} if cursor else {}
+        shown = (await insight.get("/v1/segments/lifecycle/members", limit=7, **extra)).json()
+        assert (shown["as_of"], shown["stale"]) == (LAST.isoformat(), False)
+        found += [member["customer_id"] for member in shown["items"]]
+        if (cursor := shown["next_cursor"]) is None:
+            return found
+
+
 async def test_segments_and_rows_are_seen_within_the_scope_and_follow_the_newest_snapshot(
     insight: Insight, publish: Publish
 ) -> None:
@@ -93,15 +106,7 @@ async def test_segments_and_rows_are_seen_within_the_scope_and_follow_the_newest
     older = await insight.snapshot(date(2026, 2, 1))
     assert (first["loaded"], older["loaded"], first["quadrant_version"]) == (True, False, 1)
 
-    pages, cursor = [], None
-    while True:
-        extra = {"cursor": cursor} if cursor else {}
-        shown = (await insight.get("/v1/segments/lifecycle/members", limit=7, **extra)).json()
-        assert (shown["as_of"], shown["stale"]) == (LAST.isoformat(), False)
-        pages += [member["customer_id"] for member in shown["items"]]
-        if (cursor := shown["next_cursor"]) is None:
-            break
-    assert pages == [customer(n) for n in range(PEOPLE)]
+    assert await members(insight) == [customer(n) for n in range(PEOPLE)]
     mine = {"role": "branch_manager", "branch": "B1"}
     own = (await insight.get("/v1/segments/lifecycle/members", limit=100, **mine)).json()["items"]
     assert [m["customer_id"] for m in own] == [customer(n) for n in range(1, PEOPLE - 1, 2)]
