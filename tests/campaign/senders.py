@@ -65,7 +65,7 @@ async def prepare(conn: asyncpg.Connection) -> None:
         [(person, HOMES.get(person)) for person in PEOPLE],
     )
     pairs = [(account, holder) for account, holders in HOLDERS.items() for holder in holders]
-    await conn.executemany("INSERT INTO proj_account VALUES ($1, $2)", pairs)
+    await conn.executemany("INSERT INTO proj_account (account_id, customer_id) VALUES ($1, $2)", pairs)
 
 
 async def send(conn: asyncpg.Connection, seed: int, rounds: int, crash: Crash = lambda _conn, _rng: None) -> None:

@@ -26,7 +26,9 @@ async def family(database: Database, *members: int, account: UUID | None = None)
         await add_customer(database.pool, person(number))
         await database.pool.execute("UPDATE proj_party SET household_id = 'H1' WHERE customer_id = $1", person(number))
     for number in {members[0], members[-1]} if account else ():
-        await database.pool.execute("INSERT INTO proj_account VALUES ($1, $2)", account, person(number))
+        await database.pool.execute(
+            "INSERT INTO proj_account (account_id, customer_id) VALUES ($1, $2)", account, person(number)
+        )
 
 
 async def suppress(pool: asyncpg.Pool, level: Level, subject: str, **changes: Any) -> None:

@@ -28,7 +28,7 @@ WHERE (excluded.as_of, excluded.manifest) > (projection.as_of, projection.manife
 # The newest state of a profile wins, whichever way it comes (X7, X17); products may change without the profile.
 _PARTIES = """
 SELECT p.customer_id, p.party_kind, p.branch_id, p.manager_id, p.birth_date, p.risk_rating, p.risk_rated_on,
-       p.risk_valid_until, p.personalisation, p.version,
+       p.risk_valid_until, p.personalisation, p.version, p.household_id,
        coalesce(list_sort(list_distinct(list(h.product_id) FILTER (WHERE h.product_id IS NOT NULL))), []),
        coalesce(list_sort(list_distinct(list(q.kind) FILTER (WHERE q.kind IS NOT NULL))), [])
 FROM parties p LEFT JOIN holdings h USING (customer_id) LEFT JOIN products q USING (product_id)
@@ -44,6 +44,7 @@ _PARTY_COLUMNS = (
     "risk_valid_until",
     "personalisation",
     "version",
+    "household_id",
     "products",
     "product_kinds",
 )
@@ -73,6 +74,7 @@ async def load_import(job: JobContext) -> dict[str, Any]:
             ("products", _products),
             ("parties", _parties),
             ("accounts", _accounts),
+            ("account_parties", _joint_owners),
         ):
             if name in pointers and await _newer(tx, name, pointers[name]):
                 loaded[name] = await load(tx, con)
@@ -167,11 +169,26 @@ async def _accounts(tx: Transaction, con: duckdb.DuckDBPyConnection) -> int:
     query = "SELECT account_id, CASE WHEN closed_on IS NULL THEN customer_id END AS customer_id FROM accounts"
     rows = await _copy(tx, con, query, "account_in", ("account_id", "customer_id"))
     await tx.conn.execute(
-        "DELETE FROM proj_account p USING account_in i"
-        " WHERE p.account_id = i.account_id AND p.customer_id IS DISTINCT FROM i.customer_id"
+        "DELETE FROM proj_account p USING account_in i WHERE p.account_id = i.account_id"
+        " AND (i.customer_id IS NULL OR p.role = 'owner' AND p.customer_id <> i.customer_id)"
     )
     await tx.conn.execute(
-        "INSERT INTO proj_account SELECT * FROM account_in WHERE customer_id IS NOT NULL ON CONFLICT DO NOTHING"
+        "INSERT INTO proj_account (account_id, customer_id) SELECT account_id, customer_id FROM account_in"
+        " WHERE customer_id IS NOT NULL ON CONFLICT (account_id, customer_id) DO UPDATE SET role = 'owner'"
+    )
+    return rows
+
+
+async def _joint_owners(tx: Transaction, con: duckdb.DuckDBPyConnection) -> int:
+    """Who holds an account beside its owner; whoever may only act on it is contacted about their own."""
+    await tx.conn.execute("CREATE TEMP TABLE joint_in (account_id uuid, customer_id uuid) ON COMMIT DROP")
+    query = "SELECT account_id, customer_id FROM account_parties WHERE role = 'joint_owner'"
+    rows = await _copy(tx, con, query, "joint_in", ("account_id", "customer_id"))
+    await tx.conn.execute("DELETE FROM proj_account WHERE role = 'joint_owner'")
+    await tx.conn.execute(
+        "INSERT INTO proj_account (account_id, customer_id, role) SELECT i.account_id, i.customer_id, 'joint_owner'"
+        " FROM joint_in i WHERE EXISTS (SELECT FROM proj_account p WHERE p.account_id = i.account_id)"
+        " ON CONFLICT DO NOTHING"
     )
     return rows
 

@@ -32,12 +32,13 @@ class Party(c.Table, table=True):
 
 
 class Account(c.Table, table=True):
-    """Whose account it is; two holders are two rows."""
+    """Whose account it is: its owner, and whoever holds it with them."""
 
     __tablename__ = "proj_account"
 
     account_id: UUID = Field(primary_key=True)
     customer_id: UUID = Field(primary_key=True, index=True)
+    role: str = c.text(default="owner", sa_column_kwargs={"server_default": "owner"})
 
 
 class Consent(c.Table, table=True):

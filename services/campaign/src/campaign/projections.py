@@ -14,18 +14,19 @@ WHERE excluded.scored_at > proj_scores.scored_at"""
 _PROFILE = """
 WITH applied AS (
     INSERT INTO proj_party (customer_id, version, party_kind, branch_id, manager_id, birth_date, risk_rating,
-                            risk_rated_on, personalisation, products, product_kinds, risk_valid_until)
+                            risk_rated_on, personalisation, products, product_kinds, risk_valid_until, household_id)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
-            ARRAY(SELECT DISTINCT kind FROM proj_product WHERE product_id = ANY ($10::text[]) ORDER BY kind), $12)
+            ARRAY(SELECT DISTINCT kind FROM proj_product WHERE product_id = ANY ($10::text[]) ORDER BY kind), $12, $13)
     ON CONFLICT (customer_id) DO UPDATE
     SET version = excluded.version, party_kind = excluded.party_kind, branch_id = excluded.branch_id,
         manager_id = excluded.manager_id, birth_date = excluded.birth_date, risk_rating = excluded.risk_rating,
         risk_rated_on = excluded.risk_rated_on, personalisation = excluded.personalisation,
         products = excluded.products, product_kinds = excluded.product_kinds,
-        risk_valid_until = excluded.risk_valid_until
+        risk_valid_until = excluded.risk_valid_until, household_id = excluded.household_id
     WHERE excluded.version > proj_party.version RETURNING customer_id
 ), gone AS (
-    DELETE FROM proj_account p USING applied a WHERE p.customer_id = a.customer_id AND p.account_id <> ALL ($11::uuid[])
+    DELETE FROM proj_account p USING applied a
+    WHERE p.customer_id = a.customer_id AND p.role = 'owner' AND p.account_id <> ALL ($11::uuid[])
 )
 INSERT INTO proj_account (account_id, customer_id)
 SELECT account_id, customer_id FROM applied, unnest($11::uuid[]) account_id ON CONFLICT DO NOTHING"""
@@ -58,6 +59,7 @@ async def apply_profiles(tx: Transaction, changes: Sequence[ProfileChanged]) -> 
                 list(c.products),
                 [account.account_id for account in c.accounts],
                 c.risk_valid_until,
+                c.household_id,
             )
             for c in changes
         ],
