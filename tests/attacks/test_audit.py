@@ -20,7 +20,9 @@ def test_every_write_goes_through_the_kit_which_leaves_a_row() -> None:
         for method, operation in item.items()
         if any(p["name"] == "Idempotency-Key" for p in operation.get("parameters", []))
     }
-    assert [str(o) for o in WRITES if (o.method, o.path) not in keyed] == []
+    # They ask by a body, since what they ask with has no place in an address; they write nothing.
+    asking = {("POST", "/v1/customers:search"), ("POST", "/v1/scores")}
+    assert [str(o) for o in WRITES if (o.method, o.path) not in keyed | asking] == []
 
 
 async def define(bank: Bank, tag: str, subject: str = "m-1", **changes: object) -> None:

@@ -32,6 +32,7 @@ NO_PERSON = {
     "products.name_en",
     "parties.has_phone",
     "parties.has_address",
+    "features.mobile_postings_90d",  # how many came by the mobile bank
 }
 
 

@@ -7,9 +7,11 @@ import asyncio
 import datetime as dt
 import ipaddress
 import json
+import math
 import ssl
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -77,7 +79,7 @@ def verifier(jwks: Path) -> TokenVerifier:
 @pytest.mark.parametrize(("key", "alg"), [(KEY, "ES256"), (RSA, "PS256"), (ED, "EdDSA"), (ED, "Ed25519")])
 async def test_a_good_token_names_its_caller(verifier: TokenVerifier, key: Any, alg: str) -> None:
     caller = await verifier.verify(token(key, alg=alg))
-    assert caller == Caller(
+    assert replace(caller, expires=math.inf) == Caller(
         subject="teller-7",
         roles=frozenset({"teller"}),
         scopes=frozenset({"customers:read", "tasks:read"}),

@@ -67,8 +67,8 @@ async def test_white_space_and_key_order_do_not_make_another_request(client: htt
 
 async def test_the_same_key_for_another_payload_is_refused(client: httpx.AsyncClient) -> None:
     assert (await write(client)).status_code == 201
-    for changed in (await write(client, text="changed"), await write(client, params={"dry": "1"})):
-        assert (changed.status_code, changed.json()["code"]) == (422, "idempotency_key_reused")
+    changed = await write(client, text="changed")
+    assert (changed.status_code, changed.json()["code"]) == (422, "idempotency_key_reused")
 
 
 async def test_keys_of_two_clients_are_independent(

@@ -174,6 +174,7 @@ def features(bank: Any, as_of: date, quadrants: dict[UUID, tuple[str, int]]) -> 
         numbers = {c.name: 0 for c in FEATURES.columns if c.type in ("BIGINT", "INTEGER") and not c.nullable}
         flags = {c.name: False for c in FEATURES.columns if c.type == "BOOLEAN" and not c.nullable}
         known = {"customer_id": str(customer), "as_of": as_of, "value_quadrant": quadrant, "aum_90d_minor": assets}
+        known["lifecycle"] = "mature"
         rows.append({c.name: None for c in FEATURES.columns} | numbers | flags | known)
     table = pa.Table.from_pylist(rows, schema=arrow_schema(FEATURES))
     return bank.service.runtime.lake.write(FEATURES, f"as_of={as_of}", table, as_of=as_of)  # type: ignore[no-any-return]

@@ -5,16 +5,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from attune_contracts.ledger import Code
+from attune_service_kit.bodies import Body
 from campaign.business_days import is_business_day
 from campaign.contact_policy import Hours
 
 Label = Annotated[str, Field(min_length=1, max_length=40)]
 
 
-class Labels(BaseModel):
+class Labels(Body):
     """What a disposition is called."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -23,7 +24,7 @@ class Labels(BaseModel):
     en: Label
 
 
-class Disposition(BaseModel):
+class Disposition(Body):
     """An outcome code, and what it does to the contact, to the opportunities and to the task."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -90,7 +91,7 @@ class ClockHours(OpeningHours):
             moment = ends
 
 
-class Handling(BaseModel):
+class Handling(Body):
     """One version of the handling policy."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -2,12 +2,14 @@
 
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
+
+from attune_service_kit.bodies import Body
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class QuadrantNumbers(BaseModel):
+class QuadrantNumbers(Body):
     """What divides the customers; money in minor units, quantiles and weights as shares."""
 
     model_config = ConfigDict(

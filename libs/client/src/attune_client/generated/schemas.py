@@ -2090,7 +2090,7 @@ class QuadrantChange(Model):
     active_days: int | None = None
     """Without a posting in so many days a customer is inactive"""
     based_on: int | None = None
-    """Refuse if another version is the newest"""
+    """Refuse if another one is the newest"""
     current_quantile: float | None = None
     """High current value: not below this rank among the active, the top 30 %"""
     digital_weight: float | None = None

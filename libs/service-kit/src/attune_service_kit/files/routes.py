@@ -11,6 +11,7 @@ from fastapi.responses import FileResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from attune_service_kit.auth import Caller, requires
+from attune_service_kit.bodies import Body
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Invalid, NotFound, TooLarge, refusals
 from attune_service_kit.files import runs
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 State = Literal["queued", "running", "done", "failed", "cancelled", "undoing", "undone"]
 ImportId = Annotated[UUID, Path(description="Chosen by the client; one import may span several services")]
-FileName = Annotated[str, Path(pattern=NAME, description="The file's own name, without a folder")]
+FileName = Annotated[str, Path(pattern=NAME, description="The file's own name, no folder", examples=["customers.csv"])]
 
 _COUNTS = {"accounts": {"read": 4500, "accepted": 4499, "rejected": 1, "unchanged": 0}}
 
@@ -57,7 +58,7 @@ class ImportRun(BaseModel):
     undone_at: datetime | None
 
 
-class UndoRequest(BaseModel):
+class UndoRequest(Body):
     """How to take the import back."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"only_check": False}]})
@@ -219,7 +220,7 @@ def uploads(prefix: str) -> APIRouter:
         name: FileName,
         request: Request,
         write: Annotated[Write, Depends(idempotent)],
-        offset: Annotated[int, Query(ge=0, description="Where this part begins in the file")] = 0,
+        offset: Annotated[int, Query(ge=0, le=1 << 40, description="Where this part begins in the file")] = 0,
         content_digest: Annotated[
             str | None, Header(description="RFC 9530: sha-256=:BASE64: of the body", max_length=200)
         ] = None,

@@ -120,5 +120,5 @@ class HandlingView(BaseModel):
 class HandlingChange(In):
     """The handling policy as it shall be; `version` is the one it was read at."""
 
-    version: int = Field(ge=1)
+    version: int = Field(ge=1, le=1_000_000)
     policy: Handling

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Response
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from attune_contracts.features import CATALOGUE, FRESHNESS, NEVER, Feature
 from attune_service_kit.app import AnyRuntime
@@ -27,7 +27,7 @@ class FeatureView(BaseModel):
     type: str
     unit: str
     purpose: str
-    label: dict[Literal["zh", "en"], str]
+    label: dict[Literal["zh", "en"], str] = Field(examples=[{"zh": "活期余额", "en": "demand balance"}])
     meaning: str
     level: Literal["C1", "C2"]
     nullable: bool

@@ -22,7 +22,7 @@ Reader = Annotated[Caller, Depends(requires("parameters:read"))]
 class QuadrantChange(QuadrantNumbers):
     """All numbers of the next version; what is left out takes its default."""
 
-    based_on: int | None = Field(default=None, ge=1, description="Refuse if another version is the newest")
+    based_on: int | None = Field(default=None, ge=1, le=1_000_000, description="Refuse if another one is the newest")
 
 
 class QuadrantVersion(BaseModel):

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from attune_service_kit.app import AnyRuntime
 from attune_service_kit.auth import Caller, requires
@@ -25,7 +25,7 @@ class SegmentView(BaseModel):
     """A segment and what it means."""
 
     code: str
-    name: dict[Literal["zh", "en"], str]
+    name: dict[Literal["zh", "en"], str] = Field(examples=[{"zh": "价值象限 B", "en": "value quadrant B"}])
     values: list[str]
     meaning: str
 

@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from attune_contracts.ledger import BankId
+from attune_service_kit.bodies import Body
 from customer_360.api.models.customers import CustomerSummary
 from customer_360.reasons import Reason
 
@@ -35,7 +36,7 @@ class UnassignedCount(BaseModel):
     manager_left: int
 
 
-class CustomerAssignment(BaseModel):
+class CustomerAssignment(Body):
     """A customer and their manager to be."""
 
     model_config = ConfigDict(extra="forbid")
@@ -44,7 +45,7 @@ class CustomerAssignment(BaseModel):
     manager_id: BankId
 
 
-class Assignments(BaseModel):
+class Assignments(Body):
     """Customers of one branch to be given to managers: all of them, or none."""
 
     model_config = ConfigDict(extra="forbid")

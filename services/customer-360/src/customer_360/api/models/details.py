@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
 
+from attune_service_kit.bodies import Body
 from customer_360.detail_rules import Detail, Freshness, Source
 
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
@@ -44,7 +45,7 @@ class DetailSummary(BaseModel):
     freshness: Freshness
 
 
-class DetailsChange(BaseModel):
+class DetailsChange(Body):
     """What to set or confirm; null removes a field, and what is left out stays. Income is a month's, in the bank's
     base currency."""
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from attune_service_kit.bodies import Body
 from customer_360.api.models.customers import PartyKind
 from customer_360.resolution import How
 from customer_360.reviews import State
@@ -64,7 +65,7 @@ class ReviewView(BaseModel):
     reason: str | None
 
 
-class Decision(BaseModel):
+class Decision(Body):
     """Why it was decided so; no personal data."""
 
     model_config = ConfigDict(extra="forbid")
@@ -80,7 +81,7 @@ class ReviewDecided(BaseModel):
     merge_id: UUID | None
 
 
-class MergeRequest(BaseModel):
+class MergeRequest(Body):
     """Two records and why they are one customer; no personal data."""
 
     model_config = ConfigDict(extra="forbid")
@@ -98,7 +99,7 @@ class MergeView(BaseModel):
     second: UUID
 
 
-class UndoRequest(BaseModel):
+class UndoRequest(Body):
     """Why they are two customers; no personal data."""
 
     model_config = ConfigDict(extra="forbid")
