@@ -97,6 +97,7 @@ async def sample(development_issuer: DevelopmentIssuer) -> AsyncIterator[httpx.A
     settings = documentation_settings(SERVICE).model_copy(
         update={
             "environment": "test",
+            "token_minutes": 720,
             "token_issuer": development_issuer.issuer,
             "token_jwks": str(development_issuer.jwks_path),
             "max_in_flight": 3,
