@@ -60,7 +60,10 @@ def test_what_goes_in_has_an_example_that_fits(name: str) -> None:
     for parameter in operation.get("parameters", []):
         if parameter["in"] == "path":
             assert faults(parameter["schema"], parameter["example"]) == [], parameter["name"]
-    for content in operation.get("requestBody", {}).get("content", {}).values():
+    for kind, content in operation.get("requestBody", {}).get("content", {}).items():
+        if kind == "application/octet-stream":  # the bytes of a file, as they are
+            assert content["schema"] == {"type": "string", "format": "binary"}
+            continue
         shown = list(examples(content))
         assert shown
         assert [faults(content["schema"], example) for example in shown] == [[]] * len(shown)
