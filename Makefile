@@ -13,7 +13,7 @@ NOT_NEEDED := aws-cdk-lib aws-cdk-asset-awscli-v1 aws-cdk-asset-node-proxy-agent
 OURS := attune-client attune-contracts attune-measure attune-service-kit customer-360 eventing insight scoring campaign gateway attune-cli
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up fmt lint typecheck test test-full faults contracts openapi breaking chart bench lock clean
+.PHONY: help setup demo up fmt lint typecheck test test-full faults contracts openapi docs breaking chart bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -62,6 +62,10 @@ contracts: setup ## write the JSON Schemas of the events and datasets anew
 
 openapi: $(VENV)/.ready-dev ## write anew what follows from the code: OpenAPI, AsyncAPI, client, Postman, reference pages
 	@$(BIN)/python scripts/openapi.py
+
+docs: $(VENV)/.ready-dev ## build the docs site into site/, offline
+	@$(BIN)/python scripts/openapi.py
+	@$(BIN)/zensical build --strict
 
 breaking: setup ## what this branch breaks for those who rely on events, datasets and the API
 	@$(BIN)/python scripts/breaking.py

@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 HEAD = '"""{about} Generated from the merged OpenAPI document by `make openapi`; do not edit."""\n\n'
 METHODS = ("get", "post", "put", "patch", "delete")
 KEY = "Idempotency-Key"
+EVENTS = "AsyncIterator[ServerEvent]"
 FORMATS = {"uuid": "UUID", "date": "dt.date", "date-time": "dt.datetime", "time": "dt.time", "binary": "bytes"}
 PLAIN = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "null": "None"}
 
@@ -172,6 +173,8 @@ class Operation:
         content = response.get("content", {})
         if not content:
             return "None"
+        if "text/event-stream" in content:
+            return EVENTS
         return type_of(content["application/json"]["schema"], "schemas.") if "application/json" in content else "bytes"
 
 
@@ -192,7 +195,8 @@ def group(tag: str, members: list[Operation], document: Document) -> str:
     imports = (
         "import datetime as dt\nimport uuid\nfrom collections.abc import AsyncIterator, Mapping, Sequence\n"
         "from typing import Annotated, Any, Literal\nfrom uuid import UUID\n\n"
-        "from attune_client.base import OPEN, Operations, pages\nfrom attune_client.generated import schemas\n\n\n"
+        "from attune_client.base import OPEN, Operations, ServerEvent, pages\n"
+        "from attune_client.generated import schemas\n\n\n"
     )
     head = HEAD.format(about=f"The operations on {tag}.") + imports
     return head + f"class {class_name(tag)}(Operations):\n    {_words(f'Operations on {tag}.', 0)}\n\n{methods}"
@@ -203,6 +207,13 @@ def _methods(operation: Operation, document: Document) -> Iterator[str]:
     said = operation.said
     text = f"{said['summary']}. {said.get('description', '')} Scope: {said['x-scope']}."
     name, answer = operation.name, operation.answer
+    if answer == EVENTS:
+        inner = call.partition(", ")[2]  # it is a GET
+        yield (
+            f"    def {name}({', '.join(arguments)}) -> {answer}:\n{_words(text, 8)}\n"
+            f"        return self._follow({inner})\n"
+        )
+        return
     yield (
         f"    async def {name}({', '.join(arguments)}) -> {answer}:\n{_words(text, 8)}\n"
         f"        return await self._call({answer}, {call})\n"

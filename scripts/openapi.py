@@ -1,7 +1,7 @@
 """Write what follows from the code: OpenAPI and AsyncAPI of each service, the merged document, and what is made of it.
 
-Made of it are the gateway's route table, the typed client and the Postman collection. The public names of the libraries
-are pinned beside them. `--check` only compares.
+Made of it are the gateway's route table, the typed client, the Postman collection and the reference pages of the docs
+site. The public names of the libraries are pinned beside them. `--check` only compares.
 """
 
 import json
@@ -12,11 +12,13 @@ from typing import Any
 
 import client_code
 import postman
+import reference_pages
 from attune_contracts import schemas
-from attune_service_kit import asyncapi, openapi
+from attune_service_kit import asyncapi, openapi, openapi_examples
 from attune_service_kit.service import Service, create_app, documentation_settings
 from exports import exports
 from gateway.merging import merge, routes
+from gateway.refusals import TooManyRequests, UpstreamTimeout
 
 ROOT = Path(__file__).resolve().parent.parent
 CLIENT = ROOT / "libs" / "client" / "src" / "attune_client" / "generated"
@@ -36,6 +38,15 @@ def service(name: str) -> Service:
     return declared
 
 
+def at_the_gateway(responses: dict[str, Any], components: dict[str, Any]) -> None:
+    """Declare what the gateway itself may refuse, whatever is asked."""
+    import_module("gateway.app")  # its words are found in what is loaded
+    openapi.add_refusals(responses, (TooManyRequests, UpstreamTimeout))
+    for response in responses.values():
+        response.pop("x-implied", None)  # the words are the gateway's
+    openapi_examples.show_refusals(responses, "gateway.proxy", components)
+
+
 def golden() -> dict[str, list[dict[str, Any]]]:
     """The golden examples by event type."""
     found: dict[str, list[dict[str, Any]]] = {}
@@ -48,7 +59,9 @@ def texts() -> dict[Path, str]:
     """Every file and what it must hold."""
     services = {name: service(name) for name in SERVICES}
     documents = {n: openapi.describe(create_app(s, documentation_settings(s))) for n, s in services.items()}
-    merged = json.loads(_text(merge(documents, title="Attune", version="1", description=DESCRIPTION)))
+    merged = json.loads(
+        _text(merge(documents, title="Attune", version="1", description=DESCRIPTION, everywhere=at_the_gateway))
+    )
     examples = golden()
     files = {}
     for name, declared in services.items():
@@ -62,6 +75,7 @@ def texts() -> dict[Path, str]:
         package / "routes.json": "[\n" + ",\n".join(f"  {json.dumps(row)}" for row in routes(merged)) + "\n]\n",
         **{CLIENT / name: text for name, text in client_code.generated(merged).items()},
         ROOT / "docs" / "reference" / "attune.postman_collection.json": _text(postman.collection(merged)),
+        **{ROOT / "docs" / "reference" / path: text for path, text in reference_pages.pages(merged, examples).items()},
         **{ROOT / "libs" / name / "exports.txt": exports(*package) for name, package in LIBRARIES.items()},
     }
 
@@ -69,7 +83,8 @@ def texts() -> dict[Path, str]:
 def stale() -> dict[Path, str | None]:
     """The files that are not what they must be, with their text; None for one that must go."""
     wanted = texts()
-    left = {path: None for path in CLIENT.glob("*.py") if path not in wanted}
+    made = [*CLIENT.glob("*.py"), *(ROOT / "docs" / "reference" / "api").glob("*.md")]
+    left = {path: None for path in made if path not in wanted}
     return left | {p: text for p, text in wanted.items() if not p.exists() or p.read_text("utf-8") != text}
 
 

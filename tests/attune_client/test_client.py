@@ -214,6 +214,19 @@ async def test_a_job_is_waited_for_and_a_failed_one_says_why() -> None:
             await attune.finished("campaign", TASK["id"])
 
 
+async def test_server_sent_events_are_followed_to_their_end_and_can_be_taken_up_again() -> None:
+    ready = "retry: 2000\n\nevent: ready\nid: 41\ndata: {}\n\n: still here\n\n"
+    stream = ready + 'event: task\nid: 42\ndata: {"a":\ndata: 1}\n\n'
+    server = Server(Response(stream, media_type="text/event-stream"), refusal(503, "unavailable"))
+    async with server.client() as attune:
+        events = [event async for event in attune.tasks.stream(last_event_id="40")]
+        with pytest.raises(Unavailable):
+            await anext(attune.tasks.stream())
+    assert [(e.event, e.id, e.data) for e in events] == [("ready", "41", {}), ("task", "42", {"a": 1})]
+    assert server.asked[0].headers["last-event-id"] == "40"
+    assert server.asked[0].headers["accept"] == "text/event-stream"
+
+
 def test_what_the_package_offers() -> None:
     assert set(attune_client.__all__) == {
         "Attune", "BadRequest", "Conflict", "Forbidden", "Invalid", "JobFailed", "Model", "NotFound", "Problem",

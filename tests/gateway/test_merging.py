@@ -70,6 +70,19 @@ def test_two_services_may_share_a_path_by_method() -> None:
     ]
 
 
+def test_what_the_gateway_refuses_stands_at_every_operation() -> None:
+    shown = {"e": {"$ref": "#/components/examples/slower"}}
+
+    def add(responses: dict[str, Any], components: dict[str, Any]) -> None:
+        responses["429"] = {"description": "slower", "content": {"x": {"examples": shown}}}
+        components.setdefault("examples", {})["slower"] = {"value": 1}
+
+    documents = {"a": document({"/v1/a": {"get": operation("a", "P"), "put": operation("b", "P")}}, P=PROBLEM)}
+    one = merge(documents, title="Attune", version="1", description="d", everywhere=add)
+    assert all("429" in o["responses"] for o in one["paths"]["/v1/a"].values())
+    assert one["components"]["examples"] == {"slower": {"value": 1}}
+
+
 def test_components_that_nothing_uses_are_left_out() -> None:
     one = merged(a=document({"/v1/a": {"get": operation("a", "P")}}, P=PROBLEM, Forgotten={"type": "string"}))
     assert list(one["components"]["schemas"]) == ["P"]

@@ -2,7 +2,7 @@
 
 import copy
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 Document = dict[str, Any]
@@ -11,9 +11,17 @@ METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 PREFIX = "#/components/"
 
 
-def merge(documents: Mapping[str, Document], *, title: str, version: str, description: str) -> Document:
+def merge(
+    documents: Mapping[str, Document],
+    *,
+    title: str,
+    version: str,
+    description: str,
+    everywhere: Callable[[Document, Document], None] | None = None,
+) -> Document:
     """One document of all services, by service name. Probes are left out; components that clash get the service's name.
 
+    `everywhere` adds what the gateway itself may answer to the responses of each operation, and to the components.
     ValueError if two services answer the same method and path.
     """
     merged: Document = {
@@ -32,6 +40,9 @@ def merge(documents: Mapping[str, Document], *, title: str, version: str, descri
             merged["components"].setdefault(kind, {}).update(components)
     _unique_operation_ids(merged["paths"])
     merged["tags"] = [{"name": name} for name in sorted({t for o in _operations(merged) for t in o.get("tags", ())})]
+    if everywhere is not None:
+        for operation in _operations(merged):
+            everywhere(operation["responses"], merged["components"])
     _drop_unused(merged)
     return merged
 

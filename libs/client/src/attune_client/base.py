@@ -1,5 +1,6 @@
 """What the generated code is made of: tolerant models, and groups of operations that share a transport."""
 
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import date, datetime
 from enum import Enum
@@ -20,6 +21,14 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True, defer_build=True)
 
 
+class ServerEvent(Model):
+    """One server-sent event: `data` is its JSON, `id` is where to go on after a break."""
+
+    event: str
+    id: str | None
+    data: Any
+
+
 class Sender(Protocol):
     """What carries requests: see `attune_client.transport`."""
 
@@ -34,6 +43,9 @@ class Sender(Protocol):
         repeatable: bool = False,
     ) -> bytes:
         """Send a request and return the body of the answer; raises Problem or Unreachable."""
+
+    def lines(self, path: str, params: Mapping[str, Any], headers: Mapping[str, str]) -> AsyncIterator[str]:
+        """GET and yield the lines of an answer without end, as they come; raises Problem or Unreachable."""
 
 
 @cache
@@ -79,6 +91,28 @@ class Operations:
         if wanted in (bytes, None):
             return answer if wanted is bytes else None
         return adapter(wanted).validate_json(answer)
+
+    async def _follow(
+        self, path: str, *, params: Mapping[str, Any] | None = None, headers: Mapping[str, Any] | None = None
+    ) -> AsyncIterator[ServerEvent]:
+        """Yield server-sent events until the server ends the stream."""
+        asked = {name: _query(value) for name, value in (params or {}).items() if value is not None}
+        said = {name: text(value) for name, value in (headers or {}).items() if value is not None}
+        fields: dict[str, str] = {}
+        async for line in self._sender.lines(path, asked, said):
+            name, _, value = line.partition(":")
+            if line:
+                fields[name] = fields[name] + "\n" + value.lstrip() if name in fields else value.lstrip()
+            elif "data" in fields:
+                yield ServerEvent(event=fields.get("event", "message"), id=fields.get("id"), data=_json(fields["data"]))
+                fields = {}
+
+
+def _json(data: str) -> Any:
+    try:
+        return json.loads(data)
+    except ValueError:
+        return data
 
 
 def text(value: Any) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 import httpx
@@ -73,6 +73,22 @@ class Transport:
                 raise problem(response)
             await asyncio.sleep(_pause(attempt, response.headers.get("Retry-After")))
         raise AssertionError("the last attempt returns or raises")
+
+    async def lines(self, path: str, params: Mapping[str, Any], headers: Mapping[str, str]) -> AsyncIterator[str]:
+        """GET and yield the lines of an answer without end, as they come; the caller goes on after a break."""
+        said = {**headers, "Accept": "text/event-stream", "Authorization": f"Bearer {await self._bearer()}"}
+        patience = httpx.Timeout(5, read=None)  # a quiet stream says nothing for long
+        try:
+            async with self._http.stream(
+                "GET", f"{self.url}{path}", params=params, headers=said, timeout=patience
+            ) as response:
+                if not response.is_success:
+                    await response.aread()
+                    raise problem(response)
+                async for line in response.aiter_lines():
+                    yield line
+        except httpx.TransportError as error:
+            raise Unreachable(f"GET {path}: {type(error).__name__} {error}".rstrip()) from error
 
     async def _bearer(self) -> str:
         if isinstance(self._token, str):

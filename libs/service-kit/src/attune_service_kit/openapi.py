@@ -1,6 +1,6 @@
 """The OpenAPI document of a service: the scope of every operation, and one shape for every refusal."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from fastapi import FastAPI
@@ -9,13 +9,24 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import RouteContext, iter_route_contexts
 
 from attune_service_kit.auth import Requires
-from attune_service_kit.errors import Forbidden, Invalid, Problem, Refusal, Unauthenticated, Unavailable, refusals
+from attune_service_kit.errors import (
+    Forbidden,
+    Invalid,
+    Problem,
+    Refusal,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+    UnsupportedMedia,
+    refusals,
+)
 from attune_service_kit.idempotency import REFUSALS as KEY_REFUSALS
 from attune_service_kit.idempotency import idempotent
+from attune_service_kit.overload import DeadlineExceeded, Overloaded
 
 _METHODS = ("get", "put", "post", "patch", "delete")
 # What any operation may answer, whatever it declares.
-_COMMON = (Unauthenticated, Forbidden, Unavailable)
+_COMMON = (Unauthenticated, Forbidden, Unavailable, Overloaded, DeadlineExceeded)
 _KEY_PARAMETER = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -79,26 +90,34 @@ def _add_components(document: dict[str, Any]) -> None:
     components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "at+jwt"}}
 
 
+def add_refusals(responses: dict[str, Any], implied: Sequence[type[Refusal]]) -> None:
+    """Declare refusals that nobody has to declare; `x-implied` names them until their examples are made."""
+    for status, response in refusals(*implied).items():
+        declared = responses.get(str(status), {}).get("x-codes", [])
+        added = [code for code in response["x-codes"] if code not in declared]
+        title = response["description"].partition(":")[0]
+        responses[str(status)] = response | {
+            "description": f"{title}: {', '.join([*declared, *added])}",
+            "x-codes": [*declared, *added],
+            "x-implied": added,
+        }
+
+
 def _complete(operation: dict[str, Any], route: RouteContext, components: dict[str, Any]) -> None:
+    # Imported here: a serving process describes nothing, and the edge itself asks for the routes' scopes.
+    from attune_service_kit import openapi_examples
+    from attune_service_kit.edge import Malformed
+
     dependant = route.dependant
     operation["x-scope"] = required_scope(dependant)
     operation["security"] = [{"bearer": []}]
     implied: list[type[Refusal]] = [*_COMMON]
-    if "x-codes" not in operation["responses"].get("422", {"x-codes": []}):  # FastAPI's own: something can be invalid
+    if "requestBody" in operation:
+        implied += (Malformed, TooLarge, UnsupportedMedia)
+    if operation.get("parameters") or "requestBody" in operation:
         implied.append(Invalid)
     if any(call is idempotent for call in _calls(dependant)):
         operation.setdefault("parameters", []).append(dict(_KEY_PARAMETER))
         implied += KEY_REFUSALS
-    for status, response in refusals(*implied).items():
-        declared = operation["responses"].get(str(status), {}).get("x-codes", [])
-        codes = [*declared, *(code for code in response["x-codes"] if code not in declared)]
-        title = response["description"].partition(":")[0]
-        operation["responses"][str(status)] = response | {
-            "description": f"{title}: {', '.join(codes)}",
-            "x-codes": codes,
-        }
-    operation["responses"] = dict(sorted(operation["responses"].items()))
-    # Imported here: a serving process describes nothing.
-    from attune_service_kit import openapi_examples
-
+    add_refusals(operation["responses"], implied)
     openapi_examples.complete(operation, route.endpoint.__module__, components)

@@ -93,8 +93,8 @@ class Examples:
     def _object(self, schema: Schema, name: str, depth: int) -> Any:
         if "properties" not in schema:
             rest = schema.get("additionalProperties")
-            key = _singular(name) or "name"
-            return {key: self.of(rest, key, name, depth + 1)} if isinstance(rest, dict) else {}
+            keys = self._resolved(schema.get("propertyNames", {})).get("enum") or [_singular(name) or "name"]
+            return {key: self.of(rest, key, name, depth + 1) for key in keys} if isinstance(rest, dict) else {}
         fields = schema["properties"] if depth < _DEEPEST else {}
         return {field: self.of(inner, field, name, depth + 1) for field, inner in fields.items()}
 
@@ -196,15 +196,24 @@ def complete(operation: Schema, endpoint: str, components: Schema) -> None:
         content = carrier.get("content", {}).get(_JSON)
         if content and "example" not in content and "examples" not in content:
             content["example"] = examples.of(content.get("schema", {}))
-    for status, response in operation["responses"].items():
+    show_refusals(operation["responses"], endpoint, components)
+
+
+def show_refusals(responses: Schema, endpoint: str, components: Schema) -> None:
+    """Give every refusal its example: the endpoint's words for what it declares, the kit's for what is implied."""
+    for status, response in responses.items():
+        implied = response.pop("x-implied", [])
         content = response.get("content", {}).get(PROBLEM_JSON)
         if content is not None and "examples" not in content:
-            content["examples"] = dict(_problems(response.get("x-codes", []), int(status), endpoint, components))
+            content["examples"] = {
+                code: example
+                for code in response.get("x-codes", [])
+                for example in _example(code, int(status), f"{KIT}.errors" if code in implied else endpoint, components)
+            }
 
 
-def _problems(codes: list[str], status: int, endpoint: str, components: Schema) -> Iterator[tuple[str, Schema]]:
-    for code in codes:
-        if (refusal := refusal_of(code, status, endpoint)) is not None:
-            name, body = problem_example(refusal, endpoint)
-            components.setdefault("examples", {})[name] = {"value": body}
-            yield code, {"$ref": f"#/components/examples/{name}"}
+def _example(code: str, status: int, endpoint: str, components: Schema) -> Iterator[Schema]:
+    if (refusal := refusal_of(code, status, endpoint)) is not None:
+        name, body = problem_example(refusal, endpoint)
+        components.setdefault("examples", {})[name] = {"value": body}
+        yield {"$ref": f"#/components/examples/{name}"}

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Literal
 from uuid import UUID
 
-from attune_client.base import OPEN, Operations, pages
+from attune_client.base import OPEN, Operations, ServerEvent, pages
 from attune_client.generated import schemas
 
 
@@ -84,15 +84,13 @@ class Tasks(Operations):
             )
         )
 
-    async def stream(self, *, after: str | None = None, last_event_id: str | None = None) -> bytes:
+    def stream(self, *, after: str | None = None, last_event_id: str | None = None) -> AsyncIterator[ServerEvent]:
         """The live feed of one's own tasks, as server-sent events. Tell every change of the tasks on one's own list,
         from `Last-Event-ID` on without gap or repeat. A manager's own, the call centre's queues, the branch's for
         its head. Begin the stream first, then load the list. It ends with the token; a client that cannot keep up
         is cut. Scope: tasks:read.
         """
-        return await self._call(
-            bytes, "GET", "/v1/tasks/stream", params={"after": after}, headers={"Last-Event-ID": last_event_id}
-        )
+        return self._follow("/v1/tasks/stream", params={"after": after}, headers={"Last-Event-ID": last_event_id})
 
     async def get(self, task_id: UUID) -> schemas.TaskDetail:
         """One task. Return one task of the caller's list with its notes. Scope: tasks:read."""
