@@ -12,6 +12,7 @@ UNFINISHED = re.compile(r"\b(TO" r"DO|FIX" r"ME)\b|raise NotImplemented" r"Error
 # Written by `make openapi`, read by programs: sizes are for people.
 GENERATED = "libs/client/src/attune_client/generated/"
 LOCKS = sorted(ROOT.glob("requirements*.lock"))
+MIGRATIONS = sorted(ROOT.glob("services/*/src/*/migrations/versions"))
 
 
 def tracked(*patterns: str) -> list[Path]:
@@ -63,3 +64,19 @@ def test_no_path_of_one_machine_is_tracked() -> None:
         if pattern.search(path.read_text(encoding="utf-8"))
     ]
     assert found == []
+
+
+@pytest.mark.parametrize("folder", MIGRATIONS, ids=lambda path: path.parts[-4])
+def test_migrations_are_one_line(folder: Path) -> None:
+    """Two branches merged on one day once left two heads: no service started."""
+    after: dict[str, str] = {}
+    for path in sorted(folder.glob("*.py")):
+        names = dict(
+            re.findall(r"^(revision|down_revision)\b[^=]*= \"?(\w+)\"?", path.read_text("utf-8"), re.MULTILINE)
+        )
+        assert names["revision"] not in after, f"{path.name}: there is a revision {names['revision']} already"
+        after[names["revision"]] = names["down_revision"]
+    assert after
+    heads = set(after) - set(after.values())
+    assert len(heads) == 1, f"set the down_revision of one of {sorted(heads)}"
+    assert len(set(after.values())) == len(after)

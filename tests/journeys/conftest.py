@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import pytest
 
 from attune.bank.generate import BankFiles, generate
@@ -19,7 +20,10 @@ from attune.client import Client, issue_token
 from attune.home import Home
 from attune_client import Attune as AttuneClient
 from attune_client import schemas
+from attune_contracts.catalog import SERVICES
 from attune_contracts.identifiers import customer_id
+from attune_service_kit.event_recorder import EventRecorder, hold_outbox
+from attune_service_kit.testing import run_apart
 
 ROOT = Path(__file__).parents[2]
 REAL_DATA = Path(os.environ.get("ATTUNE_REAL_DATA") or ROOT.parent / "shared" / "data")
@@ -72,7 +76,26 @@ def home(server_dir: Path, attune: Attune, request: pytest.FixtureRequest) -> It
     folder = server_dir / f"home-{request.module.__name__.rsplit('.', 1)[-1]}"
     attune("up", "--detach", "--home", folder)
     yield folder
+    faults = run_apart(said_in(Home.at(folder)))
     attune("down", "--home", folder)
+    assert faults == []
+
+
+async def said_in(home: Home) -> list[str]:
+    """What is wrong with the events that a home's services have said: up to 5,000 of each type are held to it."""
+    recorder = EventRecorder()
+    port = home.state().get("ports", {}).get("postgres")
+    for service in SERVICES:
+        user = f"{service}_owner"
+        try:
+            connection = await asyncpg.connect(
+                f"postgresql://{user}:{home.password(f'pg.{user}')}@127.0.0.1:{port}/{service}", timeout=5
+            )
+        except OSError:  # a test has ended the home already
+            return []
+        await hold_outbox(recorder, connection, service, of_each_type=5_000)
+        await connection.close()
+    return sorted(set(recorder.faults()))
 
 
 CUSTOMERS = 300
@@ -145,7 +168,9 @@ def living_bank(attune: Attune, server_dir: Path) -> Iterator[LivingBank]:
         operator.post("/v1/clock:advance", {"to": f"{living.today.isoformat()}T09:30:00+08:00"})
         operator.settle()
     yield living
+    faults = run_apart(said_in(living.home))
     attune("down", "--home", home)
+    assert faults == []
 
 
 @pytest.fixture(scope="session")

@@ -64,11 +64,18 @@ def _said(error: jsonschema_rs.ValidationError) -> str:
     return f"{'/'.join(map(str, error.instance_path)) or 'data'} {error.kind.name} {names}".rstrip()
 
 
-async def hold_outbox(recorder: EventRecorder, connection: asyncpg.Connection, service: str) -> None:
-    """Hold whatever lies in a service's outbox, whichever of its processes has put it there."""
+_NEWEST = """
+SELECT payload FROM (SELECT payload, row_number() OVER (PARTITION BY type ORDER BY seq DESC) AS number FROM outbox) o
+WHERE number <= $1"""
+
+
+async def hold_outbox(
+    recorder: EventRecorder, connection: asyncpg.Connection, service: str, *, of_each_type: int = 100_000
+) -> None:
+    """Hold what lies in a service's outbox, whichever of its processes has put it there; the newest of each type."""
     if await connection.fetchval("SELECT to_regclass('outbox')") is None:
         return
-    for row in await connection.fetch("SELECT payload FROM outbox"):
+    for row in await connection.fetch(_NEWEST, of_each_type):
         recorder.hold(json.loads(row["payload"]), service)
 
 

@@ -1,6 +1,6 @@
 """The life-cycle stage among the features that decisions read.
 
-Revision ID: 0013
+Revision ID: 0014
 """
 
 import sqlalchemy as sa
