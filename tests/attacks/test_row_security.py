@@ -19,6 +19,7 @@ BEYOND_SCOPE = {
         "employee_known",  # yes or no, for the manager that the caller's own customer has
         "forget_imported_consents",  # when the import that brought them is taken back; the worker only
         "same_person_seen",  # yes or no: the policy itself asks it
+        "customer_view",  # one customer's view, within the scope that is its argument: tests/customer_360/test_view
         "presented_by",  # the id behind a whole document, account or card that is shown at the counter; audited
     },
     "eventing": set(),

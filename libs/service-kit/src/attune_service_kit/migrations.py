@@ -3,6 +3,7 @@
 A service's package holds `migrations/versions/*.py` only; the environment is the kit's (`alembic_environment/env.py`).
 """
 
+from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import asyncpg
 from alembic import command
 from alembic.config import Config
 from alembic.operations import Operations
+from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, MetaData, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -76,6 +78,10 @@ def _move(connection: Connection, service: Service, revision: str) -> None:
     config.attributes["connection"] = connection
     down = revision == "base" or revision.startswith("-")
     (command.downgrade if down else command.upgrade)(config, revision)
+    if revision == "head":
+        for place in service.functions:
+            module, _, name = place.partition(":")
+            getattr(import_module(module), name)(Operations(MigrationContext.configure(connection)))
 
 
 def folder(service: Service) -> Path:

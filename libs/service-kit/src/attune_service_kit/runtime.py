@@ -42,6 +42,8 @@ class Service:
     urgent: tuple[str, ...] = ()  # ends of paths that keep places of their own under overload (P-16)
     streamed: tuple[str, ...] = ()  # paths, as regular expressions, whose bodies are files and are not read as JSON
     asks: bool = False  # NATS requests from its HTTP side: an app process has a connection for them
+    # "module:function", called with Alembic's operations after every upgrade: functions whose text follows the code.
+    functions: tuple[str, ...] = ()
     migrations: Path | None = None  # default: `migrations/` in the service's package
 
 

@@ -40,6 +40,7 @@ SERVICE = Service(
     subscriptions=(SUBSCRIPTION,),
     tasks=(retention.run,),
     urgent=("/consents", "/consents:opt-out"),
+    functions=("customer_360.view.function:make",),
     streamed=(imports.STREAMED,),
     jobs={
         "import": "customer_360.importing:run",

@@ -35,8 +35,10 @@ _REACHED = """
 WITH RECURSIVE reached (id) AS (
     SELECT unnest($1::uuid[])
     UNION
-    SELECT CASE WHEN m.first = r.id THEN m.second ELSE m.first END
-    FROM reached r JOIN party_merge m ON r.id IN (m.first, m.second) WHERE m.holds
+    SELECT other.id FROM reached r CROSS JOIN LATERAL (
+        SELECT m.second FROM party_merge m WHERE m.first = r.id AND m.holds
+        UNION ALL SELECT m.first FROM party_merge m WHERE m.second = r.id AND m.holds
+    ) AS other (id)
 )"""
 _RECORDS = f"""
 {_REACHED}
@@ -49,6 +51,14 @@ _ANSWER = """
 INSERT INTO party_alias (alias_id, customer_id) SELECT * FROM unnest($1::uuid[], $2::uuid[])
 ON CONFLICT (alias_id) DO UPDATE SET customer_id = excluded.customer_id"""
 _NEWER = "UPDATE party SET version = version + 1, updated_at = $2 WHERE customer_id = ANY ($1::uuid[])"
+_BY_PEOPLE = """
+SELECT (SELECT count(*) FROM party_merge m
+        WHERE (m.first = ANY ($1::uuid[]) OR m.second = ANY ($1)) AND (m.how <> 'document' OR NOT m.holds))
+     + (SELECT count(*) FROM identity_review v
+        WHERE (v.first = ANY ($1::uuid[]) OR v.second = ANY ($1)) AND v.state <> 'open')"""
+_OTHERS = f"{_REACHED} SELECT id FROM reached WHERE id <> ALL ($1::uuid[])"  # noqa: S608 - this module's own text
+_LEAVE_REVIEWS = "DELETE FROM identity_review v WHERE v.first = ANY ($1::uuid[]) OR v.second = ANY ($1)"
+_LEAVE_MERGES = "DELETE FROM party_merge m WHERE m.first = ANY ($1::uuid[]) OR m.second = ANY ($1)"
 _REVIEW = "SELECT first, second FROM identity_review WHERE review_id = $1 AND state = 'open' FOR UPDATE"
 _DECIDED = """
 UPDATE identity_review SET state = $2, decided_by = $3, decided_at = $4, reason = $5 WHERE review_id = $1"""
@@ -129,6 +139,21 @@ async def decide(tx: Transaction, review_id: UUID, same: bool, reason: str | Non
     await tx.conn.execute(_DECIDED, review_id, "merged" if same else "rejected", tx.who, tx.now, reason)
     await tx.audit("review.decided", "identity_review", review_id, detail={"same": same})
     return merged
+
+
+async def forget(tx: Transaction, records: Sequence[UUID]) -> int:
+    """Before records go for good: what was found between them and others goes with them, and others answer anew.
+
+    Return how many merges people have made of them; then nothing is done: their word is not taken back by the way.
+    """
+    decided: int = await tx.conn.fetchval(_BY_PEOPLE, records)
+    if not decided:
+        await tx.conn.execute(_TURN)
+        others = [row["id"] for row in await tx.conn.fetch(_OTHERS, records)]
+        await tx.conn.execute(_LEAVE_REVIEWS, records)
+        await tx.conn.execute(_LEAVE_MERGES, records)
+        await settle(tx, [*records, *others])
+    return decided
 
 
 async def settle(tx: Transaction, records: Sequence[UUID]) -> list[Change]:

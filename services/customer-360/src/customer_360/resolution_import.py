@@ -42,7 +42,7 @@ INSERT INTO party_merge (merge_id, first, second, holds, how, merged_by, merged_
 SELECT merge_id, first, second, true, 'document', $4, $5
 FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS m (merge_id, first, second) ON CONFLICT DO NOTHING"""
 # Same name and birth date, or same name and phone, and no document that decides: the fresh ones among themselves, and
-# with those that stood before. Few keys are looked up, many are met by reading all; the pairs are the same.
+# with those that stood before.
 _SOUGHT = f"""
 CREATE TEMPORARY TABLE sought ON COMMIT DROP AS
 SELECT key, ground FROM (
@@ -50,14 +50,13 @@ SELECT key, ground FROM (
     UNION ALL SELECT name_phone, 'name_phone' FROM {STAGE} WHERE keys IS NOT NULL
 ) s WHERE key IS NOT NULL GROUP BY key, ground HAVING count(*) > 1 OR $1
 """  # noqa: S608 - names of this package
-_LOOKED_UP = "sought s JOIN party_identity i ON i.keys @> ARRAY[s.key]"
-_READ = "(SELECT i.*, k FROM party_identity i, unnest(i.keys) AS k) i JOIN sought s ON s.key = i.k"
 _ALIKE = """
 INSERT INTO identity_review (review_id, first, second, grounds, documents, state, found_at)
 WITH members AS MATERIALIZED (
-    SELECT s.key, s.ground, i.customer_id, i.document_key, coalesce(a.customer_id, i.customer_id) AS answered_by,
+    SELECT s.key, s.ground, k.customer_id, i.document_key, coalesce(a.customer_id, k.customer_id) AS answered_by,
            p.party_kind = 'organisation' AS firm, count(*) OVER (PARTITION BY s.key, s.ground) AS crowd
-    FROM {source} JOIN party p USING (customer_id) LEFT JOIN party_alias a ON a.alias_id = i.customer_id
+    FROM sought s JOIN identity_key k USING (key) JOIN party_identity i USING (customer_id)
+    JOIN party p USING (customer_id) LEFT JOIN party_alias a ON a.alias_id = k.customer_id
 )
 SELECT gen_random_uuid(), a.customer_id, b.customer_id, array_agg(DISTINCT a.ground ORDER BY a.ground),
        CASE WHEN bool_and(a.document_key IS NOT NULL AND b.document_key IS NOT NULL) THEN 'other' ELSE 'missing' END,
@@ -68,9 +67,6 @@ WHERE a.crowd <= $1 AND a.firm = b.firm AND a.answered_by <> b.answered_by
   AND NOT EXISTS (SELECT FROM party_merge m WHERE m.first = a.customer_id AND m.second = b.customer_id)
 GROUP BY a.customer_id, b.customer_id
 ON CONFLICT (first, second) DO NOTHING"""
-
-MANY = 50_000
-"""From so many sought keys on, reading every identity costs less than looking each key up."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +92,6 @@ async def resolve(tx: Transaction) -> Resolved:
 async def _doubtful(tx: Transaction) -> int:
     older = await tx.conn.fetchval(f"SELECT EXISTS ({_OLDER})")
     await tx.conn.execute(_SOUGHT, older)
-    many = await tx.conn.fetchval("SELECT count(*) FROM sought") > MANY
-    status: str = await tx.conn.execute(_ALIKE.format(source=_READ if many else _LOOKED_UP), CROWD, tx.now)
+    await tx.conn.execute("ANALYZE sought")
+    status: str = await tx.conn.execute(_ALIKE, CROWD, tx.now)
     return int(status.rpartition(" ")[2])

@@ -22,7 +22,7 @@ MOST = 1000
 # Records of the bank that match, and who answers for them; seen by a record in scope, or because they are here now.
 _SEARCH = f"""
 WITH found AS (
-    SELECT i.customer_id FROM party_identity i WHERE i.keys && $4::bigint[]
+    SELECT k.customer_id FROM identity_key k WHERE k.key = ANY ($4::bigint[])
     UNION SELECT r.customer_id FROM party r WHERE r.source_id = $5
     UNION SELECT c.customer_id FROM account c WHERE c.source_id = $6
     UNION SELECT $7::uuid WHERE $7::uuid IS NOT NULL

@@ -15,7 +15,7 @@ from attune_service_kit.failpoints import failpoint
 from attune_service_kit.files import runs
 from attune_service_kit.files.runs import ImportInUse
 from attune_service_kit.jobs import JobContext
-from customer_360 import consents
+from customer_360 import consents, resolution
 from customer_360.loads import CLOSURE
 from customer_360.publishing import publish
 
@@ -139,6 +139,9 @@ async def _take_back(job: JobContext, import_id: UUID) -> dict[str, int]:
             await _refuse_if_in_use(tx, import_id)
             leaving = await tx.conn.fetch(_LEAVING)
             staying = [row["customer_id"] for row in await tx.conn.fetch(_STAYING)]
+            if decided := await resolution.forget(tx, [row["customer_id"] for row in leaving]):
+                en, zh = _DEEDS["consent.united"]
+                raise ImportInUse(f"{decided} {en}", f"有 {decided} {zh}")
             counts = await _restore(tx, leaving)
             await _say_consents(tx, import_id, leaving, staying)
             if job.params["only_check"]:

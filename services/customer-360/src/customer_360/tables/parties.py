@@ -16,10 +16,9 @@ class Party(Table, table=True):
 
     __tablename__ = "party"
     __table_args__ = (
-        UniqueConstraint("source", "source_id", name="party_source_id"),
+        UniqueConstraint("source_id", "source", name="party_source_id"),
         Index("party_manager", "manager_id", "customer_id"),
         Index("party_branch", "branch_id", "customer_id"),
-        Index("party_by_source_id", "source_id"),
         Index("party_unassigned", "branch_id", "customer_id", postgresql_where=sql_text("manager_id IS NULL")),
         Index("party_household", "household_id", postgresql_where=sql_text("household_id IS NOT NULL")),
     )
@@ -56,7 +55,6 @@ class PartyIdentity(Table, table=True):
 
     __tablename__ = "party_identity"
     __table_args__ = (
-        Index("party_identity_keys", "keys", postgresql_using="gin"),
         Index("party_identity_document", "document_key", postgresql_where=sql_text("document_key IS NOT NULL")),
     )
 
@@ -68,6 +66,15 @@ class PartyIdentity(Table, table=True):
     digest: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     keys: list[int] = Field(sa_column=Column(ARRAY(BigInteger), nullable=False))
     document_key: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
+
+
+class IdentityKey(Table, table=True):
+    """A keyed digest by which a party is found or looks like another (X26): the party's `keys`, one row each."""
+
+    __tablename__ = "identity_key"
+
+    key: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    customer_id: UUID = Field(primary_key=True)
 
 
 class Household(Table, table=True):
