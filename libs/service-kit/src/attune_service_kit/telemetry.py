@@ -18,6 +18,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
+from opentelemetry.trace import Status
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from attune_service_kit.settings import ServiceSettings
@@ -81,8 +82,6 @@ class FileExporter(SpanExporter):
 
 def _span_record(span: ReadableSpan) -> dict[str, Any]:
     context = span.get_span_context() or trace.INVALID_SPAN_CONTEXT
-    attributes = dict(span.attributes or {})
-    attributes.pop("url.query", None)  # a query string may name a customer
     return {
         "service": span.resource.attributes.get("service.name"),
         "name": span.name,
@@ -94,8 +93,42 @@ def _span_record(span: ReadableSpan) -> dict[str, Any]:
         "start_ns": span.start_time,
         "end_ns": span.end_time,
         "status": span.status.status_code.name.lower(),
-        "attributes": attributes,
+        "attributes": dict(span.attributes or {}),
     }
+
+
+class _Discreet(SpanExporter):
+    """Hands spans on without what clients wrote into addresses, and without what exceptions say: it may be personal."""
+
+    def __init__(self, exporter: SpanExporter) -> None:
+        self._exporter = exporter
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Export copies; the route stays."""
+        return self._exporter.export([_discreet(span) for span in spans])
+
+    def shutdown(self) -> None:
+        """Close the exporter."""
+        self._exporter.shutdown()
+
+
+def _discreet(span: ReadableSpan) -> ReadableSpan:
+    return ReadableSpan(
+        name=span.name,
+        context=span.context,
+        parent=span.parent,
+        resource=span.resource,
+        attributes={name: value for name, value in (span.attributes or {}).items() if name not in _ADDRESSES},
+        links=span.links,
+        kind=span.kind,
+        instrumentation_scope=span.instrumentation_scope,
+        status=Status(span.status.status_code),
+        start_time=span.start_time,
+        end_time=span.end_time,
+    )
+
+
+_ADDRESSES = frozenset({"url.path", "url.query", "url.full", "http.target", "http.url"})
 
 
 class Tracing:
@@ -115,7 +148,7 @@ class Tracing:
         self._tracer = self.provider.get_tracer("attune")
 
     def _export(self, exporter: SpanExporter) -> None:
-        self.provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=500))
+        self.provider.add_span_processor(BatchSpanProcessor(_Discreet(exporter), schedule_delay_millis=500))
 
     def activate(self) -> None:
         """Make this service's tracer the one of the current task and of every task it starts."""
