@@ -1,5 +1,6 @@
 """Several records, one customer: found by the document, decided by people, separated again without a loss."""
 
+import random
 from datetime import date
 from typing import Any
 from uuid import UUID, uuid4
@@ -13,6 +14,8 @@ from pyarrow import parquet
 from attune_service_kit.errors import Refusal
 from customer_360 import resolution
 from customer_360.resolution_rules import Age, age, answering
+
+from .test_import_history import undo
 
 DATE = {"format": "YYYYMMDD"}
 MAPPING: dict[str, Any] = {
@@ -266,6 +269,33 @@ async def test_merging_and_separating_are_told_with_the_states_that_follow(twins
     assert not any(secret in str(found) + str(events) for secret in ("王芳", "13800138000", "1949123"[:6] + "31002X"))
 
 
+# --- taken back ------------------------------------------------------------------------------------------------------
+
+
+async def test_an_import_taken_back_takes_its_merges_and_questions_with_it(twins: Any) -> None:
+    before = await everything(twins)
+    more = FILES["all.csv"] + "C7,P,李四,,,E12345678,B1,20240101,,\nC8,P,赵六,19700101,,,B1,20240101,,\n"
+    twins.write(**{"all.csv": more})
+    result = (await twins.finish(await twins.ask(["parties"], mapping=MAPPING)))["result"]
+    assert (result["datasets"]["parties"]["merged"], result["datasets"]["parties"]["doubtful"]) == (1, 1)
+    assert (await aliases(twins))["C7"] == "C3"
+    undone = await undo(twins, result["import_id"])
+    assert (undone["state"], undone["result"]["undone"]) == ("done", True), undone
+    assert await aliases(twins) == {"C2": "C1", "X1": "C5"}
+    assert len(await open_reviews(twins)) == 2
+    assert await everything(twins) == before
+    assert await twins.rows("SELECT * FROM identity_key k LEFT JOIN party p USING (customer_id) WHERE p IS NULL") == []
+
+
+async def test_what_people_have_merged_keeps_an_import_from_being_taken_back(twins: Any) -> None:
+    twins.write(**{"all.csv": FILES["all.csv"] + "C8,P,赵六,19700101,,,B1,20240101,,\n"})
+    result = (await twins.finish(await twins.ask(["parties"], mapping=MAPPING)))["result"]
+    (review,) = [r for pair, r in (await open_reviews(twins)).items() if "C8" in pair]
+    await post(twins, f"/v1/identity-reviews/{review['review_id']}:merge", {"reason": "both papers seen"})
+    failed = await undo(twins, result["import_id"])
+    assert (failed["state"], failed["error"]["code"]) == ("failed", "import_in_use")
+
+
 # --- the rule --------------------------------------------------------------------------------------------------------
 
 IDS = [UUID(int=n) for n in range(1, 9)]
@@ -292,8 +322,6 @@ def test_the_order_of_merges_changes_nothing_and_the_oldest_answers(pairs: list[
 async def test_any_sequence_of_merges_and_separations_leaves_the_aliases_of_the_edges_that_hold(twins: Any) -> None:
     names = ("C1", "C2", "C3", "C4", "C5", "X1", "C6")
     ids = [twins.customer(name) for name in names]
-    import random
-
     rng = random.Random(7)
     database = twins.service.everything
     for _ in range(40):

@@ -25,7 +25,7 @@ WITH members (id, one) AS ({{members}}), united AS (
     RETURNING v.customer_id, v.version
 ), entries AS (
     INSERT INTO consent_entry (customer_id, version, purpose, channel, product_kind, {_VALUES}, source, actor, at)
-    SELECT customer_id, version, purpose, channel, product_kind, {_VALUES}, 'merge', $3, $2
+    SELECT customer_id, version, purpose, channel, product_kind, {_VALUES}, $4, $3, $2
     FROM news JOIN versions USING (customer_id)
 ), written AS (
     INSERT INTO consent (customer_id, purpose, channel, product_kind, {_VALUES})
@@ -48,7 +48,7 @@ async def unite(tx: Transaction, ids: Sequence[UUID]) -> None:
 
     A separation later on takes nothing back: what was said stays said.
     """
-    changed = [row[0] for row in await tx.conn.fetch(_OF_ONE, list(ids), tx.now, tx.who)]
+    changed = [row[0] for row in await tx.conn.fetch(_OF_ONE, list(ids), tx.now, tx.who, "merge")]
     for id_ in changed:
         stands = await consents.of_record(tx.conn, id_)
         tx.emit(consents.event(stands))
@@ -57,4 +57,4 @@ async def unite(tx: Transaction, ids: Sequence[UUID]) -> None:
 
 async def unite_all(tx: Transaction) -> None:
     """The same for all customers of several records, after an import; its pointers tell what has changed."""
-    await tx.conn.fetch(_OF_ALL, None, tx.now, tx.who)
+    await tx.conn.fetch(_OF_ALL, None, tx.now, tx.who, "import")

@@ -58,9 +58,10 @@ async def list_reviews(
 ) -> Page[ReviewView]:
     """List pairs, both records side by side, masked; what differs beyond that is disclosed for a reason."""
     key, bound = runtime.settings.cursor_key, ("identity-reviews", caller.subject, state)
-    (after,) = decode_cursor(key, cursor, bound_to=bound) if cursor else (None,)
+    after = decode_cursor(key, cursor, bound_to=bound) if cursor else None
     rows = await reviews.page(runtime, caller.scope, Sight.of(caller.scopes), state, after, limit + 1)
-    return page([ReviewView.model_validate(row) for row in rows], limit, key, lambda r: [r.review_id], bound_to=bound)
+    items = [ReviewView.model_validate(row) for row in rows]
+    return page(items, limit, key, lambda r: [r.found_at, r.review_id], bound_to=bound)
 
 
 @router.post(

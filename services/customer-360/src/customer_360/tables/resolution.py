@@ -44,7 +44,7 @@ class IdentityReview(Table, table=True):
     __table_args__ = (
         UniqueConstraint("first", "second", name="identity_review_pair"),
         CheckConstraint("first < second", name="identity_review_order"),
-        Index("identity_review_state", "state", "review_id"),
+        Index("identity_review_state", "state", "found_at", "review_id"),
     )
 
     review_id: UUID = Field(primary_key=True)

@@ -17,17 +17,17 @@ FOLLOW = """
 CREATE FUNCTION identity_keys_follow() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'UPDATE' THEN
-        DELETE FROM identity_key k USING stale o JOIN fresh n USING (customer_id), unnest(o.keys) AS old
-        WHERE o.keys <> n.keys AND k.key = old AND k.customer_id = o.customer_id;
+        DELETE FROM identity_key k USING stale o JOIN fresh n USING (customer_id), unnest(o.keys) AS gone
+        WHERE o.keys <> n.keys AND k.key = gone AND k.customer_id = o.customer_id;
         INSERT INTO identity_key (key, customer_id)
-        SELECT new, n.customer_id FROM stale o JOIN fresh n USING (customer_id), unnest(n.keys) AS new
+        SELECT come, n.customer_id FROM stale o JOIN fresh n USING (customer_id), unnest(n.keys) AS come
         WHERE o.keys <> n.keys ORDER BY 1, 2;
     ELSIF TG_OP = 'INSERT' THEN
         INSERT INTO identity_key (key, customer_id)
-        SELECT new, n.customer_id FROM fresh n, unnest(n.keys) AS new ORDER BY 1, 2;
+        SELECT come, n.customer_id FROM fresh n, unnest(n.keys) AS come ORDER BY 1, 2;
     ELSE
-        DELETE FROM identity_key k USING stale o, unnest(o.keys) AS old
-        WHERE k.key = old AND k.customer_id = o.customer_id;
+        DELETE FROM identity_key k USING stale o, unnest(o.keys) AS gone
+        WHERE k.key = gone AND k.customer_id = o.customer_id;
     END IF;
     RETURN NULL;
 END $$"""
@@ -55,10 +55,14 @@ def upgrade() -> None:
     op.execute("ALTER TABLE party DROP CONSTRAINT party_source_id")
     op.execute("DROP INDEX party_by_source_id")
     op.execute("ALTER TABLE party ADD CONSTRAINT party_source_id UNIQUE (source_id, source)")
+    op.execute("DROP INDEX identity_review_state")
+    op.execute("CREATE INDEX identity_review_state ON identity_review (state, found_at, review_id)")
 
 
 def downgrade() -> None:
     """Back to the index over arrays."""
+    op.execute("DROP INDEX identity_review_state")
+    op.execute("CREATE INDEX identity_review_state ON identity_review (state, review_id)")
     op.execute("ALTER TABLE party DROP CONSTRAINT party_source_id")
     op.execute("ALTER TABLE party ADD CONSTRAINT party_source_id UNIQUE (source, source_id)")
     op.execute("CREATE INDEX party_by_source_id ON party (source_id)")
