@@ -3,8 +3,9 @@
 import asyncio
 import re
 import ssl
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import structlog
@@ -33,6 +34,9 @@ _NO_AUTO_HEADERS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 # uvicorn closes an idle connection after 5 s: let go of it before, or a request is lost on the way.
 _KEEP_ALIVE = 4.0
 
+# A stream of events that is silent so long is dead: the services' hearts beat every quarter of a minute.
+_SILENCE = 60.0
+
 
 class ClientGone(Exception):
     """The client left in the middle of its request."""
@@ -44,13 +48,18 @@ class Upstreams:
     def __init__(self, settings: GatewaySettings) -> None:
         self._settings = settings
         self._session: aiohttp.ClientSession | None = None
+        self._streaming: aiohttp.ClientSession | None = None
 
     async def open(self) -> None:
-        """Make the pool; nothing is connected yet."""
-        self._session = aiohttp.ClientSession(
+        """Make the pools; nothing is connected yet. Streams have one of their own: they keep what they take."""
+        self._session = self._pool(self._settings.connections)
+        self._streaming = self._pool(self._settings.streams)
+
+    def _pool(self, connections: int) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=0,
-                limit_per_host=self._settings.connections,
+                limit_per_host=connections,
                 keepalive_timeout=_KEEP_ALIVE,
                 ssl=_trust(self._settings.upstream_ca),
             ),
@@ -63,8 +72,9 @@ class Upstreams:
 
     async def close(self) -> None:
         """Close every connection."""
-        if self._session is not None:
-            await self._session.close()
+        for session in (self._session, self._streaming):
+            if session is not None:
+                await session.close()
 
     @property
     def session(self) -> aiohttp.ClientSession:
@@ -72,6 +82,11 @@ class Upstreams:
         if self._session is None:
             raise RuntimeError("the gateway is not open")
         return self._session
+
+    def _session_for(self, scope: Scope) -> aiohttp.ClientSession:
+        """The streams' pool for who asks for events, as every EventSource does."""
+        asks = any(name == b"accept" and b"text/event-stream" in value for name, value in scope["headers"])
+        return self._streaming if asks and self._streaming is not None else self.session
 
     async def alive(self, service: str, path: str = "/livez") -> bool:
         """Whether the service's process answers; with /readyz, whether it can work."""
@@ -93,7 +108,7 @@ class Upstreams:
         try:
             async with (
                 limit,
-                self.session.request(
+                self._session_for(scope).request(
                     scope["method"],
                     url,
                     headers=_request_headers(scope, ids, body.length, self._settings.total_seconds),
@@ -103,7 +118,9 @@ class Upstreams:
             ):
                 if streams(answer.raw_headers):
                     limit.reschedule(None)
-                await _relay(answer, send)
+                    await _while_there(receive, _relay(answer, send, _SILENCE))
+                else:
+                    await _relay(answer, send)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise body.fault or _refusal(service, error) from error
 
@@ -184,8 +201,27 @@ def _named_by_connection(headers: Iterable[tuple[bytes, bytes]]) -> frozenset[by
     return frozenset(part.strip().lower() for value in named for part in value.split(b","))
 
 
-async def _relay(answer: aiohttp.ClientResponse, send: Send) -> None:
-    """Send the answer as it comes; a small one in one piece."""
+async def _while_there(receive: Receive, relaying: Coroutine[Any, Any, None]) -> None:
+    """Relay a stream for as long as its client is there: nobody tells a sender that it sends to no one. ClientGone."""
+    relay, gone = asyncio.ensure_future(relaying), asyncio.ensure_future(_left(receive))
+    try:
+        await asyncio.wait({relay, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not relay.done():
+            raise ClientGone
+        await relay
+    finally:
+        for task in (relay, gone):
+            task.cancel()
+        await asyncio.gather(relay, gone, return_exceptions=True)
+
+
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _relay(answer: aiohttp.ClientResponse, send: Send, silence: float | None = None) -> None:
+    """Send the answer as it comes; a small one in one piece. A longer `silence` is a TimeoutError."""
     headers = [(name.lower(), value) for name, value in answer.raw_headers if name.lower() not in _FROM_SERVICE]
     whole = answer.content_length is not None and answer.content_length <= _SMALL
     first = await answer.read() if whole else await answer.content.readany()
@@ -196,7 +232,8 @@ async def _relay(answer: aiohttp.ClientResponse, send: Send) -> None:
     chunk = first
     while chunk:
         await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        chunk = await answer.content.readany()
+        async with asyncio.timeout(silence):
+            chunk = await answer.content.readany()
     await send({"type": "http.response.body", "body": b""})
 
 

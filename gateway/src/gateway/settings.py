@@ -40,6 +40,7 @@ class GatewaySettings(TokenSettings):
     connect_seconds: float = Field(default=1.0, gt=0)
     total_seconds: float = Field(default=30.0, gt=0)
     connections: int = Field(default=100, ge=1, description="At most so many to each service")
+    streams: int = Field(default=1000, ge=1, description="Streams of events at most to each service")
 
     @field_validator("hosts", mode="before")
     @classmethod

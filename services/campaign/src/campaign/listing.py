@@ -22,8 +22,13 @@ class OpportunityFilter:
     first: date | None = None
     last: date | None = None
     standing: bool | None = None
+    assigned: bool | None = None
 
 
+# Whose it is while it waits: the employee's whose task it lies in, or in whose hand that task is.
+_ASSIGNEE = """(
+    SELECT CASE WHEN k.state = 'claimed' THEN k.claimed_by ELSE k.employee_id END
+    FROM task k WHERE k.id = t.task_id AND k.state IN ('open', 'claimed') AND t.state IN ('open', 'escalated'))"""
 _WHERE = f"""
 FROM opportunity t
 WHERE {visible("t", 1)} AND ($4::boolean OR t.arm = 'treated')
@@ -32,14 +37,17 @@ WHERE {visible("t", 1)} AND ($4::boolean OR t.arm = 'treated')
   AND ($8::text IS NULL
        OR EXISTS (SELECT FROM branch_scope b WHERE b.ancestor = $8 AND b.branch = t.branch_id))
   AND ($9::date IS NULL OR t.business_date >= $9) AND ($10::date IS NULL OR t.business_date <= $10)
-  AND ($11::boolean IS NULL OR (t.withdrawn_at IS NULL) = $11)"""
+  AND ($11::boolean IS NULL OR (t.withdrawn_at IS NULL) = $11)
+  AND ($12::boolean IS NULL OR ({_ASSIGNEE} IS NOT NULL) = $12)"""
 
 
 async def opportunities(
     conn: Queryable, caller: Caller, wanted: OpportunityFilter, after: UUID | None, limit: int
 ) -> list[Any]:
     """One page in the order of their ids, which is that of their opening."""
-    query = f"SELECT t.* {_WHERE} AND ($12::uuid IS NULL OR t.id > $12) ORDER BY t.id LIMIT $13"
+    query = (
+        f"SELECT t.*, {_ASSIGNEE} AS assignee {_WHERE} AND ($13::uuid IS NULL OR t.id > $13) ORDER BY t.id LIMIT $14"
+    )
     return list(await conn.fetch(query, *_arguments(caller, wanted), after, limit))
 
 
@@ -51,7 +59,7 @@ async def counts(conn: Queryable, caller: Caller, wanted: OpportunityFilter) -> 
 
 async def opportunity(conn: Queryable, caller: Caller, opportunity_id: UUID) -> Any:
     """One opportunity; NotFound outside the scope."""
-    query = f"SELECT t.* {_WHERE} AND t.id = $12"
+    query = f"SELECT t.*, {_ASSIGNEE} AS assignee {_WHERE} AND t.id = $13"
     row = await conn.fetchrow(query, *_arguments(caller, OpportunityFilter()), opportunity_id)
     if row is None:
         raise NotFound("there is no such opportunity", "商机不存在")
@@ -68,5 +76,6 @@ def _arguments(caller: Caller, wanted: OpportunityFilter) -> tuple[object, ...]:
         wanted.first,
         wanted.last,
         wanted.standing,
+        wanted.assigned,
     )
     return *scope, sees_arms(caller), *asked

@@ -148,7 +148,7 @@ class Hub:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._database = runtime.database
-        self._clients: set[Client] = set()
+        self.clients: set[Client] = set()
         self._seq = 0
         self._news = asyncio.Event()
         self._reading: asyncio.Task[None] | None = None
@@ -191,19 +191,19 @@ class Hub:
                 if item.seq > seen:
                     yield item
         finally:
-            self._clients.discard(client)
+            self.clients.discard(client)
             self._news.set()
 
     async def _join(self, caller: Caller) -> Client:
-        own = sum(c.caller.subject == caller.subject for c in self._clients)
-        if len(self._clients) >= MOST_CLIENTS or own >= MOST_OF_ONE:
+        own = sum(c.caller.subject == caller.subject for c in self.clients)
+        if len(self.clients) >= MOST_CLIENTS or own >= MOST_OF_ONE:
             raise Unavailable("too many streams are open", "实时连接过多", retry_after=5)
         async with self._starting:
             if self._reading is None or self._reading.done():
                 self._seq = await self._number_and_find()
                 self._reading = asyncio.create_task(self._read_on(), name="campaign.task_feed")
             client = Client(caller)
-            self._clients.add(client)
+            self.clients.add(client)
         return client
 
     async def _begin(self, caller: Caller, after: int | None, position: int) -> AsyncIterator[Item]:
@@ -225,7 +225,7 @@ class Hub:
 
     async def _read_on(self) -> None:
         """Read while there are clients; a broken connection is replaced."""
-        while self._clients:
+        while self.clients:
             try:
                 connection = await self._database.connect()
             except (OSError, TimeoutError, asyncpg.PostgresError):
@@ -242,11 +242,11 @@ class Hub:
 
     async def _follow(self) -> None:
         read = 0.0
-        while self._clients:
+        while self.clients:
             if self._runtime.stopping:
-                for client in list(self._clients):
+                for client in list(self.clients):
                     client.end("restart")
-                    self._clients.discard(client)
+                    self.clients.discard(client)
                 return
             if self._news.is_set() or time.monotonic() - read > POLL:
                 self._news.clear()
@@ -267,10 +267,10 @@ class Hub:
             self._seq = changes[-1].seq if len(changes) == BATCH else newest
 
     def _tell(self, change: Change) -> None:
-        for client in list(self._clients):
+        for client in list(self.clients):
             if not client.give(change):
                 client.end("too_slow")
-                self._clients.discard(client)
+                self.clients.discard(client)
 
     async def _number_and_find(self) -> int:
         """Number what is committed, and the greatest number after that."""

@@ -24,6 +24,7 @@ class Opportunities(Operations):
         from_: dt.date | None = None,
         to: dt.date | None = None,
         standing: bool | None = None,
+        assigned: bool | None = None,
     ) -> schemas.OpportunityViewPage:
         """Opportunities in the caller's scope, in the order of their opening. One page of opportunities. Who may not
         tell the arms apart sees those that may be acted on only. Scope: opportunities:read.
@@ -42,6 +43,7 @@ class Opportunities(Operations):
                 "from": from_,
                 "to": to,
                 "standing": standing,
+                "assigned": assigned,
             },
         )
 
@@ -56,6 +58,7 @@ class Opportunities(Operations):
         from_: dt.date | None = None,
         to: dt.date | None = None,
         standing: bool | None = None,
+        assigned: bool | None = None,
     ) -> AsyncIterator[schemas.OpportunityView]:
         """Every item of `list`, page after page."""
         return pages(
@@ -68,6 +71,7 @@ class Opportunities(Operations):
                 from_=from_,
                 to=to,
                 standing=standing,
+                assigned=assigned,
                 cursor=cursor,
             )
         )
@@ -120,6 +124,7 @@ class Opportunities(Operations):
         from_: dt.date | None = None,
         to: dt.date | None = None,
         standing: bool | None = None,
+        assigned: bool | None = None,
     ) -> schemas.OpportunityCounts:
         """How many opportunities there are, by state. Count what the list would show. Scope: opportunities:read."""
         return await self._call(
@@ -134,5 +139,6 @@ class Opportunities(Operations):
                 "from": from_,
                 "to": to,
                 "standing": standing,
+                "assigned": assigned,
             },
         )

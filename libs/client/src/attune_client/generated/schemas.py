@@ -1536,11 +1536,14 @@ class OpportunityCounts(Model):
 
 
 class OpportunityView(Model):
-    """An opportunity. `arm` is null for whoever may not tell the arms apart."""
+    """An opportunity. `arm` is null for whoever may not tell the arms apart. `assignee` is whose it is while it
+    waits for action: null = nobody's by name yet, a queue's.
+    """
 
     acted_at: dt.datetime | None
     amount: CampaignMoney | None
     arm: str | None
+    assignee: str | None
     branch_id: str | None
     business_date: dt.date
     campaign: str

@@ -173,7 +173,10 @@ class ResponseView(BaseModel):
 
 
 class OpportunityView(BaseModel):
-    """An opportunity. `arm` is null for whoever may not tell the arms apart."""
+    """An opportunity. `arm` is null for whoever may not tell the arms apart.
+
+    `assignee` is whose it is while it waits for action: null = nobody's by name yet, a queue's.
+    """
 
     id: UUID
     trigger: str
@@ -195,6 +198,7 @@ class OpportunityView(BaseModel):
     acted_at: datetime | None
     withdrawn_at: datetime | None
     task_id: UUID | None
+    assignee: str | None
     amount: Money | None
     compared_with: Money | None
     metric: str | None

@@ -32,8 +32,9 @@ async def _filter(
     first: Annotated[date | None, Query(alias="from", description="First business day")] = None,
     last: Annotated[date | None, Query(alias="to", description="Last business day")] = None,
     standing: Annotated[bool | None, Query(description="false: those that a repair has withdrawn")] = None,
+    assigned: Annotated[bool | None, Query(description="true: open ones that are somebody's by name")] = None,
 ) -> listing.OpportunityFilter:
-    return listing.OpportunityFilter(state, trigger, customer_id, branch, first, last, standing)
+    return listing.OpportunityFilter(state, trigger, customer_id, branch, first, last, standing, assigned)
 
 
 Filter = Annotated[listing.OpportunityFilter, Depends(_filter)]
