@@ -55,7 +55,7 @@ async def _side_by_side(server: EmbeddedPostgres, seed: int, rounds: int) -> int
     return crashes
 
 
-@pytest.mark.parametrize("seed", range(2 * ROUNDS))
+@pytest.mark.parametrize("seed", range(ROUNDS))
 async def test_parallel_senders_that_crash(server: EmbeddedPostgres, watcher: asyncpg.Connection, seed: int) -> None:
     crashes = await _side_by_side(server, seed, 5)
     made = await attempts(watcher)
@@ -84,6 +84,7 @@ async def test_without_the_lock_the_limit_breaks(server: EmbeddedPostgres, watch
         await owner.close()
 
 
+@pytest.mark.slow
 @pytest.mark.faults
 async def test_killed_senders(server: EmbeddedPostgres, watcher: asyncpg.Connection) -> None:
     rng, number = random.Random(5), 0

@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
+from attune_service_kit.auth import DevelopmentIssuer
 from attune_service_kit.testing import RunningService, StartService, eventually
 from campaign import task_feed
 from campaign.app import SERVICE
@@ -182,6 +183,15 @@ async def test_a_manager_sees_their_own_tasks_live_and_resumes(
         return not hub.clients
 
     await eventually(left, what="the clients gone")
+
+
+async def test_the_stream_ends_with_the_token(gateway: str, development_issuer: DevelopmentIssuer) -> None:
+    short, _ = development_issuer.issue("call_centre", hours=1.5 / 3600)
+    async with following(gateway, {"Authorization": f"Bearer {short}"}) as told:
+        assert (await told())[0] == "ready"
+        assert await told() == ("end", None, {"reason": "token_expired"})
+        with pytest.raises(EOFError):
+            await told()
 
 
 async def test_who_has_no_list_has_no_feed(gateway: str, token: Any) -> None:
