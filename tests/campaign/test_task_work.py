@@ -73,6 +73,21 @@ async def test_a_call_back_lies_ahead_within_opening_hours_and_before_the_end(
     assert await one(service, "SELECT state, claimed_by FROM task") == ("open", None)
 
 
+async def test_a_call_back_is_not_agreed_in_quiet_hours(service: RunningService, token: Headers) -> None:
+    await some_tasks(service)
+    queue, marketer = token("call_centre"), token("marketer")
+    noon = {"channels": ["call_centre"], "start": "12:00", "end": "16:00"}
+    body = {"version": 1, "policy": {"quiet_hours": noon}}
+    assert (await service.client.put("/v1/policies/contact", json=body, headers=marketer | key())).status_code == 200
+    service.runtime.clock.set(NOW + timedelta(hours=2))
+    (task,) = await listed(service, queue)
+    early = {"disposition": "call_back", "call_back_at": "2026-03-18T12:00:00+08:00"}
+    refused = await complete(service, queue, task, **early)
+    assert (*code(refused), refused.json()["why"]) == (422, "bad_call_back", "quiet")
+    late = early | {"call_back_at": "2026-03-18T16:00:00+08:00"}
+    assert (await complete(service, queue, task, **late)).status_code == 200
+
+
 async def test_a_call_back_hides_and_comes_back_on_top_of_the_same_persons_list(
     service: RunningService, token: Headers
 ) -> None:

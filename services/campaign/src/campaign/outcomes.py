@@ -56,7 +56,7 @@ async def complete(tx: Transaction, plan: Plans, caller: Caller, task_id: UUID, 
     version = await handling.newest(tx.conn)
     found = _disposition(version, outcome)
     row = await tasks.lock(tx, caller, task_id)
-    at = await _call_back(tx, version, row, outcome.call_back_at, zone)
+    at = await _call_back(tx, plan, version, row, outcome.call_back_at, zone)
     if row["state"] == "open" or (row["state"] == "claimed" and row["lapsed"] and row["claimed_by"] != caller.subject):
         await claims.renew(tx, plan, row, zone)
     elif not (row["claimed_by"] == caller.subject and (row["state"] == "claimed" or _ended_meanwhile(row))):
@@ -84,9 +84,9 @@ def _disposition(version: handling.Version, outcome: Outcome) -> Disposition:
 
 
 async def _call_back(
-    tx: Transaction, version: handling.Version, row: Any, at: datetime | None, zone: str
+    tx: Transaction, plan: Plans, version: handling.Version, row: Any, at: datetime | None, zone: str
 ) -> datetime | None:
-    """The agreed moment; BadCallBack unless it is to come, within the channel's hours and before the task's end."""
+    """The agreed moment; BadCallBack unless it is to come, in the channel's hours, not quiet, before the task's end."""
     if at is None:
         return None
     ends = await tx.conn.fetchval(_EXPIRY, row["id"]) or row["due_at"]
@@ -97,6 +97,9 @@ async def _call_back(
     if not version.policy.open_at(row["channel"], at, zone):
         opens = version.policy.next_open(row["channel"], at, zone)
         raise BadCallBack("nobody works at that hour", "该时段不在服务时间内", why="closed", next_open=opens)
+    quiet = plan.policy.quiet_hours
+    if quiet is not None and row["channel"] in quiet.channels and quiet.cover(at, zone):
+        raise BadCallBack("these are quiet hours", "该时段为静默时段", why="quiet", until=quiet.end_after(at, zone))
     return at
 
 
