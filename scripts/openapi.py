@@ -23,7 +23,8 @@ from gateway.refusals import TooManyRequests, UpstreamTimeout
 ROOT = Path(__file__).resolve().parent.parent
 CLIENT = ROOT / "libs" / "client" / "src" / "attune_client" / "generated"
 LIBRARIES = {
-    path.name: (path / "src", f"attune_{path.name.replace('-', '_')}") for path in sorted((ROOT / "libs").iterdir())
+    path.parent.name: (path.parent / "src", f"attune_{path.parent.name.replace('-', '_')}")
+    for path in sorted((ROOT / "libs").glob("*/pyproject.toml"))
 }
 SERVICES = ("customer_360", "eventing", "insight", "scoring", "campaign")
 DESCRIPTION = (
