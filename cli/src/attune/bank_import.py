@@ -1,37 +1,56 @@
-"""Import a bank's folder: each dataset goes to its owner, in an order that keeps references whole (X3)."""
+"""Import a bank's folder: each dataset goes to its owner, in an order that keeps references whole (X3); and back."""
 
+import base64
+import hashlib
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from attune.client import Client
 from attune.home import Home
 from attune.output import Failure, console
 from attune.progress import job_progress
+from attune_client import Attune, schemas
 from attune_contracts.datasets import DATASETS, IMPORT_ORDER
 from attune_contracts.identifiers import new_id
-from attune_service_kit.files import MappingError, load_mapping
+from attune_service_kit.files import Mapping, MappingError, load_mapping
 
 OWNERS = {"customer_360": "/v1/imports", "eventing": "/v1/ledger/imports"}
+# A part of an upload: below what the gateway lets through at once.
+_PART = 4 << 20
 
 
-def run_import(home: Home, mapping_file: Path, folder: Path, quiet: bool = False) -> dict[str, Any]:
-    """Import every dataset of the mapping; return `{datasets: {NAME: counts}, rejects_file, import_id}`."""
-    if not folder.is_dir():
-        raise Failure(f"{folder} is no folder: give the one that holds the bank's files")
+def read_mapping(mapping_file: Path) -> Mapping:
+    """Return the mapping; a Failure names every fault by line."""
     if not mapping_file.is_file():
         raise Failure(f"{mapping_file}: no such mapping file (examples lie in mappings/)")
     try:
-        mapping = load_mapping(mapping_file)
+        return load_mapping(mapping_file)
     except MappingError as error:
         raise Failure(str(error)) from error
+
+
+def extract_of(folder: Path) -> Path:
+    """Return the extract's folder."""
+    if not folder.is_dir():
+        raise Failure(f"{folder} is no folder: give the one that holds the bank's files")
+    return folder.resolve()
+
+
+def run_import(
+    home: Home, mapping_file: Path, folder: Path, quiet: bool = False, upload: bool = False
+) -> dict[str, Any]:
+    """Import every dataset of the mapping; return `{datasets: {NAME: counts}, rejects_file, import_id}`.
+
+    `upload`: send the files, for a home that does not see this folder.
+    """
+    extract, mapping = extract_of(folder), read_mapping(mapping_file)
     import_id = str(new_id())
-    body = {
-        "import_id": import_id,
-        "mapping": mapping.as_object(),
-        "folder": str(folder.resolve()),
-    }
+    body = {"import_id": import_id, "mapping": mapping.as_object(), "folder": None if upload else str(extract)}
     result: dict[str, Any] = {"datasets": {}, "rejects_file": None, "import_id": import_id}
     with Client(home) as client, job_progress(console, quiet=quiet) as progress:
+        sent = list(_send(client, import_id, mapping, extract)) if upload else []
         for owner, path in OWNERS.items():
             names = [n for n in IMPORT_ORDER if n in mapping.datasets and DATASETS[n].owner == owner]
             if not names:
@@ -40,6 +59,68 @@ def run_import(home: Home, mapping_file: Path, folder: Path, quiet: bool = False
             result["datasets"] |= done["datasets"]
             result["rejects_file"] = result["rejects_file"] or done.get("rejects_file")
             result.setdefault("rejects_files", []).extend([done["rejects_file"]] if done.get("rejects_file") else [])
+        for name in sent:
+            client.ask(lambda attune, name=name: attune.imports.remove_import_file(UUID(import_id), name))  # type: ignore[misc]
         # The import is over when what it set in motion is: owners known, features made, scores given.
         client.settle(timeout=900)
     return result
+
+
+def run_undo(home: Home, import_id: str, quiet: bool = False) -> dict[str, Any]:
+    """Take an import back in every service that has it, or in none; return `{import_id, services: {NAME: result}}`."""
+    with Client(home) as client, job_progress(console, quiet=quiet) as progress:
+        # What was brought last goes first: postings before the accounts that they stand on.
+        having = [owner for owner in reversed(OWNERS) if _known(client, owner, import_id)]
+        if not having:
+            raise Failure(f"no import {import_id}: `attune import --list` names them")
+        for only_check in (True, False):
+            services = {
+                owner: client.run_job(
+                    owner,
+                    f"{OWNERS[owner]}/{import_id}:undo",
+                    {"only_check": only_check},
+                    progress(f"{'check' if only_check else 'take back'} {owner}"),
+                )
+                for owner in having
+            }
+        client.settle(timeout=900)
+    return {"import_id": import_id, "services": services}
+
+
+def list_imports(home: Home) -> list[dict[str, Any]]:
+    """Return the home's imports, the newest first, each with the services that have a part of it."""
+    found: dict[str, dict[str, Any]] = {}
+    with Client(home) as client:
+        for owner, path in OWNERS.items():
+            for run in client.pages(path):
+                one = found.setdefault(run["import_id"], run | {"services": {}, "counts": {}})
+                one["services"][owner] = run["state"]
+                one["counts"] |= run["counts"] or {}
+    return sorted(found.values(), key=lambda run: str(run["started_at"]), reverse=True)
+
+
+def _known(client: Client, owner: str, import_id: str) -> bool:
+    return any(run["import_id"] == import_id for run in client.pages(OWNERS[owner]))
+
+
+def _part(
+    import_id: str, name: str, block: bytes, offset: int, digest: str
+) -> Callable[[Attune], Coroutine[Any, Any, schemas.UploadedPart]]:
+    return lambda attune: attune.imports.upload_import_file(
+        UUID(import_id), name, block, offset=offset, content_digest=digest
+    )
+
+
+def _send(client: Client, import_id: str, mapping: Mapping, extract: Path) -> Iterator[str]:
+    """Send the files that the mapping speaks of, in parts; yield their names."""
+    parts = [part for dataset in mapping.datasets.values() for part in dataset]
+    patterns = {file for part in parts for file in (part.file, *(join.file for join in part.join.values())) if file}
+    for file in sorted({path for pattern in patterns for path in extract.glob(pattern) if path.is_file()}):
+        with file.open("rb") as content:
+            offset = 0
+            while (block := content.read(_PART)) or not offset:
+                digest = base64.b64encode(hashlib.sha256(block).digest()).decode()
+                offset = client.ask(_part(import_id, file.name, block, offset, f"sha-256=:{digest}:")).bytes
+                if not block:
+                    break
+        yield file.name

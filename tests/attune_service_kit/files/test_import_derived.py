@@ -107,6 +107,9 @@ def test_two_digit_years_belong_to_the_hundred_years_that_are_named(
         ("closed_on", {"column": "A", "plus_months": "B"}, "A;B", "2024-01-31;99999", []),
         ("closed_on", {"column": "A", "characters": [7, 14], "format": "YYYYMMDD"}, "A", "110101199003071234",
          [date(1990, 3, 7)]),
+        ("closed_on", {"concat": ["A", "B"], "format": "YYYYMMDD"}, "A;B", "2024;0531", [date(2024, 5, 31)]),
+        ("closed_on", {"concat": ["A", "B"], "format": "YYYYMMDD"}, "A;B", "2024;05", []),
+        ("opening_balance_minor", {"concat": ["B", "A"]}, "A;B", "7.50;-", [-750]),
         ("closed_on", {"column": "A", "format": "YYYY年MM月DD日"}, "A", "2024年05月31日", [date(2024, 5, 31)]),
     ],
 )  # fmt: skip
@@ -179,6 +182,17 @@ def test_a_bank_that_flags_nothing_has_its_own_transfers_found_by_joining(
         ("3", ["maturity"], None),
         ("4", ["reversal"], "3"),
     ]
+
+
+def test_a_text_that_only_another_case_would_read_is_no_fault(
+    con: duckdb.DuckDBPyConnection, imported: Imported
+) -> None:
+    born = {"column": "B", "characters": [7, 14], "format": "YYYYMMDD"}
+    columns = BALANCE | {"closed_on": {"cases": [{"when": {"column": "A", "equals": "P"}, "then": born}]}}
+    lines = ["1,P,11010119900307123X", "2,C,91110105MA0000005X", "3,P,91110105MA0000005X"]
+    prepared = imported("accounts", {"file": "a.csv", "columns": columns}, a_csv="ID,A,B\n" + "\n".join(lines))
+    assert rows(con, prepared, "source_id", "closed_on") == [("1", date(1990, 3, 7)), ("2", None)]
+    assert [reject[1:4] for reject in rejects(prepared)] == [(4, "B", "is not a date in the form YYYYMMDD")]
 
 
 def test_faults_of_parts_are_reported_under_their_own_columns(imported: Imported) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from attune_contracts.datasets import DATASETS
+from attune_contracts.datasets import DATASETS, IDENTITY_COLUMNS
 from attune_contracts.identifiers import account_id, customer_id
 from attune_service_kit.files import load_mapping
 from attune_service_kit.files.engine import Prepared, prepare
@@ -62,9 +62,7 @@ def test_parties_get_ids_flags_and_identity_columns(
     }
     text = "CIF,NAME,MOBILE,BIRTH\nC1,李雷,13900000000,706213\nC2,韩梅梅,,450204\nC3,x,,451304\n"
     prepared = imported("parties", rules, c_csv=text)
-    # The version is the owner's to give, not a file's.
-    columns = [name for name in DATASETS["parties"].names if name != "version"]
-    names = [*columns, "name", "phone", "document", "address"]
+    names = [*(name for name in DATASETS["parties"].names if name != "version"), *IDENTITY_COLUMNS["parties"]]
     assert [row[0] for row in con.execute(f"DESCRIBE {prepared.relation}").fetchall()] == names
     found = rows(con, prepared, "customer_id", "gender", "birth_date", "has_phone", "has_address", "name", "phone")
     assert found == [

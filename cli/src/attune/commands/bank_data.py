@@ -1,13 +1,11 @@
-"""`attune import` and `attune replay`: a bank's files in, and its ledger once more as a stream."""
+"""`attune replay`: the ledger of some days once more as a stream."""
 
 from datetime import date, datetime
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
-from attune.bank_import import run_import
 from attune.commands.options import HomeOption, JsonOption
 from attune.home import Home
 from attune.ledger_replay import run_replay
@@ -17,31 +15,7 @@ from attune.session import running
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command("import")(import_)
     app.command("replay")(replay)
-
-
-def import_(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder with the bank's files.")],
-    mapping: Annotated[Path, typer.Option(help="The mapping file that says what the files mean.")],
-    home: HomeOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Import a bank's files: accepted + rejected = read, and the same files twice change nothing."""
-    with running(Home.at(home)) as place:
-        result = run_import(place, mapping, folder)
-    if not as_json:
-        console.print(import_table(result))
-    print_result(result, as_json, f"rejects: {result['rejects_file']}" if result["rejects_file"] else "no rejects")
-
-
-def import_table(result: dict[str, Any]) -> Table:
-    """Show what an import read."""
-    table = Table("dataset", "read", "accepted", "unchanged", "rejected", title="Imported")
-    for name, counts in result["datasets"].items():
-        cells = (counts["read"], counts["accepted"], counts.get("unchanged", 0), counts["rejected"])
-        table.add_row(name, *(f"{cell:,}" for cell in cells))
-    return table
 
 
 def replay(

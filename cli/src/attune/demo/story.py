@@ -20,7 +20,8 @@ from attune.bank.generate import BankFiles, generate
 from attune.bank.outcomes import WINDOW_BUSINESS_DAYS, true_effect
 from attune.bank_import import run_import
 from attune.client import Client, issue_token
-from attune.commands.bank_data import import_table, replay_table
+from attune.commands.bank_data import replay_table
+from attune.commands.imports import import_table
 from attune.commands.models import run_training
 from attune.demo import report
 from attune.demo.days import DayReport, DemoDays, days

@@ -4,8 +4,8 @@ Three layers, so that nothing is computed twice: `c…` are the trimmed source c
 parsed from them, and on top the dataset's columns and the number of the first fault.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
 from attune_contracts.identifiers import digest_sql, uuid8_of_sql
 from attune_service_kit.files import values
@@ -46,6 +46,7 @@ class Converter:
     values: list[str] = field(default_factory=list)  # SQL of v0, v1, …
     outputs: list[tuple[str, str]] = field(default_factory=list)  # dataset column, SQL
     faults: list[Fault] = field(default_factory=list)
+    _guard: str = ""  # what must hold for a value to be asked for at all
 
     def add(self, target: Target, source: Source | None) -> None:
         """Add one column of the dataset."""
@@ -109,6 +110,7 @@ class Converter:
             self._fault(f"{sql} IS NULL", label, "is empty")
 
     def _fault(self, condition: str, column: str, reason: str) -> None:
+        condition = f"{self._guard} AND ({condition})" if self._guard else condition
         self.faults.append(Fault(condition, column, reason))
 
     def _parsed(self, sql: str) -> str:
@@ -122,23 +124,43 @@ class Converter:
             return self._flags(source)
         if source.constant is not None:
             return self._constant(target, source)
+        if source.concat is not None:
+            return self._of_text(target, source, self._shaped(source, self._together(target, source.concat)))
         if source.column is None:
             return self._derived(target, source)
         return self._of_text(target, source, self._text(source))
 
+    def _together(self, target: Target, parts: Sequence[Source]) -> str:
+        """Texts one after the other; what they give together is read as the column's value."""
+        text = replace(target, name=f"{target.name} ", type="VARCHAR")
+        return self._parsed(" || ".join(self._value(text, part) for part in parts))
+
     def _derived(self, target: Target, source: Source) -> str:
         """A value that is made from others, each of them a value of the same column."""
+        if source.cases is not None:
+            return self._chosen(target, source)
         parts = [self._value(target, part) for _, part in source.parts()]
         if source.first_of is not None:
             sql = f"coalesce({', '.join(parts)})"
-        elif source.cases is not None:
-            whens = (self.conditions(case.when) for case in source.cases)
-            sql = " ".join(["CASE", *(f"WHEN {w} THEN {p}" for w, p in zip(whens, parts, strict=True)), "END"])
-        elif source.concat is not None:
-            sql = " || ".join(parts)
         else:
             sql = f"({(' + ' if source.sum is not None else ' - ').join(parts)})"
-        value = self._parsed(sql)
+        return self._finished(target, source, self._parsed(sql))
+
+    def _chosen(self, target: Target, source: Source) -> str:
+        """The value of the first case that holds; a text that only another case would read is no fault."""
+        whens: list[str] = []
+        values_: list[str] = []
+        for case in source.cases or ():
+            guard, condition = self._guard, self.conditions(case.when)
+            earlier = [f"NOT ({when})" for when in whens]
+            self._guard = " AND ".join([*([guard] if guard else []), f"({condition})", *earlier])
+            values_.append(self._value(target, case.then))
+            whens.append(condition)
+            self._guard = guard
+        cases = " ".join(f"WHEN {when} THEN {value}" for when, value in zip(whens, values_, strict=True))
+        return self._finished(target, source, self._parsed(f"CASE {cases} END"))
+
+    def _finished(self, target: Target, source: Source, value: str) -> str:
         if target.type == "VARCHAR":
             return self._of_text(target, source, self._shaped(source, value))
         return self._later(source, value) if target.type == "DATE" else self._signed(source, value)
@@ -194,7 +216,7 @@ class Converter:
     def _read(self, sql: str, source: Source, column: str, reason: str) -> str:
         """A parsed value; a text that gives none is a fault."""
         value = self._parsed(sql)
-        self._fault(f"{column} IS NOT NULL AND {value} IS NULL", source.column or "", reason)
+        self._fault(f"{column} IS NOT NULL AND {value} IS NULL", label_of(source) or "", reason)
         return value
 
     def _later(self, source: Source, value: str) -> str:
@@ -229,7 +251,7 @@ class Converter:
         if "otherwise" not in source.model_fields_set:
             known = ", ".join(quote(code) for code, given in codes.items() if code and given is None)
             unknown = f"{column} IS NOT NULL AND {value} IS NULL" + (f" AND {column} NOT IN ({known})" if known else "")
-            self._fault(unknown, source.column or "", "is an unknown code")
+            self._fault(unknown, label_of(source) or "", "is an unknown code")
         return value
 
     def _flags(self, source: Source) -> str:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from zoneinfo import available_timezones
@@ -147,7 +147,7 @@ def _check_source(path: Path_, source: Source, target: Target) -> Iterator[Probl
     given = {name for name in source.model_fields_set if getattr(source, name) != fields[name].default}
     for option in sorted(given - options(target)):
         yield Problem((*path, option), f"{option!r} has no meaning for {target.name} ({target.type})")
-    if source.column is None and source.constant is None:
+    if source.column is None and source.constant is None and source.concat is None:
         for option in sorted(given & options(target) - derived_options(target)):
             yield Problem((*path, option), f"{option!r} belongs to the parts that this value is made of")
     yield from _check_values(path, source, target)
@@ -155,8 +155,10 @@ def _check_source(path: Path_, source: Source, target: Target) -> Iterator[Probl
         yield Problem((*path, "format"), text)
     if source.zone is not None and source.zone not in available_timezones():
         yield Problem((*path, "zone"), f"no such time zone{suggestion(source.zone, available_timezones())}")
+    # The texts that are put together are no value of the column: its rules are for the whole.
+    of_parts = replace(target, name=f"{target.name} ", type="VARCHAR") if source.concat else target
     for place, part in source.parts():
-        yield from _check_source((*path, *place), part, target)
+        yield from _check_source((*path, *place), part, of_parts)
     for name in ("plus_months", "plus_days"):
         if (later := getattr(source, name)) is not None:
             yield from _check_source((*path, name), later, Target(target.dataset, name, "INTEGER", False))

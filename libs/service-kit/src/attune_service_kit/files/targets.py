@@ -128,10 +128,10 @@ def options(target: Target) -> set[str]:
     """Return the keys of a source that mean something for this column."""
     if target.type == "VARCHAR[]":
         return {"when"}
-    general = {"column", "constant", "first_of", "cases", "empty", "characters", "strip_left"}
+    general = {"column", "constant", "first_of", "cases", "concat", "empty", "characters", "strip_left"}
     number = {"decimal", "thousands", "minus", "sum", "difference"}
     by_type = {
-        "VARCHAR": {"codes", "otherwise", "concat", "case"},
+        "VARCHAR": {"codes", "otherwise", "case"},
         "BOOLEAN": {"codes", "otherwise", "present"},
         "DATE": {"format", "century", "women_month_plus", "plus_months", "plus_days"},
         "TIMESTAMPTZ": {"format", "century", "zone"},

@@ -1,0 +1,152 @@
+"""A first mapping for unknown files, as YAML with the reason of every guess beside it."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from attune_service_kit.files.guessing.profiling import ColumnGuess, profile
+from attune_service_kit.files.guessing.sniffing import Sniffed
+from attune_service_kit.files.guessing.words import dataset_of, likeness
+from attune_service_kit.files.mapping import Csv, Excel, FixedWidth, Form
+from attune_service_kit.files.targets import ALLOWED, Target, mappable, options, required
+
+_FITTING: dict[str, tuple[str, ...]] = {
+    "VARCHAR": ("id", "code", "text", "number", "flag", "amount", "date"),
+    "DATE": ("date", "moment"),
+    "TIMESTAMPTZ": ("moment",),
+    "BIGINT": ("amount", "number", "id", "code"),
+    "INTEGER": ("number", "code", "id", "amount"),
+    "DOUBLE": ("amount", "number", "id", "code"),
+    "BOOLEAN": ("flag", "code"),
+}
+# What can be said where no column speaks of it.
+_CONSTANTS = {
+    ("accounts", "kind"): "demand",
+    ("accounts", "currency"): "CNY",
+    ("transactions", "currency"): "CNY",
+}
+
+
+def draft(source: str, files: Sequence[Sniffed]) -> str:
+    """Return the text of a mapping file; what could not be guessed is named in a comment where it belongs."""
+    lines = [
+        "# A draft, made from the files themselves. Look at every line: a guess may be wrong, and nothing is imported",
+        "# before this file says so. Check it with: attune import --check --mapping THIS-FILE FOLDER",
+        f"source: {source}   # never change it once something was imported: it makes the ids",
+        "datasets:",
+    ]
+    unknown = [file for file in files if dataset_of(file.file) is None]
+    taken: dict[str, list[Sniffed]] = {}
+    for file in files:
+        if (name := dataset_of(file.file)) is not None:
+            taken.setdefault(name, []).append(file)
+    for name, found in taken.items():
+        lines += _dataset(name, found[0])
+        lines += [f"  # {other.file} seems to be {name}, too: a list of parts, if it differs" for other in found[1:]]
+    lines += [f"  # {file.file}: no dataset was recognised; its columns: {', '.join(file.names)}" for file in unknown]
+    return "\n".join(lines) + "\n"
+
+
+def _dataset(name: str, file: Sniffed) -> list[str]:
+    guesses = profile(file.names, file.rows)
+    lines = [f"  {name}:"]
+    if file.doubt:
+        lines.append(f"    # {file.doubt}")
+    lines.append(f"    file: {_text(file.file)}")
+    if file.encoding != "utf-8":
+        lines.append(f"    encoding: {file.encoding}")
+    lines += [f"    {line}" for line in _form(file.form)]
+    lines.append("    columns:")
+    chosen = _matched(name, guesses)
+    for target in mappable(name).values():
+        if target.name in chosen:
+            guess = chosen[target.name]
+            lines.append(f"      {target.name}: {_source(target, guess)}   # {guess.words}, {guess.filled:.0%} filled")
+        elif target.key in _CONSTANTS:
+            lines.append(f"      {target.name}: {{constant: {_CONSTANTS[target.key]}}}   # no column says it")
+        elif target.name in required(name):
+            lines.append(f"      # {target.name}: is needed, and no column was recognised")
+    left = [guess for guess in guesses if guess not in chosen.values()]
+    lines += [f"      # not used: {guess.name}: {guess.words}, e.g. {_examples(guess)}" for guess in left]
+    return lines
+
+
+def _matched(dataset: str, guesses: Sequence[ColumnGuess]) -> dict[str, ColumnGuess]:
+    """Give each column of the dataset the bank's column that sounds most like it and can hold it."""
+    scored = [
+        (score, target.name, number)
+        for target in mappable(dataset).values()
+        for number, guess in enumerate(guesses)
+        if (score := _score(dataset, target, guess)) > 0
+    ]
+    found: dict[str, ColumnGuess] = {}
+    used: set[int] = set()
+    for _, name, number in sorted(scored, key=lambda s: (-s[0], s[1] not in required(dataset), s[2])):
+        if name not in found and number not in used:
+            found[name] = guesses[number]
+            used.add(number)
+    return found
+
+
+def _score(dataset: str, target: Target, guess: ColumnGuess) -> float:
+    if guess.kind == "empty" or guess.kind not in _FITTING.get(target.type, ()):
+        return 0.0
+    sounds = likeness(guess.name, dataset, target.name)
+    identifies = target.name in ("source_id", "posting_id") or target.name == f"{dataset.removesuffix('s')}_id"
+    return sounds if not (identifies and guess.repeated) else sounds * 0.5
+
+
+def _source(target: Target, guess: ColumnGuess) -> str:
+    source: dict[str, Any] = {"column": guess.name}
+    allowed = options(target)
+    source |= {key: value for key, value in guess.options.items() if key in allowed}
+    if target.key in ALLOWED and guess.kind in ("code", "flag"):
+        source["codes"] = {code: _meaning(code, ALLOWED[target.key]) for code in sorted(guess.seen)}
+    elif target.type == "BOOLEAN":
+        source["codes"] = {code: code in ("Y", "1", "T", "true", "是") for code in sorted(guess.seen)}
+    return _flow(source) if len(source) > 1 else _text(guess.name)
+
+
+def _meaning(code: str, allowed: Sequence[str]) -> str | None:
+    """The one allowed value that a code is the beginning of; null, and so a reject, where that is not clear."""
+    fitting = [value for value in allowed if value.startswith(code.lower()) or code.lower().startswith(value)]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def _form(form: Form) -> list[str]:
+    if isinstance(form, FixedWidth):
+        return ["fixed:", f"  columns: {_flow({name: list(place) for name, place in form.columns.items()})}"]
+    if isinstance(form, Excel):
+        return [f"excel: {_flow({'skip': form.skip} if form.skip else {})}"]
+    said: dict[str, Any] = {}
+    plain = Csv()
+    if form.separator != plain.separator:
+        said["separator"] = form.separator
+    if form.quote != plain.quote:
+        said["quote"] = form.quote
+    if form.names:
+        said["names"] = list(form.names)
+    return [f"csv: {_flow(said)}"] if said else []
+
+
+def _flow(value: Any) -> str:
+    """A value in YAML's flow style."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_text(str(key))}: {_flow(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(_flow(inner) for inner in value) + "]"
+    if value is None:
+        return "null"
+    return str(value).lower() if isinstance(value, bool) else _text(str(value))
+
+
+def _text(text: str) -> str:
+    """A text as YAML reads it back: plain where that is safe."""
+    plain = text.replace("_", "").replace("-", "").replace(".", "").isalnum() and not text.startswith(("-", "."))
+    return text if plain and text.lower() not in ("true", "false", "null") else json.dumps(text, ensure_ascii=False)
+
+
+def _examples(guess: ColumnGuess) -> str:
+    if guess.kind in ("id", "text", "number"):
+        return "(not shown: it may be personal)"
+    return ", ".join(guess.seen[:3])[:80].replace("\n", " ") or "nothing"
