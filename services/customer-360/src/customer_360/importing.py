@@ -267,10 +267,8 @@ async def _as_csv(batches: AsyncIterator[Any]) -> AsyncIterator[bytes]:
 async def _copy_keys(conn: asyncpg.Connection, con: duckdb.DuckDBPyConnection, query: str, table: str) -> None:
     """Keys from PostgreSQL into a DuckDB table, in pieces."""
     async for rows in _pieces(conn, query):
-        keys = pyarrow.table({"key": rows})
-        con.register("keys", keys)
-        con.execute(f"INSERT INTO {table} SELECT key FROM keys")  # noqa: S608 - a name of this module
-        con.unregister("keys")
+        # Not registered as an Arrow table: that makes DuckDB look for pandas, and load it where it finds it.
+        con.execute(f"INSERT INTO {table} SELECT unnest(?::VARCHAR[])", [rows])
 
 
 async def _pieces(conn: asyncpg.Connection, query: str) -> AsyncIterator[list[str]]:

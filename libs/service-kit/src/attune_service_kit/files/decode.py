@@ -3,13 +3,13 @@
 A chunk is bounded, whatever the file's size: memory does not grow with the extract.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count, islice
 from pathlib import Path
 
-from attune_service_kit.files.layouts import UNIT, CsvLayout, Delimited, FixedLayout, Layout, Piece, heading
+from attune_service_kit.files.layouts import UNIT, CsvLayout, Delimited, FixedLayout, Layout, Piece, heading, line_ends
 from attune_service_kit.files.mapping import Csv, Encoding, Excel, FixedWidth, Form
 from attune_service_kit.files.packing import Member, UnreadableFile, is_workbook
 from attune_service_kit.files.sheets import pieces, sheet_rows
@@ -175,23 +175,24 @@ def originals(member: Member, form: Form, encoding: Encoding, wanted: Iterator[i
     """Yield some lines of a file as the bank wrote them, by their numbers in ascending order, which may repeat."""
     number = next(wanted, None)
     at = 1
-    for size, line_at in _readable(member, form, encoding):
-        while number is not None and number < at + size:
-            yield number, line_at(number - at)
+    for piece, codec in _readable(member, form, encoding):
+        ends = line_ends(piece)
+        while number is not None and number < at + len(ends):
+            place = number - at
+            start = int(ends[place - 1]) + 1 if place else 0
+            yield number, piece[start : int(ends[place])].decode(codec, "replace")
             number = next(wanted, None)
         if number is None:
             return
-        at += size
+        at += len(ends)
 
 
-def _readable(member: Member, form: Form, encoding: Encoding) -> Iterator[tuple[int, Callable[[int], str]]]:
-    """Pieces of the file: how many lines one has, and its lines as texts."""
+def _readable(member: Member, form: Form, encoding: Encoding) -> Iterator[tuple[bytes, str]]:
+    """The file in pieces of whole lines, and what they are encoded in; a sheet's rows with commas."""
     if isinstance(form, Excel):
         for row in sheet_rows(member.path, form):
-            text = ",".join(row)
-            yield 1, lambda _, text=text: text  # type: ignore[misc]
+            yield ",".join(cell.replace("\n", " ") for cell in row).encode() + b"\n", "utf-8"
         return
     with member.opened() as stream:
         for piece in lines_of(stream, encoding, member.label):
-            lines = piece.split(b"\n")
-            yield len(lines) - 1, lambda n, lines=lines: lines[n].decode(codec_of(encoding), "replace")  # type: ignore[misc]
+            yield piece, codec_of(encoding)

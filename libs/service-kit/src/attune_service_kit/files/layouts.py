@@ -106,7 +106,7 @@ class CsvLayout:
     def _suspects(self, data: bytes) -> tuple[list[int], Places, Places]:
         """The lines that may be no record: another number of separators, a quote, CR, NUL, or very long."""
         bytes_ = np.frombuffer(data, np.uint8)
-        ends = np.flatnonzero(bytes_ == 10)
+        ends = line_ends(data)
         starts = np.concatenate(([0], ends[:-1] + 1))
         if self._width == 1:
             return list(range(len(ends))), starts, ends
@@ -213,6 +213,11 @@ def heading(line: bytes, form: Csv) -> tuple[str, ...]:
     else:
         row = text.split(form.separator)
     return tuple(name.strip() for name in row)
+
+
+def line_ends(data: bytes) -> Places:
+    """Where the lines of the data end."""
+    return np.flatnonzero(np.frombuffer(data, np.uint8) == 10)
 
 
 def _count(data: bytes, byte: bytes) -> int:

@@ -3,8 +3,6 @@
 
 from pathlib import Path
 
-import pyarrow as pa
-
 from attune_contracts.datasets import DATASETS
 from attune_service_kit.failpoints import failpoint
 from attune_service_kit.files.convert import Converter, Fault, label_of
@@ -124,7 +122,9 @@ class _Part:
 
     def _not_broken(self, chunk: Chunk, row: str = "rowid") -> str:
         """A condition on the rows of a chunk that has broken lines."""
-        self.con.register("broken_rows", pa.table({"row": pa.array(list(chunk.broken), pa.int64())}))
+        self.con.execute(
+            "CREATE OR REPLACE TEMP TABLE broken_rows AS SELECT unnest(?::BIGINT[]) AS row", [list(chunk.broken)]
+        )
         return f"{row} NOT IN (SELECT row FROM broken_rows)"
 
     def _read(self, file: Opened, label: str, number: int) -> None:

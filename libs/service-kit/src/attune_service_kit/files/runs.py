@@ -124,7 +124,7 @@ async def begin(runtime: Runtime, tx: Transaction, source: str, params: dict[str
 
 async def note(conn: asyncpg.Connection, import_id: UUID, at: datetime, text_: str) -> None:
     """Add a line to the import's log; it never holds a value of the files."""
-    line = [{"at": at.isoformat(timespec="seconds"), "text": text_}]
+    line = [{"at": at.isoformat(timespec="milliseconds"), "text": text_}]
     await conn.execute(_NOTE, import_id, orjson.dumps(line).decode())
 
 

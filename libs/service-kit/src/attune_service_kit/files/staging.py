@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pyarrow as pa
 from duckdb import DuckDBPyConnection as Connection
 
 from attune_contracts.datasets import DATASETS
@@ -77,8 +76,11 @@ class Stage:
             return
         lines = [chunk.first + number for number in chunk.broken]
         reasons = [reason or None for reason in chunk.broken.values()]
-        self.con.register(
-            "broken_lines", pa.table({"line": pa.array(lines, pa.int64()), "reason": pa.array(reasons, pa.string())})
+        # Not registered as an Arrow table: that makes DuckDB look for pandas, and load it where it finds it.
+        self.con.execute(
+            "CREATE OR REPLACE TEMP TABLE broken_lines AS"
+            " SELECT unnest(?::BIGINT[]) AS line, unnest(?::VARCHAR[]) AS reason",
+            [lines, reasons],
         )
         record = f"{file << FILE_BITS} + line" if own else "NULL"
         self.con.execute(
@@ -87,7 +89,6 @@ class Stage:
         )
         if own:
             self.con.execute(f"INSERT INTO {self.left_out} SELECT {record} FROM broken_lines")
-        self.con.unregister("broken_lines")
 
     def rows(self, *chunks: int) -> str:
         """The relation of some chunks' rows, or of all: with `record`, the row's place, and `fault`."""

@@ -83,16 +83,25 @@ def in_utf8(piece: bytes, codec: str) -> tuple[bytes, list[int]]:
     try:
         text = piece.decode(codec)
     except UnicodeDecodeError:
-        return _line_by_line(piece, codec)
+        return _around_faults(piece, codec)
     return (piece if codec == "utf-8" else text.encode()), []
 
 
-def _line_by_line(piece: bytes, codec: str) -> tuple[bytes, list[int]]:
-    lines, broken = piece.split(b"\n")[:-1], []
-    for number, line in enumerate(lines):
+def _around_faults(piece: bytes, codec: str) -> tuple[bytes, list[int]]:
+    """Decode up to each line that cannot be decoded, and go on behind it."""
+    parts: list[bytes] = []
+    broken: list[int] = []
+    at = line = 0
+    while at < len(piece):
         try:
-            lines[number] = line.decode(codec).encode()
-        except UnicodeDecodeError:
-            lines[number] = line.decode(codec, "replace").encode()
-            broken.append(number)
-    return b"\n".join(lines) + b"\n", broken
+            parts.append(piece[at:].decode(codec).encode())
+            break
+        except UnicodeDecodeError as error:
+            start = piece.rfind(b"\n", at, at + error.start) + 1 or at
+            end = piece.index(b"\n", at + error.start) + 1
+            parts.append(piece[at:start].decode(codec).encode())
+            parts.append(piece[start:end].decode(codec, "replace").encode())
+            line += piece.count(b"\n", at, start)
+            broken.append(line)
+            line, at = line + 1, end
+    return b"".join(parts), broken

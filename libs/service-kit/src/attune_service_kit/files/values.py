@@ -88,7 +88,9 @@ def direction(source: Source, column: str) -> str:
         "trailing": f"suffix({column}, '-')",
         "brackets": f"starts_with({column}, '(')",
     }[source.minus]
-    return f"CASE WHEN {is_number(source, column, 4)} THEN CASE WHEN {debit} THEN 'debit' ELSE 'credit' END END"
+    # The amount itself is checked where it is read; here the quick way will do.
+    number = f"TRY_CAST({plain(source, column)} AS DOUBLE) IS NOT NULL"
+    return f"CASE WHEN {number} THEN CASE WHEN {debit} THEN 'debit' ELSE 'credit' END END"
 
 
 def gender(source: Source, column: str) -> str:

@@ -9,7 +9,6 @@ from typing import Any
 from uuid import UUID
 
 import duckdb
-import pyarrow as pa
 
 from attune_contracts.datasets import TRANSACTIONS
 from attune_contracts.eventing import TransactionsPublished
@@ -63,13 +62,15 @@ def _brought(con: duckdb.DuckDBPyConnection, runtime: Runtime, origin: str) -> N
 
 async def _refuse_if_in_use(job: JobContext, con: duckdb.DuckDBPyConnection) -> None:
     rows = await job.runtime.worker_database.pool.fetch(_STANDING)
-    names = ("account_id", "event_key")
-    con.register("standing", pa.table({name: pa.array([row[name] for row in rows], pa.string()) for name in names}))
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE standing AS"
+        " SELECT unnest(?::VARCHAR[]) AS account_id, unnest(?::VARCHAR[]) AS event_key",
+        [[row["account_id"] for row in rows], [row["event_key"] for row in rows]],
+    )
     found = con.execute(
         "SELECT count(*) FROM standing s SEMI JOIN brought b"
         " ON s.account_id = b.account_id AND s.event_key = b.posting_id"
     ).fetchall()[0][0]
-    con.unregister("standing")
     if found:
         raise ImportInUse(f"{found} detections rest on its postings", f"已有 {found} 条事件基于其流水")
 
