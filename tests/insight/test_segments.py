@@ -18,6 +18,7 @@ from insight.app import SERVICE
 
 LAST = date(2026, 3, 31)
 PEOPLE = 30
+MANAGER = {"role": "branch_manager", "branch": "B1"}
 Headers = Callable[..., dict[str, str]]
 
 
@@ -86,75 +87,78 @@ async def insight(start_service: StartService, lake_dir: Any, tmp_path: Any, tok
     return Insight(await start_service(SERVICE), token, ledger)
 
 
-async def members(insight: Insight) -> list[str]:
-    """All members of the life-cycle stages, page after page."""
-    found: list[str] = []
+@pytest.fixture
+async def counted(insight: Insight) -> Insight:
+    """Insight with a snapshot of the ledger's last day."""
+    newest = await insight.snapshot(LAST)
+    assert (newest["loaded"], newest["quadrant_version"]) == (True, 1)
+    return insight
+
+
+async def test_members_are_paged_and_seen_within_the_scope(counted: Insight) -> None:
+    path = "/v1/segments/lifecycle/members"
+    pages: list[str] = []
     cursor = None
     while True:
-        extra = {"cursor": cursor} if cursor else {}
-        shown = (await insight.get("/v1/segments/lifecycle/members", limit=7, **extra)).json()
+        shown = (await counted.get(path, limit=7, **({"cursor": cursor} if cursor else {}))).json()
         assert (shown["as_of"], shown["stale"]) == (LAST.isoformat(), False)
-        found += [member["customer_id"] for member in shown["items"]]
+        pages += [member["customer_id"] for member in shown["items"]]
         if (cursor := shown["next_cursor"]) is None:
-            return found
-
-
-async def test_segments_and_rows_are_seen_within_the_scope_and_follow_the_newest_snapshot(
-    insight: Insight, publish: Publish
-) -> None:
-    first = await insight.snapshot(LAST)
-    older = await insight.snapshot(date(2026, 2, 1))
-    assert (first["loaded"], older["loaded"], first["quadrant_version"]) == (True, False, 1)
-
-    assert await members(insight) == [customer(n) for n in range(PEOPLE)]
-    mine = {"role": "branch_manager", "branch": "B1"}
-    own = (await insight.get("/v1/segments/lifecycle/members", limit=100, **mine)).json()["items"]
+            break
+    assert pages == [customer(n) for n in range(PEOPLE)]
+    own = (await counted.get(path, limit=100, **MANAGER)).json()["items"]
     assert [m["customer_id"] for m in own] == [customer(n) for n in range(1, PEOPLE - 1, 2)]
     assert {m["branch_id"] for m in own} == {"B1"}
-    region = (await insight.get("/v1/segments/lifecycle/members", "branch_manager", "HQ", limit=100)).json()["items"]
+    region = (await counted.get(path, "branch_manager", "HQ", limit=100)).json()["items"]
     assert len(region) == PEOPLE - 1
-    payroll = (await insight.get("/v1/segments/payroll/members")).json()["items"]
+    payroll = (await counted.get("/v1/segments/payroll/members")).json()["items"]
     assert [m["customer_id"] for m in payroll] == [customer(n) for n in range(4)]
-    private = (await insight.get("/v1/segments/value-quadrant/members", value="private")).json()["items"]
+    private = (await counted.get("/v1/segments/value-quadrant/members", value="private")).json()["items"]
     assert {m["value"] for m in private} == {"private"}
-    assert private
-    assert [m["customer_id"] for m in (await insight.get("/v1/segments/payroll/members", branch="B0")).json()["items"]
-            ] == [customer(0), customer(2)]  # fmt: skip
+    of_branch = (await counted.get("/v1/segments/payroll/members", branch="B0")).json()["items"]
+    assert [m["customer_id"] for m in of_branch] == [customer(0), customer(2)]
 
-    size = (await insight.get("/v1/segments/value-quadrant/size", by="branch")).json()
+
+async def test_sizes_and_their_history_are_counted_within_the_scope(counted: Insight) -> None:
+    older = await counted.snapshot(date(2026, 2, 1))
+    assert older["loaded"] is False, "an older snapshot answers nobody"
+    size = (await counted.get("/v1/segments/value-quadrant/size", by="branch")).json()
     assert (size["customers"], set(size["branches"])) == (PEOPLE, {"", "B0", "B1"})
-    small = (await insight.get("/v1/segments/value-quadrant/size", by="branch", **mine)).json()
+    small = (await counted.get("/v1/segments/value-quadrant/size", by="branch", **MANAGER)).json()
     assert (set(small["branches"]), small["values"]) == ({"B1"}, size["branches"]["B1"])
-    history = (await insight.get("/v1/segments/lifecycle/history", limit=1)).json()
-    rest = (await insight.get("/v1/segments/lifecycle/history", limit=1, cursor=history["next_cursor"])).json()
+    history = (await counted.get("/v1/segments/lifecycle/history", limit=1)).json()
+    rest = (await counted.get("/v1/segments/lifecycle/history", limit=1, cursor=history["next_cursor"])).json()
     assert [day["as_of"] for page in (history, rest) for day in page["items"]] == ["2026-03-31", "2026-02-01"]
     assert history["items"][0]["customers"] == PEOPLE
-    codes = (await insight.get("/v1/segments")).json()
+    codes = (await counted.get("/v1/segments")).json()
     assert [s["code"] for s in codes["items"]] == ["value-quadrant", "lifecycle", "payroll", "silver-hair", "digital"]
 
-    row = (await insight.get(f"/v1/features/{customer(3)}", "model_admin")).json()
+
+async def test_one_customers_features_are_the_newest_snapshots_and_say_when_they_are_stale(
+    counted: Insight, publish: Publish
+) -> None:
+    path = f"/v1/features/{customer(3)}"
+    row = (await counted.get(path, "model_admin")).json()
     assert (row["as_of"], row["stale"], row["branch_id"]) == (LAST.isoformat(), False, "B1")
     assert set(row["features"]) == set(CATALOGUE)
     assert (row["features"]["aum_minor"], row["features"]["holds_wealth"]) == (6_000_000 + 20 * 301, False)
     assert (row["features"]["salary_months_6m"], row["features"]["digital_share_90d"]) == (6, 1.0)
-    assert (await insight.get(f"/v1/features/{customer(3)}", **mine)).json() == row
-    # With a query the declared route answers, with the same bytes.
-    assert (await insight.get(f"/v1/features/{customer(3)}", x="1", **mine)).json() == row
+    assert (await counted.get(path, **MANAGER)).json() == row
     for hidden in (customer(2), customer(PEOPLE - 1), customer(PEOPLE)):
-        refused = await insight.get(f"/v1/features/{hidden}", **mine)
+        refused = await counted.get(f"/v1/features/{hidden}", **MANAGER)
         assert (refused.status_code, refused.json()["code"]) == (404, "not_found")
-    assert (await insight.get("/v1/features/nobody", **mine)).status_code == 422
+    assert (await counted.get("/v1/features/nobody", **MANAGER)).status_code == 422
 
     # The ledger goes on by two days: the snapshot is stale from then on.
-    later = insight.ledger.model_copy(update={"as_of": date(2026, 4, 2)})
+    later = counted.ledger.model_copy(update={"as_of": date(2026, 4, 2)})
     await publish(TransactionsPublished(pointer=later))
 
     async def stale() -> bool:
-        return bool((await insight.get("/v1/segments")).json()["stale"])
+        return bool((await counted.get("/v1/segments")).json()["stale"])
 
     await eventually(stale, what="the news of two days")
-    assert (await insight.get("/v1/segments/lifecycle/size")).json()["stale"] is True
-    assert (await insight.get(f"/v1/features/{customer(3)}", **mine)).json() == row | {"stale": True}
+    assert (await counted.get("/v1/segments/lifecycle/size")).json()["stale"] is True
+    assert (await counted.get(path, **MANAGER)).json() == row | {"stale": True}
 
 
 async def test_parameters_are_versions_with_a_maker_and_snapshots_say_which_they_used(insight: Insight) -> None:

@@ -1,0 +1,288 @@
+"""B6: a customer's profile by key: the whole 360 view, and the hot feature vector.
+
+customer-360 and insight run as they are (token, scope, row security, opening of sealed names, masking, ids, access
+line, 5 % tracing); the raw limit is one ASGI function that fetches the same row, opens the same seals and writes the
+same JSON. Both must give the same answers before anything is timed. Keys are asked as Zipf has it. The main figure is
+CPU time a request, of the server's process and of its connections' backends, in closed loops whose slices alternate;
+then open loops at fixed rates.
+"""
+
+import argparse
+import asyncio
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx
+import orjson
+import psutil
+import structlog
+from benchmarks import bank_b6
+from benchmarks.load import Plan, generate
+from benchmarks.machine import machine, summary
+from benchmarks.serving import Target, serving
+
+from attune.home import Home, free_port
+from attune.processes import SERVICES, Ports, database_url, environment
+from attune_service_kit import nkeys
+from attune_service_kit.auth import DevelopmentIssuer
+from attune_service_kit.embedded import EmbeddedNats, EmbeddedPostgres
+from attune_service_kit.embedded.nats import PROVISION_USER, inbox_prefix
+from attune_service_kit.messaging import provision
+
+ATTUNE, LIMIT = "attune", "limit"
+KINDS = {"view": ("customer_360", "/v1/customers/{}"), "vector": ("insight", "/v1/features/{}")}
+RATES = {"view": (200, 800), "vector": (500, 1000)}
+CONNECTIONS = 8
+
+
+@dataclass(frozen=True)
+class Size:
+    """Customers; rounds of closed-loop slices of so many seconds; seconds of each open loop."""
+
+    customers: int
+    rounds: int
+    slice_seconds: float
+    open_seconds: float
+    asked: int = 5000
+
+
+QUICK = Size(100_000, 3, 0.6, 1.5)
+FULL = Size(1_000_000, 10, 4.0, 30.0, asked=50_000)
+TINY = Size(300, 1, 0.2, 0.3, asked=100)
+
+
+class Bench:
+    """Two services and the limit over the same databases."""
+
+    def __init__(self, postgres: EmbeddedPostgres, token: str, customers: list[uuid.UUID]) -> None:
+        self._postgres = postgres
+        self._headers = {"Authorization": f"Bearer {token}"}
+        self._paths = {kind: [path.format(c) for c in customers] for kind, (_, path) in KINDS.items()}
+        self.targets: dict[tuple[str, str], Target] = {}
+
+    def plan(self, name: str, kind: str, **how: Any) -> Plan:
+        """A load on one of the servers."""
+        return Plan(self.targets[name, kind].port, self._paths[kind], self._headers, **how)
+
+    def compare(self) -> int:
+        """Stop unless both give the same answers; how many were compared."""
+        count = min(300, len(self._paths["view"]))
+        for kind in KINDS:
+            found = {}
+            for name in (ATTUNE, LIMIT):
+                happened = generate(self.plan(name, kind, connections=1, count=count, keep_bodies=True))
+                assert happened.refused == 0, f"{name} refused {happened.refused} of {count} {kind}s"
+                found[name] = [orjson.loads(body) for body in happened.bodies]
+            differ = [n for n in range(count) if found[ATTUNE][n] != found[LIMIT][n]]
+            assert not differ, f"{len(differ)} {kind}s differ, first of {self._paths[kind][differ[0]]}"
+        return count
+
+    def cpu(self, name: str, kind: str, seconds: float) -> tuple[float, float, float]:
+        """Microseconds a request of the process and of its backends, and requests a second, over one closed loop."""
+        target = self.targets[name, kind]
+        own, backends = target.cpu(), self._backends(name, kind)
+        happened = generate(self.plan(name, kind, connections=CONNECTIONS, seconds=seconds))
+        assert happened.refused == 0, f"{name} refused {happened.refused} {kind}s"
+        spent = target.cpu() - own
+        database = sum(used - backends.get(pid, 0.0) for pid, used in self._backends(name, kind).items())
+        return spent / happened.count * 1e6, database / happened.count * 1e6, happened.count / happened.seconds
+
+    def open_loop(self, name: str, kind: str, rate: int, seconds: float) -> dict[str, float]:
+        """What those meet who ask at a fixed rate."""
+        happened = generate(self.plan(name, kind, connections=32, seconds=seconds, rate=float(rate)))
+        return summary(happened.latencies) | {"refused": happened.refused, "answered": happened.count}
+
+    def _backends(self, name: str, kind: str) -> dict[int, float]:
+        service = KINDS[kind][0]
+        application = f"{service}-%" if name == ATTUNE else "b6-limit"
+
+        async def pids() -> list[int]:
+            connection = await self._postgres.connect(service)
+            query = "SELECT pid FROM pg_stat_activity WHERE datname = $1 AND application_name LIKE $2"
+            rows = await connection.fetch(query, service, application)
+            await connection.close()
+            return [row[0] for row in rows]
+
+        times = {}
+        for pid in asyncio.run(pids()):
+            try:
+                used = psutil.Process(pid).cpu_times()
+            except psutil.NoSuchProcess:
+                continue
+            times[pid] = float(used.user + used.system)
+        return times
+
+
+@contextmanager
+def everything(folder: Path, size: Size) -> Iterator[Bench]:
+    """Run PostgreSQL, NATS, the two services and the limit over a bank of this size."""
+    home = Home(folder / "home")
+    home.create("wall")
+    issuer = DevelopmentIssuer(home.keys)
+    postgres = EmbeddedPostgres(folder / "postgres", passwords=lambda user: home.password(f"pg.{user}"))
+    broker = EmbeddedNats(folder / "nats", seeds=home.nats_seed, services=SERVICES)
+    postgres.start(folder / "postgres.log")
+    broker.start(folder / "nats.log")
+    try:
+        asyncio.run(_ready(postgres, broker))
+        ports = Ports(postgres.port, broker.port, free_port(), {service: free_port() for service in SERVICES})
+        with ExitStack() as stack:
+            targets = {}
+            for kind, (service, _) in KINDS.items():
+                own = environment(home, ports, service)
+                subprocess.run([sys.executable, "-m", service, "migrate"], env=own, check=True, capture_output=True)
+                own = {key: value.replace("{", "{{").replace("}", "}}") for key, value in own.items()}
+                argv = [sys.executable, "-m", service, "all"]
+                targets[ATTUNE, kind] = stack.enter_context(
+                    serving(ATTUNE, argv, own, "/readyz", ports.services[service])
+                )
+            customers = _fill(home, ports, postgres, issuer, folder, size)
+            limit_settings = {
+                **{key: value.replace("{", "{{").replace("}", "}}")
+                   for key, value in environment(home, ports, "customer_360").items()},
+                "PORT": "{port}",
+                "CUSTOMERS": database_url(home, ports, "customer_360", "worker"),
+                "FEATURES": database_url(home, ports, "insight", "worker"),
+            }  # fmt: skip
+            bench = Bench(postgres, issuer.issue("relationship_manager", "HQ")[0], customers)
+            argv = [sys.executable, "-m", "benchmarks.limit_b6"]
+            limit = stack.enter_context(serving(LIMIT, argv, limit_settings, bench._paths["vector"][0]))
+            bench.targets = targets | {(LIMIT, kind): limit for kind in KINDS}
+            yield bench
+    finally:
+        broker.stop()
+        postgres.stop()
+
+
+async def _ready(postgres: EmbeddedPostgres, broker: EmbeddedNats) -> None:
+    await postgres.wait_ready()
+    await postgres.provision(["customer_360", "insight"])
+    await broker.wait_ready()
+    client = await nkeys.connect(
+        broker.url, broker.seed(PROVISION_USER), inbox_prefix=inbox_prefix(PROVISION_USER).encode()
+    )
+    await provision(client.jetstream())
+    await client.close()
+
+
+def _fill(
+    home: Home, ports: Ports, postgres: EmbeddedPostgres, issuer: DevelopmentIssuer, folder: Path, size: Size
+) -> list[uuid.UUID]:
+    """Import the bank and give everybody features; return whom to ask for."""
+    bank_b6.write(folder / "bank", size.customers)
+    _import(ports.url("customer_360"), issuer.issue("operator")[0], folder / "bank")
+
+    async def fill() -> list[tuple[uuid.UUID, str]]:
+        connection = await postgres.connect("customer_360")
+        rows = await connection.fetch("SELECT customer_id, branch_id FROM party ORDER BY customer_id")
+        await connection.execute("ANALYZE")
+        await connection.close()
+        customers = [(row["customer_id"], row["branch_id"]) for row in rows]
+        owner = await asyncpg.connect(database_url(home, ports, "insight", "owner"))
+        await bank_b6.fill_features(owner, customers)
+        await owner.close()
+        return customers
+
+    customers = asyncio.run(fill())
+    assert len(customers) == size.customers
+    return bank_b6.asked(customers, size.asked)
+
+
+def _import(url: str, token: str, folder: Path) -> None:
+    headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": uuid.uuid4().hex}
+    body = {"import_id": str(uuid.uuid4()), "mapping": bank_b6.mapping(), "folder": str(folder),
+            "datasets": list(bank_b6.DATASETS)}  # fmt: skip
+    with httpx.Client(base_url=url, headers=headers, timeout=60) as client:
+        started = client.post("/v1/imports", json=body)
+        assert started.status_code == 202, started.text
+        while (job := client.get(f"/v1/jobs/customer_360/{started.json()['id']}").json())["state"] in (
+            "queued", "running",
+        ):  # fmt: skip
+            time.sleep(0.2)
+    assert job["state"] == "done", job
+    rejected = {name: counts["rejected"] for name, counts in job["result"]["datasets"].items()}
+    assert not any(rejected.values()), rejected
+
+
+def measure(size: Size) -> dict[str, Any]:
+    """Measure both in alternating slices, then each at fixed rates."""
+    with tempfile.TemporaryDirectory(prefix="attune-b6-") as scratch:
+        folder = Path(scratch)
+        folder.chmod(0o711)
+        with everything(folder, size) as bench:
+            compared = bench.compare()
+            pairs = [(name, kind) for kind in KINDS for name in (ATTUNE, LIMIT)]
+            for name, kind in pairs:  # warm
+                bench.cpu(name, kind, size.slice_seconds)
+            slices: dict[tuple[str, str], list[tuple[float, float, float]]] = {pair: [] for pair in pairs}
+            for _ in range(size.rounds):
+                for name, kind in pairs:
+                    slices[name, kind].append(bench.cpu(name, kind, size.slice_seconds))
+            fixed = {
+                kind: {
+                    name: {f"{rate}/s": bench.open_loop(name, kind, rate, size.open_seconds) for rate in RATES[kind]}
+                    for name in (ATTUNE, LIMIT)
+                }
+                for kind in KINDS
+            }
+    return {
+        "customers": size.customers,
+        "compared": compared,
+        "closed_loop": {kind: {name: _medians(slices[name, kind]) for name in (ATTUNE, LIMIT)} for kind in KINDS},
+        "open_loop": fixed,
+        "cpu_to_limit": {kind: _ratio(slices[ATTUNE, kind], slices[LIMIT, kind]) for kind in KINDS},
+        "feast": "skipped: its own environment is not part of this repository",
+    }
+
+
+def _medians(values: list[tuple[float, float, float]]) -> dict[str, float]:
+    process, database, rate = (statistics.median(column) for column in zip(*values, strict=True))
+    return {"process_us": round(process), "database_us": round(database), "requests_per_second": round(rate)}
+
+
+def _ratio(own: list[tuple[float, float, float]], limit: list[tuple[float, float, float]]) -> dict[str, float]:
+    """The median of the slices' ratios of CPU time, process and backends together, with the spread."""
+    ratios = [(a[0] + a[1]) / (b[0] + b[1]) for a, b in zip(own, limit, strict=True)]
+    process = [a[0] / b[0] for a, b in zip(own, limit, strict=True)]
+    return {
+        "median": round(statistics.median(ratios), 2),
+        "lowest": round(min(ratios), 2),
+        "highest": round(max(ratios), 2),
+        "process_alone": round(statistics.median(process), 2),
+    }
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--full", action="store_true")
+    parser.add_argument("--tiny", action="store_true", help="for correctness only")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--home", type=Path, help="taken and not used: nothing is kept")
+    options = parser.parse_args()
+    # stdout carries the result alone.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    figures = measure(FULL if options.full else TINY if options.tiny else QUICK)
+    sys.stdout.write(json.dumps(figures | {"machine": machine()}, indent=None if options.json else 1) + "\n")
+    if not options.json:
+        view, vector = (figures["cpu_to_limit"][kind] for kind in KINDS)
+        p99 = figures["open_loop"]["view"][ATTUNE]["800/s"]["p99_ms"]
+        sys.stdout.write(
+            f"B6: 360 view {view['median']}x the limit's CPU, hot vector {vector['median']}x;"
+            f" 800 views/s with p99 {p99} ms\n"
+        )
+
+
+if __name__ == "__main__":
+    main()
