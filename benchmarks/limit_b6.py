@@ -57,7 +57,7 @@ class Limit:
         await receive()
         self._runtime = make_runtime(SERVICE, SERVICE.settings(), "app")
         async with running(self._runtime):
-            named = {"application_name": "b6-limit"}
+            named = {"application_name": "b6-limit", "plan_cache_mode": "force_generic_plan"}
             self._customers = await asyncpg.create_pool(
                 os.environ["CUSTOMERS"], min_size=5, max_size=5, server_settings=named
             )
