@@ -9,7 +9,6 @@ from typing import Any
 import asyncpg
 import structlog
 
-from attune_contracts.pointer import Pointer
 from attune_service_kit.runtime import Runtime
 from insight.settings import settings_of
 
@@ -43,11 +42,11 @@ class Freshness:
         return self.snapshot is not None and self.stale(self.snapshot)
 
 
-async def heard(conn: asyncpg.Connection, pointers: Iterable[Pointer]) -> None:
-    """Note the days up to which datasets are in the lake."""
+async def heard(conn: asyncpg.Connection, days: Iterable[tuple[str, date]]) -> None:
+    """Note up to which day datasets lie in the lake; an older day changes nothing."""
     newest: dict[str, date] = {}
-    for pointer in pointers:
-        newest[pointer.dataset] = max(pointer.as_of, newest.get(pointer.dataset, pointer.as_of))
+    for dataset, day in days:
+        newest[dataset] = max(day, newest.get(dataset, day))
     if newest:
         await conn.execute(_KNOWN, list(newest), list(newest.values()))
 

@@ -1,10 +1,11 @@
 """The message edge: an import's two halves, and the features that follow; how far the data have come."""
 
+from datetime import date
+from typing import Any
 from uuid import UUID
 
 from attune_contracts.customer_360 import ImportCompleted
 from attune_contracts.eventing import TransactionsPublished
-from attune_contracts.pointer import Pointer
 from attune_service_kit.consumer import Event, Subscription
 from attune_service_kit.database import Transaction
 from attune_service_kit.runtime import Runtime
@@ -14,14 +15,18 @@ from insight.arrivals import Part, arrived
 
 async def import_completed(runtime: Runtime, tx: Transaction, events: list[Event]) -> None:
     """Profiles, accounts and holdings of an import lie in the lake."""
-    await freshness.heard(tx.conn, (Pointer.model_validate(p) for e in events for p in e.data["pointers"]))
+    await freshness.heard(tx.conn, [_day(pointer) for event in events for pointer in event.data["pointers"]])
     await _arrive(runtime, tx, events, "profiles")
 
 
 async def transactions_published(runtime: Runtime, tx: Transaction, events: list[Event]) -> None:
     """Postings lie in the lake; only those of an import start a snapshot."""
-    await freshness.heard(tx.conn, (Pointer.model_validate(event.data["pointer"]) for event in events))
+    await freshness.heard(tx.conn, [_day(event.data["pointer"]) for event in events])
     await _arrive(runtime, tx, events, "transactions")
+
+
+def _day(pointer: dict[str, Any]) -> tuple[str, date]:
+    return pointer["dataset"], date.fromisoformat(pointer["as_of"])
 
 
 async def _arrive(runtime: Runtime, tx: Transaction, events: list[Event], part: Part) -> None:

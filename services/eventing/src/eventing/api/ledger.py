@@ -173,7 +173,7 @@ async def reconcile(
         params |= imports.named(runtime.settings, body.mapping, body.folder)
 
     async def run(tx: Transaction) -> JobView:
-        job_id = await runtime.jobs.start(tx, "reconcile", params, key=day)
+        job_id = await runtime.jobs.start(tx, "reconcile", params, key=f"{day}:{params.get('folder', 'lake')}")
         await tx.audit("reconciliation.started", "reconciliation", day, detail={"file": body.mapping is not None})
         return await runtime.jobs.view(tx, job_id)
 

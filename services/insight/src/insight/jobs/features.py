@@ -76,7 +76,7 @@ async def _snapshot(job: JobContext, con: duckdb.DuckDBPyConnection) -> dict[str
         await _store(tx, found, used, counts)
         await branch_scope.replace(tx.conn, tree)
         # The ledger's last day lies in the lake, whoever said so or did not.
-        await freshness.heard(tx.conn, [found.model_copy(update={"dataset": "transactions", "as_of": last})])
+        await freshness.heard(tx.conn, [("transactions", last or as_of)])
         if slot is not None:
             await feature_rows.switch(tx.conn, slot, found)
         tx.emit(FeaturesPublished(pointer=found), SegmentsPublished(pointer=segments))
