@@ -14,16 +14,13 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
-import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
-import asyncpg
-import httpx
 import orjson
 import psutil
 import structlog
@@ -33,7 +30,7 @@ from benchmarks.machine import machine, summary
 from benchmarks.serving import Target, serving
 
 from attune.home import Home, free_port
-from attune.processes import SERVICES, Ports, database_url, environment
+from attune.processes import SERVICES, Ports, environment
 from attune_service_kit import nkeys
 from attune_service_kit.auth import DevelopmentIssuer
 from attune_service_kit.embedded import EmbeddedNats, EmbeddedPostgres
@@ -41,6 +38,7 @@ from attune_service_kit.embedded.nats import PROVISION_USER, inbox_prefix
 from attune_service_kit.messaging import provision
 
 ATTUNE, LIMIT = "attune", "limit"
+ROOT = Path(__file__).parents[1]
 KINDS = {"view": ("customer_360", "/v1/customers/{}"), "vector": ("insight", "/v1/features/{}")}
 RATES = {"view": (200, 800), "vector": (500, 1000)}
 CONNECTIONS = 8
@@ -65,7 +63,7 @@ TINY = Size(300, 1, 0.2, 0.3, asked=100)
 class Bench:
     """Two services and the limit over the same databases."""
 
-    def __init__(self, postgres: EmbeddedPostgres, token: str, customers: list[uuid.UUID]) -> None:
+    def __init__(self, postgres: EmbeddedPostgres, token: str, customers: list[UUID]) -> None:
         self._postgres = postgres
         self._headers = {"Authorization": f"Bearer {token}"}
         self._paths = {kind: [path.format(c) for c in customers] for kind, (_, path) in KINDS.items()}
@@ -147,17 +145,19 @@ def everything(folder: Path, size: Size) -> Iterator[Bench]:
                 targets[ATTUNE, kind] = stack.enter_context(
                     serving(ATTUNE, argv, own, "/readyz", ports.services[service])
                 )
-            customers = _fill(home, ports, postgres, issuer, folder, size)
-            limit_settings = {
-                **{key: value.replace("{", "{{").replace("}", "}}")
-                   for key, value in environment(home, ports, "customer_360").items()},
-                "PORT": "{port}",
-                "CUSTOMERS": database_url(home, ports, "customer_360", "worker"),
-                "FEATURES": database_url(home, ports, "insight", "worker"),
-            }  # fmt: skip
-            bench = Bench(postgres, issuer.issue("relationship_manager", "HQ")[0], customers)
+            bank = environment(home, ports, "customer_360") | {
+                "CUSTOMERS": postgres.url("attune", "customer_360"),
+                "FEATURES": postgres.url("attune", "insight"),
+            }
+            argv = [sys.executable, "-m", "benchmarks.bank_b6", str(size.customers)]
+            subprocess.run(argv, env=bank, check=True, cwd=ROOT)
+            asked = bank_b6.asked(size.customers, size.asked)
+            bench = Bench(postgres, issuer.issue("relationship_manager", "HQ")[0], asked)
+            limit_settings = {key: value.replace("{", "{{").replace("}", "}}") for key, value in bank.items()}
             argv = [sys.executable, "-m", "benchmarks.limit_b6"]
-            limit = stack.enter_context(serving(LIMIT, argv, limit_settings, bench._paths["vector"][0]))
+            limit = stack.enter_context(
+                serving(LIMIT, argv, limit_settings | {"PORT": "{port}"}, bench._paths["vector"][0])
+            )
             bench.targets = targets | {(LIMIT, kind): limit for kind in KINDS}
             yield bench
     finally:
@@ -174,45 +174,6 @@ async def _ready(postgres: EmbeddedPostgres, broker: EmbeddedNats) -> None:
     )
     await provision(client.jetstream())
     await client.close()
-
-
-def _fill(
-    home: Home, ports: Ports, postgres: EmbeddedPostgres, issuer: DevelopmentIssuer, folder: Path, size: Size
-) -> list[uuid.UUID]:
-    """Import the bank and give everybody features; return whom to ask for."""
-    bank_b6.write(folder / "bank", size.customers)
-    _import(ports.url("customer_360"), issuer.issue("operator")[0], folder / "bank")
-
-    async def fill() -> list[tuple[uuid.UUID, str]]:
-        connection = await postgres.connect("customer_360")
-        rows = await connection.fetch("SELECT customer_id, branch_id FROM party ORDER BY customer_id")
-        await connection.execute("ANALYZE")
-        await connection.close()
-        customers = [(row["customer_id"], row["branch_id"]) for row in rows]
-        owner = await asyncpg.connect(database_url(home, ports, "insight", "owner"))
-        await bank_b6.fill_features(owner, customers)
-        await owner.close()
-        return customers
-
-    customers = asyncio.run(fill())
-    assert len(customers) == size.customers
-    return bank_b6.asked(customers, size.asked)
-
-
-def _import(url: str, token: str, folder: Path) -> None:
-    headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": uuid.uuid4().hex}
-    body = {"import_id": str(uuid.uuid4()), "mapping": bank_b6.mapping(), "folder": str(folder),
-            "datasets": list(bank_b6.DATASETS)}  # fmt: skip
-    with httpx.Client(base_url=url, headers=headers, timeout=60) as client:
-        started = client.post("/v1/imports", json=body)
-        assert started.status_code == 202, started.text
-        while (job := client.get(f"/v1/jobs/customer_360/{started.json()['id']}").json())["state"] in (
-            "queued", "running",
-        ):  # fmt: skip
-            time.sleep(0.2)
-    assert job["state"] == "done", job
-    rejected = {name: counts["rejected"] for name, counts in job["result"]["datasets"].items()}
-    assert not any(rejected.values()), rejected
 
 
 def measure(size: Size) -> dict[str, Any]:
