@@ -8,7 +8,7 @@ from uuid import UUID
 import pyarrow as pa
 import pytest
 
-from attune_contracts.datasets import FEATURES
+from attune_contracts.datasets import FEATURES, SEGMENTS, Dataset
 from attune_contracts.pointer import Pointer
 from attune_service_kit.lake_schema import arrow_schema
 from customer_360 import retention
@@ -167,26 +167,38 @@ async def test_lists_go_on_where_they_were_for_their_caller_only(imported: Any) 
 # --- segments --------------------------------------------------------------------------------------------------------
 
 
-def features(bank: Any, as_of: date, quadrants: dict[UUID, tuple[str, int]]) -> Pointer:
-    """Publish a snapshot: customer → quadrant and mean assets."""
-    rows = []
-    for customer, (quadrant, assets) in quadrants.items():
-        numbers = {c.name: 0 for c in FEATURES.columns if c.type in ("BIGINT", "INTEGER") and not c.nullable}
-        flags = {c.name: False for c in FEATURES.columns if c.type == "BOOLEAN" and not c.nullable}
-        known = {"customer_id": str(customer), "as_of": as_of, "value_quadrant": quadrant, "aum_90d_minor": assets}
-        known["lifecycle"] = "mature"
-        rows.append({c.name: None for c in FEATURES.columns} | numbers | flags | known)
-    table = pa.Table.from_pylist(rows, schema=arrow_schema(FEATURES))
-    return bank.service.runtime.lake.write(FEATURES, f"as_of={as_of}", table, as_of=as_of)  # type: ignore[no-any-return]
+def publish(bank: Any, dataset: Dataset, as_of: date, rows: list[dict[str, Any]]) -> Pointer:
+    """Publish a snapshot; of what a row does not say it has nothing."""
+    numbers = {c.name: 0 for c in dataset.columns if c.type in ("BIGINT", "INTEGER", "DOUBLE") and not c.nullable}
+    flags = {c.name: False for c in dataset.columns if c.type == "BOOLEAN" and not c.nullable}
+    texts = {c.name: "x" for c in dataset.columns if c.type == "VARCHAR" and not c.nullable}
+    bare = {c.name: None for c in dataset.columns} | numbers | flags | texts | {"as_of": as_of}
+    table = pa.Table.from_pylist([bare | row for row in rows], schema=arrow_schema(dataset))
+    return bank.service.runtime.lake.write(dataset, f"as_of={as_of}", table, as_of=as_of)  # type: ignore[no-any-return]
 
 
-async def load(bank: Any, pointer: Pointer) -> dict[str, Any]:
+def segments(bank: Any, as_of: date, members: dict[UUID, dict[str, str]]) -> Pointer:
+    """Publish who belongs where: customer → segment → value."""
+    rows = [
+        {"customer_id": str(customer), "segment": segment, "value": value}
+        for customer, held in members.items()
+        for segment, value in held.items()
+    ]
+    return publish(bank, SEGMENTS, as_of, rows)
+
+
+async def load(bank: Any, job: str, pointer: Pointer) -> dict[str, Any]:
     runtime = bank.service.runtime
     async with runtime.worker_database.transaction() as tx:
-        job = await runtime.jobs.start(tx, "load-segments", {"pointer": pointer.model_dump(mode="json")})
-    done = await bank.go_on(str(job))
+        started = await runtime.jobs.start(tx, job, {"pointer": pointer.model_dump(mode="json")})
+    done = await bank.go_on(str(started))
     assert done["state"] == "done", done
     return dict(done["result"])
+
+
+async def of_insight(bank: Any) -> set[tuple[UUID, str, str]]:
+    rows = await bank.rows("SELECT customer_id, tag, value FROM tag WHERE source = 'insight'")
+    return {(r[0], r[1], r[2]) for r in rows}
 
 
 @pytest.fixture
@@ -199,25 +211,42 @@ async def test_segments_become_tags_and_a_deleted_one_is_never_given_again(
 ) -> None:
     monkeypatch.setattr("customer_360.segments.CHUNK", 2)
     one, two, three, stranger = (imported.customer(s) for s in ("P1", "P3", "P4", "P99"))
-    everybody = {one: ("A", 0), two: ("B", 30_000_000), three: ("private", 10**12), stranger: ("D", 0)}
-    first = features(imported, today - timedelta(days=1), everybody)
-    assert await load(imported, first) == {"read": 4, "written": 6}
-    rows = await imported.rows("SELECT customer_id, tag, value FROM tag WHERE source = 'insight'")
-    assert {tuple(r) for r in rows} == {
-        (one, "value_quadrant", "A"), (one, "aum_band", "band_1"), (two, "value_quadrant", "B"),
-        (two, "aum_band", "band_3"), (three, "value_quadrant", "private"), (three, "aum_band", "band_5"),
+    members = {
+        one: {"value_quadrant": "A", "payroll": "member"},
+        two: {"value_quadrant": "B", "lifecycle": "mature"},
+        three: {"value_quadrant": "private"},
+        stranger: {"value_quadrant": "D"},
+    }
+    first = segments(imported, today - timedelta(days=1), members)
+    assert await load(imported, "load-segments", first) == {"customers": 4, "written": 5, "left": 0}
+    assert await of_insight(imported) == {
+        (one, "value_quadrant", "A"), (one, "payroll", "member"), (two, "value_quadrant", "B"),
+        (two, "lifecycle", "mature"), (three, "value_quadrant", "private"),
     }  # fmt: skip
-    assert await tags(imported, "teller", "B1") == {"value_quadrant": "A", "aum_band": "band_1"}
+    assert await tags(imported, "teller", "B1") == {"value_quadrant": "A", "payroll": "member"}
     # The bank shows the quadrant to customers; one of them deletes it.
     shown = {"version": 1, "personal": True, "values": ["A", "B", "C", "D", "private"], "keep_days": 60}
     assert (await define(imported, "value_quadrant", **shown)).status_code == 200
     mobile = imported.writer("mobile", customer=one)
     assert (await delete(imported, mobile, "value_quadrant")).json()["sources"] == ["insight"]
-    # The next night: only what has changed is written, and the deleted tag does not come back.
-    assert await load(imported, features(imported, today, everybody | {one: ("C", 0), two: ("C", 30_000_000)})) == {
-        "read": 4, "written": 1,
+    # The next night: only what has changed is written, the deleted tag does not come back, and who left has left.
+    later = members | {one: {"value_quadrant": "C"}, two: {"value_quadrant": "C", "lifecycle": "mature"}}
+    del later[three]
+    second = segments(imported, today, later)
+    assert await load(imported, "load-segments", second) == {"customers": 3, "written": 1, "left": 2}
+    assert await of_insight(imported) == {(two, "value_quadrant", "C"), (two, "lifecycle", "mature")}
+    assert (await load(imported, "load-segments", first))["skipped"] == "older"
+    assert (await load(imported, "load-segments", second))["written"] == 0
+
+
+async def test_assets_become_bands_beside_the_segments(imported: Any, today: date, lake_dir: Path) -> None:
+    one, two, three = (imported.customer(s) for s in ("P1", "P3", "P4"))
+    await load(imported, "load-segments", segments(imported, today, {one: {"value_quadrant": "A"}}))
+    assets = {one: 0, two: 30_000_000, three: 10**12}
+    rows = [{"customer_id": str(customer), "aum_90d_minor": minor} for customer, minor in assets.items()]
+    found = await load(imported, "load-bands", publish(imported, FEATURES, today, rows))
+    assert found == {"customers": 3, "written": 3, "left": 0}
+    assert await of_insight(imported) == {
+        (one, "value_quadrant", "A"), (one, "aum_band", "band_1"), (two, "aum_band", "band_3"),
+        (three, "aum_band", "band_5"),
     }  # fmt: skip
-    assert await tags(imported) == {"aum_band": "band_1"}
-    assert await load(imported, first) == {"read": 0, "written": 0, "skipped": "older"}
-    values = await imported.rows("SELECT value FROM tag WHERE customer_id = $1 AND tag = 'value_quadrant'", two)
-    assert [r[0] for r in values] == ["C"]

@@ -66,7 +66,7 @@ _ENTRIES = (
     Entry(eventing.TransactionsPublished, ("insight",), partition="dataset"),
     Entry(eventing.ClockAdvanced, SERVICES, partition="addressed"),
     Entry(insight.FeaturesPublished, ("customer_360", "scoring", "campaign"), partition="dataset"),
-    Entry(insight.SegmentsPublished, partition="dataset"),
+    Entry(insight.SegmentsPublished, ("customer_360",), partition="dataset"),
     Entry(scoring.ScoresPublished, ("campaign",), "C2"),
     Entry(scoring.ModelPromoted, ("scoring",), partition="model"),
     Entry(campaign.OpportunityOpened, ("customer_360",)),

@@ -45,6 +45,7 @@ SERVICE = Service(
     jobs={
         "import": "customer_360.importing:run",
         "import_undo": "customer_360.undoing:run",
-        "load-segments": "customer_360.segments:load",
+        "load-segments": "customer_360.segments:load_segments",
+        "load-bands": "customer_360.segments:load_bands",
     },
 )

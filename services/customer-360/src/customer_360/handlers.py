@@ -9,7 +9,8 @@ from attune_contracts.campaign import (
     ResponseRecorded,
 )
 from attune_contracts.eventing import DetectionRaised, DetectionWithdrawn
-from attune_contracts.insight import FeaturesPublished
+from attune_contracts.insight import FeaturesPublished, SegmentsPublished
+from attune_contracts.pointer import Published
 from attune_service_kit.consumer import Event, Subscription
 from attune_service_kit.database import Transaction
 from attune_service_kit.runtime import Runtime
@@ -112,13 +113,20 @@ async def opportunity_expired(_runtime: Runtime, tx: Transaction, events: list[E
     await opportunities.ended(tx, [OpportunityExpired.model_validate(e.data).opportunity_id for e in events])
 
 
-async def features_published(runtime: Runtime, tx: Transaction, events: list[Event]) -> None:
-    """Everybody's segment lies in the lake: a job loads it as tags."""
+async def segments_published(runtime: Runtime, tx: Transaction, events: list[Event]) -> None:
+    """Everybody's segments lie in the lake: a job loads them as tags."""
     for event in events:
-        pointer = FeaturesPublished.model_validate(event.data).pointer
-        await runtime.jobs.start(
-            tx, "load-segments", {"pointer": pointer.model_dump(mode="json")}, key=pointer.manifest
-        )
+        await _load(runtime, tx, "load-segments", SegmentsPublished.model_validate(event.data))
+
+
+async def features_published(runtime: Runtime, tx: Transaction, events: list[Event]) -> None:
+    """Everybody's assets lie in the lake: a job loads their bands as tags."""
+    for event in events:
+        await _load(runtime, tx, "load-bands", FeaturesPublished.model_validate(event.data))
+
+
+async def _load(runtime: Runtime, tx: Transaction, job: str, told: Published) -> None:
+    await runtime.jobs.start(tx, job, {"pointer": told.pointer.model_dump(mode="json")}, key=told.pointer.manifest)
 
 
 SUBSCRIPTION = Subscription(
@@ -132,6 +140,7 @@ SUBSCRIPTION = Subscription(
         OpportunityEscalated: opportunity_escalated,
         OpportunityActed: opportunity_acted,
         OpportunityExpired: opportunity_expired,
+        SegmentsPublished: segments_published,
         FeaturesPublished: features_published,
     },
 )
