@@ -1,6 +1,6 @@
 """Insight's other segments as tags.
 
-Revision ID: 0010_segments
+Revision ID: 0012_segments
 """
 
 from datetime import UTC, datetime
@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0010_segments"
-down_revision = "0009_details"
+revision = "0012_segments"
+down_revision = "0011_import_history"
 branch_labels = None
 depends_on = None
 
