@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from attune_contracts import datasets
+from attune_contracts.customer_360 import ProfileChanged
 from attune_contracts.pointer import Pointer
 from attune_service_kit import job_process
 from attune_service_kit.lifecycle import make_runtime, running
@@ -81,3 +82,21 @@ async def test_a_file_withdraws_as_an_event_does(service: RunningService, lake_d
     assert await marketing(service) == {(first, True, 3), (second, False, 2)}
     assert await counts(service) == {"open": 1, "suppressed": 1}
     assert await counts(service, "contact") == {"reserved": 1, "released": 1}
+
+
+async def test_who_switches_personalisation_off_is_no_longer_waited_for(
+    start_service: StartService, publish: Publish
+) -> None:
+    service = await start_service(SERVICE, clock="events", arm_secret=SECRET)
+    first, second = await pick(service, "treated", 2)
+    for customer in (first, second):
+        await deposit(service, customer)
+    off = ProfileChanged(customer_id=first, version=2, party_kind="person", branch_id="B1", personalisation=False)
+    await publish(off, off.model_copy(update={"customer_id": second, "personalisation": True}), time=NOW)
+
+    async def ended() -> bool:
+        rows = await service.runtime.worker_database.pool.fetch("SELECT customer_id, state, reason FROM opportunity")
+        return {tuple(r) for r in rows} == {(first, "suppressed", "personalisation_off"), (second, "open", None)}
+
+    await eventually(ended, what="personalisation off")
+    assert await counts(service, "task") == {"open": 1, "closed": 1}
