@@ -12,16 +12,17 @@ from uuid import UUID
 
 import pytest
 
+from attune_contracts.campaign import MessageClass
 from attune_contracts.consent import ANY, CHANNELS, PRODUCT_KINDS, Given, permitted
 from attune_contracts.customer_360 import ConsentChanged, ConsentState
 from attune_service_kit.database import Database
 from attune_service_kit.errors import Refusal
 from attune_service_kit.testing import RunningService
-from campaign import claims, consent_withdrawals, consents, turns
+from campaign import claims, consent_withdrawals, consents, contacts, turns
 from campaign.contact_policy import ContactPolicy
 from campaign.plans import Plans
 
-from .conftest import Headers, add_customer, code, deposit, key, nba, person, pick, raised
+from .conftest import NOW, Headers, add_customer, code, deposit, key, nba, person, pick, raised
 from .test_judging import events, open_all, some, states
 from .test_turns import STAFF
 
@@ -155,6 +156,22 @@ async def test_a_withdrawal_ends_what_it_covers_in_both_arms_alike(database: Dat
     # Told again, or told something older, nothing more happens.
     assert await withdraw(database, changed(waiting, 1, none)) == 0
     assert (await states(database))["suppressed"] == 4
+
+
+async def test_a_service_message_needs_no_consent_and_stays_held(database: Database) -> None:
+    customer = person(1)
+    await only(database, customer)
+    kinds = {MessageClass.MARKETING: "released", MessageClass.SERVICE: "reserved", MessageClass.LEGAL: "reserved"}
+    for number, message_class in enumerate(kinds):
+        wish = contacts.Wish(
+            id=UUID(int=number), customer_id=customer, branch_id="B1", channel="sms", message_class=message_class,
+            at=NOW,
+        )  # fmt: skip
+        async with database.transaction() as tx:
+            assert await contacts.reserve(tx.conn, ContactPolicy(), [wish]) == [None]
+    assert await withdraw(database, changed(customer, 1, (None, None, False))) == 1
+    rows = await database.pool.fetch("SELECT message_class, state FROM contact")
+    assert {MessageClass(r[0]): r[1] for r in rows} == kinds
 
 
 async def test_refusing_to_be_picked_by_behaviour_ends_opportunities_too(database: Database, plan: Plans) -> None:

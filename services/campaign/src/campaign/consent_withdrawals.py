@@ -55,7 +55,7 @@ WHERE t.id = ANY ($1::uuid[]) AND t.state IN ('open', 'claimed')
 RETURNING t.contact_id, t.customer_id"""
 _RELEASE = """
 UPDATE contact k SET state = 'released', hold_until = NULL, disposition = $3
-WHERE k.customer_id = ANY ($1::uuid[]) AND k.state = 'reserved' AND (
+WHERE k.customer_id = ANY ($1::uuid[]) AND k.state = 'reserved' AND k.message_class = 'marketing' AND (
     k.id = ANY ($2::uuid[]) OR (k.campaign IS NOT NULL OR k.direction = 'outbound') AND EXISTS (
         SELECT FROM unnest(contact_kinds(k.id, k.campaign)) kind
         WHERE contact_permitted(k.customer_id, k.channel, kind) IS NOT TRUE))

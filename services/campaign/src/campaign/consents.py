@@ -91,7 +91,7 @@ async def refuse(conn: Conn, wishes: Sequence[Wished], answers: Sequence[str | N
     """The policy's answers, and `no_consent` where the customer does not permit the contact: its hold is given back.
 
     Asked once the policy has locked the customers, so the answer holds until the commit. Who comes to the bank by
-    themselves needs no consent: only what the bank begins is asked about (a campaign's contact, an outbound one).
+    themselves needs no consent: only what a campaign begins is asked about here, `permits` is for the others.
     Service and legal messages need none by their class.
     """
     asked = [
