@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0012_segments"
-down_revision = "0011_import_history"
+revision = "0013_segments"
+down_revision = "0012_search_keys"
 branch_labels = None
 depends_on = None
 
