@@ -8,27 +8,21 @@ closed loops whose slices alternate; then latencies in an open loop, direct and 
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
 from benchmarks.load import Plan, generate
 from benchmarks.machine import machine, percentile
+from benchmarks.serving import Target, serving
 
-from attune.home import free_port
 from attune_service_kit.auth import DevelopmentIssuer
 
-ROOT = Path(__file__).parents[1]
 PATHS = [f"/v1/customers/0190a7c0-0000-8000-8000-{n:012d}" for n in range(200)]
 RATE = 300.0
 
@@ -44,46 +38,6 @@ class Size:
 
 
 QUICK, FULL, TINY = Size(5, 3_000, 3, 4.0), Size(12, 8_000, 9, 10.0), Size(1, 60, 1, 0.3)
-
-
-@dataclass
-class Target:
-    """A process that is asked."""
-
-    name: str
-    port: int
-    process: psutil.Process
-
-    def cpu(self) -> float:
-        """Seconds of user and system time so far."""
-        times = self.process.cpu_times()
-        return float(times.user + times.system)
-
-
-@contextmanager
-def serving(name: str, argv: list[str], environment: dict[str, str], ready: str) -> Iterator[Target]:
-    """Run a server on a free port until the block ends."""
-    port = free_port()
-    own = {key: value.format(port=port) for key, value in environment.items()}
-    process = subprocess.Popen(
-        argv, cwd=ROOT, env=os.environ | own, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}{ready}", timeout=1).close()
-                break
-            except urllib.error.HTTPError:
-                break
-            except OSError:
-                if process.poll() is not None or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.05)
-        yield Target(name, port, psutil.Process(process.pid))
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 @contextmanager

@@ -1,18 +1,21 @@
 """The bank of B1: customers made inside PostgreSQL, and an offer sheet of any length. The same every time."""
 
-import asyncio
 import hashlib
 from datetime import date
 from uuid import UUID
 
 import asyncpg
+import orjson
 
-from campaign.catalogue import Conditions, Names, Offer, Script
+from campaign.catalogue import Conditions, Names, Offer, Script, snapshot
 
 TODAY = date(2026, 3, 17)
 MODELS = tuple(f"propensity-{what}" for what in ("deposit", "wealth", "fund", "insurance", "card"))
 _KINDS = ("time_deposit", "wealth", "fund", "insurance", "card")
 _RISKS = ("R1", "R2", "R4", "R3", None)
+
+# What makes a customer held out by a campaign on TODAY.
+CAMPAIGN_CONTROL = f"arm = 'control' AND assigned AND withdrawn_at IS NULL AND window_ends_on >= DATE '{TODAY}'"
 
 # A number from a row's number and a name, the same in every run.
 _CHANCE = "((hashint8extended(i, {seed}) & 1048575) / 1048576.0)"
@@ -104,9 +107,10 @@ def _fill(customers: int) -> list[str]:
               true, CASE WHEN i % 90 = 0 THEN 'held_out' ELSE 'open' END, DATE '{TODAY}', DATE '2026-04-07', false,
               TIMESTAMPTZ '2026-03-17 01:00Z', TIMESTAMPTZ '2026-03-18 01:00Z', TIMESTAMPTZ '2026-03-19 01:00Z',
               4000000 {people} WHERE i % 15 = 0""",
-        f"""INSERT INTO contact (id, customer_id, branch_id, channel, direction, state, at, beyond_policy)
+        f"""INSERT INTO contact (id, customer_id, branch_id, channel, direction, state, at, beyond_policy,
+              message_class)
             SELECT md5('c' || i)::uuid, id, 'B' || i % 200, 'call_centre', 'outbound', 'confirmed',
-              TIMESTAMPTZ '2026-03-17' - (i % 60) * INTERVAL '1 day', false {people} WHERE i % 3 = 0""",
+              TIMESTAMPTZ '2026-03-17' - (i % 60) * INTERVAL '1 day', false, 'marketing' {people} WHERE i % 3 = 0""",
         """INSERT INTO branch_scope SELECT 'HQ', 'B' || i FROM generate_series(0, 199) i
             UNION ALL SELECT 'B' || i, 'B' || i FROM generate_series(0, 199) i UNION ALL SELECT 'HQ', 'HQ'""",
         "INSERT INTO business_clock (partition, now) VALUES (0, TIMESTAMPTZ '2026-03-17 08:40:02Z')"
@@ -115,8 +119,42 @@ def _fill(customers: int) -> list[str]:
     ]
 
 
-async def fill(connection: asyncpg.Connection, customers: int) -> None:
-    """Fill campaign's tables, as its owner or the superuser."""
+async def fill(connection: asyncpg.Connection, customers: int, count: int) -> None:
+    """Fill campaign's tables and its offer sheet, as the superuser: row security would look at each row."""
     for statement in _fill(customers):
         await connection.execute(statement)
-    await asyncio.sleep(0)
+    sheet, words = offers(count), scripts(count)
+    content, sha256 = snapshot(sheet, words)
+    await connection.execute("DELETE FROM offer; DELETE FROM script")
+    await connection.executemany(_OFFER, [_offer_row(offer) for offer in sheet])
+    await connection.executemany(
+        "INSERT INTO script (id, version, offer, channel, zh, en) VALUES ($1, $2, $3, $4, $5, $6)",
+        [(s.id, s.version, s.offer, s.channel, s.zh, s.en) for s in words],
+    )
+    newest = "SELECT max(version) + 1 FROM catalogue"
+    await connection.execute(
+        f"INSERT INTO catalogue (version, sha256, content) VALUES (({newest}), $1, $2)", sha256, content
+    )
+
+
+_OFFER = """
+INSERT INTO offer (code, version, kind, product_id, product_kind, risk_level, currency, expected_margin_minor, lever,
+    models, base_propensity, context, conditions, name_zh, name_en)
+VALUES ($1, 1, 'marketing', $2, $3, $4, 'CNY', $5, $6, $7, $8, $9::text::jsonb, $10::text::jsonb, $11, $12)"""
+
+
+def _offer_row(offer: Offer) -> tuple[object, ...]:
+    return (
+        offer.code,
+        offer.product_id,
+        offer.product_kind,
+        offer.risk_level,
+        offer.expected_margin_minor,
+        offer.lever,
+        list(offer.models),
+        offer.base_propensity,
+        orjson.dumps(offer.context).decode(),
+        offer.conditions.model_dump_json(),
+        offer.name.zh,
+        offer.name.en,
+    )
