@@ -2,8 +2,8 @@
 
 import contextlib
 import re
-from collections.abc import AsyncIterator
-from typing import Annotated
+from collections.abc import AsyncIterator, MutableMapping
+from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Request
 
@@ -40,6 +40,10 @@ def create_app(
         async with running(state):
             yield
 
+    def untraced(scope: MutableMapping[str, Any]) -> bool:
+        return scope["path"] in ("/livez", "/readyz") or state.tracing.skips(scope, hot.find(scope))
+
+    hot: HotRoutes
     app = FastAPI(
         title=service.title,
         version="1",
@@ -52,7 +56,7 @@ def create_app(
             "metrics": False,
             "logs": False,
             "operation_spans": False,
-            "exclude": lambda scope: scope["path"] in ("/livez", "/readyz"),
+            "exclude": untraced,
         },
     )
     app.state.runtime, app.state.verifier = state, state.verifier

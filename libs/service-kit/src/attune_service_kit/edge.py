@@ -79,16 +79,20 @@ class _Exchange:
     def __init__(self, scope: Scope, receive: Receive, send: Send, ids: tuple[str, str]) -> None:
         self._scope, self._receive, self._send, self._ids = scope, receive, send, ids
         self.place: Place | None = None
-        self._limit = asyncio.timeout(None)
+        self._limit: asyncio.Timeout | None = None
         self._status = 0
         self._bytes = 0
 
     async def within(self, seconds: float | None, edge: Edge) -> None:
         """Answer within the caller's time; DeadlineExceeded when it is over."""
+        if seconds is None:
+            await self.run(edge)
+            return
         if seconds == 0:
             raise deadline_exceeded()
+        self._limit = asyncio.timeout(seconds)
         try:
-            async with asyncio.timeout(seconds) as self._limit:
+            async with self._limit:
                 await self.run(edge)
         except TimeoutError as error:
             if not self._limit.expired():
@@ -141,7 +145,8 @@ class _Exchange:
             if streams(headers) and self.place:
                 # It stays open for hours: it holds no place, and no caller waits for its end.
                 self.place.leave()
-                self._limit.reschedule(None)
+                if self._limit:
+                    self._limit.reschedule(None)
         elif message["type"] == "http.response.body":
             self._bytes += len(message.get("body", b""))
         await self._send(message)

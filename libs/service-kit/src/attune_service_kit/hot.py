@@ -24,6 +24,9 @@ Answer = Callable[["Runtime", Caller, Mapping[str, str], bytes], Awaitable[bytes
 """Path parameters and the raw query in, the answer's JSON out; None leaves the request to the declared route."""
 
 
+_KEPT = "attune.hot"
+
+
 @dataclass(frozen=True)
 class HotRoute:
     """A GET operation of the service, by its operation id, and its shorter way."""
@@ -48,19 +51,27 @@ class HotRoutes:
         self._state = app.state
         self._routes = [_found(declared[h.operation_id], h) for h in hot if h.operation_id in declared]
 
-    async def answer(self, scope: Scope) -> Response | None:
-        """The answer, or None for a request that goes the ordinary way. Refusals as the declared route gives them."""
+    def find(self, scope: Scope) -> bool:
+        """Whether a hot route may answer this request; what was found is kept for `answer`."""
         for hot in self._routes:
             if scope["method"] == "GET" and (match := hot.pattern.fullmatch(scope["path"])):
-                scope["route"] = hot.route
-                _name_span(hot.route.path_format)
-                given = [value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"]
-                caller = await bearer(self._state.verifier, given)
-                scope.setdefault("state", {})["client_id"] = caller.client_id
-                hot.requires.check(caller)
-                body = await hot.answer(self._state.runtime, caller, match.groupdict(), scope["query_string"])
-                return None if body is None else Response(body, media_type="application/json")
-        return None
+                scope[_KEPT] = hot, match
+                return True
+        return False
+
+    async def answer(self, scope: Scope) -> Response | None:
+        """The answer, or None for a request that goes the ordinary way. Refusals as the declared route gives them."""
+        if _KEPT not in scope and not self.find(scope):
+            return None
+        hot, match = scope[_KEPT]
+        scope["route"] = hot.route
+        _name_span(hot.route.path_format)
+        given = [value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"]
+        caller = await bearer(self._state.verifier, given)
+        scope.setdefault("state", {})["client_id"] = caller.client_id
+        hot.requires.check(caller)
+        body = await hot.answer(self._state.runtime, caller, match.groupdict(), scope["query_string"])
+        return None if body is None else Response(body, media_type="application/json")
 
 
 def _name_span(path: str) -> None:

@@ -5,6 +5,7 @@ action and nothing that says why (X11). Without the customer's agreement the lis
 segment is read (R-02). What customers themselves read carries no internal figure and no segment.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -33,9 +34,7 @@ def decide(facts: DecisionFacts, catalogue: Catalogue) -> bytes:
         "actions": [_action(rank, c, judged) for rank, c in enumerate(shown, 1)],
         "service_actions": [_service(o, judged) for o in catalogue.service if due(o, judged)],
         # Customers ask why; staff see at once what not to offer.
-        "withheld": []
-        if facts.for_customer
-        else orjson.Fragment(b"[%b]" % b",".join([_withheld(i, judged) for i in members(judged.refused)])),
+        "withheld": [] if facts.for_customer else orjson.Fragment(_withheld(judged)),
         "message": None if shown else {"code": "no_recommendation", "text": texts.NO_RECOMMENDATION},
         "score_source": facts.score_source if used else "none",
         "models": [{"name": m, "version": s.version} for m, s in facts.scores if m in used],
@@ -74,16 +73,35 @@ def reasons(candidate: Candidate, facts: DecisionFacts) -> list[str]:
     return codes or ["generic"]
 
 
-def _withheld(position: int, judged: Judgement) -> bytes:
-    """`{"offer":…,"rule":…,"text":…}`; what does not depend on the customer was rendered with the catalogue."""
-    rendered, bit = judged.catalogue.rendered, 1 << position
-    if judged.wrong_age & bit:
-        return rendered.by_age[position]
-    if judged.balance_short & bit and not judged.held & bit:
-        return rendered.by_balance[position]
-    refusal = judged.refusal(position)
-    assert refusal is not None  # noqa: S101 - only refused offers come here
-    return b'%b"%b","text":%b}' % (rendered.heads[position], refusal.rule.encode(), orjson.dumps(refusal.text))
+def _withheld(judged: Judgement) -> bytes:
+    """`[{"offer":…,"rule":…,"text":…}, …]` by code; what is the same for everybody was rendered with the catalogue.
+
+    The first step that refuses an offer speaks, as in `Judgement.refusal`.
+    """
+    rendered = judged.catalogue.rendered
+    found = {i: rendered.by_age[i] for i in members(judged.wrong_age)}
+    spoken = judged.wrong_age
+    for i in members(judged.held & ~spoken):
+        text = texts.held_already(judged.holding(judged.catalogue.marketing[i]))
+        found[i] = rendered.heads[i] + b'"eligibility","text":%b}' % orjson.dumps(text)
+    spoken |= judged.held
+    found |= {i: rendered.by_balance[i] for i in members(judged.balance_short & ~spoken)}
+    spoken |= judged.balance_short
+    for offers, rule, text in _rest(judged):
+        tail = b'"%b","text":%b}' % (rule, orjson.dumps(text))
+        found |= {i: rendered.heads[i] + tail for i in members(offers & ~spoken)}
+        spoken |= offers
+    return b"[%b]" % b",".join([found[i] for i in sorted(found)])
+
+
+def _rest(judged: Judgement) -> Iterator[tuple[int, bytes, texts.Text]]:
+    """The steps whose text is the same for every offer that they refuse."""
+    for offers, text in judged.unsuitable:
+        yield offers, b"suitability", text
+    if judged.not_agreed:
+        yield judged.not_agreed, b"consent", texts.NO_CONSENT
+    if judged.blocked:
+        yield judged.refused, b"contact_policy", texts.POLICY[judged.blocked]
 
 
 def _script(offer: Offer, judged: Judgement) -> orjson.Fragment | None:

@@ -1,9 +1,12 @@
 """Decision records, committed in groups before their answers leave (X16).
 
-While one group commits, the next gathers; a group waits for nothing else, so an idle service answers at once.
+While one group commits, the next gathers. A group waits a moment for decisions that are being made already, since one
+commit for several costs little more than one for each; where there are none, an answer leaves at once.
 """
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
@@ -18,6 +21,7 @@ from attune_service_kit.reads import scoped
 log = structlog.get_logger(__name__)
 
 LARGEST_GROUP = 100
+PATIENCE = 0.002  # seconds that a group waits for those on their way
 
 _RECORDS = """
 SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::int[],
@@ -56,6 +60,8 @@ class DecisionLog:
         self._pool = database.pool
         self._waiting: list[tuple[Record, asyncio.Future[None]]] = []
         self._flushing: asyncio.Task[None] | None = None
+        self._coming = 0
+        self._nobody_coming = asyncio.Event()
 
     @classmethod
     def of(cls, database: Database) -> "DecisionLog":
@@ -63,6 +69,17 @@ class DecisionLog:
         if (existing := cls._logs.get(database)) is None:
             existing = cls._logs[database] = cls(database)
         return existing
+
+    @contextmanager
+    def coming(self) -> Iterator[None]:
+        """A decision is being made; `write` follows at once."""
+        self._coming += 1
+        try:
+            yield
+        finally:
+            self._coming -= 1
+            if not self._coming:
+                self._nobody_coming.set()
 
     async def write(self, record: Record) -> None:
         """Return once the record is committed; raises what the database raised."""
@@ -76,6 +93,8 @@ class DecisionLog:
         # One turn of the loop lets the requests that are already here join.
         await asyncio.sleep(0)
         while self._waiting:
+            if self._coming and len(self._waiting) < LARGEST_GROUP:
+                await self._gather()
             group, self._waiting = self._waiting[:LARGEST_GROUP], self._waiting[LARGEST_GROUP:]
             try:
                 await self._commit([record for record, _ in group])
@@ -84,6 +103,12 @@ class DecisionLog:
                 _settle(group, error)
             else:
                 _settle(group, None)
+
+    async def _gather(self) -> None:
+        self._nobody_coming.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE):
+                await self._nobody_coming.wait()
 
     async def _commit(self, records: list[Record]) -> None:
         columns = zip(*(tuple(getattr(r, f) for f in Record.__dataclass_fields__) for r in records), strict=True)

@@ -19,6 +19,8 @@ from campaign.offer_index import Catalogue, Offers, members, priority
 from campaign.suitability import RiskRating, unsuitable
 from campaign.texts import Text
 
+_SHORT = 100
+
 Rule = Literal["eligibility", "suitability", "consent", "contact_policy"]
 Step = Literal["age", "held", "balance", "suitability", "consent", "contact_policy"]
 
@@ -115,7 +117,8 @@ class Judgement:
             propensity = scores[lists[i]]
             weight = weights[i][0] if i in weights else 1.0
             found.append((-priority(base[i] if propensity is None else propensity, weight, worth[i]), i))
-        best = sorted(found) if limit is None else nsmallest(limit, found)
+        # A short list is sorted faster than its smallest are picked.
+        best = nsmallest(limit, found) if limit is not None and len(found) > _SHORT else sorted(found)[:limit]
         return [self._candidate(i) for _, i in best]
 
     def _candidate(self, i: int) -> Candidate:

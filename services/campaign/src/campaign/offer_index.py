@@ -127,7 +127,7 @@ class Rendered:
 
 def members(offers: Offers) -> list[int]:
     """The positions in a set, ascending: by code, for that is how a snapshot is sorted."""
-    return [i for i, bit in enumerate(bin(offers)[:1:-1]) if bit == "1"]
+    return [] if not offers else [i for i, bit in enumerate(bin(offers)[:1:-1]) if bit == "1"]
 
 
 @lru_cache(maxsize=8)
