@@ -18,7 +18,7 @@ Label = Annotated[str, Field(min_length=1, max_length=40)]
 class Labels(Body):
     """What a disposition is called."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(frozen=True)
 
     zh: Label
     en: Label
@@ -27,7 +27,7 @@ class Labels(Body):
 class Disposition(Body):
     """An outcome code, and what it does to the contact, to the opportunities and to the task."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(frozen=True)
 
     code: Code
     label: Labels
@@ -94,7 +94,7 @@ class ClockHours(OpeningHours):
 class Handling(Body):
     """One version of the handling policy."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(frozen=True)
 
     dispositions: tuple[Disposition, ...] = Field(min_length=1, max_length=50)
     opening_hours: dict[str, OpeningHours] = Field(

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from attune_contracts.ledger import BankId
 from attune_service_kit.bodies import Body
@@ -39,16 +39,12 @@ class UnassignedCount(BaseModel):
 class CustomerAssignment(Body):
     """A customer and their manager to be."""
 
-    model_config = ConfigDict(extra="forbid")
-
     customer_id: UUID
     manager_id: BankId
 
 
 class Assignments(Body):
     """Customers of one branch to be given to managers: all of them, or none."""
-
-    model_config = ConfigDict(extra="forbid")
 
     assignments: list[CustomerAssignment] = Field(min_length=1, max_length=500)
 
