@@ -40,7 +40,8 @@ STATEMENTS = (
     " (ARRAY['time_deposit', 'wealth', 'fund'])[1 + i % 3], 'R' || 1 + i % 5"
     f" FROM generate_series(0, {PRODUCTS - 1}) i",
     "INSERT INTO party (customer_id, source, source_id, party_kind, birth_date, gender, branch_id, manager_id,"
-    f" risk_rating, risk_rated_on, opened_on, personalisation, version, updated_at) SELECT {_ID}, 'b6', 'C' || i, 'person',"
+    f" risk_rating, risk_rated_on, opened_on, personalisation, version, updated_at)"
+    f" SELECT {_ID}, 'b6', 'C' || i, 'person',"
     " date '1950-01-01' + i * 37 % 20000, (ARRAY['female', 'male'])[1 + i % 2],"
     f" 'B' || i % {BRANCHES}, 'M' || i % {MANAGERS}, 'C' || 1 + i % 5, date '2026-01-01', date '2019-08-12',"
     f" true, 1, now() FROM {_PEOPLE}",
