@@ -161,7 +161,7 @@ class Attune:
         """Return the seconds from each large deposit's intended moment until its opportunity could be read."""
         broker = await self._broker()
         stop = asyncio.Event()
-        url = database_url(self.home, self.ports, "campaign", "app")
+        url = database_url(self.home, self.ports, "campaign", "worker")
         watcher = asyncio.create_task(watch_opportunities(url, day, stop))
         sent = await send_open_loop(broker, messages, RATE)
         await asyncio.to_thread(self._settle)
@@ -181,7 +181,7 @@ class Attune:
 
     async def found(self, day: date) -> set[str]:
         """Return the postings of a day that became opportunities."""
-        connection = await asyncpg.connect(database_url(self.home, self.ports, "campaign", "app"))
+        connection = await asyncpg.connect(database_url(self.home, self.ports, "campaign", "worker"))
         rows = await connection.fetch("SELECT event_key FROM opportunity WHERE business_date = $1", day)
         await connection.close()
         return {row["event_key"] for row in rows}

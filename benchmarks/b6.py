@@ -29,7 +29,8 @@ from benchmarks.load import Plan, generate
 from benchmarks.machine import machine, summary
 from benchmarks.serving import Target, serving
 
-from attune.home import Home, free_port
+from attune.home import Home
+from attune.ports import free_port
 from attune.processes import SERVICES, Ports, environment
 from attune_service_kit import nkeys
 from attune_service_kit.auth import DevelopmentIssuer

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from attune.home import free_port
+from attune.ports import free_port
 
 ROOT = Path(__file__).parents[1]
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import psutil
 
-from attune.home import FIRST_GATEWAY_PORT, Clock, Home, free_port
+from attune.home import FIRST_GATEWAY_PORT, Clock, Home
 from attune.output import Failure, console
+from attune.ports import claim_port, free_port
 from attune.processes import SERVICES, Ports, environment, service_command, versions
 from attune.supervisor import Child, StartFailed, Supervisor, end_orphans
 from attune_service_kit import nkeys
@@ -76,7 +77,7 @@ class HomeRun:
         self.ports = Ports(
             postgres=self.postgres.port,
             nats=self.nats.port,
-            gateway=free_port(port or FIRST_GATEWAY_PORT),
+            gateway=claim_port(port or FIRST_GATEWAY_PORT),
             services={service: free_port() for service in SERVICES},
         )
 

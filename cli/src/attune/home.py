@@ -3,7 +3,6 @@
 import json
 import os
 import secrets
-import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -144,17 +143,3 @@ class Home:
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w") as file:
             file.write(text)
         draft.replace(path)
-
-
-def free_port(preferred: int | None = None) -> int:
-    """Return a free loopback port: the preferred one or one of the next fifty, else any."""
-    candidates = range(preferred, preferred + 50) if preferred else ()
-    for port in (*candidates, 0):
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise Failure("no free port on 127.0.0.1")

@@ -1,0 +1,27 @@
+"""Homes that start in the same moment serve on ports of their own."""
+
+import socket
+import subprocess
+import sys
+
+from attune.ports import claim_port
+
+CLAIM = "import sys; from attune.ports import claim_port; print(claim_port(int(sys.argv[1])), flush=True); input()"
+FIRST = 27301
+
+
+def test_two_homes_do_not_find_the_same_port() -> None:
+    """Neither has bound anything yet; the claim ends with its process."""
+    argv = [sys.executable, "-c", CLAIM, str(FIRST)]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        taken = int(other.stdout.readline())
+        assert claim_port(taken) != taken
+        other.communicate("\n")
+    assert claim_port(taken) == taken
+
+
+def test_a_port_in_use_is_passed_over() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        taken = server.getsockname()[1]
+        assert claim_port(taken) != taken
