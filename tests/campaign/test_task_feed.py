@@ -16,6 +16,7 @@ from attune_service_kit.embedded import EmbeddedPostgres
 from attune_service_kit.errors import Unavailable
 from attune_service_kit.testing import RunningService, eventually
 from campaign import task_feed
+from campaign.api.task_stream import _number
 from campaign.task_feed import Beat, Change, Ended, Hub, Item, Ready, Resync, concerns
 
 from .conftest import NOW
@@ -255,3 +256,7 @@ async def test_a_broken_connection_loses_nothing(
     listening.cancel()
     await asyncio.gather(listening, return_exceptions=True)
     await admin.close()
+
+
+def test_a_number_that_the_database_could_not_hold_is_beyond_all() -> None:
+    assert [_number(text) for text in (None, "7", "9" * 20, "-1", "x")] == [None, 7, 2**62, 2**62, 2**62]

@@ -1,6 +1,7 @@
 import pytest
 
-from gateway.routing import Found, Routes, Unknown, WrongMethod, plain
+from attune_service_kit.paths import plain
+from gateway.routing import Found, Routes, Unknown, WrongMethod
 
 TABLE = [
     {"method": method, "path": path, "service": service}

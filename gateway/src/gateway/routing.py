@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import unquote
+
+from attune_service_kit.paths import plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +82,3 @@ class Routes:
             if choice is not None and (found := self._find(choice, segments, at + 1)):
                 return found
         return None
-
-
-def plain(path: str) -> bool:
-    """Whether gateway and service read the same segments: no dot segment, no encoded separator or control character."""
-    if not path.startswith("/"):
-        return False
-    for segment in path[1:].split("/"):
-        text = unquote(segment)
-        if text in ("", ".", "..") or any(c in "/\\" or c < " " or c == "\x7f" for c in text):
-            return False
-    return True

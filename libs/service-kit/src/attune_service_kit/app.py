@@ -11,6 +11,7 @@ from attune_service_kit import audit, errors, health, jobs, openapi, quarantine
 from attune_service_kit.edge import Edge
 from attune_service_kit.hot import HotRoutes
 from attune_service_kit.lifecycle import make_runtime, running
+from attune_service_kit.methods import Methods
 from attune_service_kit.overload import Admission
 from attune_service_kit.queries import ExactQuery, exact_query
 from attune_service_kit.runtime import Runtime, Service
@@ -50,6 +51,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        redirect_slashes=False,
         lifespan=lifespan,
         telemetry={
             "tracer_provider": state.tracing.provider,
@@ -67,7 +69,7 @@ def create_app(
         for router in (*own, *service.routers):
             app.include_router(router, dependencies=[Depends(exact_query)])
     errors.register(app)
-    app.state.queries = ExactQuery(app)
+    app.state.queries, app.state.methods = ExactQuery(app), Methods(app)
     hot = HotRoutes(app, service.hot)
     app.add_middleware(
         Edge,

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, time
 from typing import Annotated, Any, cast
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, StringConstraints
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, StringConstraints, WithJsonSchema
 from pydantic_core import CoreSchema, core_schema
 
 from attune_service_kit import texts
@@ -36,6 +36,9 @@ class _SeveralLines:
 
 
 SEVERAL_LINES = _SeveralLines()
+# JSON Schema's own "time" has an offset; an hour of the bank's day has none.
+_CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?$"
+TimeOfDay = Annotated[time, WithJsonSchema({"type": "string", "pattern": _CLOCK, "examples": ["08:30:00"]})]
 FreeText = Annotated[str, StringConstraints(min_length=1, max_length=2000), SEVERAL_LINES]
 
 

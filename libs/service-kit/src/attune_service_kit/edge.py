@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from attune_service_kit import telemetry
 from attune_service_kit.errors import (
     BadRequest,
+    NotFound,
     Refusal,
     TooLarge,
     UnsupportedMedia,
@@ -24,6 +25,7 @@ from attune_service_kit.errors import (
 )
 from attune_service_kit.hot import HotRoutes
 from attune_service_kit.overload import DEADLINE_HEADER, Admission, Place, deadline_exceeded, patience, streams
+from attune_service_kit.paths import plain
 
 log = structlog.get_logger("access")
 
@@ -101,6 +103,9 @@ class _Exchange:
 
     async def run(self, edge: Edge) -> None:
         """Read the body, find who answers, and let them."""
+        raw = self._scope.get("raw_path") or b""
+        if b"%" in raw and not plain(raw.decode("latin-1")):
+            raise NotFound("no such resource", "资源不存在")
         receive = self._receive
         if self._scope["method"] in _WITH_BODY:
             streamed = edge.streamed.fullmatch(self._scope["path"])
@@ -110,7 +115,7 @@ class _Exchange:
     def _as_it_is(self) -> Receive:
         """Whoever takes the file limits it while it comes."""
         kind = Headers(scope=self._scope).get("content-type", "").partition(";")[0].strip().lower()
-        if self._scope["method"] != "DELETE" and kind != "application/octet-stream":
+        if self._scope["method"] == "PUT" and kind != "application/octet-stream":
             raise UnsupportedMedia("send application/octet-stream", "请求体须为 application/octet-stream")
         self._scope.setdefault("state", {})["json"] = None
         return self._receive

@@ -252,7 +252,7 @@ _HTTP_TEXTS: Mapping[int, tuple[str, str, str]] = {
 }
 
 
-async def _on_http(_request: Request, error: Exception) -> Response:
+async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class only
     code, en, zh = _HTTP_TEXTS.get(error.status_code, ("refused", "the request was refused", "请求被拒绝"))
     kind = type(
@@ -260,4 +260,6 @@ async def _on_http(_request: Request, error: Exception) -> Response:
     )
     response = problem(kind(en, zh))
     response.headers.update(error.headers or {})
+    if error.status_code == 405 and (allowed := request.app.state.methods.allowed(request.url.path)):
+        response.headers["Allow"] = allowed
     return response

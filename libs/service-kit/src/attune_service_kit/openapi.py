@@ -12,6 +12,7 @@ from attune_service_kit.auth import Requires
 from attune_service_kit.errors import (
     Forbidden,
     Invalid,
+    NotFound,
     Problem,
     Refusal,
     TooLarge,
@@ -116,6 +117,8 @@ def _complete(operation: dict[str, Any], route: RouteContext, components: dict[s
         implied += (Malformed, TooLarge, UnsupportedMedia)
     if operation.get("parameters") or "requestBody" in operation:
         implied.append(Invalid)
+    if "{" in str(route.path_format):
+        implied.append(NotFound)
     if any(call is idempotent for call in _calls(dependant)):
         operation.setdefault("parameters", []).append(dict(_KEY_PARAMETER))
         implied += KEY_REFUSALS

@@ -95,4 +95,5 @@ def _types(annotation: Any) -> Iterator[Any]:
 
 async def exact_query(request: Request, _caller: Annotated[Caller, Depends(authenticated)]) -> None:
     """Dependency of every operation, behind the token."""
+    request.app.state.methods.check(request)
     request.app.state.queries.check(request)

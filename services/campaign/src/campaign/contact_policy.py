@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import ConfigDict, Field
 
-from attune_service_kit.bodies import Body
+from attune_service_kit.bodies import Body, TimeOfDay
 
 Level = Literal["customer", "household", "account"]
 Channel = Literal["counter", "mobile", "call_centre", "relationship_manager", "sms", "push"]
@@ -47,8 +47,8 @@ class Hours(Body):
 
     model_config = ConfigDict(frozen=True)
 
-    start: time
-    end: time
+    start: TimeOfDay
+    end: TimeOfDay
 
     def cover(self, moment: datetime, zone: str) -> bool:
         """Whether this moment lies within."""

@@ -376,8 +376,8 @@ class ClockHours(Model):
     """Which hours the opportunities' clock counts: those of the calendar, or working hours of business days (X1)."""
 
     count: Annotated[Literal["calendar", "working"], OPEN]
-    end: dt.time
-    start: dt.time
+    end: str
+    start: str
     business_days: bool | None = None
 
 
@@ -535,8 +535,8 @@ class QuietHours(Model):
     """The named channels contact nobody in these hours."""
 
     channels: Sequence[str]
-    end: dt.time
-    start: dt.time
+    end: str
+    start: str
 
 
 class ContactPolicy(Model):
@@ -806,8 +806,8 @@ class CustomerView(Model):
 class DailyHours(Model):
     """From one local time of the bank's zone to another, over midnight too."""
 
-    end: dt.time
-    start: dt.time
+    end: str
+    start: str
 
 
 class Decision(Model):
@@ -1071,8 +1071,8 @@ class GivenText(Model):
 class OpeningHours(Model):
     """When a channel works."""
 
-    end: dt.time
-    start: dt.time
+    end: str
+    start: str
     business_days: bool | None = None
     """Only on the bank's business days"""
 

@@ -1,6 +1,6 @@
 """What is said over HTTP about contacts: whether one may be made, making one, and who is not to be contacted."""
 
-from datetime import datetime, time
+from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
@@ -10,6 +10,7 @@ from attune_contracts.campaign import MessageClass
 from attune_contracts.consent import ProductKind
 from attune_contracts.identifiers import SOURCE_ID_LENGTH
 from attune_contracts.ledger import Code
+from attune_service_kit.bodies import TimeOfDay
 from campaign.api.models import BothLanguages, In
 from campaign.contact_policy import Channel, Level
 from campaign.suppressions import LARGEST_LIST, Source
@@ -95,8 +96,8 @@ class Confirmation(In):
 class DailyHours(In):
     """From one local time of the bank's zone to another, over midnight too."""
 
-    start: time
-    end: time
+    start: TimeOfDay
+    end: TimeOfDay
 
 
 class _Terms(In):

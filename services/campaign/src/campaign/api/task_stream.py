@@ -19,22 +19,27 @@ Reader = Annotated[Caller, Depends(requires("tasks:read"))]
 
 _TOLD = ("kind", "task_id", "customer_id", "branch_id", "channel", "employee_id", "state", "escalated", "claimed_by",
          "due_at", "visible_from")  # fmt: skip
-_EXAMPLE = """retry: 2000
-
-event: ready
-id: 4711
-data: {}
-
-event: task
-id: 4712
-data: {"kind":"created","task_id":"0190a7c2-7b1e-7d35-8f04-5a6b9c2d1e3f","state":"open", …}
-
-"""
+# Each event of the stream, as server-sent events are described: its fields are texts.
+_EVENT = {
+    "type": "object",
+    "description": "One event; `data` is JSON, `id` what to resume from",
+    "properties": {
+        "event": {"type": "string", "enum": ["ready", "task", "resync", "end"]},
+        "id": {"type": "string"},
+        "data": {"type": "string"},
+    },
+    "required": ["event", "data"],
+}
+_EXAMPLE = {
+    "event": "task",
+    "id": "4712",
+    "data": '{"kind":"created","task_id":"0190a7c2-7b1e-7d35-8f04-5a6b9c2d1e3f","state":"open", …}',
+}
 _DOCUMENTED: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "ready, task (created, claimed, returned, postponed, due, escalated, reassigned, done, closed),"
         " resync: load the list anew, end: token_expired, restart or too_slow",
-        "content": {"text/event-stream": {"schema": {"type": "string"}, "example": _EXAMPLE}},
+        "content": {"text/event-stream": {"schema": _EVENT, "example": _EXAMPLE}},
     }
 }
 _BEYOND_ALL = 2**62
@@ -71,7 +76,7 @@ def _number(text: str | None) -> int | None:
     """The number to go on from; one that is none of ours lies beyond them all and leads to a resync."""
     if text is None:
         return None
-    return int(text) if text.isascii() and text.isdigit() else _BEYOND_ALL
+    return min(int(text), _BEYOND_ALL) if text.isascii() and text.isdigit() else _BEYOND_ALL
 
 
 async def _events(first: Item, items: AsyncIterator[Item]) -> AsyncIterator[bytes]:

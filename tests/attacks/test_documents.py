@@ -1,0 +1,151 @@
+"""Every operation of every service, asked with what its document allows and with what it does not (P-33).
+
+Each service alone on a real port with an empty database, as every kind of caller that may ask. What comes at random is
+the same each time. Cases an operation beside the boundaries: few in `make test`, 50 in `make test-full`
+(`ATTUNE_API_CASES`).
+"""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import UUID
+
+import pytest
+import requests
+import schemathesis
+import uvicorn
+from hypothesis import HealthCheck, Phase, settings
+from schemathesis.core.failures import FailureGroup
+from schemathesis.generation.hypothesis.builder import HypothesisTestConfig, HypothesisTestMode, create_test
+from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
+
+from attune_contracts.access import CUSTOMER_ROLES, WHOLE_BANK_ROLES
+from attune_service_kit.http_protocol import GuardedProtocol
+from attune_service_kit.openapi import describe
+from attune_service_kit.testing import RunningService, StartService
+
+from .conftest import HEAD_OFFICE, SERVICES, roles_with, service_of
+
+FEW, MANY = 2, int(os.environ.get("ATTUNE_API_CASES", "50"))
+CUSTOMER = UUID("0190a7c0-5f3e-8c41-9d2a-3b1f6c8e4a70")
+# A well-formed id may name nothing, a well-formed cursor be nobody's: those refusals are right.
+NOT_CHECKED: list[Any] = [positive_data_acceptance]
+QUIET: dict[str, Any] = {"deadline": None, "derandomize": True, "suppress_health_check": list(HealthCheck)}
+
+Token = Callable[..., dict[str, str]]
+
+
+class Quiet(uvicorn.Server):
+    """uvicorn without its signal handlers: the test owns the process."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@contextlib.asynccontextmanager
+async def on_a_port(service: RunningService) -> Any:
+    """The service as it is served, on a port of its own."""
+    config = uvicorn.Config(
+        service.app, port=0, http=GuardedProtocol, ws="none", lifespan="off", log_config=None, access_log=False
+    )
+    server = Quiet(config)
+    task = asyncio.create_task(server.serve())
+    while not server.started:  # noqa: ASYNC110 - uvicorn offers a flag only
+        await asyncio.sleep(0.01)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    await task
+
+
+def callers(scope: str, token: Token) -> list[dict[str, str]]:
+    """One who may see the whole bank, one of a branch and a customer: of those that hold the scope."""
+    kinds: dict[str, dict[str, str]] = {}
+    for role in roles_with(scope):
+        if role in CUSTOMER_ROLES:
+            kinds["customer"] = token(role, customer=CUSTOMER)
+        elif role in WHOLE_BANK_ROLES:
+            kinds["bank"] = token(role)
+        else:
+            kinds["branch"] = token(role, HEAD_OFFICE)
+    return list(kinds.values())
+
+
+def unsent(case: Any) -> list[Any]:
+    """The check for what is wrong in a query, where what is wrong is an empty list: on the wire that is nothing."""
+    return [negative_data_rejection] if any(value == [] for value in (case.query or {}).values()) else []
+
+
+class Inspection:
+    """Asks operations and notes what their document does not say, once for each kind of fault."""
+
+    def __init__(self, address: str, token: Token) -> None:
+        self.address, self.token = address, token
+        self.session = requests.Session()
+        self.faults: dict[tuple[str, str], str] = {}
+        self.asked = 0
+
+    def ask(self, operation: Any, cases: int) -> None:
+        """One operation: the boundaries, and so many cases at random."""
+        who = callers(operation.definition.raw["x-scope"], self.token)
+
+        def of_one(case: Any) -> None:
+            self.asked += 1
+            answer = case.call(base_url=self.address, session=self.session, headers=who[self.asked % len(who)])
+            if answer.status_code >= 500 and answer.status_code != 503:
+                self.note(operation, f"{answer.status_code}", case)
+            if answer.status_code >= 400 and case.method != "HEAD":
+                problem = answer.json()
+                kind, said = answer.headers["content-type"], set(problem["detail"])
+                if (kind, said) != (["application/problem+json"], {"en", "zh"}):
+                    self.note(operation, f"no problem: {answer.text[:200]}", case)
+            try:
+                case.validate_response(answer, excluded_checks=NOT_CHECKED + unsent(case))
+            except FailureGroup as group:
+                for failure in group.exceptions:
+                    self.note(operation, f"{answer.status_code} {failure}", case)
+
+        config = HypothesisTestConfig(
+            project=operation.schema.config,
+            modes=list(HypothesisTestMode),
+            settings=settings(max_examples=cases, phases=(Phase.explicit, Phase.generate), **QUIET),
+        )
+        create_test(operation=operation, test_func=of_one, config=config)()
+
+    def note(self, operation: Any, what: str, case: Any) -> None:
+        kind = (operation.label, what.splitlines()[0][:60])
+        self.faults.setdefault(kind, f"{operation.label}: {what[:600]}\n    {case.as_curl_command()[:600]}")
+
+
+async def faults(service: RunningService, token: Token, cases: int) -> str:
+    """What the service does that its document does not say, one paragraph each."""
+    document = schemathesis.openapi.from_dict(describe(service.app))
+    document.config.max_stream_events = 1  # a live feed never ends
+    async with on_a_port(service) as address:
+        inspection = Inspection(address, token)
+
+        def everything() -> None:
+            for found in document.get_all_operations():
+                inspection.ask(found.ok(), cases)
+
+        await asyncio.to_thread(everything)
+    assert inspection.asked > len(document)
+    return "\n".join(inspection.faults.values())
+
+
+@pytest.mark.parametrize("name", SERVICES)
+async def test_the_document_is_the_behaviour(name: str, start_service: StartService, token: Token) -> None:
+    service = await start_service(service_of(name), worker=False)
+    assert await faults(service, token, cases=FEW) == ""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("name", SERVICES)
+async def test_the_document_is_the_behaviour_in_many_cases(
+    name: str, start_service: StartService, token: Token
+) -> None:
+    service = await start_service(service_of(name), worker=False)
+    assert await faults(service, token, cases=MANY) == ""
