@@ -1,0 +1,221 @@
+"""B16, B17, B24 as a matrix: role × operation × {own, foreign, none} × {path, query, body, list}, from the document.
+
+What belongs to another branch, or to another customer, is answered as what there is not: same status, same body. A new
+operation is in it without a line here; an id of a new kind has to be told apart first, in two_branches.py.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from attune_contracts.access import CUSTOMER_ROLES, ROLE_SCOPES, WHOLE_BANK_ROLES
+from attune_service_kit.embedded import EmbeddedPostgres
+
+from .conftest import DOCUMENT, OPERATIONS, Bank, Operation, roles_with
+from .two_branches import IDS, NAMES, OF_THE_BANK, settle_in
+
+BOUND_ROLES = sorted(ROLE_SCOPES.keys() - WHOLE_BANK_ROLES)
+# What is proposed to everybody is proposed to whom nobody knows, and the answer says so: never personalised.
+FOR_EVERYBODY = {
+    "GET /v1/customers/{customer_id}/next-best-actions",
+    "GET /v1/customers/{customer_id}/offers/{code}/why",
+}
+# Where a row of one's own is more than a row: shown there.
+SHOWN_ELSEWHERE = {"GET /v1/features/{customer_id}": "tests/insight/test_segments.py"}
+MARKS = [found.foreign for name, found in IDS.items() if name not in ("branch_id", "employee_id", "manager_id")]
+
+
+def resolved(schema: dict[str, Any]) -> dict[str, Any]:
+    while "$ref" in schema:
+        schema = DOCUMENT["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    return schema
+
+
+def fields(schema: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The places of a body that hold an id."""
+    schema = resolved(schema)
+    for option in (*schema.get("anyOf", ()), *schema.get("oneOf", ()), *schema.get("allOf", ())):
+        yield from fields(option, path)
+    if schema.get("type") == "array":
+        yield from fields(schema.get("items", {}), (*path, "[]"))
+    for name, inner in schema.get("properties", {}).items():
+        if name.endswith(("_id", "_ids")):
+            yield (*path, name)
+        yield from fields(inner, (*path, name))
+
+
+def kind(name: str) -> str:
+    """`customer_ids` are ids of `customer_id`."""
+    return name.removesuffix("s") if name.endswith("_ids") else name
+
+
+def ids_of(operation: Operation) -> set[str]:
+    """Every kind of id that an operation takes, wherever."""
+    found = {p["name"] for p in operation.of("path")}
+    found |= {p["name"] for p in operation.of("query") if p["name"].endswith("_id")}
+    if operation.body:
+        found |= {path[-1] for path in fields(operation.body["schema"])}
+    return {kind(name) for name in found}
+
+
+def askers(bank: Bank, operation: Operation) -> Iterator[tuple[str, dict[str, str]]]:
+    """Those who are bound to a branch or a customer, and may call the operation."""
+    for role in roles_with(operation.scope):
+        if role in BOUND_ROLES:
+            yield role, bank.as_role(role)
+
+
+def told(answer: httpx.Response) -> tuple[int, Any]:
+    """Status and body, without what is new with every request."""
+    body = answer.json() if answer.content else None
+    if isinstance(body, dict):
+        body = {name: value for name, value in body.items() if name not in ("request_id", "decision_id", "as_of")}
+    return answer.status_code, body
+
+
+@pytest.fixture
+async def two(bank: Bank, postgres_server: EmbeddedPostgres) -> Bank:
+    """The services with a customer in each of two branches."""
+    await settle_in(bank, postgres_server)
+    return bank
+
+
+def test_b16_every_kind_of_id_is_told_apart() -> None:
+    new = {(str(o), name) for o in OPERATIONS for name in ids_of(o) if name not in {*IDS, *OF_THE_BANK, *NAMES}}
+    assert not new, f"say in two_branches.py whose these are: {sorted(new)}"
+
+
+def test_b16_what_is_the_banks_is_asked_for_by_nobody_of_a_branch() -> None:
+    mixed = {
+        (str(o), role)
+        for o in OPERATIONS
+        if any(p["name"] in OF_THE_BANK for p in o.of("path"))
+        for role in roles_with(o.scope)
+        if role in BOUND_ROLES
+    }
+    assert not mixed
+
+
+async def by_path(bank: Bank, operation: Operation, headers: dict[str, str], whose: str) -> httpx.Response:
+    ids = {p["name"]: getattr(IDS[p["name"]], whose) for p in operation.of("path") if p["name"] in IDS}
+    query = {p["name"]: p["example"] for p in operation.of("query") if p.get("required") and "example" in p}
+    body = {} if operation.body is None else {"json": operation.example}
+    return await bank.ask(operation, headers, url=operation.url(**ids), params=query, **body)
+
+
+async def test_b16_a_foreign_id_in_the_path_is_an_unknown_one(two: Bank) -> None:
+    wrong = []
+    asked = 0
+    for operation in (o for o in OPERATIONS if any(p["name"] in IDS for p in o.of("path"))):
+        for role, headers in askers(two, operation):
+            foreign = told(await by_path(two, operation, headers, "foreign"))
+            unknown = told(await by_path(two, operation, headers, "unknown"))
+            asked += 1
+            right = 200 if str(operation) in FOR_EVERYBODY and role not in CUSTOMER_ROLES else 400
+            if foreign != unknown or foreign[0] < right:
+                wrong.append((role, str(operation), foreign, unknown))
+    assert not wrong, "\n".join(map(str, wrong))
+    assert asked > 50
+
+
+async def test_b16_one_own_is_answered_so_that_the_refusals_say_something(two: Bank) -> None:
+    silent = []
+    for operation in (o for o in OPERATIONS if o.method == "GET" and any(p["name"] in IDS for p in o.of("path"))):
+        answers = [(role, await by_path(two, operation, headers, "own")) for role, headers in askers(two, operation)]
+        if str(operation) in SHOWN_ELSEWHERE:
+            continue
+        if answers and not any(answer.status_code == 200 for _, answer in answers):
+            silent.append((str(operation), [(role, answer.status_code, answer.text[:200]) for role, answer in answers]))
+    assert not silent, "\n".join(map(str, silent))
+
+
+async def test_b17_a_foreign_id_in_a_query_is_an_unknown_one(two: Bank) -> None:
+    wrong = []
+    for operation in OPERATIONS:
+        for parameter in (p for p in operation.of("query") if p["name"] in IDS):
+            found = IDS[parameter["name"]]
+            for role, headers in askers(two, operation):
+                query = {p["name"]: p["example"] for p in operation.of("query") if p.get("required") and "example" in p}
+                foreign, unknown = [
+                    told(await two.ask(operation, headers, params=query | {parameter["name"]: given}))
+                    for given in (found.foreign, found.unknown)
+                ]
+                if foreign != unknown:
+                    wrong.append((role, str(operation), parameter["name"], foreign, unknown))
+    assert not wrong, "\n".join(map(str, wrong))
+
+
+def with_id(body: Any, path: tuple[str, ...], given: str) -> Any:
+    """A copy of a body with this id in this place."""
+    if not path:
+        return given
+    first, *rest = path
+    if first == "[]":
+        return [with_id(body[0] if body else {}, tuple(rest), given)]
+    inner = (body or {}).get(first)
+    if not rest and first.endswith("_ids"):
+        return (body or {}) | {first: [given]}
+    return (body or {}) | {first: with_id(inner, tuple(rest), given)}
+
+
+async def test_b17_a_foreign_id_in_a_body_is_an_unknown_one(two: Bank) -> None:
+    wrong = []
+    asked = 0
+    for operation in (o for o in OPERATIONS if o.body):
+        own = {p["name"]: IDS[p["name"]].own for p in operation.of("path") if p["name"] in IDS}
+        for path in (p for p in fields(operation.body["schema"]) if kind(p[-1]) in IDS):
+            found = IDS[kind(path[-1])]
+            for role, headers in askers(two, operation):
+                foreign, unknown = [
+                    told(
+                        await two.ask(
+                            operation,
+                            headers,
+                            url=operation.url(**own),
+                            json=with_id(operation.example, path, given),
+                        )
+                    )
+                    for given in (found.foreign, found.unknown)
+                ]
+                asked += 1
+                if foreign != unknown or foreign[0] < 400:
+                    wrong.append((role, str(operation), path, foreign, unknown))
+    assert not wrong, "\n".join(map(str, wrong))
+    assert asked > 5
+
+
+async def test_b17_b23_lists_hold_nothing_of_another_branch(two: Bank) -> None:
+    wrong, full = [], set()
+    for operation in (o for o in OPERATIONS if o.method == "GET" and not o.path.endswith("/stream")):
+        for role, headers in askers(two, operation):
+            answer = await by_path(two, operation, headers, "own")
+            if any(mark in answer.text for mark in MARKS):
+                wrong.append((role, str(operation)))
+            if IDS["customer_id"].own in answer.text:
+                full.add(str(operation))
+    assert not wrong, "\n".join(map(str, wrong))
+    assert len(full) > 10, full
+
+
+async def test_b18_no_header_moves_its_sender(two: Bank) -> None:
+    """`X-Branch` and its like are nobody's: the token alone says who asks."""
+    moved = {
+        "X-Branch": "B2",
+        "X-Branch-ID": "B2",
+        "X-User-ID": "1",
+        "X-Forwarded-User": "head_office",
+        "X-Roles": "operator",
+    }
+    for operation in (o for o in OPERATIONS if o.method == "GET" and any(p["name"] in IDS for p in o.of("path"))):
+        for role, headers in askers(two, operation):
+            plain = told(await by_path(two, operation, headers, "foreign"))
+            assert told(await by_path(two, operation, headers | moved, "foreign")) == plain, (role, str(operation))
+
+
+async def test_b24_a_customer_sees_one_customer_whatever_is_asked(two: Bank) -> None:
+    for role in sorted(CUSTOMER_ROLES):
+        for operation in (o for o in OPERATIONS if o.scope in ROLE_SCOPES[role] and o.method == "GET"):
+            answer = await by_path(two, operation, two.as_role(role), "foreign")
+            assert not any(mark in answer.text for mark in MARKS), str(operation)
