@@ -18,7 +18,7 @@ from attune_service_kit import asyncapi, openapi, openapi_examples
 from attune_service_kit.service import Service, create_app, documentation_settings
 from exports import exports
 from gateway.merging import merge, routes
-from gateway.refusals import TooManyRequests, UpstreamTimeout
+from gateway.refusals import HeadersTooLarge, TooManyRequests, UpstreamTimeout, UriTooLong
 
 ROOT = Path(__file__).resolve().parent.parent
 CLIENT = ROOT / "libs" / "client" / "src" / "attune_client" / "generated"
@@ -42,7 +42,7 @@ def service(name: str) -> Service:
 def at_the_gateway(responses: dict[str, Any], components: dict[str, Any]) -> None:
     """Declare what the gateway itself may refuse, whatever is asked."""
     import_module("gateway.app")  # its words are found in what is loaded
-    openapi.add_refusals(responses, (TooManyRequests, UpstreamTimeout))
+    openapi.add_refusals(responses, (UriTooLong, HeadersTooLarge, TooManyRequests, UpstreamTimeout))
     for response in responses.values():
         response.pop("x-implied", None)  # the words are the gateway's
     openapi_examples.show_refusals(responses, "gateway.proxy", components)
