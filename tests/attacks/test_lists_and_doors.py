@@ -1,5 +1,6 @@
-"""D29, I73, L86, L87, M91 to M93: over every operation that has such a thing, from the document."""
+"""D29, D36, H66, H67, I73, L86, L87, M91 to M93: over every operation that has such a thing, from the document."""
 
+from datetime import date, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -119,3 +120,37 @@ async def test_m93_a_service_shows_nothing_beside_its_operations(bank: Bank, pat
         for headers in ({}, bank.as_role("operator")):
             answer = await bank.services[name].client.get(path, headers=headers)
             assert answer.status_code == 404, (name, path)
+
+
+NAMES = ("..%2fx", "%2e%2e", "a%0d%0aX:1", "a%00.csv", ".csv", "a%22.csv", "x" * 300, "%E2%80%AEvsc.csv", "a%20.csv%20")
+
+
+@pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))
+async def test_d36_a_file_has_a_name_and_no_path(bank: Bank, name: str) -> None:
+    headers = bank.as_role("operator") | {"Content-Type": "application/octet-stream", "Idempotency-Key": uuid4().hex}
+    path = f"/v1/imports/{uuid4()}/files/{name}"
+    answer = await bank.services["customer_360"].client.put(path, headers=headers, content=b"a,b\n")
+    assert answer.status_code in (404, 422), answer.text
+
+
+async def test_h66_a_campaign_without_days_or_beyond_all_days(bank: Bank) -> None:
+    operation = next(o for o in WRITES if str(o) == "PUT /v1/campaigns/{code}")
+    headers = bank.as_role("marketer")
+    for days in (0, -1, 121, 36_500, 1.5, "14", None):
+        answer = await bank.ask(operation, headers, json=operation.example | {"window_business_days": days})
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid"), days
+    for share in (-0.01, 1.01, "0.1"):
+        answer = await bank.ask(operation, headers, json=operation.example | {"control_share": share})
+        assert answer.status_code == 422, share
+
+
+async def test_h67_a_posting_lies_neither_ahead_of_the_clock_nor_before_all_ledgers(bank: Bank) -> None:
+    operation = next(o for o in WRITES if str(o) == "POST /v1/ledger/postings")
+    today = bank.services["eventing"].runtime.clock.business_date()
+    for day in (today + timedelta(days=2), today + timedelta(days=3650), date(1899, 12, 31)):
+        body = operation.example
+        body["postings"][0]["business_date"] = day.isoformat()
+        answer = await bank.ask(operation, bank.as_role("partner"), json=body)
+        assert (answer.status_code, answer.json()["code"]) == (422, "posting_refused" if day > today else "invalid"), (
+            day
+        )
