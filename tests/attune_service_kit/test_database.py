@@ -226,10 +226,3 @@ async def test_migrations_go_up_down_and_up_again(empty_database: EmbeddedPostgr
     assert await tables() == {"alembic_version"}
     await asyncio.gather(*(migrations.run(sample_service, owner) for _ in range(3)))
     assert await tables() == {*KIT_TABLES, "note", "alembic_version"}
-
-
-async def test_reads_by_key_are_planned_once_a_connection(sample_database: Database) -> None:
-    scope = Scope("branch", branch="B1")
-    asked = "SELECT current_setting('plan_cache_mode'), current_setting('app.branch', true)"
-    assert tuple(await sample_database.keyed_reads(scope).fetchrow(asked)) == ("force_generic_plan", "B1")
-    assert tuple(await sample_database.reads(scope).fetchrow(asked)) == ("auto", "B1")

@@ -221,7 +221,12 @@ async def load_features_and_scores(
         lake_dir,
         datasets.FEATURES,
         "as_of=2026-03-16",
-        [features(first, value_quadrant="A", lifecycle="growth", digital_share_90d=0.5), features(second)],
+        [
+            features(
+                first, demand_balance_minor=9_000_000, value_quadrant="A", lifecycle="growth", digital_share_90d=0.5
+            ),
+            features(second),
+        ],
     )
     fresh = Score(model="propensity-purchase", version=2, score=0.9, scored_at=NOW)
     await publish(ScoresPublished(merge=True, customer_id=first, scores=(fresh,)), time=NOW)
