@@ -134,6 +134,18 @@ async def test_a_key_in_flight_is_waited_for_and_another_conflict_is_not() -> No
     assert (caught.value.code, caught.value.zh, caught.value.extras["state"]) == ("task_not_available", "文字", "done")
 
 
+async def test_bytes_are_sent_as_bytes_and_objects_as_json() -> None:
+    part = {"name": "a.csv", "bytes": 2, "sha256": "0" * 64}
+    server = Server(JSONResponse(part), JSONResponse(part), JSONResponse(TASK))
+    async with server.client() as attune:
+        for content in (b"x;", b""):
+            await attune.imports.upload_import_file(uuid.UUID(CUSTOMER), "a.csv", content)
+        await attune.request("POST", "/v1/tasks", {})
+    kinds = [request.headers["Content-Type"] for request in server.asked]
+    assert kinds == ["application/octet-stream", "application/octet-stream", "application/json"]
+    assert server.bodies[:2] == [b"x;", b""]
+
+
 async def test_what_is_not_repeatable_is_sent_once() -> None:
     server = Server(refusal(503, "unavailable"))
     async with server.client() as attune:

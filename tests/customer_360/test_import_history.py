@@ -167,6 +167,7 @@ async def test_only_what_is_done_can_be_taken_back(bank: Any) -> None:
 async def test_what_an_import_added_is_gone_and_its_customers_agree_to_nothing(bank: Any) -> None:
     empty = await dump(bank)
     result = await bank.run()
+    await insert_tag(bank, bank.customer("P4"), source="insight")
     checked = await undo(bank, result["import_id"], only_check=True)
     assert (checked["state"], checked["result"]["undone"], checked["result"]["restored"]) == ("done", False, 0)
     assert await dump(bank) != empty
@@ -174,6 +175,7 @@ async def test_what_an_import_added_is_gone_and_its_customers_agree_to_nothing(b
     assert (done["state"], done["result"]["undone"]) == ("done", True)
     assert await dump(bank) == empty
     assert await bank.rows("SELECT * FROM import_change") == []
+    assert await bank.rows("SELECT * FROM tag") == [], "what insight found of them goes with them"
     lake = bank.service.runtime.lake
     assert {name: lake.latest(name, "all").rows for name in bank.datasets} == dict.fromkeys(bank.datasets, 0)
     events = [orjson.loads(row[0]) for row in await bank.rows("SELECT payload FROM outbox ORDER BY seq")]
@@ -253,11 +255,11 @@ async def test_an_import_that_something_rests_on_stays_whole(bank: Any, what: st
     assert await dump(bank) == before
 
 
-async def insert_tag(bank: Any, customer: UUID) -> None:
-    """A row that refers to the customer, as staff would have made it."""
+async def insert_tag(bank: Any, customer: UUID, source: str = "staff") -> None:
+    """A row that refers to the customer, as staff or insight would have made it."""
     async with bank.service.runtime.worker_database.transaction() as tx:
         await tx.conn.execute(
-            "INSERT INTO tag VALUES ($1, 'vip', 'staff', 'yes', 'teller', now(), current_date + 30)", customer
+            "INSERT INTO tag VALUES ($1, 'vip', $2, 'yes', 'teller', now(), current_date + 30)", customer, source
         )
 
 

@@ -90,4 +90,5 @@ async def test_imports_of_postings_have_a_history_and_a_report(
     ]
     report = await eventing.get(f"/v1/ledger/imports/{done['import_id']}/rejects")
     assert report.text == Path(done["rejects_file"]).read_bytes().decode()
-    assert (await eventing.get("/v1/ledger/imports", role="teller")).status_code == 403
+    teller = eventing.token("teller", "B1")
+    assert (await eventing.service.client.get("/v1/ledger/imports", headers=teller)).status_code == 403

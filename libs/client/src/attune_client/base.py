@@ -76,16 +76,17 @@ class Operations:
         said = {name: text(value) for name, value in (headers or {}).items() if value is not None}
         if key is not None:
             said["Idempotency-Key"] = key
-        content = body
         if isinstance(body, BaseModel):
             said["Content-Type"] = "application/json"
-            content = body.model_dump_json(by_alias=True, exclude_unset=True).encode()
+            body = body.model_dump_json(by_alias=True, exclude_unset=True).encode()
+        elif body is not None:
+            said["Content-Type"] = "application/octet-stream"
         answer = await self._sender.send(
             method,
             path.format(**{name: quote(text(value), safe="") for name, value in (at or {}).items()}),
             params={name: _query(value) for name, value in (params or {}).items() if value is not None},
             headers=said,
-            content=content if isinstance(content, bytes) else None,
+            content=body,
             repeatable=key is not None or method in ("GET", "HEAD"),
         )
         if wanted in (bytes, None):

@@ -15,7 +15,7 @@ from attune_service_kit.failpoints import failpoint
 from attune_service_kit.files import runs
 from attune_service_kit.files.runs import ImportInUse
 from attune_service_kit.jobs import JobContext
-from customer_360 import consents, resolution
+from customer_360 import consents, resolution, segments
 from customer_360.loads import CLOSURE
 from customer_360.publishing import publish
 
@@ -90,6 +90,8 @@ FROM mine m JOIN consent_version v ON v.customer_id = (m.key ->> 0)::uuid
 LEFT JOIN consent c ON (c.customer_id, c.purpose, c.channel, c.product_kind)
     = (v.customer_id, m.key ->> 1, m.key ->> 2, m.key ->> 3)
 WHERE m.table_name = 'consent' AND v.customer_id = ANY ($1::uuid[])"""
+# What insight found of those who leave is no deed of anybody's: the next snapshot is without them.
+_FOUND = "DELETE FROM tag WHERE customer_id = ANY ($1::uuid[]) AND source = $2"
 _FORGET = "DELETE FROM import_change WHERE import_id = $1"
 
 # What people call the rows that refer to a customer, an account, a product.
@@ -182,7 +184,9 @@ async def _restore(tx: Transaction, leaving: list[asyncpg.Record]) -> dict[str, 
         key = ", ".join(f"(m.key ->> {i})::{columns[name]}" for i, name in enumerate(TABLES[table]))
         same = f"({', '.join(f't.{name}' for name in TABLES[table])}) = ({key})"
         if table == "party" and leaving:
-            await tx.conn.execute("SELECT forget_imported_consents($1)", [row["customer_id"] for row in leaving])
+            customers = [row["customer_id"] for row in leaving]
+            await tx.conn.execute("SELECT forget_imported_consents($1)", customers)
+            await tx.conn.execute(_FOUND, customers, segments.SOURCE)
         mine = f"FROM mine m WHERE m.table_name = '{table}'"
         done = await tx.conn.execute(
             f"DELETE FROM {table} t USING (SELECT m.key {mine} AND m.action = 'added') m WHERE {same}"  # noqa: S608
