@@ -1,6 +1,8 @@
 """`attune import` from a script: a check, an upload, the list, and the way back through every service."""
 
+import os
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,11 @@ def test_a_check_needs_no_home_and_imports_nothing(attune: Any) -> None:
         "read": 6, "accepted": 6, "rejected": 0, "skipped": 0, "fault": None, "rejects": [],
     }  # fmt: skip
     assert [reject["line"] for reject in found["transactions"]["rejects"]] == ["9"]
+    shown = subprocess.run(
+        attune.command("import", "--check", "--mapping", MAPPING, EXTRACT), capture_output=True, text=True, check=True,
+        cwd=attune.root, env={**os.environ, "COLUMNS": "80"},
+    )  # fmt: skip
+    assert {"household_role", "opening_balance_minor"} <= set((shown.stdout + shown.stderr).split()), "names are shown whole"
 
 
 def test_unknown_files_get_a_draft(attune: Any, tmp_path: Path) -> None:
@@ -38,6 +45,10 @@ def test_what_is_missing_is_said(attune: Any, tmp_path: Path) -> None:
     assert "name the folder" in attune.refused("import", *home)
     assert "name the mapping file" in attune.refused("import", *home, tmp_path)
     assert "is no folder" in attune.refused("import", "--check", tmp_path / "none")
+    (tmp_path / "empty.csv").touch()
+    draft = tmp_path / "draft.yaml"
+    assert "no file that could be read" in attune.refused("import", "--check", "--draft", draft, tmp_path)
+    assert not draft.exists()
 
 
 def test_uploaded_listed_and_taken_back(attune: Any, home: Path, tmp_path: Path) -> None:
@@ -50,6 +61,11 @@ def test_uploaded_listed_and_taken_back(attune: Any, home: Path, tmp_path: Path)
     }  # fmt: skip
     (listed,) = attune("import", "--home", home, "--list")["imports"]
     assert listed["import_id"] == done["import_id"]
+    shown = subprocess.run(
+        attune.command("import", "--home", home, "--list"), capture_output=True, text=True, check=True,
+        cwd=attune.root, env={**os.environ, "COLUMNS": "80"},
+    )  # fmt: skip
+    assert done["import_id"] in shown.stdout + shown.stderr, "whole, for --undo asks for it"
     assert listed["services"] == {"customer_360": "done", "eventing": "done"}
     undone = attune("import", "--home", home, "--undo", done["import_id"])
     assert undone["services"]["eventing"]["removed"] == 8

@@ -1,5 +1,6 @@
 """A draft for an unknown file: what it is written in, what its columns hold, and a mapping that a person finishes."""
 
+import gzip
 import random
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from attune_service_kit.files import MappingError, load_mapping
 from attune_service_kit.files.checking import check
 from attune_service_kit.files.guessing import draft, profile, sniff
 from attune_service_kit.files.mapping import Csv, Excel, FixedWidth
+from attune_service_kit.files.packing import UnreadableFile
 
 HEADING = ["客户号", "姓名", "性别", "出生日期", "手机", "机构号", "余额"]
 
@@ -134,6 +136,26 @@ def test_what_a_draft_could_not_guess_is_named_where_it_is_missing(tmp_path: Pat
     (tmp_path / "bank.yaml").write_text(text)
     with pytest.raises(MappingError, match="transactions needs posting_id"):
         load_mapping(tmp_path / "bank.yaml")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "the file holds no line"),
+        (b"\n \n", "the file holds no line"),
+        (bytes(range(256)) * 40, "is no text"),
+        (gzip.compress(bytes(4 << 20), mtime=0), "is no text"),
+        (b"NO,NAME\r1,A\r2,B\r", "lines end in CR alone"),
+        (b"NO,NAME\n1,A\rB\n", "lines end in CR alone"),
+        (",".join(f"c{n}" for n in range(10_000)).encode() + b"\n", "has 10000 columns; at most 2000 are read"),
+        (b'NO,NAME\n1,"' + b"x" * 200_000 + b"\n", "is a quote left open"),
+    ],
+    ids=["empty", "blank", "binary", "zip bomb", "CR", "CR inside", "10,000 columns", "endless value"],
+)
+def test_a_file_that_is_no_extract_is_said_to_be_none(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "x.csv").write_bytes(content)
+    with pytest.raises(UnreadableFile, match=message):
+        sniff(tmp_path / "x.csv")
 
 
 def test_a_check_tells_what_cannot_be_read_and_goes_on(tmp_path: Path, con: duckdb.DuckDBPyConnection) -> None:

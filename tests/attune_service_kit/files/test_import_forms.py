@@ -282,7 +282,9 @@ def test_a_bad_line_is_one_reject_among_good_ones(
         (b"a\0,b\0", "the heading line holds NUL bytes; is the file UTF-16"),
         (b"a,b\r1,2\r3,4\r", "its lines end in CR alone"),
         (b"\n\n", "the heading line is missing"),
+        (b"a,b" + b"x" * 200_000 + b"\n", "holds a name longer than 131072 characters"),
     ],
+    ids=["10,000 columns", "twice", "NUL", "CR", "blank", "endless name"],
 )
 def test_a_file_whose_heading_cannot_be_used_is_refused(imported: Imported, content: bytes, message: str) -> None:
     with pytest.raises(UnreadableFile, match=message):

@@ -77,6 +77,8 @@ def _list(home: Path | None, as_json: bool) -> None:
         found = list_imports(place)
     if not as_json:
         table = Table("import", "started", "by", "state", "read", "rejected", title="Imports")
+        # `--undo` asks for it: whole, however narrow the terminal is.
+        table.columns[0].overflow, table.columns[0].min_width = "fold", 36
         for run in found:
             counts = run["counts"].values()
             states = ", ".join(sorted(set(run["services"].values())))
@@ -129,9 +131,11 @@ def _show(one: Any) -> None:
     console.print(f"[bold]{one.dataset}[/bold]: {counts}")
     if one.preview:
         used = [name for name in one.preview[0] if any(row[name] is not None for row in one.preview)]
-        table = Table(*used, title=f"{one.dataset}: the first rows")
-        for row in one.preview:
-            table.add_row(*(str(row[name]) if row[name] is not None else "" for name in used))
+        # A column of the dataset is a row of the table: a party has more of them than a terminal has room for.
+        table = Table("column", *(f"row {n}" for n, _ in enumerate(one.preview, 1)), title=f"{one.dataset}: first rows")
+        table.columns[0].no_wrap = True
+        for name in used:
+            table.add_row(name, *(str(row[name]) if row[name] is not None else "" for row in one.preview))
         console.print(table)
     if one.rejects:
         table = Table("file", "line", "column", "reason", title=f"{one.dataset}: the first rejects")
@@ -166,6 +170,8 @@ def _guess(folder: Path, draft_file: Path | None, as_json: bool) -> None:
             console.print(table)
     for name, fault in faults.items():
         console.print(f"[red]{name}: {fault}[/red]")
+    if not files:
+        raise Failure(f"{folder} has no file that could be read: nothing to draft a mapping from")
     text = draft("bank", files)
     if draft_file is not None:
         if draft_file.exists():

@@ -3,6 +3,7 @@
 A chunk is bounded, whatever the file's size: memory does not grow with the extract.
 """
 
+import csv
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -155,6 +156,10 @@ def _names(
             f"{file}: the heading line is not {encoding.upper()}; say in the mapping what it is, e.g. encoding: gb18030"
         )
         zh = f"{file}：首行不是 {encoding.upper()} 编码，请在映射中写明编码，例如 encoding: gb18030"
+        raise UnreadableFile(text, zh) from error
+    except csv.Error as error:
+        text = f"{file}: the heading line holds a name longer than {csv.field_size_limit()} characters"
+        zh = f"{file}：首行中有列名超过 {csv.field_size_limit()} 个字符"
         raise UnreadableFile(text, zh) from error
     _check_names(names, file)
     return names, _after(rest, lines), skipped + 1

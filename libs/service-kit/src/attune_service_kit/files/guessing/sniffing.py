@@ -1,14 +1,16 @@
 """How an unknown file is written: packed, encoded, separated or in fixed positions, with a heading or without."""
 
+import csv
 import re
 from collections import Counter
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from attune_service_kit.files.decode import MOST_COLUMNS
 from attune_service_kit.files.layouts import heading
 from attune_service_kit.files.mapping import Csv, Encoding, Excel, FixedWidth, Form
-from attune_service_kit.files.packing import is_workbook, members
+from attune_service_kit.files.packing import UnreadableFile, is_workbook, members
 from attune_service_kit.files.sheets import sheet_rows
 from attune_service_kit.files.text import codec_of
 
@@ -16,6 +18,8 @@ _SAMPLE = 1 << 18
 _ROWS = 2_000
 _SEPARATORS = (",", ";", "\t", "|", "|@|", "@|@", "|+|", "\x1f", "^", "~")
 _CJK = re.compile(r"[\u4e00-\u9fff]")
+# No text has these; US stands between values of some extracts, tabs and line ends belong to lines.
+_NO_TEXT = re.compile(r"[\x00-\x08\x0b\x0e-\x1e]")
 _NUMBER = re.compile(r"[+-]?[\d.,]+")
 
 
@@ -39,14 +43,17 @@ def sniff(path: Path) -> Sniffed:
     with member.opened() as stream:
         start = stream.read(_SAMPLE)
     encoding, text, doubt = _decoded(start)
+    _check_text(text, path.name)
     lines = [line.removesuffix("\r") for line in text.split("\n")[: _ROWS + 1]]
     lines = [line for line in (lines[:-1] if len(start) == _SAMPLE else lines) if line.strip()]
+    if not lines:
+        raise UnreadableFile(f"{path.name}: the file holds no line", f"{path.name}：文件中没有任何一行")
     separator = _separator(lines)
     if separator is None and _same_length(lines, codec_of(encoding)):
         return _fixed(path.name, encoding, lines)
     form = Csv.model_construct(separator=separator or ",", quote='"' if '"' in text else "", names=None, skip=0)
-    rows = [list(heading(line.encode(), form)) for line in lines[: _ROWS + 1]]
-    names = rows[0] if rows else []
+    rows = _rows(lines, form, path.name)
+    names = rows[0]
     if not _is_heading(rows):
         names = [f"column_{number}" for number in range(1, len(names) + 1)]
         form = form.model_copy(update={"names": tuple(names)})
@@ -55,6 +62,27 @@ def sniff(path: Path) -> Sniffed:
         rows = rows[1:]
     width = len(names)
     return Sniffed(path.name, encoding, form, tuple(names), [row for row in rows if len(row) == width], doubt)
+
+
+def _check_text(text: str, file: str) -> None:
+    if _NO_TEXT.search(text):
+        en = f"{file}: is no text: it holds bytes that no text has; is it packed, encrypted or a program's own format?"
+        raise UnreadableFile(en, f"{file}：不是文本文件，含有文本中不会出现的字节；是否经过压缩、加密或为专有格式？")
+    if "\r" in text.replace("\r\n", "").removesuffix("\r"):
+        en = f"{file}: some of its lines end in CR alone; write them with LF or CR LF"
+        raise UnreadableFile(en, f"{file}：部分行的行尾只有 CR，请改为 LF 或 CR LF")
+
+
+def _rows(lines: list[str], form: Csv, file: str) -> list[list[str]]:
+    try:
+        rows = [list(heading(line.encode(), form)) for line in lines]
+    except csv.Error as error:
+        en = f"{file}: a value is longer than {csv.field_size_limit()} characters; is a quote left open?"
+        raise UnreadableFile(en, f"{file}：有值超过 {csv.field_size_limit()} 个字符，是否有引号未闭合？") from error
+    if (width := len(rows[0])) > MOST_COLUMNS:
+        en = f"{file}: has {width} columns; at most {MOST_COLUMNS} are read"
+        raise UnreadableFile(en, f"{file}：共有 {width} 列，最多支持 {MOST_COLUMNS} 列")
+    return rows
 
 
 def _workbook(path: Path) -> Sniffed:
