@@ -78,7 +78,7 @@ class Limit:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _view(self, customer: str) -> bytes:
-        row = await self._customers.fetchrow(view._VIEW, UUID(customer), *self._arguments)
+        row = await self._customers.fetchrow(view.VIEW, UUID(customer), *self._arguments)
         opened = orjson.dumps(view._opened(row, self._keys, self._sight))
         return row["body"].encode()[:-1] + b"," + opened[1:]
 

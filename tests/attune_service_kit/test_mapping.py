@@ -1,6 +1,7 @@
 """A mapping is refused with file, line, key and what is allowed."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -202,3 +203,38 @@ def test_the_json_schema_is_current() -> None:
     assert committed == schema_text(), (
         "run: python -m attune_service_kit.files.schema > docs/reference/mapping.schema.json"
     )
+
+
+def keys(schema: Any) -> set[str]:
+    """Every key that a mapping may have, but for names that the bank chooses."""
+    if isinstance(schema, list):
+        return set().union(*map(keys, schema))
+    if not isinstance(schema, dict):
+        return set()
+    own = set(schema.get("properties", {}))
+    return own | set().union(*(keys(value) for value in schema.values()))
+
+
+def test_the_reference_describes_every_key_and_every_choice() -> None:
+    page = (ROOT / "docs" / "reference" / "mapping.md").read_text("utf-8")
+    schema = json.loads((ROOT / "docs" / "reference" / "mapping.schema.json").read_text("utf-8"))
+    cells = {
+        name
+        for line in page.splitlines()
+        if line.startswith("| `")
+        for name in re.findall(r"`([a-z_]+)`", line.split("|")[1])
+    }
+    # `when` and `then` of a case stand in its own row.
+    assert keys(schema) - cells == {"then"}
+    assert "`when` (conditions) and `then` (a source)" in page
+    choices = set(re.findall(r'"enum": \[(.*?)\]', json.dumps(schema)))
+    words = {word for choice in choices for word in re.findall(r'"([a-z0-9_-]{3,})"', choice)}
+    assert {word for word in words if f"`{word}`" not in page} == set()
+
+
+def test_the_reference_describes_no_key_that_is_none() -> None:
+    page = (ROOT / "docs" / "reference" / "mapping.md").read_text("utf-8")
+    known = keys(json.loads((ROOT / "docs" / "reference" / "mapping.schema.json").read_text("utf-8")))
+    tables = re.findall(r"^\| key.*?(?=\n\n)", page, re.MULTILINE | re.DOTALL)
+    said = {name for t in tables for line in t.splitlines()[2:] for name in re.findall(r"`(\w+)`", line.split("|")[1])}
+    assert said - known == set()

@@ -24,6 +24,12 @@ FIRST = {
 KILLS = int(os.environ.get("ATTUNE_FAULT_ROUNDS", "5"))
 
 
+@pytest.fixture(scope="module", autouse=True)
+def real(berka: Path) -> Path:
+    """Every test here stands on the imported bank: without it all are skipped."""
+    return berka
+
+
 def check_140(result: dict[str, Any]) -> None:
     found = result["detections"]["large-deposit"]
     assert result["postings"] == 46_997
