@@ -21,6 +21,7 @@ from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from uuid import UUID
 
 import structlog
 from benchmarks.bank_b7 import MAPPING, write_customers, write_postings
@@ -153,8 +154,10 @@ async def _limits(url: str, size: Size) -> dict[str, float]:
     conn = await asyncpg.connect(url)
     seconds, rows = await copy_to_postgres(conn, "account")
     assert rows == size.accounts, f"{rows} accounts stand, {size.accounts} were sent"
+    # pandas writes an object as text, and asyncpg takes no UUID for one.
+    found = await conn.fetch("SELECT * FROM account LIMIT $1", min(size.accounts, 50_000))
     some = pd.DataFrame(
-        [dict(row) for row in await conn.fetch("SELECT * FROM account LIMIT $1", min(size.accounts, 50_000))]
+        [{name: str(value) if isinstance(value, UUID) else value for name, value in row.items()} for row in found]
     )
     await conn.close()
     return {"copy": rows / seconds, "to_sql": await asyncio.to_thread(to_sql, url, some)}
