@@ -22,7 +22,9 @@ def test_a_check_needs_no_home_and_imports_nothing(attune: Any) -> None:
         attune.command("import", "--check", "--mapping", MAPPING, EXTRACT), capture_output=True, text=True, check=True,
         cwd=attune.root, env={**os.environ, "COLUMNS": "80"},
     )  # fmt: skip
-    assert {"household_role", "opening_balance_minor"} <= set((shown.stdout + shown.stderr).split()), "names are shown whole"
+    assert {"household_role", "opening_balance_minor"} <= set((shown.stdout + shown.stderr).split()), (
+        "names are shown whole"
+    )
 
 
 def test_unknown_files_get_a_draft(attune: Any, tmp_path: Path) -> None:
