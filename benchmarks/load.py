@@ -49,14 +49,19 @@ class Happened:
 class _Connection(asyncio.Protocol):
     """One keep-alive connection with one request in flight."""
 
-    def __init__(self, on_answer: Callable[["_Connection", int, bytes], None]) -> None:
-        self._on_answer = on_answer
+    def __init__(
+        self, on_answer: Callable[["_Connection", int, bytes], None], on_loss: Callable[[Exception | None], None]
+    ) -> None:
+        self._on_answer, self._on_loss = on_answer, on_loss
         self._buffer = bytearray()
         self.transport: asyncio.Transport
         self.started = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)  # uvloop's is none by its class
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._on_loss(exc)
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -82,13 +87,14 @@ class _Load:
         self._free: deque[_Connection] = deque()
         self._waiting: deque[float] = deque()
         self._done = asyncio.Event()
+        self._failure = ""
         self._until = float("inf")
         self.happened = Happened()
 
     async def run(self) -> Happened:
         plan, loop = self._plan, asyncio.get_running_loop()
         connections = [
-            (await loop.create_connection(lambda: _Connection(self._answered), "127.0.0.1", plan.port))[1]
+            (await loop.create_connection(lambda: _Connection(self._answered, self._lost), "127.0.0.1", plan.port))[1]
             for _ in range(plan.connections)
         ]
         start = time.perf_counter()
@@ -101,6 +107,8 @@ class _Load:
             await self._at_rate(start, plan.rate)
         async with asyncio.timeout((plan.seconds or 0) + PATIENCE):
             await self._done.wait()
+        if self._failure:
+            raise RuntimeError(self._failure)
         self.happened.seconds = time.perf_counter() - start
         for connection in connections:
             connection.transport.abort()
@@ -118,6 +126,14 @@ class _Load:
                 self._waiting.append(due)
         self._plan = Plan(**asdict(self._plan) | {"count": number, "seconds": None})
         if self.happened.count >= number:
+            self._done.set()
+
+    def _lost(self, error: Exception | None) -> None:
+        """Nobody answers on this connection any more: after the end that is as it should be."""
+        if not self._done.is_set():
+            self._failure = (
+                f"the server ended a connection, or did not say how long its answer is: {error or 'no reason'}"
+            )
             self._done.set()
 
     def _enough(self, number: int) -> bool:

@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(280)
 def test_b7_imports_what_the_limit_copies() -> None:
     command = [sys.executable, "-m", "benchmarks.b7", "--tiny", "--json"]
