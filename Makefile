@@ -49,7 +49,7 @@ typecheck: $(VENV)/.ready-dev ## strict types over every package
 	@$(BIN)/mypy
 
 test: $(VENV)/.ready-dev ## every test that must pass before a commit (under 10 minutes on 2 cores)
-	@$(BIN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder -m "not slow" $(ARGS)
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow" $(ARGS)
 
 test-full: $(VENV)/.ready-dev ## the same and the slow ones (up to 60 minutes)
 	@$(BIN)/pytest $(ARGS)

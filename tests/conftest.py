@@ -10,12 +10,6 @@ def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str)
     return argname if isinstance(val, bytes) and len(val) > 20 else None
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Share the work of two processes: files stay whole, who needs the living bank together; what is long begins."""
+    """Begin with the files that take minutes: with two processes, one would wait for the other at the end."""
     items.sort(key=lambda item: item.path.parent.name not in ("journeys", "benchmarks"))
-    for item in items:
-        living = "living_bank" in getattr(item, "fixturenames", ())
-        item.add_marker(
-            pytest.mark.xdist_group("living-bank" if living else f"{item.path.parent.name}/{item.path.stem}")
-        )
