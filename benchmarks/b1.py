@@ -25,21 +25,14 @@ from typing import Any
 
 import asyncpg
 import orjson
-import psutil
 import structlog
 from benchmarks import bank_b1
 from benchmarks.load import Happened, Plan, generate
 from benchmarks.machine import machine, summary
+from benchmarks.servers import Servers, Slice, literal, ratio, servers
 from benchmarks.serving import Target, serving
 
-from attune.home import Home
-from attune.ports import free_port
-from attune.processes import SERVICES, Ports, environment
-from attune_service_kit import nkeys
-from attune_service_kit.auth import DevelopmentIssuer
-from attune_service_kit.embedded import EmbeddedNats, EmbeddedPostgres
-from attune_service_kit.embedded.nats import PROVISION_USER, inbox_prefix
-from attune_service_kit.messaging import provision
+from attune_service_kit.embedded import EmbeddedPostgres
 
 ATTUNE, LIMIT, TUTORIAL = "attune", "limit", "tutorial"
 BACKENDS = {ATTUNE: "campaign-%", LIMIT: "b1-limit", TUTORIAL: "b1-tutorial"}
@@ -67,8 +60,8 @@ TINY = Size(400, 20, 1, 0.3, 0.5, asked=200)
 class Bench:
     """The three servers over one database."""
 
-    def __init__(self, postgres: EmbeddedPostgres, token: str, size: Size) -> None:
-        self._postgres = postgres
+    def __init__(self, both: Servers, token: str, size: Size) -> None:
+        self._servers = both
         self._headers = {"Authorization": f"Bearer {token}"}
         step = 7919 if size.customers % 7919 else 7907
         self._paths = [
@@ -102,35 +95,19 @@ class Bench:
             "different_lists": len({tuple(c) for c in chosen}),
         }
 
-    def cpu(self, name: str, seconds: float) -> tuple[float, float, float]:
+    def cpu(self, name: str, seconds: float) -> Slice:
         """Microseconds a decision of the process and of its backends, and decisions a second, over one closed loop."""
-        own, backends = self.targets[name].cpu(), self._backends(name)
+        own, backends = self.targets[name].cpu(), self._servers.backends("campaign", BACKENDS[name])
         happened = generate(self.plan(name, connections=CONNECTIONS, seconds=seconds))
         assert happened.refused == 0, f"{name} refused {happened.refused} requests"
         spent = self.targets[name].cpu() - own
-        database = sum(used - backends.get(pid, 0.0) for pid, used in self._backends(name).items())
+        after = self._servers.backends("campaign", BACKENDS[name])
+        database = sum(used - backends.get(pid, 0.0) for pid, used in after.items())
         return spent / happened.count * 1e6, database / happened.count * 1e6, happened.count / happened.seconds
 
     def latencies(self, name: str, rate: int, seconds: float) -> Happened:
         """What an open loop at this rate meets."""
         return generate(self.plan(name, connections=32, seconds=seconds, rate=float(rate)))
-
-    def _backends(self, name: str) -> dict[int, float]:
-        async def pids() -> list[int]:
-            connection = await self._postgres.connect("campaign")
-            query = "SELECT pid FROM pg_stat_activity WHERE application_name LIKE $1"
-            rows = await connection.fetch(query, BACKENDS[name])
-            await connection.close()
-            return [row[0] for row in rows]
-
-        times = {}
-        for pid in asyncio.run(pids()):
-            try:
-                used = psutil.Process(pid).cpu_times()
-            except psutil.NoSuchProcess:
-                continue
-            times[pid] = float(used.user + used.system)
-        return times
 
 
 def _chosen(body: str) -> list[str]:
@@ -141,44 +118,21 @@ def _chosen(body: str) -> list[str]:
 @contextmanager
 def everything(folder: Path, size: Size) -> Iterator[Bench]:
     """Run PostgreSQL, NATS and the three servers over a bank of this size."""
-    home = Home(folder / "home")
-    home.create("events")
-    issuer = DevelopmentIssuer(home.keys)
-    postgres = EmbeddedPostgres(folder / "postgres", passwords=lambda user: home.password(f"pg.{user}"))
-    broker = EmbeddedNats(folder / "nats", seeds=home.nats_seed, services=SERVICES)
-    postgres.start(folder / "postgres.log")
-    broker.start(folder / "nats.log")
-    try:
-        asyncio.run(_ready(postgres, broker))
-        ports = Ports(postgres.port, broker.port, free_port(), {service: free_port() for service in SERVICES})
-        campaign = environment(home, ports, "campaign")
-        subprocess.run([sys.executable, "-m", "campaign", "migrate"], env=campaign, check=True, capture_output=True)
-        asyncio.run(_fill(postgres, size))
-        bench = Bench(postgres, issuer.issue("teller", "HQ")[0], size)
-        peers = {"PORT": "{port}", "DATABASE": postgres.url("attune", "campaign")}
-        python = [sys.executable, "-m"]
-        own = {key: value.replace("{", "{{").replace("}", "}}") for key, value in campaign.items()}
+    python = [sys.executable, "-m"]
+    with servers(folder, "events", ["campaign"]) as both:
+        campaign = both.environment("campaign")
+        subprocess.run([*python, "campaign", "migrate"], env=campaign, check=True, capture_output=True)
+        asyncio.run(_fill(both.postgres, size))
+        bench = Bench(both, both.issuer.issue("teller", "HQ")[0], size)
+        peers = {"PORT": "{port}", "DATABASE": both.postgres.url("attune", "campaign")}
+        own, port = literal(campaign), both.ports.services["campaign"]
         with (
-            serving(ATTUNE, [*python, "campaign", "all"], own, "/readyz", ports.services["campaign"]) as attune,
+            serving(ATTUNE, [*python, "campaign", "all"], own, "/readyz", port) as attune,
             serving(LIMIT, [*python, "benchmarks.limit_b1"], peers, bench._paths[0]) as limit,
             serving(TUTORIAL, [*python, "benchmarks.peers.tutorial_b1"], peers, "/openapi.json") as tutorial,
         ):
             bench.targets = {target.name: target for target in (attune, limit, tutorial)}
             yield bench
-    finally:
-        broker.stop()
-        postgres.stop()
-
-
-async def _ready(postgres: EmbeddedPostgres, broker: EmbeddedNats) -> None:
-    await postgres.wait_ready()
-    await postgres.provision(["campaign"])
-    await broker.wait_ready()
-    client = await nkeys.connect(
-        broker.url, broker.seed(PROVISION_USER), inbox_prefix=inbox_prefix(PROVISION_USER).encode()
-    )
-    await provision(client.jetstream())
-    await client.close()
 
 
 async def _fill(postgres: EmbeddedPostgres, size: Size) -> None:
@@ -196,7 +150,7 @@ def measure(size: Size) -> dict[str, Any]:
             compared = bench.compare()
             for name in bench.targets:  # warm
                 bench.cpu(name, size.slice_seconds)
-            slices: dict[str, list[tuple[float, float, float]]] = {name: [] for name in bench.targets}
+            slices: dict[str, list[Slice]] = {name: [] for name in bench.targets}
             for _ in range(size.rounds):
                 for name in bench.targets:
                     slices[name].append(bench.cpu(name, size.slice_seconds))
@@ -212,8 +166,8 @@ def measure(size: Size) -> dict[str, Any]:
         "equal": compared,
         "closed_loop": cpu,
         "open_loop": fixed,
-        "cpu_to_limit": _ratio(slices, ATTUNE, LIMIT),
-        "tutorial_to_attune": _ratio(slices, TUTORIAL, ATTUNE),
+        "cpu_to_limit": ratio(slices[ATTUNE], slices[LIMIT]),
+        "tutorial_to_attune": ratio(slices[TUTORIAL], slices[ATTUNE]),
         "bentoml": "skipped: its own environment is not part of this repository",
     }
 
@@ -223,21 +177,9 @@ def _open(bench: Bench, name: str, rate: int, size: Size) -> dict[str, float]:
     return summary(happened.latencies) | {"refused": happened.refused, "answered": happened.count}
 
 
-def _medians(values: list[tuple[float, float, float]]) -> dict[str, float]:
+def _medians(values: list[Slice]) -> dict[str, float]:
     process, database, rate = (statistics.median(column) for column in zip(*values, strict=True))
     return {"process_us": round(process), "database_us": round(database), "decisions_per_second": round(rate)}
-
-
-def _ratio(slices: dict[str, list[tuple[float, float, float]]], one: str, other: str) -> dict[str, float]:
-    """The median of the slices' ratios of CPU time, process and backends together, with the spread."""
-    ratios = [(a[0] + a[1]) / (b[0] + b[1]) for a, b in zip(slices[one], slices[other], strict=True)]
-    own = [a[0] / b[0] for a, b in zip(slices[one], slices[other], strict=True)]
-    return {
-        "median": round(statistics.median(ratios), 2),
-        "lowest": round(min(ratios), 2),
-        "highest": round(max(ratios), 2),
-        "process_alone": round(statistics.median(own), 2),
-    }
 
 
 def main() -> None:

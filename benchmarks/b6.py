@@ -8,7 +8,6 @@ then open loops at fixed rates.
 """
 
 import argparse
-import asyncio
 import json
 import statistics
 import subprocess
@@ -22,21 +21,12 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-import psutil
 import structlog
 from benchmarks import bank_b6
 from benchmarks.load import Plan, generate
 from benchmarks.machine import machine, summary
+from benchmarks.servers import Servers, Slice, literal, ratio, servers
 from benchmarks.serving import Target, serving
-
-from attune.home import Home
-from attune.ports import free_port
-from attune.processes import SERVICES, Ports, environment
-from attune_service_kit import nkeys
-from attune_service_kit.auth import DevelopmentIssuer
-from attune_service_kit.embedded import EmbeddedNats, EmbeddedPostgres
-from attune_service_kit.embedded.nats import PROVISION_USER, inbox_prefix
-from attune_service_kit.messaging import provision
 
 ATTUNE, LIMIT = "attune", "limit"
 ROOT = Path(__file__).parents[1]
@@ -64,8 +54,8 @@ TINY = Size(300, 1, 0.2, 0.3, asked=100)
 class Bench:
     """Two services and the limit over the same databases."""
 
-    def __init__(self, postgres: EmbeddedPostgres, token: str, customers: list[UUID]) -> None:
-        self._postgres = postgres
+    def __init__(self, both: Servers, token: str, customers: list[UUID]) -> None:
+        self._servers = both
         self._headers = {"Authorization": f"Bearer {token}"}
         self._paths = {kind: [path.format(c) for c in customers] for kind, (_, path) in KINDS.items()}
         self.targets: dict[tuple[str, str], Target] = {}
@@ -87,7 +77,7 @@ class Bench:
             assert not differ, f"{len(differ)} {kind}s differ, first of {self._paths[kind][differ[0]]}"
         return count
 
-    def cpu(self, name: str, kind: str, seconds: float) -> tuple[float, float, float]:
+    def cpu(self, name: str, kind: str, seconds: float) -> Slice:
         """Microseconds a request of the process and of its backends, and requests a second, over one closed loop."""
         target = self.targets[name, kind]
         own, backends = target.cpu(), self._backends(name, kind)
@@ -104,77 +94,33 @@ class Bench:
 
     def _backends(self, name: str, kind: str) -> dict[int, float]:
         service = KINDS[kind][0]
-        application = f"{service}-%" if name == ATTUNE else "b6-limit"
-
-        async def pids() -> list[int]:
-            connection = await self._postgres.connect(service)
-            query = "SELECT pid FROM pg_stat_activity WHERE datname = $1 AND application_name LIKE $2"
-            rows = await connection.fetch(query, service, application)
-            await connection.close()
-            return [row[0] for row in rows]
-
-        times = {}
-        for pid in asyncio.run(pids()):
-            try:
-                used = psutil.Process(pid).cpu_times()
-            except psutil.NoSuchProcess:
-                continue
-            times[pid] = float(used.user + used.system)
-        return times
+        return self._servers.backends(service, f"{service}-%" if name == ATTUNE else "b6-limit")
 
 
 @contextmanager
 def everything(folder: Path, size: Size) -> Iterator[Bench]:
     """Run PostgreSQL, NATS, the two services and the limit over a bank of this size."""
-    home = Home(folder / "home")
-    home.create("wall")
-    issuer = DevelopmentIssuer(home.keys)
-    postgres = EmbeddedPostgres(folder / "postgres", passwords=lambda user: home.password(f"pg.{user}"))
-    broker = EmbeddedNats(folder / "nats", seeds=home.nats_seed, services=SERVICES)
-    postgres.start(folder / "postgres.log")
-    broker.start(folder / "nats.log")
-    try:
-        asyncio.run(_ready(postgres, broker))
-        ports = Ports(postgres.port, broker.port, free_port(), {service: free_port() for service in SERVICES})
-        with ExitStack() as stack:
-            targets = {}
-            for kind, (service, _) in KINDS.items():
-                own = environment(home, ports, service)
-                subprocess.run([sys.executable, "-m", service, "migrate"], env=own, check=True, capture_output=True)
-                own = {key: value.replace("{", "{{").replace("}", "}}") for key, value in own.items()}
-                argv = [sys.executable, "-m", service, "all"]
-                targets[ATTUNE, kind] = stack.enter_context(
-                    serving(ATTUNE, argv, own, "/readyz", ports.services[service])
-                )
-            bank = environment(home, ports, "customer_360") | {
-                "CUSTOMERS": postgres.url("attune", "customer_360"),
-                "FEATURES": postgres.url("attune", "insight"),
-            }
-            argv = [sys.executable, "-m", "benchmarks.bank_b6", str(size.customers)]
-            subprocess.run(argv, env=bank, check=True, cwd=ROOT)
-            asked = bank_b6.asked(size.customers, size.asked)
-            bench = Bench(postgres, issuer.issue("relationship_manager", "HQ")[0], asked)
-            limit_settings = {key: value.replace("{", "{{").replace("}", "}}") for key, value in bank.items()}
-            argv = [sys.executable, "-m", "benchmarks.limit_b6"]
-            limit = stack.enter_context(
-                serving(LIMIT, argv, limit_settings | {"PORT": "{port}"}, bench._paths["vector"][0])
+    python = [sys.executable, "-m"]
+    with servers(folder, "wall", ["customer_360", "insight"]) as both, ExitStack() as stack:
+        targets = {}
+        for kind, (service, _) in KINDS.items():
+            own = both.environment(service)
+            subprocess.run([*python, service, "migrate"], env=own, check=True, capture_output=True)
+            port = both.ports.services[service]
+            targets[ATTUNE, kind] = stack.enter_context(
+                serving(ATTUNE, [*python, service, "all"], literal(own), "/readyz", port)
             )
-            bench.targets = targets | {(LIMIT, kind): limit for kind in KINDS}
-            yield bench
-    finally:
-        broker.stop()
-        postgres.stop()
-
-
-async def _ready(postgres: EmbeddedPostgres, broker: EmbeddedNats) -> None:
-    await postgres.wait_ready()
-    await postgres.provision(["customer_360", "insight"])
-    await broker.wait_ready()
-    client = await nkeys.connect(
-        broker.url, broker.seed(PROVISION_USER), inbox_prefix=inbox_prefix(PROVISION_USER).encode()
-    )
-    await provision(client.jetstream())
-    await client.close()
+        bank = both.environment("customer_360") | {
+            "CUSTOMERS": both.postgres.url("attune", "customer_360"),
+            "FEATURES": both.postgres.url("attune", "insight"),
+        }
+        subprocess.run([*python, "benchmarks.bank_b6", str(size.customers)], env=bank, check=True, cwd=ROOT)
+        asked = bank_b6.asked(size.customers, size.asked)
+        bench = Bench(both, both.issuer.issue("relationship_manager", "HQ")[0], asked)
+        peer = literal(bank) | {"PORT": "{port}"}
+        limit = stack.enter_context(serving(LIMIT, [*python, "benchmarks.limit_b6"], peer, bench._paths["vector"][0]))
+        bench.targets = targets | {(LIMIT, kind): limit for kind in KINDS}
+        yield bench
 
 
 def measure(size: Size) -> dict[str, Any]:
@@ -187,7 +133,7 @@ def measure(size: Size) -> dict[str, Any]:
             pairs = [(name, kind) for kind in KINDS for name in (ATTUNE, LIMIT)]
             for name, kind in pairs:  # warm
                 bench.cpu(name, kind, size.slice_seconds)
-            slices: dict[tuple[str, str], list[tuple[float, float, float]]] = {pair: [] for pair in pairs}
+            slices: dict[tuple[str, str], list[Slice]] = {pair: [] for pair in pairs}
             for _ in range(size.rounds):
                 for name, kind in pairs:
                     slices[name, kind].append(bench.cpu(name, kind, size.slice_seconds))
@@ -203,26 +149,14 @@ def measure(size: Size) -> dict[str, Any]:
         "compared": compared,
         "closed_loop": {kind: {name: _medians(slices[name, kind]) for name in (ATTUNE, LIMIT)} for kind in KINDS},
         "open_loop": fixed,
-        "cpu_to_limit": {kind: _ratio(slices[ATTUNE, kind], slices[LIMIT, kind]) for kind in KINDS},
+        "cpu_to_limit": {kind: ratio(slices[ATTUNE, kind], slices[LIMIT, kind]) for kind in KINDS},
         "feast": "skipped: its own environment is not part of this repository",
     }
 
 
-def _medians(values: list[tuple[float, float, float]]) -> dict[str, float]:
+def _medians(values: list[Slice]) -> dict[str, float]:
     process, database, rate = (statistics.median(column) for column in zip(*values, strict=True))
     return {"process_us": round(process), "database_us": round(database), "requests_per_second": round(rate)}
-
-
-def _ratio(own: list[tuple[float, float, float]], limit: list[tuple[float, float, float]]) -> dict[str, float]:
-    """The median of the slices' ratios of CPU time, process and backends together, with the spread."""
-    ratios = [(a[0] + a[1]) / (b[0] + b[1]) for a, b in zip(own, limit, strict=True)]
-    process = [a[0] / b[0] for a, b in zip(own, limit, strict=True)]
-    return {
-        "median": round(statistics.median(ratios), 2),
-        "lowest": round(min(ratios), 2),
-        "highest": round(max(ratios), 2),
-        "process_alone": round(statistics.median(process), 2),
-    }
 
 
 def main() -> None:
