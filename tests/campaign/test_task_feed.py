@@ -256,6 +256,7 @@ async def test_a_broken_connection_loses_nothing(
     listening.cancel()
     await asyncio.gather(listening, return_exceptions=True)
     await admin.close()
+    assert len(numbers(told)) == len(set(numbers(told))) == 1, "told once"
 
 
 def test_a_number_that_the_database_could_not_hold_is_beyond_all() -> None:

@@ -106,8 +106,10 @@ def test_the_rendered_objects_are_those_reviewed(rendered_text: Callable[..., st
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_every_object_has_kubernetes_schema(render: Render, environment: str) -> None:
-    for item in render(environment):
-        kubernetes_validate.validate(item, KUBERNETES, strict=True)
+    objects = render(environment)
+    assert {"Deployment", "Job", "Service"} <= {item["kind"] for item in objects}
+    for item in objects:
+        kubernetes_validate.validate(item, KUBERNETES, strict=True)  # raises
 
 
 def test_helm_lints_the_chart(helm: Callable[..., str]) -> None:
