@@ -6,16 +6,16 @@ import pytest
 
 from attune.home import Home
 from attune.output import Failure
-from attune_service_kit.crypto import read_kek
+from attune_service_kit.crypto import read_keks
 
 
 def test_the_first_start_makes_the_key_and_later_ones_keep_it(tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
     home.create("events")
-    kek = read_kek(home.kek_file)
+    kek = read_keks(home.kek_file)
     assert home.kek_file.stat().st_mode & 0o777 == 0o600
     home.create()
-    assert read_kek(home.kek_file) == kek
+    assert read_keks(home.kek_file) == kek
     assert home.kek_file.parent not in home.data.parents
 
 
@@ -26,3 +26,18 @@ def test_a_home_that_has_lost_its_key_is_refused_and_gets_no_other(tmp_path: Pat
     with pytest.raises(Failure, match="kek is missing"):
         home.create()
     assert not home.kek_file.exists()
+
+
+def test_a_newer_key_stands_above_the_older_until_that_one_may_go(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    home.create("events")
+    first = read_keks(home.kek_file)
+    home.add_kek()
+    ring = read_keks(home.kek_file)
+    assert (len(ring), ring[1:]) == (2, first)
+    home.add_kek()  # the change broke off and begins again: no third key
+    assert read_keks(home.kek_file) == ring
+    home.create()  # a home starts at every step
+    home.keep_newest_kek()
+    assert read_keks(home.kek_file) == ring[:1]
+    assert home.kek_file.stat().st_mode & 0o777 == 0o600

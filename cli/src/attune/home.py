@@ -114,6 +114,16 @@ class Home:
         path = self.keys / "passwords.json"
         self._write(path, self._read(path) | {name: value}, mode=0o600)
 
+    def add_kek(self) -> None:
+        """Put a newer key above the one that wraps; where a change that broke off has done so, that one stays."""
+        lines = self.kek_file.read_text().split()
+        if len(lines) == 1:
+            self._draft(self.kek_file, "\n".join([new_kek(), *lines]), mode=0o600)
+
+    def keep_newest_kek(self) -> None:
+        """Let the older keys go: everything is wrapped by the newest."""
+        self._draft(self.kek_file, self.kek_file.read_text().split()[0], mode=0o600)
+
     def state(self) -> dict[str, Any]:
         """Return what the running supervisor wrote, {} if none has."""
         return self._read(self.state_file)
@@ -138,8 +148,15 @@ class Home:
 
     @staticmethod
     def _draft(path: Path, text: str, mode: int) -> None:
-        """Write a file as a whole or not at all."""
+        """Write a file as a whole or not at all; it outlives a loss of power, as what its key has wrapped does."""
         draft = path.with_name(path.name + ".new")
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w") as file:
             file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
         draft.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

@@ -2,7 +2,19 @@
 
 import typer
 
-from attune.commands import bank_data, bench, demo, eventing, imports, lifecycle, models, nats_users, tokens, triggers
+from attune.commands import (
+    bank_data,
+    bench,
+    demo,
+    eventing,
+    imports,
+    keys,
+    lifecycle,
+    models,
+    nats_users,
+    tokens,
+    triggers,
+)
 from attune.output import Failure, fail
 
 app = typer.Typer(
@@ -13,7 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for module in (lifecycle, demo, imports, bank_data, eventing, models, triggers, tokens, nats_users, bench):
+for module in (lifecycle, demo, imports, bank_data, eventing, models, triggers, tokens, keys, nats_users, bench):
     module.register(app)
 
 

@@ -2,13 +2,18 @@
 
 A sealed value is key id (4 bytes) ‖ nonce (12) ‖ AES-256-GCM, bound to table, column and row: moved elsewhere, it does
 not open. What must be found again is looked up by a keyed digest (HMAC-SHA256), equal for equal values only.
+
+A newer data key opens at once and seals only when every process has had the time to read it (`spread`): what one
+process seals, all others open, at every moment. `key_rotation` makes it, and seals anew what older ones hold.
 """
 
 import base64
 import binascii
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 from cryptography.exceptions import InvalidTag
@@ -22,10 +27,17 @@ _NONCE = 12
 _ID = 4
 _HEAD = _ID + _NONCE
 
-_KEYS = "SELECT id, purpose, wrapped FROM encryption_key ORDER BY id"
+_KEYS = """
+SELECT id, purpose, wrapped, created_at < now() - make_interval(secs => $1) AS spread FROM encryption_key
+ORDER BY id"""
 # In one statement: two processes may start at once, and the first one's keys stand, both or none.
 _MAKE = """
 INSERT INTO encryption_key (id, purpose, wrapped) VALUES (1, 'data', $1), (2, 'index', $2) ON CONFLICT DO NOTHING"""
+_ADD = "INSERT INTO encryption_key (id, purpose, wrapped) VALUES ($1, 'data', $2)"
+_LOCKED = "SELECT id, purpose, wrapped FROM encryption_key ORDER BY id FOR UPDATE"
+_REWRAP = "UPDATE encryption_key SET wrapped = $2 WHERE id = $1"
+_REWRAPPED = """
+INSERT INTO audit (who, what, entity, entity_id) VALUES ('operator', 'keys.rewrapped', 'encryption_key', $1)"""
 
 
 class KekUnusable(ValueError):
@@ -41,36 +53,69 @@ def new_kek() -> str:
     return base64.b64encode(os.urandom(KEY_BYTES)).decode()
 
 
-def read_kek(path: Path) -> bytes:
-    """The key-encryption key of a file; KekUnusable says why there is none, never what was read."""
+def read_keks(path: Path) -> tuple[bytes, ...]:
+    """The key-encryption keys of a file, one a line: the first one wraps, the others open what they wrapped before.
+
+    KekUnusable says why there is none, never what was read.
+    """
     try:
-        kek = base64.b64decode(path.read_text().strip(), validate=True)
+        keks = tuple(base64.b64decode(line, validate=True) for line in path.read_text().split())
     except OSError as error:
         raise KekUnusable("the key-encryption key cannot be read") from error
     except (binascii.Error, ValueError) as error:
         raise KekUnusable("the key-encryption key is not base64") from error
-    if len(kek) != KEY_BYTES or len(set(kek)) < KEY_BYTES // 4:
+    if not keks or any(len(kek) != KEY_BYTES or len(set(kek)) < KEY_BYTES // 4 for kek in keks):
         raise KekUnusable("the key-encryption key is not 256 random bits")
-    return kek
+    return keks
+
+
+@dataclass(frozen=True)
+class SealedTable:
+    """A table with sealed columns: what a rotation of the data key goes through."""
+
+    name: str
+    key: Mapping[str, str]  # the primary key: column → its type
+    columns: Mapping[str, str]  # sealed column → the name that it is sealed under
+    row: tuple[str, ...]  # the columns that make a value's row
+
+    def place(self, row: Any) -> str:
+        """The row of the table as its values are bound to it."""
+        return "\x00".join(str(row[name]) for name in self.row)
+
+
+class _Held:
+    """The data keys that a process holds, shared by all sealers of its keyring."""
+
+    __slots__ = ("keys", "sealing")
+
+    def __init__(self, keys: Mapping[int, bytes], sealing: int) -> None:
+        self.keys: dict[int, AESGCM] = {}
+        self.take(keys, sealing)
+
+    def take(self, keys: Mapping[int, bytes], sealing: int) -> None:
+        """Hold these too; from now on the one of this number seals."""
+        self.keys |= {number: AESGCM(key) for number, key in keys.items()}
+        self.sealing = (sealing.to_bytes(_ID, "big"), self.keys[sealing])
 
 
 class Sealer:
     """Seals and opens the values of one column; `row` is the row's own key as text."""
 
-    def __init__(self, keys: Mapping[int, AESGCM], newest: int, table: str, column: str) -> None:
-        self._keys, self._key = keys, keys[newest]
-        self._id = newest.to_bytes(_ID, "big")
+    def __init__(self, held: _Held, table: str, column: str) -> None:
+        self._held = held
         self._place = f"{table}|{column}|".encode()
 
     def seal(self, row: str, value: bytes) -> bytes:
         """Encrypt a value for the place where it will lie."""
+        id_, key = self._held.sealing
         nonce = os.urandom(_NONCE)
-        return self._id + nonce + self._key.encrypt(nonce, value, self._place + row.encode())
+        return id_ + nonce + key.encrypt(nonce, value, self._place + row.encode())
 
     def seal_texts(self, rows: Sequence[str], values: Sequence[str | None]) -> list[bytes | None]:
         """Encrypt a column at once; None stays None."""
         # One draw for all: a system call for each costs as much as the encryption.
-        nonces, id_, place, encrypt = os.urandom(_NONCE * len(rows)), self._id, self._place, self._key.encrypt
+        nonces, (id_, key), place = os.urandom(_NONCE * len(rows)), self._held.sealing, self._place
+        encrypt = key.encrypt
         sealed: list[bytes | None] = []
         for number, (row, value) in enumerate(zip(rows, values, strict=True)):
             if value is None:
@@ -83,7 +128,7 @@ class Sealer:
     def open(self, row: str, sealed: bytes) -> bytes:
         """Decrypt what lies at this row of the column; NotOurs if it was sealed for another place or by another key."""
         try:
-            key = self._keys[int.from_bytes(sealed[:_ID], "big")]
+            key = self._held.keys[int.from_bytes(sealed[:_ID], "big")]
             return key.decrypt(sealed[_ID:_HEAD], sealed[_HEAD:], self._place + row.encode())
         except (KeyError, InvalidTag, ValueError) as error:
             raise NotOurs(f"sealed for another place or by another key: {self._place.decode()[:-1]}") from error
@@ -91,6 +136,12 @@ class Sealer:
     def open_text(self, row: str, sealed: bytes | None) -> str | None:
         """The text that lies there; None where nothing does."""
         return None if sealed is None else self.open(row, sealed).decode()
+
+    def anew(self, row: str, sealed: bytes | None) -> bytes | None:
+        """The same value by the key that seals now; as it is where that one has sealed it."""
+        if sealed is None or sealed.startswith(self._held.sealing[0]):
+            return sealed
+        return self.seal(row, self.open(row, sealed))
 
 
 class Digests:
@@ -108,43 +159,103 @@ class Digests:
 
 
 class Keyring:
-    """A service's keys, unwrapped, in memory only."""
+    """A service's keys, unwrapped, in memory only. Its sealers follow it to a newer data key."""
 
-    def __init__(self, data: Mapping[int, bytes], index: bytes) -> None:
-        self._data = {number: AESGCM(key) for number, key in data.items()}
-        self._newest = max(data)
+    def __init__(self, data: Mapping[int, bytes], index: bytes, sealing: int | None = None) -> None:
+        self._held = _Held(data, sealing or max(data))
         self._index = index
+
+    @property
+    def sealing(self) -> int:
+        """The number of the data key that seals."""
+        return int.from_bytes(self._held.sealing[0], "big")
+
+    def holds(self, number: int) -> bool:
+        """Whether the data key of that number is among them."""
+        return number in self._held.keys
+
+    def take(self, data: Mapping[int, bytes], sealing: int) -> None:
+        """Hold these data keys too, and seal with the one of that number from now on."""
+        self._held.take(data, sealing)
 
     def column(self, table: str, column: str) -> Sealer:
         """The sealer of a column."""
-        return Sealer(self._data, self._newest, table, column)
+        return Sealer(self._held, table, column)
 
     def digests(self, purpose: str) -> Digests:
         """The digests for a purpose; those of another purpose are unlike."""
         return Digests(self._index, purpose)
 
 
-async def open_keyring(pool: asyncpg.Pool, service: str, kek: bytes) -> Keyring:
-    """The keys of a service's database, made at its first start. KekUnusable if another key wrapped them."""
-    known = await pool.fetch(_KEYS)
+async def open_keyring(pool: asyncpg.Pool, service: str, keks: Sequence[bytes], spread: float = 0) -> Keyring:
+    """The keys of a service's database, made at its first start. KekUnusable if another key wrapped them.
+
+    A data key younger than `spread` seconds opens and does not seal yet.
+    """
+    known = await pool.fetch(_KEYS, spread)
     if not known:
-        made = [_wrap(kek, service, purpose, number) for number, purpose in ((1, "data"), (2, "index"))]
+        made = [
+            _wrap(keks[0], service, purpose, number, os.urandom(KEY_BYTES))
+            for number, purpose in ((1, "data"), (2, "index"))
+        ]
         await pool.execute(_MAKE, *made)
-        known = await pool.fetch(_KEYS)
-    keys = [(row["id"], row["purpose"], _unwrap(kek, row["wrapped"], service, row)) for row in known]
+        known = await pool.fetch(_KEYS, spread)
+    keys = [(row["id"], row["purpose"], _unwrap(keks, service, row)) for row in known]
     data = {number: key for number, purpose, key in keys if purpose == "data"}
     [index] = [key for _, purpose, key in keys if purpose == "index"]
-    return Keyring(data, index)
+    return Keyring(data, index, _sealing(known))
 
 
-def _wrap(kek: bytes, service: str, purpose: str, number: int) -> bytes:
+async def refresh(keyring: Keyring, pool: asyncpg.Pool, service: str, kek_file: Path, spread: float) -> None:
+    """Take over the data keys that were made since, and the one that seals by now."""
+    known = await pool.fetch(_KEYS, spread)
+    new = [row for row in known if row["purpose"] == "data" and not keyring.holds(row["id"])]
+    keks = read_keks(kek_file) if new else ()
+    keyring.take({row["id"]: _unwrap(keks, service, row) for row in new}, _sealing(known))
+
+
+async def add_data_key(conn: asyncpg.Connection, service: str, kek: bytes) -> int:
+    """Make one more data key and return its number: the largest one seals, once it has spread."""
+    number = int(await conn.fetchval("SELECT max(id) + 1 FROM encryption_key"))
+    await conn.execute(_ADD, number, _wrap(kek, service, "data", number, os.urandom(KEY_BYTES)))
+    return number
+
+
+async def rewrap(conn: asyncpg.Connection, service: str, keks: Sequence[bytes]) -> int:
+    """Wrap anew by the first key what the others wrapped: all of it or nothing. As the owner; returns how many."""
+    async with conn.transaction():
+        older = [row for row in await conn.fetch(_LOCKED) if _opened(keks[0], service, row) is None]
+        for row in older:
+            key = _unwrap(keks, service, row)
+            await conn.execute(_REWRAP, row["id"], _wrap(keks[0], service, row["purpose"], row["id"], key))
+        if older:
+            numbers = ",".join(str(row["id"]) for row in older)
+            await conn.execute(_REWRAPPED, numbers)
+    return len(older)
+
+
+def _sealing(known: Sequence[asyncpg.Record]) -> int:
+    """The newest data key that every process holds; the first one until there is any."""
+    data = [row for row in known if row["purpose"] == "data"]
+    return int(max((row["id"] for row in data if row["spread"]), default=data[0]["id"]))
+
+
+def _wrap(kek: bytes, service: str, purpose: str, number: int, key: bytes) -> bytes:
     nonce = os.urandom(_NONCE)
-    return nonce + AESGCM(kek).encrypt(nonce, os.urandom(KEY_BYTES), f"{service}|{purpose}|{number}".encode())
+    return nonce + AESGCM(kek).encrypt(nonce, key, f"{service}|{purpose}|{number}".encode())
 
 
-def _unwrap(kek: bytes, wrapped: bytes, service: str, row: asyncpg.Record) -> bytes:
-    place = f"{service}|{row['purpose']}|{row['id']}".encode()
+def _opened(kek: bytes, service: str, row: asyncpg.Record) -> bytes | None:
+    """The key that this one wrapped; None if it was another."""
+    wrapped, place = row["wrapped"], f"{service}|{row['purpose']}|{row['id']}".encode()
     try:
         return AESGCM(kek).decrypt(wrapped[:_NONCE], wrapped[_NONCE:], place)
-    except InvalidTag as error:
-        raise KekUnusable("this database's keys were wrapped by another key-encryption key") from error
+    except InvalidTag:
+        return None
+
+
+def _unwrap(keks: Sequence[bytes], service: str, row: asyncpg.Record) -> bytes:
+    for kek in keks:
+        if (key := _opened(kek, service, row)) is not None:
+            return key
+    raise KekUnusable("this database's keys were wrapped by another key-encryption key")

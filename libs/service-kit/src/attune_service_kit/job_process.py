@@ -22,7 +22,7 @@ from attune_service_kit.errors import Refusal, database_refusal
 from attune_service_kit.failpoints import failpoint
 from attune_service_kit.job_context import JobCancelled, JobContext
 from attune_service_kit.job_starter import ATTEMPTS, PARENT, TEMPORARY, lock_key
-from attune_service_kit.jobs import Light
+from attune_service_kit.jobs import Light, functions
 from attune_service_kit.lifecycle import make_runtime, running
 from attune_service_kit.runtime import Runtime, Service
 
@@ -111,7 +111,7 @@ async def _owned(runtime: Runtime, job_id: UUID) -> AsyncIterator[str | None]:
 @contextlib.asynccontextmanager
 async def _turn(runtime: Runtime, kind: str) -> AsyncIterator[None]:
     """Wait until no other heavy job runs in this home."""
-    if isinstance(runtime.service.jobs.get(kind), Light):
+    if isinstance(functions(runtime.service).get(kind), Light):
         yield
         return
     os.nice(5)
@@ -159,7 +159,7 @@ async def _attempt(runtime: Runtime, job_id: UUID) -> int:
 
 async def _call(service: Service, job: JobContext) -> dict[str, Any]:
     """Call the function that the service declares for the job's kind; a plain one runs in a thread."""
-    module, _, name = service.jobs[job.kind].partition(":")
+    module, _, name = functions(service)[job.kind].partition(":")
     function = getattr(import_module(module), name)
     if inspect.iscoroutinefunction(function):
         result = await function(job)

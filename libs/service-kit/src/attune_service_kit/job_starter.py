@@ -19,7 +19,7 @@ import structlog
 from pydantic import BaseModel, SecretStr
 
 from attune_service_kit.job_context import CHANNEL
-from attune_service_kit.jobs import Light
+from attune_service_kit.jobs import Light, functions
 from attune_service_kit.settings import ServiceSettings
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ class JobStarter:
         return job_id not in self._children and running < (LIGHT_AT_ONCE if light else 1)
 
     def _light(self, kind: str) -> bool:
-        return isinstance(self._runtime.service.jobs.get(kind), Light)
+        return isinstance(functions(self._runtime.service).get(kind), Light)
 
     def _spawn(self, job_id: UUID, kind: str) -> None:
         # Not the loop's own: uvloop's fork runs Python's at-fork hooks, and the tracer's starts a thread: it hangs.

@@ -25,7 +25,7 @@ from attune_service_kit.paging import Cursor, InvalidCursor, Limit, Page, decode
 if TYPE_CHECKING:
     from attune_service_kit.runtime import Runtime, Service
 
-__all__ = ["Job", "JobCancelled", "JobContext", "JobView", "Jobs", "Light", "main", "router"]
+__all__ = ["Job", "JobCancelled", "JobContext", "JobView", "Jobs", "Light", "functions", "main", "router"]
 
 _INSERT = """
 INSERT INTO job (id, kind, key, params) VALUES ($1, $2, $3, $4::jsonb)
@@ -68,6 +68,15 @@ class Light(str):
     """A job's "module:function" that is so small that it need not wait for the heavy ones."""
 
     __slots__ = ()
+
+
+# The kit's own, in every service.
+_OWN = {"reseal": Light("attune_service_kit.key_rotation:run")}
+
+
+def functions(service: "Service") -> Mapping[str, str]:
+    """The kinds of jobs of a service, each with its "module:function"."""
+    return {**_OWN, **service.jobs}
 
 
 class JobError(BaseModel):
@@ -124,7 +133,7 @@ class Jobs:
     """The jobs of one service."""
 
     def __init__(self, service: "Service") -> None:
-        self._kinds = service.jobs
+        self._kinds = functions(service)
 
     async def start(self, tx: Transaction, kind: str, params: Mapping[str, Any], *, key: str | None = None) -> UUID:
         """Start a job with this transaction's commit and return its id.

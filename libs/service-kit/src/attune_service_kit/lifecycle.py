@@ -8,7 +8,7 @@ from typing import Literal
 import asyncpg
 import structlog
 
-from attune_service_kit import auth, clock, consumer, crypto, failpoints, idempotency, relay
+from attune_service_kit import auth, clock, consumer, crypto, failpoints, idempotency, key_rotation, relay
 from attune_service_kit.database import APP_LIMITS, WORKER_LIMITS, Database
 from attune_service_kit.jobs import Jobs
 from attune_service_kit.lake import Lake
@@ -71,7 +71,7 @@ def _broker(service: Service, settings: ServiceSettings) -> Broker:
 
 def background(runtime: Runtime) -> Sequence[Background]:
     """What runs beside HTTP: a worker's loops, or the one that tells an app the worker's business time."""
-    everywhere = runtime.service.everywhere if runtime.serves else ()
+    everywhere = [key_rotation.follow, *(runtime.service.everywhere if runtime.serves else ())]
     if runtime.broker is None:
         return [clock.follow, *everywhere] if runtime.clock.kind == "events" else everywhere
     return [relay.run, consumer.run, runtime.jobs.run, idempotency.prune, *runtime.service.tasks, *everywhere]
@@ -80,8 +80,9 @@ def background(runtime: Runtime) -> Sequence[Background]:
 @contextlib.asynccontextmanager
 async def running(runtime: Runtime) -> AsyncIterator[None]:
     """Open what the runtime holds, set up, start the background, and close everything in reverse."""
-    kek = crypto.read_kek(runtime.settings.kek_file)
-    failpoints.arm(runtime.settings.environment)
+    settings = runtime.settings
+    keks = crypto.read_keks(settings.kek_file)
+    failpoints.arm(settings.environment)
     runtime.tracing.activate()
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(runtime.tracing.close)
@@ -92,7 +93,9 @@ async def running(runtime: Runtime) -> AsyncIterator[None]:
             await runtime.asker.start()
             stack.push_async_callback(runtime.asker.stop)
         await _patiently(lambda: runtime.clock.load(runtime.database))
-        runtime.keyring = await crypto.open_keyring(runtime.database.pool, runtime.service.name, kek)
+        runtime.keyring = await crypto.open_keyring(
+            runtime.database.pool, runtime.service.name, keks, settings.key_spread_seconds
+        )
         for prepare in runtime.service.setup:
             await prepare(runtime)
         tasks = [asyncio.create_task(_forever(work, runtime), name=_name(work)) for work in background(runtime)]

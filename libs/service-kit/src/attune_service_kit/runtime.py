@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from sqlalchemy import MetaData
 
 from attune_service_kit.auth import TokenVerifier
-from attune_service_kit.crypto import Keyring
+from attune_service_kit.crypto import Keyring, SealedTable
 from attune_service_kit.database import Database
 from attune_service_kit.settings import ServiceSettings
 from attune_service_kit.telemetry import Tracing
@@ -39,6 +39,7 @@ class Service:
     setup: "Sequence[Callable[[Runtime], Awaitable[None]]]" = ()
     everywhere: "Sequence[Callable[[Runtime], Awaitable[None]]]" = ()  # tasks of app and worker processes alike
     hot: "Sequence[HotRoute]" = ()
+    sealed: Sequence[SealedTable] = ()  # what a new data key seals anew
     urgent: tuple[str, ...] = ()  # ends of paths that keep places of their own under overload (P-16)
     streamed: tuple[str, ...] = ()  # paths, as regular expressions, whose bodies are files and are not read as JSON
     asks: bool = False  # NATS requests from its HTTP side: an app process has a connection for them

@@ -1,4 +1,4 @@
-"""How a service starts: `python -m <service> app | worker | all | migrate | openapi`."""
+"""How a service starts: `python -m <service> app | worker | all | migrate | rewrap-keys | rotate-keys | openapi`."""
 
 import argparse
 import asyncio
@@ -7,11 +7,13 @@ from pathlib import Path
 from types import FrameType
 
 import orjson
+import structlog
 import uvicorn
 
-from attune_service_kit import crypto, openapi, telemetry
+from attune_service_kit import crypto, key_rotation, openapi, telemetry
 from attune_service_kit.app import create_app
 from attune_service_kit.http_protocol import GuardedProtocol
+from attune_service_kit.lifecycle import make_runtime
 from attune_service_kit.runtime import Runtime, Service
 from attune_service_kit.settings import ServiceSettings
 
@@ -22,11 +24,15 @@ COMMANDS = {
     "worker": "run consumers, relay and jobs; answers probes only",
     "all": "both in one event loop",
     "embedded": "migrate, then both: for one machine, where no other process starts at the same time",
-    "migrate": "bring the database to the newest revision, as its owner",
+    "migrate": "bring the database to the newest revision, as its owner; also does what rewrap-keys does",
+    "rewrap-keys": "wrap the keys anew by the first key of kek_file, as the database's owner",
+    "rotate-keys": "start the job that makes a new data key and seals everything anew by it; prints the job's id",
     "openapi": "print the OpenAPI document",
 }
 
 GRACEFUL_SECONDS = 20
+
+log = structlog.get_logger(__name__)
 
 
 def main(service: Service) -> None:
@@ -44,16 +50,21 @@ def main(service: Service) -> None:
     telemetry.configure_logging(service.name, environment=settings.environment)
     if command != "migrate":
         _require_kek(settings)
+    if command == "rotate-keys":
+        sys.stdout.write(f"{asyncio.run(key_rotation.start(make_runtime(service, settings, 'job')))}\n")
+        return
     if command in ("migrate", "embedded"):
         migrate(service, settings)
-    if command != "migrate":
+    if command == "rewrap-keys" or (command in ("migrate", "embedded") and settings.kek_file.exists()):
+        rewrap(service, settings)
+    if command in ("app", "worker", "all", "embedded"):
         serve(service, settings, command)
 
 
 def _require_kek(settings: ServiceSettings) -> None:
     """End with one clear line where names and phones could be neither read nor written."""
     try:
-        crypto.read_kek(settings.kek_file)
+        crypto.read_keks(settings.kek_file)
     except crypto.KekUnusable as error:
         sys.exit(f"kek_file {settings.kek_file}: {error}")
 
@@ -77,9 +88,23 @@ def migrate(service: Service, settings: ServiceSettings) -> None:
     # Alembic is 10 MB that no serving process needs.
     from attune_service_kit import migrations
 
+    asyncio.run(migrations.run(service, _owner(settings)))
+
+
+def rewrap(service: Service, settings: ServiceSettings) -> None:
+    """Wrap the database's keys anew by the first key of `kek_file`; running processes hold theirs and go on."""
+    try:
+        wrapped = asyncio.run(key_rotation.rewrap(service, _owner(settings), settings.kek_file))
+    except crypto.KekUnusable as error:
+        sys.exit(f"kek_file {settings.kek_file}: {error}")
+    if wrapped:
+        log.info("keys_rewrapped", count=wrapped)
+
+
+def _owner(settings: ServiceSettings) -> str:
     if settings.owner_database_url is None:
-        sys.exit("migrate needs owner_database_url: the role of the service's owner")
-    asyncio.run(migrations.run(service, settings.owner_database_url))
+        sys.exit("owner_database_url is missing: only the service's owner may do this")
+    return settings.owner_database_url
 
 
 class _Server(uvicorn.Server):

@@ -66,7 +66,11 @@ class ServiceSettings(TokenSettings):
 
     cursor_key: SecretStr = Field(description="Signs list cursors")
     kek_file: Path = Field(
-        description="Key-encryption key: 256 bits in base64, kept apart from the database; without it nothing starts"
+        description="Key-encryption key: 256 bits in base64, kept apart from the database; without it nothing starts. "
+        "One a line: the first wraps, older ones below it still open"
+    )
+    key_spread_seconds: float = Field(
+        default=60, gt=0, le=3600, description="Every process has read a new data key by then, and it begins to seal"
     )
 
     trace_file: Path | None = None

@@ -1,7 +1,8 @@
 """The service, put together: who is this?"""
 
 from attune_service_kit.service import Service
-from customer_360 import retention
+from customer_360 import details as known_details
+from customer_360 import identity, retention
 from customer_360.api import (
     books,
     branches,
@@ -42,6 +43,7 @@ SERVICE = Service(
     urgent=("/consents", "/consents:opt-out"),
     functions=("customer_360.view.function:make",),
     streamed=(imports.STREAMED,),
+    sealed=(identity.SEALED, known_details.SEALED),
     jobs={
         "import": "customer_360.importing:run",
         "import_undo": "customer_360.undoing:run",

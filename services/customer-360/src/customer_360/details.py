@@ -9,7 +9,7 @@ from uuid import UUID
 
 from attune_contracts.identifiers import new_id
 from attune_service_kit.auth import Caller
-from attune_service_kit.crypto import Sealer
+from attune_service_kit.crypto import SealedTable, Sealer
 from attune_service_kit.database import Scope, Transaction
 from attune_service_kit.errors import Invalid
 from attune_service_kit.runtime import Runtime
@@ -17,6 +17,10 @@ from customer_360 import detail_rules, identity_changes, masking, normalise, pro
 from customer_360.detail_rules import IDENTITY, Detail, Freshness, freshness, masked_email, source_of
 from customer_360.identity import identities
 from customer_360.settings import settings_of
+
+SEALED = SealedTable(
+    "profile_field", {"customer_id": "uuid", "field": "text"}, {"sealed": "email"}, row=("customer_id",)
+)
 
 _PHONE = re.compile(r"\+\d{8,15}")
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+")

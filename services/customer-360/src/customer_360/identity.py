@@ -9,13 +9,14 @@ from uuid import UUID
 
 import asyncpg
 
-from attune_service_kit.crypto import Keyring
+from attune_service_kit.crypto import Keyring, SealedTable
 from attune_service_kit.runtime import Runtime
 from customer_360 import normalise, pinyin
 from customer_360.settings import settings_of
 
 COLUMNS = ("name", "phone", "document", "address")
 TABLE = "party_identity"
+SEALED = SealedTable(TABLE, {"customer_id": "uuid"}, {name: name for name in COLUMNS}, ("customer_id",))
 
 # The identities of all the records `m.ids` of a party `p`, its own first: to be joined, and to be selected.
 OF_ALL_RECORDS = """
