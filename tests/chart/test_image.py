@@ -74,7 +74,7 @@ def test_the_closure_alone_runs_the_service(package: str, tmp_path: Path) -> Non
     run(uv, "venv", "--quiet", "--python", sys.executable, venv)
     lock = IMAGES / f"{name}.lock"
     run(uv, "pip", "install", "--quiet", "--no-deps", "--require-hashes", "--only-binary", ":all:", "-r", lock)
-    parts = ["libs/contracts", "libs/measure", "libs/service-kit", f"./{package}"]
+    parts = ["libs/contracts", "libs/expressions", "libs/measure", "libs/service-kit", f"./{package}"]
     run(uv, "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", *parts)
     module = name.replace("-", "_")
     if module == "gateway":

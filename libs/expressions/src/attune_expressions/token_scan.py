@@ -1,0 +1,187 @@
+"""The tokens, before they are parsed: bounded in number and depth, each of a known kind, in no order read two ways."""
+
+import re
+from collections.abc import Collection
+from typing import Any, NamedTuple
+
+from sqlglot import tokenize
+from sqlglot.errors import TokenError
+
+from attune_expressions.refusals import Refused, nearest, position
+from attune_expressions.words import CLOCKS, FUNCTIONS, KEYWORDS, UNITS
+
+MOST_TOKENS = 1200
+DEEPEST = 20
+_SYMBOLS = {
+    "L_PAREN", "R_PAREN", "COMMA", "COLON", "PLUS", "DASH", "STAR", "SLASH", "MOD", "EQ", "NEQ", "LT", "LTE", "GT",
+    "GTE",
+}  # fmt: skip
+_COMPARISONS = {"EQ", "NEQ", "LT", "LTE", "GT", "GTE"}
+_BEFORE_A_VALUE = _COMPARISONS | {"L_PAREN", "COMMA", "PLUS", "DASH", "STAR", "SLASH", "MOD"}
+_WORDS_BEFORE_A_VALUE = KEYWORDS - {"end", "null", "true", "false"}
+_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
+_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+
+
+class Token(NamedTuple):
+    """One token; `word` is what it is in small letters if it is an unquoted word, else empty."""
+
+    kind: str
+    raw: str
+    word: str
+    start: int
+    end: int
+
+
+class Names(NamedTuple):
+    """What a word may stand for beside the language's own words."""
+
+    fields: Collection[str]
+    parameters: Collection[str]
+
+
+def check_tokens(text: str, names: Names) -> None:
+    """Refused at the first token that is none of ours or stands where it may be misread."""
+    tokens = _tokens(text)
+    if len(tokens) > MOST_TOKENS:
+        raise Refused(
+            "too_many_tokens",
+            f"a condition has at most {MOST_TOKENS} words and signs",
+            f"条件不得超过 {MOST_TOKENS} 个词与符号",
+            position(text, tokens[MOST_TOKENS].start),
+        )
+    _check_depth(text, tokens)
+    for i, token in enumerate(tokens):
+        before = tokens[i - 1] if i else None
+        after = tokens[i + 1] if i + 1 < len(tokens) else None
+        _check_kind(text, token, before, after)
+        _check_order(text, token, before, after)
+        if (token.word and token.word not in KEYWORDS) or token.kind == "IDENTIFIER":
+            _check_name(text, tokens, i, names)
+
+
+def _tokens(text: str) -> list[Token]:
+    try:
+        found: list[Any] = tokenize(text, dialect="duckdb")
+    except TokenError:
+        raise Refused("syntax", "the condition cannot be read", "条件无法解析", position(text, 0)) from None
+    tokens = []
+    for token in found:
+        raw = text[token.start : token.end + 1]
+        word = raw.lower() if _WORD.fullmatch(raw) else ""
+        tokens.append(Token(token.token_type.name, raw, word, token.start, token.end))
+    return tokens
+
+
+def _check_depth(text: str, tokens: list[Token]) -> None:
+    """Parentheses and CASE within each other, runs of NOT and minus: counted before anything descends into them."""
+    depth = run = 0
+    opened: list[Token] = []
+    for token in tokens:
+        run = run + 1 if token.word == "not" or token.kind == "DASH" else 0
+        if token.kind == "L_PAREN" or token.word == "case":
+            opened.append(token)
+        elif token.kind == "R_PAREN" or token.word == "end":
+            if not opened or (opened[-1].kind == "L_PAREN") != (token.kind == "R_PAREN"):
+                raise Refused("unbalanced", f"{token.raw} ends nothing", f"{token.raw} 没有对应的开头",
+                              position(text, token.start))  # fmt: skip
+            opened.pop()
+        depth = len(opened)
+        if depth > DEEPEST or run > DEEPEST:
+            raise too_deep(text, token.start)
+    if opened:
+        raise Refused("unbalanced", f"{opened[-1].raw} is not ended", f"{opened[-1].raw} 没有结束",
+                      position(text, opened[-1].start))  # fmt: skip
+
+
+def too_deep(text: str, offset: int) -> Refused:
+    """What is nested or chained too deeply."""
+    return Refused(
+        "too_deep",
+        f"nested or chained more than {DEEPEST} deep",
+        f"嵌套或连写超过 {DEEPEST} 层",
+        position(text, offset),
+    )
+
+
+def _check_kind(text: str, token: Token, before: Token | None, after: Token | None) -> None:
+    at = position(text, token.start)
+    if token.kind == "NUMBER":
+        glued = after is not None and after.start == token.end + 1 and (after.word or after.kind == "NUMBER")
+        if not _NUMBER.fullmatch(token.raw) or glued:
+            raise Refused("number_form", "a number is written like 50000 or 0.25", "数字应写作 50000 或 0.25", at)
+        whole, _, decimals = token.raw.partition(".")
+        if len(whole) + len(decimals) > 15 or len(decimals) > 9:
+            raise Refused(
+                "number_form", "a number has at most 15 digits and 9 decimals", "数字最多 15 位、小数最多 9 位", at
+            )
+    elif token.kind == "STRING":
+        if not token.raw.startswith("'") or (before is not None and before.kind == "STRING"):
+            raise Refused("bad_token", "a text is written in one pair of quotes", "文本应写在一对单引号中", at)
+        if before is not None and before.word and before.end + 1 == token.start and before.word not in KEYWORDS:
+            raise Refused("bad_token", "letters stand right before a quote", "引号前不能紧接字母", at)
+    elif token.kind not in _SYMBOLS and token.kind != "IDENTIFIER" and not token.word:
+        raise Refused("bad_token", f"{token.raw} stands for nothing here", f"此处不能使用 {token.raw}", at)
+
+
+def _check_order(text: str, token: Token, before: Token | None, after: Token | None) -> None:
+    at = position(text, token.start)
+    previous, following = before.word if before else "", after.word if after else ""
+    if token.kind in _COMPARISONS and before is not None and before.kind in _COMPARISONS:
+        raise Refused(
+            "bad_token", f"{before.raw} {token.raw} is no operator", f"{before.raw} {token.raw} 不是运算符", at
+        )
+    if token.kind == "PLUS" and (before is None or before.kind in _BEFORE_A_VALUE or previous in _WORDS_BEFORE_A_VALUE):
+        raise Refused("unary_plus", "a plus stands between two values", "加号应在两个值之间", at)
+    if token.word == "not" and following == "is":
+        raise Refused("bad_token", "NOT IS is no operator", "NOT IS 不是运算符", at, "IS NOT")
+    if token.word == "is" and (following or "?") not in ("not", "null", "true", "false"):
+        raise Refused("bad_token", "IS is followed by NULL, TRUE or FALSE", "IS 之后应为 NULL、TRUE 或 FALSE", at)
+    if token.word == "null" and before is not None and before.kind in _COMPARISONS:
+        raise null_compared(text, token.start)
+    if token.word == "in" and (after is None or after.kind != "L_PAREN"):
+        raise Refused("bad_token", "IN is followed by a list in parentheses", "IN 之后应为括号中的列表", at)
+    if token.kind == "R_PAREN" and before is not None and before.kind == "L_PAREN":
+        raise Refused("empty_list", "nothing stands between the parentheses", "括号中没有内容", at)
+    if token.kind == "COLON" and (after is None or after.start != token.end + 1 or not after.word):
+        raise Refused("bad_token", "a parameter is written like :name", "参数应写作 :name", at)
+
+
+def null_compared(text: str, offset: int) -> Refused:
+    """A comparison with NULL is never TRUE, so it is never meant."""
+    return Refused(
+        "null_compared",
+        "nothing is = NULL; write IS NULL",
+        "NULL 不能比较，请用 IS NULL",
+        position(text, offset),
+        "IS NULL",
+    )
+
+
+def _check_name(text: str, tokens: list[Token], i: int, names: Names) -> None:
+    token = tokens[i]
+    before = tokens[i - 1] if i else None
+    after = tokens[i + 1] if i + 1 < len(tokens) else None
+    at = position(text, token.start)
+    name = token.word or token.raw[1:-1]
+    if token.word in CLOCKS:
+        raise Refused(
+            "clock", "a condition knows no clock; the day is as_of", "条件不读取时钟，日期请用 as_of", at, "as_of"
+        )
+    if before is not None and before.kind == "COLON":
+        if name not in names.parameters:
+            raise Refused("unknown_parameter", f"unknown parameter :{name}", f"未知参数 :{name}", at,
+                          nearest(name, names.parameters))  # fmt: skip
+    elif token.word and after is not None and after.kind == "L_PAREN":
+        if name not in FUNCTIONS:
+            raise Refused("unknown_function", f"unknown function {name}", f"未知函数 {name}", at,
+                          nearest(name, (*FUNCTIONS, *KEYWORDS)))  # fmt: skip
+    elif name not in names.fields and not _is_unit(tokens, i):
+        known = (*names.fields, *(KEYWORDS if token.word else ()))
+        near = nearest(name, known)
+        raise Refused("unknown_field", f"unknown field {name}", f"未知字段 {name}", at,
+                      near.upper() if near in KEYWORDS else near)  # fmt: skip
+
+
+def _is_unit(tokens: list[Token], i: int) -> bool:
+    return tokens[i].word in UNITS and i >= 2 and tokens[i - 2].word == "interval"
