@@ -6,13 +6,14 @@ messages are exempt by their class, and count for nothing.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import ConfigDict, Field
 
 from attune_service_kit.bodies import Body, TimeOfDay
+from campaign import local_time
 
 Level = Literal["customer", "household", "account"]
 Channel = Literal["counter", "mobile", "call_centre", "relationship_manager", "sms", "push"]
@@ -60,10 +61,9 @@ class Hours(Body):
         """The first end after this moment, in UTC."""
         local = moment.astimezone(ZoneInfo(zone))
         for days in range(3):
-            day = local.date() + timedelta(days=days)
-            ends = datetime.combine(day, self.end, ZoneInfo(zone)).astimezone(UTC)
-            if ends > moment:
-                return ends
+            for ends in local_time.moments(local.date() + timedelta(days=days), self.end, zone):
+                if ends > moment:
+                    return ends
         raise ValueError("a day without an end")
 
 

@@ -1,7 +1,7 @@
 """How tasks are handled: outcome codes and what each does, opening hours, which hours the clock counts. Pure."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from attune_contracts.ledger import Code
 from attune_service_kit.bodies import Body
+from campaign import local_time
 from campaign.business_days import is_business_day
 from campaign.contact_policy import Hours
 
@@ -65,9 +66,9 @@ class OpeningHours(Hours):
             return moment
         day = moment.astimezone(ZoneInfo(zone)).date()
         for days in range(60):
-            opens = datetime.combine(day + timedelta(days=days), self.start, ZoneInfo(zone)).astimezone(UTC)
-            if opens >= moment and self.open_at(opens, zone):
-                return opens
+            for opens in local_time.moments(day + timedelta(days=days), self.start, zone):
+                if opens >= moment and self.open_at(opens, zone):
+                    return opens
         return moment
 
 
