@@ -14,9 +14,11 @@ import pytest
 from joserfc import jwe
 from joserfc.jwk import OctKey, RSAKey
 
+from attune_service_kit.auth import keys
 from attune_service_kit.testing import RunningService, StartService
 from insight.app import SERVICE
 
+from .conftest import DOCUMENT, OPERATIONS, roles_with
 from .tokens import (
     AUDIENCE,
     FOR_ENCRYPTION,
@@ -261,3 +263,60 @@ async def test_a12_a_token_in_another_place(service: RunningService, capfd: pyte
     told = capfd.readouterr().err
     assert "request" in told
     assert good.split(".")[1] not in told
+
+
+BOUND: list[Any] = [
+    {"cnf": {"x5t#S256": "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"}},
+    {"cnf": {"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}},
+    {"cnf": {}},
+    {"cnf": "x"},
+]
+
+
+async def test_a10_a_token_that_is_bound_to_its_holder_is_no_bearer_token(service: RunningService) -> None:
+    for change in BOUND:
+        (answer,) = await answers(service, token(**OFFICE | change))
+        assert refused(answer), change
+    good, proof = token(**OFFICE), token(header={"typ": "dpop+jwt", "jwk": KEY.as_dict(private=False)})
+    for headers in ({"Authorization": f"DPoP {good}"}, {"Authorization": f"DPoP {good}", "DPoP": proof}):
+        assert refused(await service.client.get(PATH, headers=headers))
+
+
+async def test_a13_a_captured_write_has_no_second_effect(service: RunningService) -> None:
+    """Whoever holds a token may use it while it lives; what was written once is not written again."""
+    [operation] = [o for o in OPERATIONS if str(o) == "PUT /v1/parameters/value-quadrant"]
+    bearer = token(roles=[roles_with(operation.scope)[0]], branch=None)
+    asked = {"Authorization": f"Bearer {bearer}", "Idempotency-Key": "captured-on-its-way-1"}
+    first, second = [await service.client.put(operation.path, json=operation.example, headers=asked) for _ in range(2)]
+    assert (first.status_code, second.status_code) == (200, 200), first.text
+    assert (second.headers["Idempotent-Replayed"], second.content) == ("true", first.content)
+    assert await service.runtime.database.pool.fetchval("SELECT count(*) FROM audit") == 1
+
+
+def test_a14_there_is_nothing_to_guess() -> None:
+    """No operation takes a password, a PIN or a client's secret: the bank's issuer has them, and counts."""
+    told = json.dumps(DOCUMENT["paths"]).lower() + json.dumps(DOCUMENT["components"]["schemas"]).lower()
+    for word in ("password", "passwd", '"pin"', "client_secret", "grant_type"):
+        assert word not in told
+    assert set(DOCUMENT["components"]["securitySchemes"]) == {"bearer"}
+
+
+async def test_a15_a_withdrawn_key_and_a_short_life_end_a_token(
+    service: RunningService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_key, by_other = token(**OFFICE), token(RSA, alg="PS256", **OFFICE)
+    assert [a.status_code for a in await answers(service, by_key, by_other)] == [404, 404]
+    remaining = json.loads(write_jwks(tmp_path).read_text())
+    remaining["keys"] = [k for k in remaining["keys"] if not (isinstance(k, dict) and k.get("kid") == KEY.kid)]
+    (tmp_path / "jwks.json").write_text(json.dumps(remaining))
+    # As if the ten minutes for which keys are believed, and the one for which a token is, were over.
+    monkeypatch.setattr(keys, "AGE", 0)
+    monkeypatch.setattr(keys, "REFETCH", 0)
+    service.runtime.verifier._verified.clear()
+    ended, goes_on = await answers(service, by_key, by_other)
+    assert refused(ended)
+    assert goes_on.status_code == 404
+    long_lived = [token(RSA, alg="PS256", **OFFICE | {"exp": int(time.time()) + minutes * 60}) for minutes in (4, 6)]
+    lives, is_refused = await answers(service, *long_lived)
+    assert lives.status_code == 404
+    assert refused(is_refused)

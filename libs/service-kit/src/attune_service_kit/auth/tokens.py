@@ -48,6 +48,10 @@ def check(claims: Mapping[str, Any], issuer: str, audience: str, longest: float,
         raise ValueError("lives too long")
     if not isinstance(claims.get("jti"), str):
         raise ValueError("no id")
+    # Bound to a certificate or to a key that signs each request (RFC 8705, 9449): nobody here checks that the sender
+    # has it, and such a token without its proof is a stolen one.
+    if "cnf" in claims:
+        raise ValueError("bound to a holder who is not asked")
     return float(expires)
 
 
