@@ -1,7 +1,8 @@
-"""B16, B17, B24 as a matrix: role × operation × {own, foreign, none} × {path, query, body, list}, from the document.
+"""B16, B17, B24 as a matrix: role × operation × {own, foreign, none} × {path, query, body, list, file}.
 
-What belongs to another branch, or to another customer, is answered as what there is not: same status, same body. A new
-operation is in it without a line here; an id of a new kind has to be told apart first, in two_branches.py.
+It is made from the document. What belongs to another branch, or to another customer, is answered as what there is not:
+same status, same body. A new operation is in it without a line here; an id of a new kind has to be told apart first, in
+two_branches.py.
 """
 
 from collections.abc import Iterator
@@ -197,6 +198,19 @@ async def test_b17_b23_lists_hold_nothing_of_another_branch(two: Bank) -> None:
                 full.add(str(operation))
     assert not wrong, "\n".join(map(str, wrong))
     assert len(full) > 10, full
+
+
+def test_b23_what_gives_a_file_is_the_banks_or_a_stream_of_ones_own() -> None:
+    """Reports of rejected lines hold rows of all branches: nobody of a branch has their scope."""
+    files = {
+        str(o): {role for role in roles_with(o.scope) if role in BOUND_ROLES}
+        for o in OPERATIONS
+        if set(DOCUMENT["paths"][o.path][o.method.lower()]["responses"].get("200", {}).get("content", {}))
+        - {"application/json"}
+    }
+    # Whose tasks it tells is shown in tests/campaign/test_task_feed.py.
+    assert files.pop("GET /v1/tasks/stream")
+    assert files == {"GET /v1/imports/{import_id}/rejects": set(), "GET /v1/ledger/imports/{import_id}/rejects": set()}
 
 
 async def test_b18_no_header_moves_its_sender(two: Bank) -> None:
