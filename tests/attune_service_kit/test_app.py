@@ -69,6 +69,27 @@ async def test_a_body_that_two_readers_may_read_differently_is_refused(client: h
     assert "13800000000" not in response.text
 
 
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b'{"id": NaN, "text": "x"}', 422),
+        (b'{"id": 1, "text": {"a": [-Infinity, 1e400]}}', 422),
+        (b'{"id": NaN, "id": 1, "text": "x"}', 400),
+        (b'{"id": NaN, "text": "\\ud800"}', 400),
+        (b'{"id": NaN, "text": ', 400),
+        (b'{"id": nan, "text": "x"}', 400),
+        (b"[" * 70 + b"NaN" + b"]" * 70, 400),
+    ],
+)
+async def test_numbers_without_end_are_named_where_nothing_else_is_wrong(
+    client: httpx.AsyncClient, body: bytes, status: int
+) -> None:
+    response = await client.post("/v1/notes", content=body, headers=JSON)
+    assert (response.status_code, response.json()["code"]) == (status, "invalid" if status == 422 else "malformed_json")
+    if status == 422:
+        assert response.json()["errors"] == [{"at": "body", "fault": "not_finite"}]
+
+
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "", "multipart/form-data"])
 async def test_another_media_type_is_refused(client: httpx.AsyncClient, content_type: str) -> None:
     response = await client.post("/v1/notes", content=b'{"id":1}', headers=JSON | {"Content-Type": content_type})

@@ -148,7 +148,13 @@ async def test_rows_are_scored_by_name_with_the_champion(offline: Offline, ask: 
                 ],
             ),
         ),
-        ({"rows": [{"age": 33}]}, ("features_unfit", None)),
+        (
+            {"rows": [{"age": 33}]},
+            (
+                "features_unfit",
+                [{"row": 0, "feature": name, "fault": "missing"} for name in ("demand_balance_minor", "postings_90d")],
+            ),
+        ),
         ({"rows": [ROW] * 501}, ("too_many_rows", None)),
         ({"rows": []}, ("invalid", None)),
         ({"rows": [ROW], "customer_ids": [str(KNOWN)]}, ("invalid", None)),
@@ -165,14 +171,13 @@ async def test_what_does_not_fit_is_named(
         assert answer.json()["errors"] == expected[1]
 
 
-async def test_numbers_that_json_does_not_know_are_no_json(
-    app: RunningService, offline: Offline, token: Headers
-) -> None:
+async def test_numbers_that_are_not_finite_are_refused(app: RunningService, offline: Offline, token: Headers) -> None:
     headers = token("model_admin") | {"Content-Type": "application/json"}
-    for value in (b"NaN", b"Infinity", b"1e400"):
+    for value in (b"NaN", b"Infinity", b"-Infinity", b"1e400"):
         body = b'{"model":"propensity-test","rows":[{"age":33,"demand_balance_minor":1,"postings_90d":%b}]}' % value
         answer = await app.client.post("/v1/scores", content=body, headers=headers)
-        assert (answer.status_code, answer.json()["code"]) == (400, "malformed_json")
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
+        assert answer.json()["errors"] == [{"at": "body", "fault": "not_finite"}]
 
 
 async def test_who_may_ask_for_what(app: RunningService, offline: Offline, ask: Callable[..., Any]) -> None:
@@ -289,8 +294,69 @@ async def test_campaign_asks_over_nats(start_service: StartService, versions: li
     seen = new.model_copy(update={"business_date": date(2026, 2, 28)})
     assert (await ask(KNOWN, seen))["items"] == told["items"]
     assert (await ask(customer_id("tests", "P2")))["unknown"] == [str(customer_id("tests", "P2"))]
-    refused = await campaign.request(SCORE_SUBJECT, b'{"customer_id": "x"}')
-    assert b'"code":"invalid"' in refused
+    for question in (
+        b'{"customer_id": "x"}', b"{}", b'{"customer_id": "%s", "rows": [{}]}' % str(KNOWN).encode(),
+        b'{"rows": [{"age": 33}]}', b'{"model": "propensity-test", "rows": []}',
+    ):  # fmt: skip
+        refused = orjson.loads(await campaign.request(SCORE_SUBJECT, question))
+        assert (refused["status"], refused["code"]) == (422, "invalid"), question
+
+
+async def test_rows_are_scored_by_name_over_nats_as_over_http(
+    start_service: StartService, versions: list[Trained], campaign: Broker
+) -> None:
+    offline = await registered(await start_service(SERVICE), versions)
+
+    async def ask(*rows: str, model: str = NAME) -> dict[str, Any]:
+        question = f'{{"model": "{model}", "rows": [{", ".join(rows)}]}}'
+        answer: dict[str, Any] = orjson.loads(await campaign.request(SCORE_SUBJECT, question.encode()))
+        return answer
+
+    def row(**changed: Any) -> str:
+        return orjson.dumps({**ROW, **changed}).decode()
+
+    await eventually(lambda: _answers(campaign), what="the answering worker")
+    told = await ask(row(), row(postings_90d=None))
+    assert told["models"] == [{"model": NAME, "version": 1, "sha256": offline.models[1].sha256}]
+    expected = [offline.score(r, 1) for r in (ROW, ROW | {"postings_90d": None})]
+    assert [item["scores"][0] for item in told["items"]] == expected
+    for wrong, feature, fault in (
+        (row(agee=1), "agee", "unknown"),
+        (row(tenure_days=1), "tenure_days", "extra"),
+        (row().replace('"age":33,', ""), "age", "missing"),
+        (row(age="33"), "age", "wrong_type"),
+        (row().replace("4000000", "99999999999999999999"), "demand_balance_minor", "out_of_range"),
+    ):
+        refused = await ask(row(), wrong)
+        assert (refused["status"], refused["code"]) == (422, "features_unfit")
+        assert refused["errors"] == [{"row": 1, "feature": feature, "fault": fault}]
+        assert refused["zh"]
+    for number in ("NaN", "Infinity", "-Infinity", "1e400"):
+        refused = await ask(row().replace(":12", f":{number}"))
+        assert (refused["status"], refused["code"]) in ((422, "features_unfit"), (422, "invalid")), number
+    assert (await ask(*[row()] * 501))["code"] == "too_many_rows"
+    nobody = await ask(row(), model="propensity-nobody")
+    assert (nobody["status"], nobody["code"]) == (404, "no_champion")
+
+
+async def test_models_are_listed_in_pages(
+    app: RunningService, offline: Offline, versions: list[Trained], token: Headers
+) -> None:
+    other = spec(2).model_copy(update={"model": "churn-test"})
+    async with app.runtime.database.transaction() as tx:
+        await registry.register(
+            tx, other, onnx=versions[1].onnx, sha256=versions[1].sha256, features=versions[1].features,
+            metrics={}, card={},
+        )  # fmt: skip
+    names, cursor = [], None
+    while not names or cursor:
+        params = {"limit": "1"} | ({"cursor": cursor} if cursor else {})
+        page = (await app.client.get("/v1/models", params=params, headers=token("model_admin"))).json()
+        names += [model["name"] for model in page["items"]]
+        cursor = page["next_cursor"]
+    assert names == ["churn-test", NAME]
+    nothing = await app.client.get("/v1/models", params={"purpose": "none"}, headers=token("model_admin"))
+    assert nothing.json() == {"items": [], "next_cursor": None}
 
 
 async def _answers(broker: Broker) -> bool:

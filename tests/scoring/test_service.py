@@ -143,7 +143,7 @@ async def test_what_does_not_exist_is_said_so(scoring: RunningService, token: He
         "unknown_model_version",
         "no_champion",
     ]
-    assert listing.json() == {"items": []}
+    assert listing.json() == {"items": [], "next_cursor": None}
     assert wrong.status_code == 422
     assert wrong.json()["errors"] == [{"at": "body.features", "fault": "feature_unusable"}]
 

@@ -1,7 +1,7 @@
 """What scoring says."""
 
 from datetime import date, datetime
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -74,12 +74,25 @@ class NewMoney(BaseModel):
 
 
 class ScoreQuestion(BaseModel):
-    """Score one customer's stored feature row with every model that answers, moved by what has happened since."""
+    """Score a customer's stored feature row with every model that answers, moved by what has happened since.
+
+    Or rows of values by feature name with one model: each with exactly the model's features, null = unknown.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    customer_id: UUID
+    customer_id: UUID | None = None
     evidence: tuple[NewMoney, ...] = Field(default=(), max_length=100)
+    model: str | None = Field(default=None, max_length=64)
+    rows: tuple[dict[str, Any], ...] | None = Field(default=None, min_length=1)
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.customer_id is None) == (self.rows is None):
+            raise ValueError("either a customer or rows")
+        if (self.rows is None) != (self.model is None):
+            raise ValueError("rows, and only rows, name their model")
+        return self
 
 
 class AnsweringModel(BaseModel):
@@ -113,10 +126,12 @@ class ScoreAnswer(BaseModel):
 
 
 class ScoreRefusal(BaseModel):
-    """Why there is no answer: the code and texts of the same refusal over HTTP."""
+    """Why there is no answer: the status, code, texts and errors of the same refusal over HTTP."""
 
     model_config = ConfigDict(frozen=True)
 
+    status: int = 422
     code: str
     en: str
     zh: str
+    errors: tuple[dict[str, Any], ...] = ()

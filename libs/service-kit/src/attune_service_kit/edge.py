@@ -5,6 +5,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
+from math import isfinite
 from typing import Any
 
 import orjson
@@ -15,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from attune_service_kit import telemetry
 from attune_service_kit.errors import (
     BadRequest,
+    Invalid,
     NotFound,
     Refusal,
     TooLarge,
@@ -196,10 +198,29 @@ def _checked(body: bytes, content_type: str) -> Any:
         parsed = orjson.loads(body)
         json.loads(body, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
-        raise _malformed() from error
+        raise (_not_finite() if _only_not_finite(body) else _malformed()) from error
     if _too_deep(parsed):
         raise _malformed()
     return parsed
+
+
+def _only_not_finite(body: bytes) -> bool:
+    """Whether numbers that are none, or beyond a double, are all that is wrong with a refused body."""
+
+    def finite(text: str) -> float | None:
+        return number if isfinite(number := float(text)) else None
+
+    try:
+        mended = json.loads(body, object_pairs_hook=_once, parse_float=finite, parse_constant=lambda _: None)
+        orjson.loads(json.dumps(mended, ensure_ascii=False).encode())
+    except (ValueError, RecursionError):
+        return False
+    return not _too_deep(mended)
+
+
+def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    _unique(pairs)
+    return dict(pairs)
 
 
 def _unique(pairs: Sequence[tuple[str, Any]]) -> None:
@@ -224,6 +245,10 @@ def _children(node: Any) -> "Iterator[Any]":
 
 def _too_large(limit: int) -> TooLarge:
     return TooLarge("the body is too large", "请求体过大", max_bytes=limit)
+
+
+def _not_finite() -> Invalid:
+    return Invalid("a number is not finite", "存在非有限数值", errors=[{"at": "body", "fault": "not_finite"}])
 
 
 def _malformed() -> Malformed:

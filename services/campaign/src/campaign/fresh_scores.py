@@ -32,7 +32,9 @@ async def ask(broker: Broker | None, customer_id: str, opportunities: tuple[Live
     )
     question = ScoreQuestion(customer_id=UUID(customer_id), evidence=evidence)
     try:
-        raw = await broker.request(SCORE_SUBJECT, question.model_dump_json().encode(), timeout=PATIENCE)
+        raw = await broker.request(
+            SCORE_SUBJECT, question.model_dump_json(exclude_defaults=True).encode(), timeout=PATIENCE
+        )
         return read(raw)
     except PublishFailed as error:
         log.info("scores_not_fresh", reason=str(error))

@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 import structlog
 
 from attune_service_kit.database import Database
+from attune_service_kit.errors import NotFound
 from attune_service_kit.runtime import Runtime
 from scoring import registry
 from scoring.model import Model
@@ -21,6 +22,12 @@ from scoring.sql import Conn
 log = structlog.get_logger(__name__)
 
 _LOOK_AGAIN = 15.0  # seconds: a connection that died unheard is found by then
+
+
+class NoChampion(NotFound):
+    """No version of this model answers."""
+
+    code = "no_champion"
 
 
 class Table:

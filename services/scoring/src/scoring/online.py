@@ -6,21 +6,36 @@ from uuid import UUID
 
 from attune_contracts.scoring import AnsweringModel, NewMoney, ScoreAnswer, ScoredItem
 from attune_service_kit.errors import Invalid
+from attune_service_kit.runtime import Runtime
 from scoring.feature_rows import stored_rows
 from scoring.feature_values import Fault, matrix
 from scoring.features import Floats
 from scoring.model import Model
 from scoring.renewal import aligned, moved
+from scoring.settings import ScoringSettings
 from scoring.sql import Conn
 
 # From this many rows on the loop would notice: they are scored in a thread (ONNX Runtime lets others run).
 _ALOFT = 32
 
 
+class TooManyRows(Invalid):
+    """More rows than one request may bring: score the base by a batch instead."""
+
+    code = "too_many_rows"
+
+
 class UnfitFeatures(Invalid):
     """Rows whose values the model cannot take; `errors` names row, feature and fault."""
 
     code = "features_unfit"
+
+
+def check_size(runtime: Runtime, rows: int) -> None:
+    """Refuse with TooManyRows."""
+    assert isinstance(runtime.settings, ScoringSettings)  # noqa: S101 - the service declares it
+    if rows > (most := runtime.settings.most_rows):
+        raise TooManyRows("more rows than one request may bring", "单次请求行数超限", most=most)
 
 
 async def score_rows(model: Model, rows: Sequence[Mapping[str, object]]) -> ScoreAnswer:

@@ -1,12 +1,13 @@
-"""NATS requests for scores: campaign asks here where a placement wants scores of this moment."""
+"""NATS requests for scores: of a customer, where a placement wants scores of this moment; or of rows of values."""
 
 import structlog
 from pydantic import ValidationError
 
-from attune_contracts.scoring import SCORE_SUBJECT, ScoreQuestion, ScoreRefusal
+from attune_contracts.scoring import SCORE_SUBJECT, ScoreAnswer, ScoreQuestion, ScoreRefusal
 from attune_service_kit.errors import Invalid, Refusal, database_refusal
 from attune_service_kit.runtime import Runtime
 from scoring import champions, online
+from scoring.champions import NoChampion
 
 log = structlog.get_logger(__name__)
 
@@ -24,10 +25,7 @@ async def answer_requests(runtime: Runtime) -> None:
 async def score(runtime: Runtime, payload: bytes) -> bytes:
     """The answer to one question, or the refusal, as JSON."""
     try:
-        question = ScoreQuestion.model_validate_json(payload)
-        models = await champions.table(runtime).answering(runtime.worker_database)
-        async with runtime.worker_database.pool.acquire() as conn:
-            answer = await online.score_customers(conn, models, [question.customer_id], question.evidence)
+        answer = await _answer(runtime, ScoreQuestion.model_validate_json(payload))
     except ValidationError:
         return _refused(Invalid("the question does not meet its contract", "请求不符合接口约定"))
     except Refusal as refusal:
@@ -39,5 +37,24 @@ async def score(runtime: Runtime, payload: bytes) -> bytes:
     return answer.model_dump_json().encode()
 
 
+async def _answer(runtime: Runtime, question: ScoreQuestion) -> ScoreAnswer:
+    models = await champions.table(runtime).answering(runtime.worker_database, question.model)
+    if question.rows is not None:
+        online.check_size(runtime, len(question.rows))
+        if not models:
+            raise NoChampion("no version of this model answers yet", "该模型尚无生效版本")
+        return await online.score_rows(models[0], question.rows)
+    assert question.customer_id is not None  # noqa: S101 - one of both, the contract says
+    async with runtime.worker_database.pool.acquire() as conn:
+        return await online.score_customers(conn, models, [question.customer_id], question.evidence)
+
+
 def _refused(refusal: Refusal) -> bytes:
-    return ScoreRefusal(code=refusal.code, en=refusal.en, zh=refusal.zh).model_dump_json().encode()
+    told = ScoreRefusal(
+        status=refusal.status,
+        code=refusal.code,
+        en=refusal.en,
+        zh=refusal.zh,
+        errors=tuple(refusal.extras.get("errors", ())),
+    )
+    return told.model_dump_json().encode()

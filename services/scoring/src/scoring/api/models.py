@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import partial
 from typing import Annotated, Any, cast
 
-from fastapi import APIRouter, Depends, Path, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 from pydantic import BaseModel
 from sqlalchemy.orm import defer
 from sqlmodel import col, select
@@ -16,6 +16,7 @@ from attune_service_kit.auth import Caller, requires
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import NotFound, refusals
 from attune_service_kit.idempotency import InFlight, KeyMissing, OtherPayload, Write, idempotent
+from attune_service_kit.paging import Cursor, InvalidCursor, Limit, Page, decode_cursor, page
 from scoring import champions, registry
 from scoring.registry import UnknownVersion
 from scoring.tables import ModelRow, ModelVersion
@@ -65,18 +66,29 @@ class ModelView(BaseModel):
     versions: list[VersionView]
 
 
-class ModelList(BaseModel):
-    """Every model, by name: a bank has dozens, not thousands."""
-
-    items: list[ModelSummary]
-
-
-@router.get("/v1/models", operation_id="models-list", summary="The models and which version of each answers")
-async def models(runtime: AnyRuntime, caller: Reader) -> ModelList:
-    """List all models."""
+@router.get(
+    "/v1/models",
+    operation_id="models-list",
+    summary="The models and which version of each answers",
+    responses=refusals(InvalidCursor),
+)
+async def models(
+    runtime: AnyRuntime,
+    caller: Reader,
+    purpose: Annotated[str | None, Query(max_length=64)] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Page[ModelSummary]:
+    """List the models by name."""
+    key, bound = runtime.settings.cursor_key, ("models", caller.subject, purpose)
+    after: str = decode_cursor(key, cursor, bound_to=bound)[0] if cursor else ""
+    query = select(ModelRow).where(col(ModelRow.name) > after).order_by(col(ModelRow.name)).limit(limit + 1)
+    if purpose is not None:
+        query = query.where(col(ModelRow.purpose) == purpose)
     async with runtime.database.transaction(caller.scope) as tx:
-        rows = (await tx.session.exec(select(ModelRow).order_by(col(ModelRow.name)))).all()
-        return ModelList(items=[_summary(row, await _versions(tx.session, row.name)) for row in rows])
+        rows = (await tx.session.exec(query)).all()
+        found = [_summary(row, await _versions(tx.session, row.name)) for row in rows]
+    return page(found, limit, key, lambda one: [one.name], bound_to=bound)
 
 
 @router.get(

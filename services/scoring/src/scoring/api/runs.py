@@ -9,9 +9,10 @@ from attune_service_kit.app import AnyRuntime
 from attune_service_kit.auth import requires
 from attune_service_kit.bodies import Body
 from attune_service_kit.database import Transaction
-from attune_service_kit.errors import Invalid, NotFound, refusals
+from attune_service_kit.errors import Invalid, refusals
 from attune_service_kit.idempotency import InFlight, KeyMissing, OtherPayload, Write, idempotent
 from attune_service_kit.jobs import Job
+from scoring.champions import NoChampion
 from scoring.spec import ModelName, TrainingSpec
 
 router = APIRouter(tags=["models"])
@@ -19,12 +20,6 @@ router = APIRouter(tags=["models"])
 Writing = Annotated[Write, Depends(idempotent)]
 Administrator = Depends(requires("models:write"))
 REFUSALS = refusals(KeyMissing, InFlight, OtherPayload, Invalid)
-
-
-class NoChampion(NotFound):
-    """No version of this model answers."""
-
-    code = "no_champion"
 
 
 class Scoring(Body):

@@ -15,10 +15,9 @@ from attune_service_kit.bodies import Body
 from attune_service_kit.errors import Forbidden, Invalid, refusals
 from attune_service_kit.runtime import Runtime
 from scoring import champions, online, registry
-from scoring.api.runs import NoChampion
+from scoring.champions import NoChampion
 from scoring.model import Model
 from scoring.registry import UnknownVersion
-from scoring.settings import ScoringSettings
 from scoring.spec import ModelName
 
 router = APIRouter(tags=["scores"])
@@ -27,12 +26,6 @@ Reader = Annotated[Caller, Depends(requires("scores:read"))]
 
 _SHA = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 _CUSTOMER = "0198f2aa-0000-8000-8000-0000000000bb"
-
-
-class TooManyRows(Invalid):
-    """More rows than one request may bring: score the base by a batch instead."""
-
-    code = "too_many_rows"
 
 
 class ScoreRequest(Body):
@@ -103,24 +96,18 @@ class ScoresView(BaseModel):
     "/v1/scores",
     operation_id="scores-score",
     summary="Score rows of values, or customers",
-    responses=refusals(Forbidden, NoChampion, UnknownVersion, Invalid, online.UnfitFeatures, TooManyRows),
+    responses=refusals(Forbidden, NoChampion, UnknownVersion, Invalid, online.UnfitFeatures, online.TooManyRows),
 )
 async def score(body: ScoreRequest, runtime: AnyRuntime, caller: Reader) -> ScoresView:
     """Score at once; nothing is stored. Customers and named versions are for model administrators."""
     if (body.version is not None or body.customer_ids is not None) and "models:read" not in caller.scopes:
         raise Forbidden("customers and versions are for model administrators", "仅模型管理员可用", needs="models:read")
-    _check_size(runtime, len(body.rows or body.customer_ids or ()))
+    online.check_size(runtime, len(body.rows or body.customer_ids or ()))
     models = await _models(runtime, body)
     if body.rows is not None:
         return _view(await online.score_rows(models[0], body.rows))
     async with runtime.database.pool.acquire() as conn:
         return _view(await online.score_customers(conn, models, body.customer_ids or []))
-
-
-def _check_size(runtime: Runtime, rows: int) -> None:
-    assert isinstance(runtime.settings, ScoringSettings)  # noqa: S101 - the service declares it
-    if rows > (most := runtime.settings.most_rows):
-        raise TooManyRows("more rows than one request may bring", "单次请求行数超限", most=most)
 
 
 async def _models(runtime: Runtime, body: ScoreRequest) -> list[Model]:
