@@ -48,6 +48,7 @@ async def test_an_auditor_finds_what_was_done_by_actor_and_by_entity(bank: Bank)
                 return ids
 
     assert await found(limit=2) == ["tag_4", "tag_3", "tag_2", "tag_1", "tag_0"]
+    assert await found(limit=2, sort="oldest") == ["tag_0", "tag_1", "tag_2", "tag_3", "tag_4"]
     assert await found(who="m-1", limit=1) == ["tag_3", "tag_1"]
     entry = (await client.get("/v1/audit/customer_360", params={"limit": 1}, headers=auditor)).json()["items"][0]
     assert await found(entity=entry["entity"], entity_id="tag_2") == ["tag_2"]

@@ -291,6 +291,12 @@ async def test_jobs_are_listed_the_newest_first_by_page_state_and_kind(
     assert [job["id"] for job in first["items"]] == ids[:0:-1]
     rest = (await client.get("/v1/jobs/sample", params={"limit": 2, "cursor": first["next_cursor"]})).json()
     assert ([job["id"] for job in rest["items"]], rest["next_cursor"]) == (ids[:1], None)
+    oldest = (await client.get("/v1/jobs/sample", params={"limit": 2, "sort": "oldest"})).json()
+    last = {"limit": 2, "sort": "oldest", "cursor": oldest["next_cursor"]}
+    assert [job["id"] for job in oldest["items"]] == ids[:2]
+    assert [job["id"] for job in (await client.get("/v1/jobs/sample", params=last)).json()["items"]] == ids[2:]
+    other = await client.get("/v1/jobs/sample", params=last | {"sort": "newest"})
+    assert (other.status_code, other.json()["code"]) == (400, "invalid_cursor"), "a cursor has the order of its list"
     done = (await client.get("/v1/jobs/sample", params={"state": "done", "kind": "count"})).json()
     assert [job["id"] for job in done["items"]] == ids[:1]
     assert (await client.get("/v1/jobs/sample", params={"kind": "wait"})).json()["items"] == []

@@ -121,6 +121,9 @@ async def test_hold_confirm_release(service: RunningService, token: Headers) -> 
     assert await pool.fetchval("SELECT count(*) FROM outbox WHERE type = 'campaign.contact.made.v1'") == 1
     listed = (await client.get("/v1/contacts", params={"state": "confirmed"}, headers=sender)).json()["items"]
     assert [c["id"] for c in listed] == [second["id"]]
+    both = [(await client.get("/v1/contacts", params={"sort": s}, headers=sender)).json() for s in ("oldest", "newest")]
+    assert [c["id"] for c in both[0]["items"]] == [c["id"] for c in both[1]["items"]][::-1]
+    assert both[1]["items"][0]["id"] == second["id"]
     audited = [r[0] for r in await pool.fetch("SELECT what FROM audit WHERE entity = 'contact' ORDER BY id")]
     assert audited == ["contact.reserved"] * 3 + ["contact.released", "contact.reserved", "contact.confirmed"]
 
@@ -171,6 +174,10 @@ async def test_a_suppression_binds_at_once_gives_back_what_is_held_and_is_lifted
     assert told["sms"]["free_from"] is None
     listed = (await client.get("/v1/suppressions", params={"customer_id": str(person(1))}, headers=teller)).json()
     assert [s["id"] for s in listed["items"]] == [kept.json()["id"]]
+    every = [
+        (await client.get("/v1/suppressions", params={"sort": s}, headers=manager)).json() for s in ("oldest", "newest")
+    ]
+    assert every[0]["items"] == every[1]["items"][::-1] != []
     path = f"/v1/suppressions/{kept.json()['id']}:lift"
     assert code(await client.post(path, json={"reason": "mistake"}, headers=teller | key())) == (403, "forbidden")
     other = token("branch_manager", "B2")

@@ -1,7 +1,5 @@
 """Campaign over HTTP, on a real database: campaigns, policies and offers, and the lists over opportunities."""
 
-from typing import Any
-
 import orjson
 
 from attune_service_kit.testing import RunningService
@@ -45,14 +43,16 @@ async def test_lists(service: RunningService, token: Headers) -> None:
     operator, client = token("operator"), service.client
     for customer in (person(n) for n in range(7)):
         await deposit(service, customer)
-    pages: list[dict[str, Any]] = []
-    cursor = None
-    while not pages or cursor:
-        params = {"limit": 3, "trigger": "large-deposit"} | ({"cursor": cursor} if cursor else {})
-        page = (await client.get("/v1/opportunities", params=params, headers=operator)).json()
-        cursor = page["next_cursor"]
-        pages += page["items"]
-    assert len({o["id"] for o in pages}) == 7
+    found: dict[str, list[str]] = {"oldest": [], "newest": []}
+    for sort, ids in found.items():
+        cursor = None
+        while not ids or cursor:
+            params = {"limit": 3, "trigger": "large-deposit", "sort": sort} | ({"cursor": cursor} if cursor else {})
+            page = (await client.get("/v1/opportunities", params=params, headers=operator)).json()
+            cursor = page["next_cursor"]
+            ids += [o["id"] for o in page["items"]]
+    assert len(set(found["oldest"])) == 7
+    assert found["oldest"] == sorted(found["oldest"]) == found["newest"][::-1]
     counted = (await client.get("/v1/opportunities:count", headers=operator)).json()
     assert counted["total"] == 7
     here = await client.get("/v1/opportunities:count", params={"branch": "HQ"}, headers=operator)

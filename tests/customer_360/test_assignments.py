@@ -72,6 +72,10 @@ async def test_who_has_nobody_is_listed_counted_and_given_a_manager(imported: An
     page = (await imported.get("/v1/unassigned-customers?limit=3", "branch_manager", "HO")).json()
     rest = (await imported.get(f"/v1/unassigned-customers?cursor={page['next_cursor']}", "branch_manager", "HO")).json()
     assert [r["branch_id"] for r in (*page["items"], *rest["items"])] == ["B1", "B11", "B2", "HO"]
+    below = (await imported.get("/v1/unassigned-customers?branch=B1", "branch_manager", "HO")).json()["items"]
+    assert [r["branch_id"] for r in below] == ["B1", "B11"]
+    outside = (await imported.get("/v1/unassigned-customers?branch=B2", "branch_manager", "B1")).json()["items"]
+    assert outside == [], "a filter shows no more than the scope"
     done = await assign(imported, ("P1", "M1"), ("P3", "M2"), ("P4", "M2"))
     assert (done.status_code, done.json()) == (200, {"branch_id": "HO", "assigned": 2, "unchanged": 1})
     assert await unassigned(imported) == []

@@ -151,13 +151,16 @@ async def test_the_ledger_tells_everything_page_by_page(imported: Any) -> None:
     ]
     second = whole["items"][2]
     assert (second["evidence"], second["actor"], second["notice_version"]) == ("form 17", "teller-1", 1)
-    pages, cursor = [], ""
-    while cursor is not None:
-        url = f"{path}?limit=2" + (f"&cursor={cursor}" if cursor else "")
-        page = (await imported.get(url, "teller", "B1")).json()
-        pages += page["items"]
-        cursor = page["next_cursor"]
-    assert pages == whole["items"]
+    oldest = (await imported.get(f"{path}?sort=oldest", "teller", "B1")).json()["items"]
+    assert [e["version"] for e in oldest] == [1, 1, 2, 3, 3]
+    for sort, wanted in (("newest", whole["items"]), ("oldest", oldest)):
+        pages, cursor = [], ""
+        while cursor is not None:
+            url = f"{path}?limit=2&sort={sort}" + (f"&cursor={cursor}" if cursor else "")
+            page = (await imported.get(url, "teller", "B1")).json()
+            pages += page["items"]
+            cursor = page["next_cursor"]
+        assert pages == wanted
     first = (await imported.get(f"{path}?limit=2", "teller", "B1")).json()["next_cursor"]
     for url, subject in ((f"{path}?cursor={first}", "another"), (f"{path}?purpose=survey&cursor={first}", "teller-1")):
         answer = await imported.get(url, "teller", "B1", subject=subject)

@@ -70,6 +70,9 @@ async def test_the_list_is_filtered_and_paged(bank: Any) -> None:
     first = (await bank.get("/v1/imports?limit=2", "operator")).json()
     rest = (await bank.get(f"/v1/imports?limit=2&cursor={first['next_cursor']}", "operator")).json()
     assert [run["import_id"] for run in [*first["items"], *rest["items"]]] == ids[::-1]
+    oldest = (await bank.get("/v1/imports?limit=2&sort=oldest", "operator")).json()
+    last = (await bank.get(f"/v1/imports?limit=2&sort=oldest&cursor={oldest['next_cursor']}", "operator")).json()
+    assert [run["import_id"] for run in [*oldest["items"], *last["items"]]] == ids
     assert len((await bank.get("/v1/imports?state=done&source=core", "operator")).json()["items"]) == 3
     assert (await bank.get("/v1/imports?state=failed", "operator")).json()["items"] == []
     no_report = await bank.get(f"/v1/imports/{ids[0]}/rejects", "operator")

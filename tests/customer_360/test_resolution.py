@@ -211,6 +211,8 @@ async def test_the_lake_knows_customers_and_no_aliases(twins: Any) -> None:
 
 async def test_a_pair_is_decided_once_and_for_good(twins: Any) -> None:
     reviews = await open_reviews(twins)
+    both = [(await twins.get(f"/v1/identity-reviews?sort={s}", *STEWARD)).json()["items"] for s in ("oldest", "newest")]
+    assert both[0] == both[1][::-1] != both[1]
     same, other = (reviews[frozenset(pair)]["review_id"] for pair in (("C1", "C3"), ("C1", "C4")))
     merged = await post(twins, f"/v1/identity-reviews/{same}:merge", {"reason": "both papers seen"})
     assert (merged.status_code, merged.json()["state"]) == (200, "merged")

@@ -100,6 +100,8 @@ async def test_the_newest_assessment_is_the_rating_everywhere(imported: Any) -> 
     second = (await imported.get(f"{path}?limit=1&cursor={first['next_cursor']}", "teller", "B1")).json()
     assert [a["rating"] for a in (*first["items"], *second["items"])] == ["C4", "C2"]
     assert second["next_cursor"] is None
+    oldest = (await imported.get(f"{path}?sort=oldest", "teller", "B1")).json()
+    assert [a["rating"] for a in oldest["items"]] == ["C2", "C4"]
 
 
 def rated(bank: Any, rating: str, rated_on: str) -> dict[str, Any]:

@@ -131,12 +131,13 @@ async def test_pages_and_kinds(imported: Any) -> None:
     await apply(imported, *contacts, told(raised(customer), at - timedelta(hours=1)))
     whole = (await timeline(imported))["items"]
     assert len(whole) == 6
-    pages, cursor = [], ""
-    while cursor is not None:
-        page = await timeline(imported, "?limit=2" + (f"&cursor={cursor}" if cursor else ""))
-        pages += page["items"]
-        cursor = page["next_cursor"]
-    assert pages == whole
+    for sort, wanted in (("newest", whole), ("oldest", whole[::-1])):
+        pages, cursor = [], ""
+        while cursor is not None:
+            page = await timeline(imported, f"?limit=2&sort={sort}" + (f"&cursor={cursor}" if cursor else ""))
+            pages += page["items"]
+            cursor = page["next_cursor"]
+        assert pages == wanted
     assert {e["kind"] for e in (await timeline(imported, "?kind=contact&kind=response"))["items"]} == {"contact"}
     first = (await timeline(imported, "?limit=2"))["next_cursor"]
     for query, subject in ((f"?cursor={first}&kind=contact", None), (f"?cursor={first}", "somebody-else")):

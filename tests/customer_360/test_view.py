@@ -142,6 +142,9 @@ async def test_branches_in_pages(imported: Any) -> None:
     assert rest == {"items": [{"branch_id": "HO", "parent_id": None, "name": "总行"}], "next_cursor": None}
     below = (await imported.get("/v1/branches", "teller", "B1")).json()["items"]
     assert [b["branch_id"] for b in below] == ["B1", "B11"]
+    for role, found in ((("head_office",), ["B1", "B2"]), (("teller", "B1"), ["B1"])):
+        under = (await imported.get("/v1/branches?parent=HO", *role)).json()["items"]
+        assert [b["branch_id"] for b in under] == found
 
 
 async def test_a_book_of_business_in_pages(imported: Any) -> None:

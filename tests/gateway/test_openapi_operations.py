@@ -101,3 +101,22 @@ def test_every_refusal_is_shown_as_it_is_said_in_both_languages() -> None:
                 if not fits or example["detail"]["zh"] == "请求被拒绝" or faults(content["schema"], example):
                     wrong.append((name, status, example["code"]))
     assert wrong == []
+
+
+def test_every_long_job_is_followed_cancelled_and_resumed() -> None:
+    """Whatever answers 202 answers with a job of a service that shows its jobs.
+
+    But for postings and what is tried again: the stream takes them in.
+    """
+    streamed = {name for name in OPERATIONS if name.startswith("POST /v1/quarantine/")} | {"POST /v1/ledger/postings"}
+    starting = {
+        name: OPERATIONS[name] for name in OPERATIONS.keys() - streamed if "202" in OPERATIONS[name]["responses"]
+    }
+    assert len(starting) > 8
+    for name, operation in starting.items():
+        schema = operation["responses"]["202"]["content"]["application/json"]["schema"]
+        job = DOCUMENT["components"]["schemas"][schema["$ref"].rpartition("/")[2]]["properties"]
+        assert {"id", "state", "progress", "total", "message", "result", "error"} <= job.keys(), name
+        path = f"/v1/jobs/{operation['x-service']}"
+        assert {f"GET {path}", f"GET {path}/{{job_id}}", f"POST {path}/{{job_id}}:cancel",
+                f"POST {path}/{{job_id}}:resume"} <= OPERATIONS.keys(), name  # fmt: skip

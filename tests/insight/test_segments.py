@@ -130,6 +130,12 @@ async def test_sizes_and_their_history_are_counted_within_the_scope(counted: Ins
     rest = (await counted.get("/v1/segments/lifecycle/history", limit=1, cursor=history["next_cursor"])).json()
     assert [day["as_of"] for page in (history, rest) for day in page["items"]] == ["2026-03-31", "2026-02-01"]
     assert history["items"][0]["customers"] == PEOPLE
+    for path in ("/v1/segments/lifecycle/history", "/v1/feature-snapshots"):
+        oldest = (await counted.get(path, sort="oldest", limit=1)).json()
+        last = (await counted.get(path, sort="oldest", limit=1, cursor=oldest["next_cursor"])).json()
+        assert [day["as_of"] for page in (oldest, last) for day in page["items"]] == ["2026-02-01", "2026-03-31"]
+    found = (await counted.get("/v1/feature-snapshots", **{"from": "2026-02-02", "to": "2026-03-31"})).json()["items"]
+    assert [day["as_of"] for day in found] == ["2026-03-31"]
     codes = (await counted.get("/v1/segments")).json()
     assert [s["code"] for s in codes["items"]] == ["value-quadrant", "lifecycle", "payroll", "silver-hair", "digital"]
 
@@ -177,6 +183,9 @@ async def test_parameters_are_versions_with_a_maker_and_snapshots_say_which_they
         assert (await insight.put(changed | bad)).status_code == 422, bad
     versions = (await insight.get("/v1/parameters/value-quadrant/versions", limit=1)).json()
     assert ([v["version"] for v in versions["items"]], versions["next_cursor"] is None) == ([2], False)
+    for asked, numbers in (({"sort": "oldest"}, [1, 2]), ({"made_by": "attune"}, [1])):
+        found = (await insight.get("/v1/parameters/value-quadrant/versions", **asked)).json()["items"]
+        assert [v["version"] for v in found] == numbers
     assert (await insight.get("/v1/parameters/value-quadrant", version=1)).json() == first
     assert (await insight.get("/v1/parameters/value-quadrant", version=9)).status_code == 404
     pool = insight.service.everything.pool

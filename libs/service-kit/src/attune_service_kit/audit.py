@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from attune_service_kit.auth import Caller, requires
 from attune_service_kit.errors import Forbidden, Invalid, refusals
-from attune_service_kit.paging import Cursor, InvalidCursor, Limit, Page, decode_cursor, page
+from attune_service_kit.paging import ByTime, Cursor, InvalidCursor, Limit, Page, by_time, decode_cursor, page
 
 if TYPE_CHECKING:
     from attune_service_kit.runtime import Runtime
@@ -25,7 +25,7 @@ _CONDITIONS = {
     "request_id": "request_id = ${}",
     "first": "at >= ${}::timestamptz",
     "last": "at < ${}::timestamptz",
-    "before": "id < ${}::bigint",
+    "after": "id {{beyond}} ${}::bigint",
 }
 
 
@@ -49,12 +49,12 @@ class NotOfOneBranch(Forbidden):
     code = "audit_is_of_the_whole_bank"
 
 
-def statement(wanted: dict[str, Any], limit: int) -> tuple[str, list[Any]]:
+def statement(wanted: dict[str, Any], sort: str, limit: int) -> tuple[str, list[Any]]:
     """The query for what is asked, and its arguments: only conditions that are set, so that each finds its index."""
     given = {name: value for name, value in wanted.items() if value is not None}
     conditions = " AND ".join(_CONDITIONS[name].format(number) for number, name in enumerate(given, 1))
-    query = f"{_ENTRIES} WHERE {conditions or 'true'} ORDER BY id DESC LIMIT ${len(given) + 1}"
-    return query, [*given.values(), limit]
+    query = f"{_ENTRIES} WHERE {conditions or 'true'} ORDER BY id {{order}} LIMIT ${len(given) + 1}"
+    return by_time(query)[sort], [*given.values(), limit]
 
 
 def router(name: str) -> APIRouter:
@@ -77,6 +77,7 @@ def router(name: str) -> APIRouter:
         request_id: Name = None,
         first: Annotated[datetime | None, Query(alias="from", description="At or after this moment")] = None,
         last: Annotated[datetime | None, Query(alias="to", description="Before this moment")] = None,
+        sort: ByTime = "newest",
         limit: Limit = 50,
         cursor: Cursor = None,
     ) -> Page[AuditEntry]:
@@ -86,9 +87,9 @@ def router(name: str) -> APIRouter:
         runtime: Runtime = request.app.state.runtime
         wanted: dict[str, Any] = {"who": who, "what": what, "entity": entity, "entity_id": entity_id}
         wanted |= {"request_id": request_id, "first": first, "last": last}
-        key, bound = runtime.settings.cursor_key, ("audit", caller.subject, *wanted.values())
-        (before,) = decode_cursor(key, cursor, bound_to=bound) if cursor else (None,)
-        query, arguments = statement(wanted | {"before": before}, limit + 1)
+        key, bound = runtime.settings.cursor_key, ("audit", caller.subject, sort, *wanted.values())
+        (after,) = decode_cursor(key, cursor, bound_to=bound) if cursor else (None,)
+        query, arguments = statement(wanted | {"after": after}, sort, limit + 1)
         rows = await runtime.database.reads(caller.scope).fetch(query, *arguments)
         return page([_entry(row) for row in rows], limit, key, lambda entry: [entry.id], bound_to=bound)
 

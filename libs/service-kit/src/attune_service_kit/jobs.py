@@ -20,7 +20,7 @@ from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Conflict, Invalid, NotFound, refusals
 from attune_service_kit.idempotency import InFlight, KeyMissing, OtherPayload, Write, idempotent
 from attune_service_kit.job_context import CHANNEL, JobCancelled, JobContext
-from attune_service_kit.paging import Cursor, InvalidCursor, Limit, Page, decode_cursor, page
+from attune_service_kit.paging import ByTime, Cursor, InvalidCursor, Limit, Page, by_time, decode_cursor, page
 
 if TYPE_CHECKING:
     from attune_service_kit.runtime import Runtime, Service
@@ -36,9 +36,9 @@ SELECT id, kind, state, progress, total, message, result::text, error::text, cre
 FROM job"""
 _VIEW = f"{_COLUMNS} WHERE id = $1"
 # Ids are time-ordered: the newest job has the largest.
-_LIST = f"""{_COLUMNS}
-WHERE ($1::text IS NULL OR state = $1) AND ($2::text IS NULL OR kind = $2) AND ($3::uuid IS NULL OR id < $3)
-ORDER BY id DESC LIMIT $4"""
+_LISTS = by_time(f"""{_COLUMNS}
+WHERE ($1::text IS NULL OR state = $1) AND ($2::text IS NULL OR kind = $2) AND ($3::uuid IS NULL OR id {{beyond}} $3)
+ORDER BY id {{order}} LIMIT $4""")
 _CANCEL = """
 UPDATE job SET state = 'cancelled', finished_at = now() WHERE id = $1 AND state IN ('queued', 'running')"""
 # A job of the same kind and key that is under way goes before: the index on active keys would refuse this one.
@@ -221,14 +221,15 @@ def _add_reads(routes: APIRouter, name: str, path: str) -> None:
         caller: Annotated[Caller, Depends(requires("jobs:read"))],
         state: State | None = None,
         kind: Annotated[str | None, Query(max_length=64)] = None,
+        sort: ByTime = "newest",
         limit: Limit = 50,
         cursor: Cursor = None,
     ) -> Page[Job]:
         """List the service's jobs."""
         runtime: Runtime = request.app.state.runtime
-        key, bound = runtime.settings.cursor_key, ("jobs", caller.subject, state, kind)
-        (before,) = decode_cursor(key, cursor, bound_to=bound) if cursor else (None,)
-        rows = await runtime.database.pool.fetch(_LIST, state, kind, before, limit + 1)
+        key, bound = runtime.settings.cursor_key, ("jobs", caller.subject, state, kind, sort)
+        (after,) = decode_cursor(key, cursor, bound_to=bound) if cursor else (None,)
+        rows = await runtime.database.pool.fetch(_LISTS[sort], state, kind, after, limit + 1)
         return page([_job(row) for row in rows], limit, key, lambda job: [job.id], bound_to=bound)
 
     @routes.get(

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 from uuid import UUID
 
 import orjson
@@ -20,6 +20,7 @@ _SIGNATURE = 16
 _LONGEST = 1024
 
 Limit = Annotated[int, Query(ge=1, le=200, description="How many items a page has at most")]
+ByTime = Annotated[Literal["newest", "oldest"], Query(description="By time: which come first")]
 Cursor = Annotated[str | None, Query(max_length=_LONGEST, description="`next_cursor` of the page before")]
 
 
@@ -55,6 +56,14 @@ def decode_cursor(key: SecretStr, cursor: str, *, bound_to: Sequence[Any] = ()) 
     if len(cursor) > _LONGEST or not hmac.compare_digest(signature, _sign(key, payload, bound_to)):
         raise _invalid()
     return [_untagged(value) for value in orjson.loads(payload)]
+
+
+def by_time(statement: str) -> Mapping[str, str]:
+    """A statement's two forms: its {beyond} compares with where the page before has ended, {order} sorts."""
+    return {
+        "newest": statement.format(beyond="<", order="DESC"),
+        "oldest": statement.format(beyond=">", order="ASC"),
+    }
 
 
 def page(items: Sequence[T], limit: int, key: SecretStr, values: Any, *, bound_to: Sequence[Any] = ()) -> "Page[T]":

@@ -22,7 +22,7 @@ from attune_service_kit.consumer import FatalEvent
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Conflict, Invalid, NotFound, refusals
 from attune_service_kit.idempotency import InFlight, KeyMissing, OtherPayload, Write, idempotent
-from attune_service_kit.paging import Cursor, InvalidCursor, Limit, Page, decode_cursor, page
+from attune_service_kit.paging import ByTime, Cursor, InvalidCursor, Limit, Page, by_time, decode_cursor, page
 
 if TYPE_CHECKING:
     from attune_service_kit.runtime import Runtime, Service
@@ -37,14 +37,10 @@ SELECT id, consumer, seq, event_id, type, payload, error, state, created_at,
 FROM quarantine"""
 _ONE = f"{_COLUMNS} WHERE id = $1"
 # Ids are time-ordered.
-_LIST = f"""{_COLUMNS}
+_LISTS = by_time(f"""{_COLUMNS}
 WHERE state = $1 AND ($2::text IS NULL OR consumer = $2) AND ($3::text IS NULL OR type = $3)
-  AND created_at <= now() - make_interval(secs => $4) AND ($5::uuid IS NULL OR id {{after}} $5)
-ORDER BY id {{order}} LIMIT $6"""
-_LISTS = {
-    "oldest": _LIST.format(after=">", order="ASC"),
-    "newest": _LIST.format(after="<", order="DESC"),
-}
+  AND created_at <= now() - make_interval(secs => $4) AND ($5::uuid IS NULL OR id {{beyond}} $5)
+ORDER BY id {{order}} LIMIT $6""")
 _MOVE = "UPDATE quarantine SET state = $2 WHERE id = $1 AND state = 'held'"
 
 _TAKE = """
@@ -244,7 +240,7 @@ def _add_reads(routes: APIRouter, name: str, path: str, known: Known) -> None:
         type_: Annotated[str | None, Query(alias="type", max_length=100, description="An event type")] = None,
         state: State = "held",
         min_age_seconds: Annotated[int, Query(ge=0, le=10**9)] = 0,
-        sort: Literal["oldest", "newest"] = "oldest",
+        sort: ByTime = "oldest",
         limit: Limit = 50,
         cursor: Cursor = None,
     ) -> Page[Quarantined]:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from attune_service_kit.auth import Caller
 from attune_service_kit.errors import NotFound
+from attune_service_kit.paging import by_time
 from attune_service_kit.reads import Queryable
 from campaign.visibility import parameters, sees_arms, visible
 
@@ -40,15 +41,18 @@ WHERE {visible("t", 1)} AND ($4::boolean OR t.arm = 'treated')
   AND ($11::boolean IS NULL OR (t.withdrawn_at IS NULL) = $11)
   AND ($12::boolean IS NULL OR ({_ASSIGNEE} IS NOT NULL) = $12)"""
 
+# Ids are time-ordered.
+_LISTS = by_time(f"""
+SELECT t.*, {_ASSIGNEE} AS assignee {_WHERE}
+  AND ($13::uuid IS NULL OR t.id {{beyond}} $13)
+ORDER BY t.id {{order}} LIMIT $14""")
+
 
 async def opportunities(
-    conn: Queryable, caller: Caller, wanted: OpportunityFilter, after: UUID | None, limit: int
+    conn: Queryable, caller: Caller, wanted: OpportunityFilter, sort: str, after: UUID | None, limit: int
 ) -> list[Any]:
-    """One page in the order of their ids, which is that of their opening."""
-    query = (
-        f"SELECT t.*, {_ASSIGNEE} AS assignee {_WHERE} AND ($13::uuid IS NULL OR t.id > $13) ORDER BY t.id LIMIT $14"
-    )
-    return list(await conn.fetch(query, *_arguments(caller, wanted), after, limit))
+    """One page in the order of their opening, or the other way round."""
+    return list(await conn.fetch(_LISTS[sort], *_arguments(caller, wanted), after, limit))
 
 
 async def counts(conn: Queryable, caller: Caller, wanted: OpportunityFilter) -> dict[str, int]:

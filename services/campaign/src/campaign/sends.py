@@ -9,6 +9,7 @@ from attune_contracts.identifiers import new_id
 from attune_service_kit.auth import Caller
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Conflict, NotFound
+from attune_service_kit.paging import by_time
 from attune_service_kit.reads import Queryable
 from campaign import consents, contacts
 from campaign.contact_policy import ContactPolicy
@@ -22,12 +23,13 @@ ContactState = Literal["reserved", "confirmed", "released", "expired"]
 _CUSTOMER = f"""
 SELECT p.branch_id FROM proj_party p WHERE {visible("p", 1)} AND p.customer_id = $4"""  # noqa: S608 - ours
 _ONE = f"SELECT t.* FROM contact t WHERE {visible('t', 1)} AND t.id = $4"  # noqa: S608 - a condition of ours
-_LIST = f"""
+# Ids are time-ordered.
+_LISTS = by_time(f"""
 SELECT t.* FROM contact t
 WHERE {visible("t", 1)} AND ($4::uuid IS NULL OR t.customer_id = $4) AND ($5::text IS NULL OR t.channel = $5)
   AND ($6::text IS NULL OR t.state = $6) AND ($7::text IS NULL OR t.message_class = $7)
-  AND ($8::uuid IS NULL OR t.id > $8)
-ORDER BY t.id LIMIT $9"""  # noqa: S608 - a condition of ours
+  AND ($8::uuid IS NULL OR t.id {{beyond}} $8)
+ORDER BY t.id {{order}} LIMIT $9""")  # noqa: S608 - a condition of ours
 
 
 class ContactMadeAlready(Conflict):
@@ -114,10 +116,12 @@ async def give_back(tx: Transaction, caller: Caller, contact_id: UUID) -> Any:
     return row
 
 
-async def listed(conn: Queryable, caller: Caller, wanted: Filter, after: UUID | None, limit: int) -> list[Any]:
-    """One page of contacts in the caller's scope, in the order of their making."""
+async def listed(
+    conn: Queryable, caller: Caller, wanted: Filter, sort: str, after: UUID | None, limit: int
+) -> list[Any]:
+    """One page of contacts in the caller's scope, in the order of their making or the other way round."""
     asked = wanted.customer_id, wanted.channel, wanted.state, wanted.message_class
-    return list(await conn.fetch(_LIST, *parameters(caller.scope), *asked, after, limit))
+    return list(await conn.fetch(_LISTS[sort], *parameters(caller.scope), *asked, after, limit))
 
 
 async def _visible(conn: Conn, caller: Caller, contact_id: UUID) -> None:

@@ -11,6 +11,7 @@ from attune_contracts.identifiers import new_id
 from attune_service_kit.auth import Caller
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Conflict, Forbidden, Invalid, NotFound
+from attune_service_kit.paging import by_time
 from attune_service_kit.reads import Queryable
 from campaign.contact_policy import Level
 from campaign.sql import Conn, one
@@ -49,7 +50,8 @@ WHERE NOT EXISTS (
 _LOCK = "SELECT lock_policy_subjects($1::text[])"
 _RELEASE = "SELECT release_contacts_of($1, $2::text[], $3)"
 _ONE = f"SELECT t.* FROM suppression t WHERE {visible('t', 1)} AND t.id = $4"  # noqa: S608 - a condition of ours
-_LIST = f"""
+# Ids are time-ordered.
+_LISTS = by_time(f"""
 SELECT t.* FROM suppression t
 WHERE {visible("t", 1)} AND ($4::text IS NULL OR t.level = $4) AND ($5::text IS NULL OR t.source = $5)
   AND ($6::text IS NULL OR t.channel = $6)
@@ -57,8 +59,8 @@ WHERE {visible("t", 1)} AND ($4::text IS NULL OR t.level = $4) AND ($5::text IS 
   AND ($9::uuid IS NULL OR t.subject = ANY (policy_subjects(
         $9, (SELECT household_id FROM proj_party WHERE customer_id = $9),
         ARRAY(SELECT account_id FROM proj_account WHERE customer_id = $9))))
-  AND ($10::uuid IS NULL OR t.id > $10)
-ORDER BY t.id LIMIT $11"""  # noqa: S608 - a condition of ours
+  AND ($10::uuid IS NULL OR t.id {{beyond}} $10)
+ORDER BY t.id {{order}} LIMIT $11""")  # noqa: S608 - a condition of ours
 
 
 class AlreadyLifted(Conflict):
@@ -222,12 +224,12 @@ async def lift(tx: Transaction, caller: Caller, suppression_id: UUID, reason: st
 
 
 async def listed(
-    conn: Queryable, caller: Caller, wanted: Filter, now: datetime, after: UUID | None, limit: int
+    conn: Queryable, caller: Caller, wanted: Filter, now: datetime, sort: str, after: UUID | None, limit: int
 ) -> list[Any]:
-    """One page, in the order of their making."""
+    """One page, in the order of their making or the other way round."""
     scope = parameters(caller.scope)
     asked = (wanted.level, wanted.source, wanted.channel, wanted.active, now, wanted.customer_id)
-    return list(await conn.fetch(_LIST, *scope, *asked, after, limit))
+    return list(await conn.fetch(_LISTS[sort], *scope, *asked, after, limit))
 
 
 async def _member(conn: Conn, caller: Caller, subject: Subject) -> Any:

@@ -33,7 +33,8 @@ FROM branch b LEFT JOIN party p ON p.branch_id = b.branch_id AND {NOT_MERGED}
 WHERE {visibility.of_branches("b", 1)} AND ($4::text IS NULL OR b.branch_id > $4)
   AND b.branch_id = ANY (ARRAY(
       SELECT n.branch_id FROM branch n WHERE {visibility.of_branches("n", 1)} AND ($4::text IS NULL OR n.branch_id > $4)
-      ORDER BY n.branch_id LIMIT $5))
+        AND ($5::text IS NULL OR EXISTS (SELECT FROM branch_scope s WHERE s.ancestor = $5 AND s.branch = n.branch_id))
+      ORDER BY n.branch_id LIMIT $6))
 GROUP BY b.branch_id, b.name ORDER BY b.branch_id
 """  # noqa: S608 - conditions of this package
 _EMPLOYEES = f"""
@@ -93,9 +94,14 @@ async def unassigned(
     return opened(runtime, sight, await reads.fetch(_PAGE, branch_id, *seen, after, limit))
 
 
-async def report(runtime: Runtime, scope: Scope, after: str | None, limit: int) -> list[dict[str, Any]]:
-    """For each branch that the caller sees, by id: how many customers, and how many have nobody."""
-    rows = await runtime.database.reads(scope).fetch(_REPORT, *visibility.arguments(scope), after, limit)
+async def report(
+    runtime: Runtime, scope: Scope, branch: str | None, after: str | None, limit: int
+) -> list[dict[str, Any]]:
+    """For each branch that the caller sees, by id: how many customers, and how many have nobody.
+
+    `branch` leaves those that are neither it nor below it.
+    """
+    rows = await runtime.database.reads(scope).fetch(_REPORT, *visibility.arguments(scope), after, branch, limit)
     return [dict(row) for row in rows]
 
 

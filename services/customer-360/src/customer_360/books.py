@@ -30,7 +30,9 @@ ORDER BY p.customer_id LIMIT $6
 """  # noqa: S608 - the condition is this package's own text
 _BRANCHES = f"""
 SELECT b.branch_id, b.parent_id, b.name FROM branch b
-WHERE {visibility.of_branches("b", 1)} AND ($4::text IS NULL OR b.branch_id > $4) ORDER BY b.branch_id LIMIT $5
+WHERE {visibility.of_branches("b", 1)} AND ($4::text IS NULL OR b.parent_id = $4)
+  AND ($5::text IS NULL OR b.branch_id > $5)
+ORDER BY b.branch_id LIMIT $6
 """  # noqa: S608 - the condition is this package's own text
 
 Rows = list[dict[str, Any]]
@@ -52,7 +54,7 @@ async def book_of(
     return opened(runtime, sight, await runtime.database.reads(scope).fetch(_BOOK, employee_id, *seen, after, limit))
 
 
-async def branches(runtime: Runtime, scope: Scope, after: str | None, limit: int) -> Rows:
-    """Up to `limit` branches in scope, in the order of their ids."""
-    records = await runtime.database.reads(scope).fetch(_BRANCHES, *visibility.arguments(scope), after, limit)
+async def branches(runtime: Runtime, scope: Scope, parent: str | None, after: str | None, limit: int) -> Rows:
+    """Up to `limit` branches in scope, all or those directly below one, in the order of their ids."""
+    records = await runtime.database.reads(scope).fetch(_BRANCHES, *visibility.arguments(scope), parent, after, limit)
     return [dict(record) for record in records]

@@ -11,6 +11,7 @@ from attune_contracts.customer_360 import ConsentChanged, ConsentState
 from attune_service_kit.auth import Caller
 from attune_service_kit.database import Scope, Transaction
 from attune_service_kit.errors import Conflict, Invalid
+from attune_service_kit.paging import by_time
 from attune_service_kit.runtime import Runtime
 from customer_360 import subjects, timeline
 from customer_360.consent_rules import Decision, Place, Standing, indivisible, news, said_twice
@@ -43,13 +44,13 @@ SELECT DISTINCT ON (c.purpose, c.channel, c.product_kind) c.purpose, nullif(c.ch
        nullif(c.product_kind, '*') AS product_kind, c.granted, c.basis, c.evidence, c.notice_version, c.since
 FROM consent c WHERE c.customer_id = ANY ($1::uuid[])
 ORDER BY c.purpose, c.channel, c.product_kind, c.basis = 'default', c.since DESC, c.granted"""
-_HISTORY = """
+_HISTORIES = by_time("""
 SELECT * FROM consent_entry
 WHERE customer_id = ANY ($1::uuid[]) AND ($2::text IS NULL OR purpose = $2)
-  AND ($3::timestamptz IS NULL OR at < $3
+  AND ($3::timestamptz IS NULL OR at {beyond} $3
        OR at = $3 AND (customer_id, version, purpose, channel, product_kind)
            > ($4::uuid, $5::bigint, $6::text, $7::text, $8::text))
-ORDER BY at DESC, customer_id, version, purpose, channel, product_kind LIMIT $9"""
+ORDER BY at {order}, customer_id, version, purpose, channel, product_kind LIMIT $9""")
 
 
 class NoticeNeeded(Invalid):
@@ -124,12 +125,13 @@ async def current(runtime: Runtime, scope: Scope, customer_id: UUID) -> Consents
 
 
 async def history(
-    runtime: Runtime, scope: Scope, customer_id: UUID, purpose: str | None, after: Sequence[Any], limit: int
+    runtime: Runtime, scope: Scope, customer_id: UUID, purpose: str | None, sort: str, after: Sequence[Any], limit: int
 ) -> list[dict[str, Any]]:
-    """The ledger of a customer, the newest first, from behind a moment, an id, a version and a place; NotFound."""
+    """A customer's ledger, the newest or the oldest first, from behind a moment and a place; NotFound."""
     reads = runtime.database.reads(scope)
     subject = await subjects.find(reads, scope, customer_id)
-    return [dict(row) for row in await reads.fetch(_HISTORY, subject.ids, purpose, *(after or [None] * 6), limit)]
+    rows = await reads.fetch(_HISTORIES[sort], subject.ids, purpose, *(after or [None] * 6), limit)
+    return [dict(row) for row in rows]
 
 
 async def of_record(conn: Any, customer_id: UUID) -> Consents:

@@ -5,6 +5,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from attune_service_kit.database import Scope
+from attune_service_kit.paging import by_time
 from attune_service_kit.runtime import Runtime
 from customer_360 import masking, subjects
 from customer_360.identity import Identities, identities
@@ -12,11 +13,11 @@ from customer_360.masking import Sight
 
 State = Literal["open", "merged", "rejected"]
 
-_PAGE = """
+_PAGES = by_time("""
 SELECT v.review_id, v.first, v.second, v.grounds, v.documents, v.state, v.found_at, v.decided_by, v.decided_at, v.reason
 FROM identity_review v
-WHERE v.state = $1 AND ($2::timestamptz IS NULL OR (v.found_at, v.review_id) > ($2, $3::uuid))
-ORDER BY v.found_at, v.review_id LIMIT $4"""
+WHERE v.state = $1 AND ($2::timestamptz IS NULL OR (v.found_at, v.review_id) {beyond} ($2, $3::uuid))
+ORDER BY v.found_at {order}, v.review_id {order} LIMIT $4""")
 _RECORDS = """
 SELECT p.customer_id, p.source, p.source_id, p.party_kind, p.birth_date, p.branch_id, p.opened_on,
        coalesce(a.customer_id, p.customer_id) AS answered_by, i.name, i.phone, i.document
@@ -29,11 +30,11 @@ WHERE m.holds AND m.first = ANY ($1::uuid[]) ORDER BY m.merged_at, m.merge_id"""
 
 
 async def page(
-    runtime: Runtime, scope: Scope, sight: Sight, state: State, after: Sequence[Any] | None, limit: int
+    runtime: Runtime, scope: Scope, sight: Sight, state: State, sort: str, after: Sequence[Any] | None, limit: int
 ) -> list[dict[str, Any]]:
-    """Up to `limit` pairs in this state, in the order in which they were found, with both records."""
+    """Up to `limit` pairs in this state, the first or the last found first, with both records."""
     reads = runtime.database.reads(scope)
-    pairs = [dict(row) for row in await reads.fetch(_PAGE, state, *(after or (None, None)), limit)]
+    pairs = [dict(row) for row in await reads.fetch(_PAGES[sort], state, *(after or (None, None)), limit)]
     ids = sorted({id_ for pair in pairs for id_ in (pair["first"], pair["second"])})
     shown = {record["customer_id"]: record for record in await _records(runtime, scope, sight, ids)}
     return [pair | {"first": shown[pair["first"]], "second": shown[pair["second"]]} for pair in pairs]

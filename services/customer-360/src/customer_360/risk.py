@@ -10,6 +10,7 @@ from attune_contracts.identifiers import new_id
 from attune_service_kit.auth import Caller
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Conflict
+from attune_service_kit.paging import by_time
 from attune_service_kit.runtime import Runtime
 from customer_360 import profiles, subjects, timeline
 from customer_360.months import months_after
@@ -22,10 +23,10 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING *"""
 _PROFILE = """
 UPDATE party SET risk_rating = $2, risk_rated_on = $3, risk_valid_until = $4, version = version + 1, updated_at = $5
 WHERE customer_id = $1 RETURNING version"""
-_PAGE = """
+_PAGES = by_time("""
 SELECT * FROM risk_assessment
-WHERE customer_id = ANY ($1::uuid[]) AND ($2::date IS NULL OR (rated_on, assessment_id) < ($2, $3::uuid))
-ORDER BY rated_on DESC, assessment_id DESC LIMIT $4"""
+WHERE customer_id = ANY ($1::uuid[]) AND ($2::date IS NULL OR (rated_on, assessment_id) {beyond} ($2, $3::uuid))
+ORDER BY rated_on {order}, assessment_id {order} LIMIT $4""")
 
 
 class AssessmentsExhausted(Conflict):
@@ -71,10 +72,10 @@ async def assess(tx: Transaction, caller: Caller, customer_id: UUID, found: Asse
 
 
 async def page(
-    runtime: Runtime, caller: Caller, customer_id: UUID, after: Sequence[Any], limit: int
+    runtime: Runtime, caller: Caller, customer_id: UUID, sort: str, after: Sequence[Any], limit: int
 ) -> list[dict[str, Any]]:
-    """Assessments, the newest first; NotFound."""
+    """Assessments, the newest or the oldest first; NotFound."""
     reads = runtime.database.reads(caller.scope)
     subject = await subjects.find(reads, caller.scope, customer_id)
-    rows = await reads.fetch(_PAGE, subject.ids, *(after or (None, None)), limit)
+    rows = await reads.fetch(_PAGES[sort], subject.ids, *(after or (None, None)), limit)
     return [dict(row) for row in rows]

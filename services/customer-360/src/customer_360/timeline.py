@@ -10,6 +10,7 @@ import orjson
 
 from attune_service_kit.auth import Caller
 from attune_service_kit.database import Transaction
+from attune_service_kit.paging import by_time
 from attune_service_kit.runtime import Runtime
 from customer_360 import subjects
 from customer_360.months import months_before
@@ -22,11 +23,11 @@ SELECT customer_id, kind, key, at, what, detail::jsonb FROM unnest(
     $1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[])
     AS e (customer_id, kind, key, at, what, detail)
 ON CONFLICT DO NOTHING"""
-_PAGE = """
+_PAGES = by_time("""
 SELECT at, kind, what, key, detail::text FROM timeline_entry
 WHERE customer_id = ANY ($1::uuid[]) AND kind = ANY ($2::text[]) AND at >= $3
-  AND ($4::timestamptz IS NULL OR (at, kind, key) < ($4, $5::text, $6::text))
-ORDER BY at DESC, kind DESC, key DESC LIMIT $7"""
+  AND ($4::timestamptz IS NULL OR (at, kind, key) {beyond} ($4, $5::text, $6::text))
+ORDER BY at {order}, kind {order}, key {order} LIMIT $7""")
 # Who is new with a file has no row for it: `opened_on` says it. xmin: written by this very transaction.
 _PARTIES_CHANGED = """
 INSERT INTO timeline_entry (customer_id, kind, key, at, what, detail)
@@ -75,13 +76,19 @@ async def add_imported(tx: Transaction, dataset: str, import_id: str) -> None:
 
 
 async def page(
-    runtime: Runtime, caller: Caller, customer_id: UUID, kinds: Sequence[Kind], after: Sequence[Any], limit: int
+    runtime: Runtime,
+    caller: Caller,
+    customer_id: UUID,
+    kinds: Sequence[Kind],
+    sort: str,
+    after: Sequence[Any],
+    limit: int,
 ) -> list[dict[str, Any]]:
     """Entries of these kinds (all, if none is named) that the caller may see, from behind (at, kind, key); NotFound."""
     reads = runtime.database.reads(caller.scope)
     subject = await subjects.find(reads, caller.scope, customer_id)
     wanted = [kind for kind in kinds or KINDS if kind in visible(caller.customer is not None, subject.personalisation)]
-    rows = await reads.fetch(_PAGE, subject.ids, wanted, oldest(runtime), *(after or (None, None, None)), limit)
+    rows = await reads.fetch(_PAGES[sort], subject.ids, wanted, oldest(runtime), *(after or (None, None, None)), limit)
     return [dict(row) | {"detail": orjson.loads(row["detail"])} for row in rows]
 
 

@@ -8,6 +8,7 @@ import orjson
 
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Conflict, NotFound
+from attune_service_kit.paging import by_time
 from insight.value_quadrant import QuadrantNumbers, QuadrantParameters
 
 Row = Mapping[str, Any]
@@ -16,7 +17,10 @@ Queryable = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy | asyncpg.Pool
 _ALL = "SELECT version, numbers::text AS numbers, made_by, made_at FROM quadrant_parameters"
 _CURRENT = f"{_ALL} ORDER BY version DESC LIMIT 1"
 _ONE = f"{_ALL} WHERE version = $1"
-_LIST = f"{_ALL} WHERE ($1::int IS NULL OR version < $1) ORDER BY version DESC LIMIT $2"
+_LISTS = by_time(
+    f"{_ALL} WHERE ($1::text IS NULL OR made_by = $1) AND ($2::int IS NULL OR version {{beyond}} $2)"
+    " ORDER BY version {order} LIMIT $3"
+)
 _ADD = "INSERT INTO quadrant_parameters (version, numbers, made_by) VALUES ($1, $2::jsonb, $3)"
 
 
@@ -46,9 +50,9 @@ async def one(conn: Queryable, version: int) -> Row:
     return cast(Row, row)
 
 
-async def versions(conn: Queryable, before: int | None, limit: int) -> list[Row]:
-    """Versions, the newest first, below `before`."""
-    rows: Any = await conn.fetch(_LIST, before, limit)
+async def versions(conn: Queryable, made_by: str | None, sort: str, after: int | None, limit: int) -> list[Row]:
+    """Versions of anybody or of one, the newest or the oldest first, from behind `after`."""
+    rows: Any = await conn.fetch(_LISTS[sort], made_by, after, limit)
     return cast(list[Row], rows)
 
 

@@ -11,6 +11,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from attune_service_kit.errors import NotFound
+from attune_service_kit.paging import by_time
 from attune_service_kit.reads import Reads
 from insight import visibility
 from insight.rules import STAGES
@@ -61,12 +62,13 @@ WHERE as_of = $3 AND segment = $4
   AND ($1 = 'all' OR ($1 = 'branch' AND branch_id = any({visibility.BRANCHES})))
   AND ($5::text IS NULL OR branch_id = $5)
 ORDER BY branch_id"""  # noqa: S608 - constants of this package
-_HISTORY = f"""
+_HISTORIES = by_time(f"""
 SELECT as_of, value, sum(customers)::bigint AS customers FROM segment_size
 WHERE segment = $3 AND ($1 = 'all' OR ($1 = 'branch' AND branch_id = any({visibility.BRANCHES})))
   AND ($4::text IS NULL OR branch_id = $4)
-  AND as_of IN (SELECT as_of FROM feature_snapshot WHERE ($5::date IS NULL OR as_of < $5) ORDER BY as_of DESC LIMIT $6)
-GROUP BY as_of, value ORDER BY as_of DESC"""  # noqa: S608 - constants of this package
+  AND as_of IN (SELECT as_of FROM feature_snapshot WHERE ($5::date IS NULL OR as_of {{beyond}} $5)
+                ORDER BY as_of {{order}} LIMIT $6)
+GROUP BY as_of, value ORDER BY as_of {{order}}""")  # noqa: S608 - constants of this package
 
 
 class UnknownSegment(NotFound):
@@ -106,11 +108,18 @@ def segment(code: str) -> Segment:
     return found
 
 
-async def snapshots(session: AsyncSession, before: date | None, limit: int) -> Sequence[FeatureSnapshot]:
-    """Return snapshots, the newest first, of days before `before`."""
-    query = select(FeatureSnapshot).order_by(col(FeatureSnapshot.as_of).desc()).limit(limit)
-    if before is not None:
-        query = query.where(col(FeatureSnapshot.as_of) < before)
+async def snapshots(
+    session: AsyncSession, first: date | None, last: date | None, sort: str, after: date | None, limit: int
+) -> Sequence[FeatureSnapshot]:
+    """Return snapshots from `first` to `last`, the newest or the oldest first, from behind `after`."""
+    day = col(FeatureSnapshot.as_of)
+    query = select(FeatureSnapshot).order_by(day.desc() if sort == "newest" else day.asc()).limit(limit)
+    if first is not None:
+        query = query.where(day >= first)
+    if last is not None:
+        query = query.where(day <= last)
+    if after is not None:
+        query = query.where(day < after if sort == "newest" else day > after)
     return (await session.exec(query)).all()
 
 
@@ -145,10 +154,11 @@ async def sizes(reads: Reads, of: Segment, as_of: date | None, branch: str | Non
 
 
 async def history(
-    reads: Reads, of: Segment, branch: str | None, before: date | None, limit: int
+    reads: Reads, of: Segment, branch: str | None, sort: str, after: date | None, limit: int
 ) -> list[tuple[date, dict[str, int]]]:
-    """A segment's sizes by snapshot, the newest first, of days before `before`."""
+    """A segment's sizes by snapshot, the newest or the oldest first, of days behind `after`."""
     found: dict[date, dict[str, int]] = {}
-    for row in await reads.fetch(_HISTORY, reads.scope.kind, reads.scope.branch, of.name, branch, before, limit):
+    scope = reads.scope
+    for row in await reads.fetch(_HISTORIES[sort], scope.kind, scope.branch, of.name, branch, after, limit):
         found.setdefault(row["as_of"], dict.fromkeys(of.values, 0))[row["value"]] = row["customers"]
     return list(found.items())

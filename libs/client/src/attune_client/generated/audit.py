@@ -2,8 +2,9 @@
 
 import datetime as dt
 from collections.abc import AsyncIterator
+from typing import Annotated, Literal
 
-from attune_client.base import Operations, pages
+from attune_client.base import OPEN, Operations, pages
 from attune_client.generated import schemas
 
 
@@ -20,6 +21,7 @@ class Audit(Operations):
         request_id: str | None = None,
         from_: dt.datetime | None = None,
         to: dt.datetime | None = None,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
         limit: int | None = None,
         cursor: str | None = None,
     ) -> schemas.AuditEntryPage:
@@ -38,6 +40,7 @@ class Audit(Operations):
                 "request_id": request_id,
                 "from": from_,
                 "to": to,
+                "sort": sort,
                 "limit": limit,
                 "cursor": cursor,
             },
@@ -53,6 +56,7 @@ class Audit(Operations):
         request_id: str | None = None,
         from_: dt.datetime | None = None,
         to: dt.datetime | None = None,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
         limit: int | None = None,
     ) -> AsyncIterator[schemas.AuditEntry]:
         """Every item of `list_campaign_audit`, page after page."""
@@ -65,6 +69,7 @@ class Audit(Operations):
                 request_id=request_id,
                 from_=from_,
                 to=to,
+                sort=sort,
                 limit=limit,
                 cursor=cursor,
             )
@@ -80,6 +85,7 @@ class Audit(Operations):
         request_id: str | None = None,
         from_: dt.datetime | None = None,
         to: dt.datetime | None = None,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
         limit: int | None = None,
         cursor: str | None = None,
     ) -> schemas.AuditEntryPage:
@@ -98,6 +104,7 @@ class Audit(Operations):
                 "request_id": request_id,
                 "from": from_,
                 "to": to,
+                "sort": sort,
                 "limit": limit,
                 "cursor": cursor,
             },
@@ -113,6 +120,7 @@ class Audit(Operations):
         request_id: str | None = None,
         from_: dt.datetime | None = None,
         to: dt.datetime | None = None,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
         limit: int | None = None,
     ) -> AsyncIterator[schemas.AuditEntry]:
         """Every item of `list_customer_360_audit`, page after page."""
@@ -125,6 +133,7 @@ class Audit(Operations):
                 request_id=request_id,
                 from_=from_,
                 to=to,
+                sort=sort,
                 limit=limit,
                 cursor=cursor,
             )
@@ -140,6 +149,7 @@ class Audit(Operations):
         request_id: str | None = None,
         from_: dt.datetime | None = None,
         to: dt.datetime | None = None,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
         limit: int | None = None,
         cursor: str | None = None,
     ) -> schemas.AuditEntryPage:
@@ -158,6 +168,7 @@ class Audit(Operations):
                 "request_id": request_id,
                 "from": from_,
                 "to": to,
+                "sort": sort,
                 "limit": limit,
                 "cursor": cursor,
             },
@@ -173,6 +184,7 @@ class Audit(Operations):
         request_id: str | None = None,
         from_: dt.datetime | None = None,
         to: dt.datetime | None = None,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
         limit: int | None = None,
     ) -> AsyncIterator[schemas.AuditEntry]:
         """Every item of `list_eventing_audit`, page after page."""
@@ -185,6 +197,7 @@ class Audit(Operations):
                 request_id=request_id,
                 from_=from_,
                 to=to,
+                sort=sort,
                 limit=limit,
                 cursor=cursor,
             )
@@ -200,6 +213,7 @@ class Audit(Operations):
         request_id: str | None = None,
         from_: dt.datetime | None = None,
         to: dt.datetime | None = None,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
         limit: int | None = None,
         cursor: str | None = None,
     ) -> schemas.AuditEntryPage:
@@ -218,6 +232,7 @@ class Audit(Operations):
                 "request_id": request_id,
                 "from": from_,
                 "to": to,
+                "sort": sort,
                 "limit": limit,
                 "cursor": cursor,
             },
@@ -233,6 +248,7 @@ class Audit(Operations):
         request_id: str | None = None,
         from_: dt.datetime | None = None,
         to: dt.datetime | None = None,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
         limit: int | None = None,
     ) -> AsyncIterator[schemas.AuditEntry]:
         """Every item of `list_insight_audit`, page after page."""
@@ -245,6 +261,7 @@ class Audit(Operations):
                 request_id=request_id,
                 from_=from_,
                 to=to,
+                sort=sort,
                 limit=limit,
                 cursor=cursor,
             )
@@ -260,6 +277,7 @@ class Audit(Operations):
         request_id: str | None = None,
         from_: dt.datetime | None = None,
         to: dt.datetime | None = None,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
         limit: int | None = None,
         cursor: str | None = None,
     ) -> schemas.AuditEntryPage:
@@ -278,6 +296,7 @@ class Audit(Operations):
                 "request_id": request_id,
                 "from": from_,
                 "to": to,
+                "sort": sort,
                 "limit": limit,
                 "cursor": cursor,
             },
@@ -293,6 +312,7 @@ class Audit(Operations):
         request_id: str | None = None,
         from_: dt.datetime | None = None,
         to: dt.datetime | None = None,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
         limit: int | None = None,
     ) -> AsyncIterator[schemas.AuditEntry]:
         """Every item of `list_scoring_audit`, page after page."""
@@ -305,6 +325,7 @@ class Audit(Operations):
                 request_id=request_id,
                 from_=from_,
                 to=to,
+                sort=sort,
                 limit=limit,
                 cursor=cursor,
             )

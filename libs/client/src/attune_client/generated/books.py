@@ -103,15 +103,20 @@ class Books(Operations):
         )
 
     async def unassigned_report(
-        self, *, limit: int | None = None, cursor: str | None = None
+        self, *, branch: str | None = None, limit: int | None = None, cursor: str | None = None
     ) -> schemas.UnassignedCountPage:
         """How many customers of each branch have no manager. Count by branch, in the order of their ids, within the
         caller's scope. Scope: customers:read.
         """
         return await self._call(
-            schemas.UnassignedCountPage, "GET", "/v1/unassigned-customers", params={"limit": limit, "cursor": cursor}
+            schemas.UnassignedCountPage,
+            "GET",
+            "/v1/unassigned-customers",
+            params={"branch": branch, "limit": limit, "cursor": cursor},
         )
 
-    def iterate_unassigned_report(self, *, limit: int | None = None) -> AsyncIterator[schemas.UnassignedCount]:
+    def iterate_unassigned_report(
+        self, *, branch: str | None = None, limit: int | None = None
+    ) -> AsyncIterator[schemas.UnassignedCount]:
         """Every item of `unassigned_report`, page after page."""
-        return pages(lambda cursor: self.unassigned_report(limit=limit, cursor=cursor))
+        return pages(lambda cursor: self.unassigned_report(branch=branch, limit=limit, cursor=cursor))

@@ -9,17 +9,19 @@ from attune_client.generated import schemas
 class Branches(Operations):
     """Operations on branches."""
 
-    async def list(self, *, limit: int | None = None, cursor: str | None = None) -> schemas.BranchViewPage:
+    async def list(
+        self, *, parent: str | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> schemas.BranchViewPage:
         """The branches that the caller may see. List branches by id: all for the whole bank, the own one and those
         below it for a branch, none for a customer. Scope: customers:read.
         """
         return await self._call(
-            schemas.BranchViewPage, "GET", "/v1/branches", params={"limit": limit, "cursor": cursor}
+            schemas.BranchViewPage, "GET", "/v1/branches", params={"parent": parent, "limit": limit, "cursor": cursor}
         )
 
-    def iterate(self, *, limit: int | None = None) -> AsyncIterator[schemas.BranchView]:
+    def iterate(self, *, parent: str | None = None, limit: int | None = None) -> AsyncIterator[schemas.BranchView]:
         """Every item of `list`, page after page."""
-        return pages(lambda cursor: self.list(limit=limit, cursor=cursor))
+        return pages(lambda cursor: self.list(parent=parent, limit=limit, cursor=cursor))
 
     async def employees_book(
         self, employee_id: str, *, limit: int | None = None, cursor: str | None = None

@@ -105,6 +105,7 @@ class Consents(Operations):
         *,
         purpose: Annotated[Literal["personalised_decision", "marketing_contact", "survey", "third_party"], OPEN]
         | None = None,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
         limit: int | None = None,
         cursor: str | None = None,
     ) -> schemas.ConsentEntryViewPage:
@@ -116,7 +117,7 @@ class Consents(Operations):
             "GET",
             "/v1/customers/{customer_id}/consents/history",
             at={"customer_id": customer_id},
-            params={"purpose": purpose, "limit": limit, "cursor": cursor},
+            params={"purpose": purpose, "sort": sort, "limit": limit, "cursor": cursor},
         )
 
     def iterate_history(
@@ -125,10 +126,11 @@ class Consents(Operations):
         *,
         purpose: Annotated[Literal["personalised_decision", "marketing_contact", "survey", "third_party"], OPEN]
         | None = None,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
         limit: int | None = None,
     ) -> AsyncIterator[schemas.ConsentEntryView]:
         """Every item of `history`, page after page."""
-        return pages(lambda cursor: self.history(customer_id, purpose=purpose, limit=limit, cursor=cursor))
+        return pages(lambda cursor: self.history(customer_id, purpose=purpose, sort=sort, limit=limit, cursor=cursor))
 
     async def opt_out(
         self, customer_id: UUID, body: schemas.OptOut, *, idempotency_key: str | None = None

@@ -20,6 +20,7 @@ class Contacts(Operations):
         | None = None,
         state: Annotated[Literal["reserved", "confirmed", "released", "expired"], OPEN] | None = None,
         message_class: schemas.MessageClass | None = None,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
         cursor: str | None = None,
         limit: int | None = None,
     ) -> schemas.ContactViewPage:
@@ -35,6 +36,7 @@ class Contacts(Operations):
                 "channel": channel,
                 "state": state,
                 "message_class": message_class,
+                "sort": sort,
                 "cursor": cursor,
                 "limit": limit,
             },
@@ -48,6 +50,7 @@ class Contacts(Operations):
         | None = None,
         state: Annotated[Literal["reserved", "confirmed", "released", "expired"], OPEN] | None = None,
         message_class: schemas.MessageClass | None = None,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
         limit: int | None = None,
     ) -> AsyncIterator[schemas.ContactView]:
         """Every item of `list`, page after page."""
@@ -57,6 +60,7 @@ class Contacts(Operations):
                 channel=channel,
                 state=state,
                 message_class=message_class,
+                sort=sort,
                 limit=limit,
                 cursor=cursor,
             )

@@ -51,6 +51,7 @@ class Identity(Operations):
         self,
         *,
         state: Annotated[Literal["open", "merged", "rejected"], OPEN] | None = None,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
         limit: int | None = None,
         cursor: str | None = None,
     ) -> schemas.ReviewViewPage:
@@ -61,14 +62,18 @@ class Identity(Operations):
             schemas.ReviewViewPage,
             "GET",
             "/v1/identity-reviews",
-            params={"state": state, "limit": limit, "cursor": cursor},
+            params={"state": state, "sort": sort, "limit": limit, "cursor": cursor},
         )
 
     def iterate_reviews_list(
-        self, *, state: Annotated[Literal["open", "merged", "rejected"], OPEN] | None = None, limit: int | None = None
+        self,
+        *,
+        state: Annotated[Literal["open", "merged", "rejected"], OPEN] | None = None,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
+        limit: int | None = None,
     ) -> AsyncIterator[schemas.ReviewView]:
         """Every item of `reviews_list`, page after page."""
-        return pages(lambda cursor: self.reviews_list(state=state, limit=limit, cursor=cursor))
+        return pages(lambda cursor: self.reviews_list(state=state, sort=sort, limit=limit, cursor=cursor))
 
     async def reviews_merge(
         self, review_id: UUID, body: schemas.Decision, *, idempotency_key: str | None = None

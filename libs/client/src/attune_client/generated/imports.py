@@ -18,6 +18,7 @@ class Imports(Operations):
         state: Annotated[Literal["queued", "running", "done", "failed", "cancelled", "undoing", "undone"], OPEN]
         | None = None,
         source: str | None = None,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
         limit: int | None = None,
         cursor: str | None = None,
     ) -> schemas.ImportRunPage:
@@ -28,7 +29,7 @@ class Imports(Operations):
             schemas.ImportRunPage,
             "GET",
             "/v1/imports",
-            params={"state": state, "source": source, "limit": limit, "cursor": cursor},
+            params={"state": state, "source": source, "sort": sort, "limit": limit, "cursor": cursor},
         )
 
     def iterate_list_customer_360_imports(
@@ -37,11 +38,14 @@ class Imports(Operations):
         state: Annotated[Literal["queued", "running", "done", "failed", "cancelled", "undoing", "undone"], OPEN]
         | None = None,
         source: str | None = None,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
         limit: int | None = None,
     ) -> AsyncIterator[schemas.ImportRun]:
         """Every item of `list_customer_360_imports`, page after page."""
         return pages(
-            lambda cursor: self.list_customer_360_imports(state=state, source=source, limit=limit, cursor=cursor)
+            lambda cursor: self.list_customer_360_imports(
+                state=state, source=source, sort=sort, limit=limit, cursor=cursor
+            )
         )
 
     async def start(self, body: schemas.ImportRequest, *, idempotency_key: str | None = None) -> schemas.Job:
@@ -130,6 +134,7 @@ class Imports(Operations):
         state: Annotated[Literal["queued", "running", "done", "failed", "cancelled", "undoing", "undone"], OPEN]
         | None = None,
         source: str | None = None,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
         limit: int | None = None,
         cursor: str | None = None,
     ) -> schemas.ImportRunPage:
@@ -140,7 +145,7 @@ class Imports(Operations):
             schemas.ImportRunPage,
             "GET",
             "/v1/ledger/imports",
-            params={"state": state, "source": source, "limit": limit, "cursor": cursor},
+            params={"state": state, "source": source, "sort": sort, "limit": limit, "cursor": cursor},
         )
 
     def iterate_list_eventing_imports(
@@ -149,10 +154,13 @@ class Imports(Operations):
         state: Annotated[Literal["queued", "running", "done", "failed", "cancelled", "undoing", "undone"], OPEN]
         | None = None,
         source: str | None = None,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
         limit: int | None = None,
     ) -> AsyncIterator[schemas.ImportRun]:
         """Every item of `list_eventing_imports`, page after page."""
-        return pages(lambda cursor: self.list_eventing_imports(state=state, source=source, limit=limit, cursor=cursor))
+        return pages(
+            lambda cursor: self.list_eventing_imports(state=state, source=source, sort=sort, limit=limit, cursor=cursor)
+        )
 
     async def read_eventing_import(self, import_id: UUID) -> schemas.ImportRun:
         """One import: state, counts and log. Tell what an import did. Scope: imports:read."""

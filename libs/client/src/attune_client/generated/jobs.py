@@ -17,6 +17,7 @@ class Jobs(Operations):
         *,
         state: Annotated[Literal["queued", "running", "done", "failed", "cancelled"], OPEN] | None = None,
         kind: str | None = None,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
         limit: int | None = None,
         cursor: str | None = None,
     ) -> schemas.JobPage:
@@ -25,7 +26,7 @@ class Jobs(Operations):
             schemas.JobPage,
             "GET",
             "/v1/jobs/campaign",
-            params={"state": state, "kind": kind, "limit": limit, "cursor": cursor},
+            params={"state": state, "kind": kind, "sort": sort, "limit": limit, "cursor": cursor},
         )
 
     def iterate_list_campaign_jobs(
@@ -33,10 +34,13 @@ class Jobs(Operations):
         *,
         state: Annotated[Literal["queued", "running", "done", "failed", "cancelled"], OPEN] | None = None,
         kind: str | None = None,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
         limit: int | None = None,
     ) -> AsyncIterator[schemas.Job]:
         """Every item of `list_campaign_jobs`, page after page."""
-        return pages(lambda cursor: self.list_campaign_jobs(state=state, kind=kind, limit=limit, cursor=cursor))
+        return pages(
+            lambda cursor: self.list_campaign_jobs(state=state, kind=kind, sort=sort, limit=limit, cursor=cursor)
+        )
 
     async def read_campaign_job(self, job_id: UUID) -> schemas.Job:
         """How far a job has come. Tell how far a job has come, and what came of it. Scope: jobs:read."""
@@ -69,6 +73,7 @@ class Jobs(Operations):
         *,
         state: Annotated[Literal["queued", "running", "done", "failed", "cancelled"], OPEN] | None = None,
         kind: str | None = None,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
         limit: int | None = None,
         cursor: str | None = None,
     ) -> schemas.JobPage:
@@ -77,7 +82,7 @@ class Jobs(Operations):
             schemas.JobPage,
             "GET",
             "/v1/jobs/customer_360",
-            params={"state": state, "kind": kind, "limit": limit, "cursor": cursor},
+            params={"state": state, "kind": kind, "sort": sort, "limit": limit, "cursor": cursor},
         )
 
     def iterate_list_customer_360_jobs(
@@ -85,10 +90,13 @@ class Jobs(Operations):
         *,
         state: Annotated[Literal["queued", "running", "done", "failed", "cancelled"], OPEN] | None = None,
         kind: str | None = None,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
         limit: int | None = None,
     ) -> AsyncIterator[schemas.Job]:
         """Every item of `list_customer_360_jobs`, page after page."""
-        return pages(lambda cursor: self.list_customer_360_jobs(state=state, kind=kind, limit=limit, cursor=cursor))
+        return pages(
+            lambda cursor: self.list_customer_360_jobs(state=state, kind=kind, sort=sort, limit=limit, cursor=cursor)
+        )
 
     async def read_customer_360_job(self, job_id: UUID) -> schemas.Job:
         """How far a job has come. Tell how far a job has come, and what came of it. Scope: jobs:read."""
@@ -121,6 +129,7 @@ class Jobs(Operations):
         *,
         state: Annotated[Literal["queued", "running", "done", "failed", "cancelled"], OPEN] | None = None,
         kind: str | None = None,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
         limit: int | None = None,
         cursor: str | None = None,
     ) -> schemas.JobPage:
@@ -129,7 +138,7 @@ class Jobs(Operations):
             schemas.JobPage,
             "GET",
             "/v1/jobs/eventing",
-            params={"state": state, "kind": kind, "limit": limit, "cursor": cursor},
+            params={"state": state, "kind": kind, "sort": sort, "limit": limit, "cursor": cursor},
         )
 
     def iterate_list_eventing_jobs(
@@ -137,10 +146,13 @@ class Jobs(Operations):
         *,
         state: Annotated[Literal["queued", "running", "done", "failed", "cancelled"], OPEN] | None = None,
         kind: str | None = None,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
         limit: int | None = None,
     ) -> AsyncIterator[schemas.Job]:
         """Every item of `list_eventing_jobs`, page after page."""
-        return pages(lambda cursor: self.list_eventing_jobs(state=state, kind=kind, limit=limit, cursor=cursor))
+        return pages(
+            lambda cursor: self.list_eventing_jobs(state=state, kind=kind, sort=sort, limit=limit, cursor=cursor)
+        )
 
     async def read_eventing_job(self, job_id: UUID) -> schemas.Job:
         """How far a job has come. Tell how far a job has come, and what came of it. Scope: jobs:read."""
@@ -173,6 +185,7 @@ class Jobs(Operations):
         *,
         state: Annotated[Literal["queued", "running", "done", "failed", "cancelled"], OPEN] | None = None,
         kind: str | None = None,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
         limit: int | None = None,
         cursor: str | None = None,
     ) -> schemas.JobPage:
@@ -181,7 +194,7 @@ class Jobs(Operations):
             schemas.JobPage,
             "GET",
             "/v1/jobs/insight",
-            params={"state": state, "kind": kind, "limit": limit, "cursor": cursor},
+            params={"state": state, "kind": kind, "sort": sort, "limit": limit, "cursor": cursor},
         )
 
     def iterate_list_insight_jobs(
@@ -189,10 +202,13 @@ class Jobs(Operations):
         *,
         state: Annotated[Literal["queued", "running", "done", "failed", "cancelled"], OPEN] | None = None,
         kind: str | None = None,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
         limit: int | None = None,
     ) -> AsyncIterator[schemas.Job]:
         """Every item of `list_insight_jobs`, page after page."""
-        return pages(lambda cursor: self.list_insight_jobs(state=state, kind=kind, limit=limit, cursor=cursor))
+        return pages(
+            lambda cursor: self.list_insight_jobs(state=state, kind=kind, sort=sort, limit=limit, cursor=cursor)
+        )
 
     async def read_insight_job(self, job_id: UUID) -> schemas.Job:
         """How far a job has come. Tell how far a job has come, and what came of it. Scope: jobs:read."""
@@ -225,6 +241,7 @@ class Jobs(Operations):
         *,
         state: Annotated[Literal["queued", "running", "done", "failed", "cancelled"], OPEN] | None = None,
         kind: str | None = None,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
         limit: int | None = None,
         cursor: str | None = None,
     ) -> schemas.JobPage:
@@ -233,7 +250,7 @@ class Jobs(Operations):
             schemas.JobPage,
             "GET",
             "/v1/jobs/scoring",
-            params={"state": state, "kind": kind, "limit": limit, "cursor": cursor},
+            params={"state": state, "kind": kind, "sort": sort, "limit": limit, "cursor": cursor},
         )
 
     def iterate_list_scoring_jobs(
@@ -241,10 +258,13 @@ class Jobs(Operations):
         *,
         state: Annotated[Literal["queued", "running", "done", "failed", "cancelled"], OPEN] | None = None,
         kind: str | None = None,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
         limit: int | None = None,
     ) -> AsyncIterator[schemas.Job]:
         """Every item of `list_scoring_jobs`, page after page."""
-        return pages(lambda cursor: self.list_scoring_jobs(state=state, kind=kind, limit=limit, cursor=cursor))
+        return pages(
+            lambda cursor: self.list_scoring_jobs(state=state, kind=kind, sort=sort, limit=limit, cursor=cursor)
+        )
 
     async def read_scoring_job(self, job_id: UUID) -> schemas.Job:
         """How far a job has come. Tell how far a job has come, and what came of it. Scope: jobs:read."""

@@ -1,17 +1,26 @@
 """The operations on models. Generated from the merged OpenAPI document by `make openapi`; do not edit."""
 
 import uuid
+from collections.abc import AsyncIterator
 
-from attune_client.base import Operations
+from attune_client.base import Operations, pages
 from attune_client.generated import schemas
 
 
 class Models(Operations):
     """Operations on models."""
 
-    async def list(self) -> schemas.ModelList:
-        """The models and which version of each answers. List all models. Scope: models:read."""
-        return await self._call(schemas.ModelList, "GET", "/v1/models")
+    async def list(
+        self, *, purpose: str | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> schemas.ModelSummaryPage:
+        """The models and which version of each answers. List the models by name. Scope: models:read."""
+        return await self._call(
+            schemas.ModelSummaryPage, "GET", "/v1/models", params={"purpose": purpose, "limit": limit, "cursor": cursor}
+        )
+
+    def iterate(self, *, purpose: str | None = None, limit: int | None = None) -> AsyncIterator[schemas.ModelSummary]:
+        """Every item of `list`, page after page."""
+        return pages(lambda cursor: self.list(purpose=purpose, limit=limit, cursor=cursor))
 
     async def get(self, name: str) -> schemas.ModelView:
         """A model's versions, their metrics and features. Show one model. Scope: models:read."""

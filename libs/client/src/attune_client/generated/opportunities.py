@@ -15,6 +15,7 @@ class Opportunities(Operations):
     async def list(
         self,
         *,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
         cursor: str | None = None,
         limit: int | None = None,
         state: schemas.OpportunityState | None = None,
@@ -34,6 +35,7 @@ class Opportunities(Operations):
             "GET",
             "/v1/opportunities",
             params={
+                "sort": sort,
                 "cursor": cursor,
                 "limit": limit,
                 "state": state,
@@ -50,6 +52,7 @@ class Opportunities(Operations):
     def iterate(
         self,
         *,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
         limit: int | None = None,
         state: schemas.OpportunityState | None = None,
         trigger: str | None = None,
@@ -63,6 +66,7 @@ class Opportunities(Operations):
         """Every item of `list`, page after page."""
         return pages(
             lambda cursor: self.list(
+                sort=sort,
                 limit=limit,
                 state=state,
                 trigger=trigger,

@@ -2,8 +2,9 @@
 
 import uuid
 from collections.abc import AsyncIterator
+from typing import Annotated, Literal
 
-from attune_client.base import Operations, pages
+from attune_client.base import OPEN, Operations, pages
 from attune_client.generated import schemas
 
 
@@ -33,16 +34,29 @@ class Parameters(Operations):
         )
 
     async def value_quadrant_versions(
-        self, *, limit: int | None = None, cursor: str | None = None
+        self,
+        *,
+        made_by: str | None = None,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
     ) -> schemas.QuadrantVersionPage:
         """Every version, the newest first. List the versions. Scope: parameters:read."""
         return await self._call(
             schemas.QuadrantVersionPage,
             "GET",
             "/v1/parameters/value-quadrant/versions",
-            params={"limit": limit, "cursor": cursor},
+            params={"made_by": made_by, "sort": sort, "limit": limit, "cursor": cursor},
         )
 
-    def iterate_value_quadrant_versions(self, *, limit: int | None = None) -> AsyncIterator[schemas.QuadrantVersion]:
+    def iterate_value_quadrant_versions(
+        self,
+        *,
+        made_by: str | None = None,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
+        limit: int | None = None,
+    ) -> AsyncIterator[schemas.QuadrantVersion]:
         """Every item of `value_quadrant_versions`, page after page."""
-        return pages(lambda cursor: self.value_quadrant_versions(limit=limit, cursor=cursor))
+        return pages(
+            lambda cursor: self.value_quadrant_versions(made_by=made_by, sort=sort, limit=limit, cursor=cursor)
+        )

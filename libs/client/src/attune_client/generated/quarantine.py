@@ -19,7 +19,7 @@ class Quarantine(Operations):
         type: str | None = None,
         state: Annotated[Literal["held", "retrying", "applying", "applied", "discarded"], OPEN] | None = None,
         min_age_seconds: int | None = None,
-        sort: Annotated[Literal["oldest", "newest"], OPEN] | None = None,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
         limit: int | None = None,
         cursor: str | None = None,
     ) -> schemas.QuarantinedPage:
@@ -48,7 +48,7 @@ class Quarantine(Operations):
         type: str | None = None,
         state: Annotated[Literal["held", "retrying", "applying", "applied", "discarded"], OPEN] | None = None,
         min_age_seconds: int | None = None,
-        sort: Annotated[Literal["oldest", "newest"], OPEN] | None = None,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
         limit: int | None = None,
     ) -> AsyncIterator[schemas.Quarantined]:
         """Every item of `list_campaign_quarantine`, page after page."""
@@ -108,7 +108,7 @@ class Quarantine(Operations):
         type: str | None = None,
         state: Annotated[Literal["held", "retrying", "applying", "applied", "discarded"], OPEN] | None = None,
         min_age_seconds: int | None = None,
-        sort: Annotated[Literal["oldest", "newest"], OPEN] | None = None,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
         limit: int | None = None,
         cursor: str | None = None,
     ) -> schemas.QuarantinedPage:
@@ -137,7 +137,7 @@ class Quarantine(Operations):
         type: str | None = None,
         state: Annotated[Literal["held", "retrying", "applying", "applied", "discarded"], OPEN] | None = None,
         min_age_seconds: int | None = None,
-        sort: Annotated[Literal["oldest", "newest"], OPEN] | None = None,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
         limit: int | None = None,
     ) -> AsyncIterator[schemas.Quarantined]:
         """Every item of `list_customer_360_quarantine`, page after page."""
@@ -197,7 +197,7 @@ class Quarantine(Operations):
         type: str | None = None,
         state: Annotated[Literal["held", "retrying", "applying", "applied", "discarded"], OPEN] | None = None,
         min_age_seconds: int | None = None,
-        sort: Annotated[Literal["oldest", "newest"], OPEN] | None = None,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
         limit: int | None = None,
         cursor: str | None = None,
     ) -> schemas.QuarantinedPage:
@@ -226,7 +226,7 @@ class Quarantine(Operations):
         type: str | None = None,
         state: Annotated[Literal["held", "retrying", "applying", "applied", "discarded"], OPEN] | None = None,
         min_age_seconds: int | None = None,
-        sort: Annotated[Literal["oldest", "newest"], OPEN] | None = None,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
         limit: int | None = None,
     ) -> AsyncIterator[schemas.Quarantined]:
         """Every item of `list_eventing_quarantine`, page after page."""
@@ -286,7 +286,7 @@ class Quarantine(Operations):
         type: str | None = None,
         state: Annotated[Literal["held", "retrying", "applying", "applied", "discarded"], OPEN] | None = None,
         min_age_seconds: int | None = None,
-        sort: Annotated[Literal["oldest", "newest"], OPEN] | None = None,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
         limit: int | None = None,
         cursor: str | None = None,
     ) -> schemas.QuarantinedPage:
@@ -315,7 +315,7 @@ class Quarantine(Operations):
         type: str | None = None,
         state: Annotated[Literal["held", "retrying", "applying", "applied", "discarded"], OPEN] | None = None,
         min_age_seconds: int | None = None,
-        sort: Annotated[Literal["oldest", "newest"], OPEN] | None = None,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
         limit: int | None = None,
     ) -> AsyncIterator[schemas.Quarantined]:
         """Every item of `list_insight_quarantine`, page after page."""
@@ -375,7 +375,7 @@ class Quarantine(Operations):
         type: str | None = None,
         state: Annotated[Literal["held", "retrying", "applying", "applied", "discarded"], OPEN] | None = None,
         min_age_seconds: int | None = None,
-        sort: Annotated[Literal["oldest", "newest"], OPEN] | None = None,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
         limit: int | None = None,
         cursor: str | None = None,
     ) -> schemas.QuarantinedPage:
@@ -404,7 +404,7 @@ class Quarantine(Operations):
         type: str | None = None,
         state: Annotated[Literal["held", "retrying", "applying", "applied", "discarded"], OPEN] | None = None,
         min_age_seconds: int | None = None,
-        sort: Annotated[Literal["oldest", "newest"], OPEN] | None = None,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
         limit: int | None = None,
     ) -> AsyncIterator[schemas.Quarantined]:
         """Every item of `list_scoring_quarantine`, page after page."""

@@ -2,9 +2,10 @@
 
 import uuid
 from collections.abc import AsyncIterator
+from typing import Annotated, Literal
 from uuid import UUID
 
-from attune_client.base import Operations, pages
+from attune_client.base import OPEN, Operations, pages
 from attune_client.generated import schemas
 
 
@@ -12,7 +13,12 @@ class Risk(Operations):
     """Operations on risk."""
 
     async def assessments_list(
-        self, customer_id: UUID, *, limit: int | None = None, cursor: str | None = None
+        self,
+        customer_id: UUID,
+        *,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
     ) -> schemas.RiskAssessmentViewPage:
         """A customer's risk assessments, the newest first. List every assessment with what found it, its day and its
         end. Scope: customers:read.
@@ -22,14 +28,18 @@ class Risk(Operations):
             "GET",
             "/v1/customers/{customer_id}/risk-assessments",
             at={"customer_id": customer_id},
-            params={"limit": limit, "cursor": cursor},
+            params={"sort": sort, "limit": limit, "cursor": cursor},
         )
 
     def iterate_assessments_list(
-        self, customer_id: UUID, *, limit: int | None = None
+        self,
+        customer_id: UUID,
+        *,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
+        limit: int | None = None,
     ) -> AsyncIterator[schemas.RiskAssessmentView]:
         """Every item of `assessments_list`, page after page."""
-        return pages(lambda cursor: self.assessments_list(customer_id, limit=limit, cursor=cursor))
+        return pages(lambda cursor: self.assessments_list(customer_id, sort=sort, limit=limit, cursor=cursor))
 
     async def assessments_make(
         self, customer_id: UUID, body: schemas.NewRiskAssessment, *, idempotency_key: str | None = None

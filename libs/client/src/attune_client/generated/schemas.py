@@ -1285,12 +1285,6 @@ class ModelSummary(Model):
     versions: int
 
 
-class ModelList(Model):
-    """Every model, by name: a bank has dozens, not thousands."""
-
-    items: Sequence[ModelSummary]
-
-
 class VersionView(Model):
     """One version. `state`: trained, champion or retired."""
 
@@ -1637,6 +1631,13 @@ class JobPage(Model):
     next_cursor: str | None
 
 
+class ModelSummaryPage(Model):
+    """One page of a list: Page_ModelSummary_"""
+
+    items: Sequence[ModelSummary]
+    next_cursor: str | None
+
+
 class MyCustomerPage(Model):
     """One page of a list: Page_MyCustomer_"""
 
@@ -1931,6 +1932,30 @@ class TimelineEntryViewPage(Model):
     """One page of a list: Page_TimelineEntryView_"""
 
     items: Sequence[TimelineEntryView]
+    next_cursor: str | None
+
+
+class TriggerView(Model):
+    """A trigger's newest version."""
+
+    cooldown_days: int
+    created_at: dt.datetime
+    created_by: str
+    enabled: bool
+    event_type: str
+    expires_hours: int
+    kind: str
+    lateness_days: int
+    minimum_minor: int
+    months: int
+    name: str
+    version: int
+
+
+class TriggerViewPage(Model):
+    """One page of a list: Page_TriggerView_"""
+
+    items: Sequence[TriggerView]
     next_cursor: str | None
 
 
@@ -2450,29 +2475,6 @@ class TriggerChange(Model):
     lateness_days: int | None = None
     """How late a posting may come and still be judged; raise it, then rebuild"""
     minimum_minor: int | None = None
-
-
-class TriggerView(Model):
-    """A trigger's newest version."""
-
-    cooldown_days: int
-    created_at: dt.datetime
-    created_by: str
-    enabled: bool
-    event_type: str
-    expires_hours: int
-    kind: str
-    lateness_days: int
-    minimum_minor: int
-    months: int
-    name: str
-    version: int
-
-
-class TriggerList(Model):
-    """Every trigger, by name."""
-
-    items: Sequence[TriggerView]
 
 
 class UndoRequest(Model):

@@ -24,24 +24,33 @@ class Segments(Operations):
         )
 
     async def history(
-        self, code: str, *, branch: str | None = None, limit: int | None = None, cursor: str | None = None
+        self,
+        code: str,
+        *,
+        branch: str | None = None,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
     ) -> schemas.SizeOfDayPage:
-        """How large a segment was. List the sizes by snapshot, the newest first, within the caller's scope. Scope:
-        segments:read.
-        """
+        """How large a segment was. List the sizes by snapshot within the caller's scope. Scope: segments:read."""
         return await self._call(
             schemas.SizeOfDayPage,
             "GET",
             "/v1/segments/{code}/history",
             at={"code": code},
-            params={"branch": branch, "limit": limit, "cursor": cursor},
+            params={"branch": branch, "sort": sort, "limit": limit, "cursor": cursor},
         )
 
     def iterate_history(
-        self, code: str, *, branch: str | None = None, limit: int | None = None
+        self,
+        code: str,
+        *,
+        branch: str | None = None,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
+        limit: int | None = None,
     ) -> AsyncIterator[schemas.SizeOfDay]:
         """Every item of `history`, page after page."""
-        return pages(lambda cursor: self.history(code, branch=branch, limit=limit, cursor=cursor))
+        return pages(lambda cursor: self.history(code, branch=branch, sort=sort, limit=limit, cursor=cursor))
 
     async def members(
         self,

@@ -15,6 +15,7 @@ class Suppressions(Operations):
     async def list(
         self,
         *,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
         cursor: str | None = None,
         limit: int | None = None,
         level: Annotated[Literal["customer", "household", "account"], OPEN] | None = None,
@@ -32,6 +33,7 @@ class Suppressions(Operations):
             "GET",
             "/v1/suppressions",
             params={
+                "sort": sort,
                 "cursor": cursor,
                 "limit": limit,
                 "level": level,
@@ -45,6 +47,7 @@ class Suppressions(Operations):
     def iterate(
         self,
         *,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
         limit: int | None = None,
         level: Annotated[Literal["customer", "household", "account"], OPEN] | None = None,
         source: Annotated[Literal["do_not_contact_list", "complaint", "opt_out", "request"], OPEN] | None = None,
@@ -56,6 +59,7 @@ class Suppressions(Operations):
         """Every item of `list`, page after page."""
         return pages(
             lambda cursor: self.list(
+                sort=sort,
                 limit=limit,
                 level=level,
                 source=source,

@@ -19,6 +19,7 @@ class Timeline(Operations):
             Annotated[Literal["detection", "contact", "response", "consent", "profile", "risk", "import"], OPEN]
         ]
         | None = None,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
         limit: int | None = None,
         cursor: str | None = None,
     ) -> schemas.TimelineEntryViewPage:
@@ -31,7 +32,7 @@ class Timeline(Operations):
             "GET",
             "/v1/customers/{customer_id}/timeline",
             at={"customer_id": customer_id},
-            params={"kind": kind, "limit": limit, "cursor": cursor},
+            params={"kind": kind, "sort": sort, "limit": limit, "cursor": cursor},
         )
 
     def iterate(
@@ -42,7 +43,8 @@ class Timeline(Operations):
             Annotated[Literal["detection", "contact", "response", "consent", "profile", "risk", "import"], OPEN]
         ]
         | None = None,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
         limit: int | None = None,
     ) -> AsyncIterator[schemas.TimelineEntryView]:
         """Every item of `list`, page after page."""
-        return pages(lambda cursor: self.list(customer_id, kind=kind, limit=limit, cursor=cursor))
+        return pages(lambda cursor: self.list(customer_id, kind=kind, sort=sort, limit=limit, cursor=cursor))

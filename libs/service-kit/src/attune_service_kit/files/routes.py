@@ -18,7 +18,7 @@ from attune_service_kit.files import runs
 from attune_service_kit.files.uploads import NAME, ChecksumMismatch, Uploads, WrongOffset
 from attune_service_kit.idempotency import Write, idempotent
 from attune_service_kit.jobs import Job
-from attune_service_kit.paging import Cursor, InvalidCursor, Limit, Page, decode_cursor, page
+from attune_service_kit.paging import ByTime, Cursor, InvalidCursor, Limit, Page, decode_cursor, page
 
 if TYPE_CHECKING:
     from attune_service_kit.runtime import Runtime
@@ -123,14 +123,15 @@ def _add_reads(routes: APIRouter, service: str) -> None:
         caller: Annotated[Caller, Depends(requires("imports:read"))],
         state: State | None = None,
         source: Annotated[str | None, Query(max_length=40)] = None,
+        sort: ByTime = "newest",
         limit: Limit = 50,
         cursor: Cursor = None,
     ) -> Page[ImportRun]:
         """List what was imported, when, by whom, and what came of it."""
         runtime: Runtime = request.app.state.runtime
-        key, bound = runtime.settings.cursor_key, ("imports", caller.subject, state, source)
+        key, bound = runtime.settings.cursor_key, ("imports", caller.subject, state, source, sort)
         after = decode_cursor(key, cursor, bound_to=bound) if cursor else ()
-        found = await runs.listed(runtime.database.pool, state, source, after, limit + 1)
+        found = await runs.listed(runtime.database.pool, state, source, sort, after, limit + 1)
         items = [ImportRun.model_validate(row) for row in found]
         return page(items, limit, key, lambda run: [run.started_at, run.import_id], bound_to=bound)
 

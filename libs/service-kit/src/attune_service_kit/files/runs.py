@@ -14,6 +14,7 @@ from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Conflict, NotFound
 from attune_service_kit.files.requests import digest
 from attune_service_kit.jobs import Job
+from attune_service_kit.paging import by_time
 from attune_service_kit.runtime import Runtime
 
 if TYPE_CHECKING:
@@ -36,11 +37,11 @@ SELECT r.import_id, r.source, r.datasets, r.job_id, r.undo_job_id, r.counts::tex
             ELSE coalesce(j.state, 'done') END AS state
 FROM import_run r LEFT JOIN job j ON j.id = r.job_id LEFT JOIN job u ON u.id = r.undo_job_id"""
 _ONE = f"{_COLUMNS} WHERE r.import_id = $1"
-_LIST = f"""
+_LISTS = by_time(f"""
 SELECT * FROM ({_COLUMNS}) AS i
 WHERE ($1::text IS NULL OR state = $1) AND ($2::text IS NULL OR source = $2)
-  AND ($3::timestamptz IS NULL OR (started_at, import_id) < ($3, $4::uuid))
-ORDER BY started_at DESC, import_id DESC LIMIT $5"""  # noqa: S608 - a constant of this module
+  AND ($3::timestamptz IS NULL OR (started_at, import_id) {{beyond}} ($3, $4::uuid))
+ORDER BY started_at {{order}}, import_id {{order}} LIMIT $5""")  # noqa: S608 - a constant of this module
 
 Row = Mapping[str, Any]
 
@@ -164,10 +165,12 @@ async def one(pool: Any, import_id: UUID) -> Row:
     return _shown(row)
 
 
-async def listed(pool: Any, state: str | None, source: str | None, after: Sequence[Any], limit: int) -> list[Row]:
-    """Imports, the newest first."""
+async def listed(
+    pool: Any, state: str | None, source: str | None, sort: str, after: Sequence[Any], limit: int
+) -> list[Row]:
+    """Imports by when they were asked for, the newest or the oldest first."""
     started, import_id = after or (None, None)
-    return [_shown(row) for row in await pool.fetch(_LIST, state, source, started, import_id, limit)]
+    return [_shown(row) for row in await pool.fetch(_LISTS[sort], state, source, started, import_id, limit)]
 
 
 def _shown(row: asyncpg.Record) -> Row:

@@ -12,7 +12,7 @@ from attune_service_kit.auth import Caller, requires
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import NotFound, refusals
 from attune_service_kit.idempotency import Write, idempotent
-from attune_service_kit.paging import Cursor, InvalidCursor, Limit, Page, decode_cursor, page
+from attune_service_kit.paging import ByTime, Cursor, InvalidCursor, Limit, Page, decode_cursor, page
 from campaign import contactability, plans, sends
 from campaign.api.contact_models import (
     ChannelContactability,
@@ -82,15 +82,16 @@ async def list_contacts(
     channel: Channel | None = None,
     state: sends.ContactState | None = None,
     message_class: MessageClass | None = None,
+    sort: ByTime = "oldest",
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[ContactView]:
     """List contacts in the caller's scope: made, reserved, released and lapsed."""
     wanted = sends.Filter(customer_id, channel, state, message_class)
-    key, bound = runtime.settings.cursor_key, ("contacts", caller.subject, wanted)
+    key, bound = runtime.settings.cursor_key, ("contacts", caller.subject, wanted, sort)
     after = decode_cursor(key, cursor, bound_to=bound)[0] if cursor else None
     reads = runtime.database.reads(caller.scope)
-    rows = await sends.listed(reads, caller, wanted, after, limit + 1)
+    rows = await sends.listed(reads, caller, wanted, sort, after, limit + 1)
     views = [ContactView.model_validate(dict(row)) for row in rows]
     return page(views, limit, key, lambda view: [view.id], bound_to=bound)
 

@@ -10,7 +10,7 @@ from attune_contracts.campaign import OpportunityState
 from attune_service_kit.app import AnyRuntime
 from attune_service_kit.auth import Caller, requires
 from attune_service_kit.errors import NotFound, refusals
-from attune_service_kit.paging import Cursor, InvalidCursor, Limit, Page, decode_cursor, page
+from attune_service_kit.paging import ByTime, Cursor, InvalidCursor, Limit, Page, decode_cursor, page
 from attune_service_kit.runtime import Runtime
 from campaign import clock_report, listing
 from campaign.api.models import ClockLine, ClockReport, Money, OpportunityCounts, OpportunityView
@@ -47,12 +47,17 @@ Filter = Annotated[listing.OpportunityFilter, Depends(_filter)]
     responses=refusals(InvalidCursor),
 )
 async def list_opportunities(
-    runtime: AnyRuntime, caller: Reader, wanted: Filter, cursor: Cursor = None, limit: Limit = 50
+    runtime: AnyRuntime,
+    caller: Reader,
+    wanted: Filter,
+    sort: ByTime = "oldest",
+    cursor: Cursor = None,
+    limit: Limit = 50,
 ) -> Page[OpportunityView]:
     """One page of opportunities. Who may not tell the arms apart sees those that may be acted on only."""
-    key, bound = runtime.settings.cursor_key, ("opportunities", caller.subject, wanted)
+    key, bound = runtime.settings.cursor_key, ("opportunities", caller.subject, wanted, sort)
     after = decode_cursor(key, cursor, bound_to=bound)[0] if cursor else None
-    rows = await listing.opportunities(runtime.database.reads(caller.scope), caller, wanted, after, limit + 1)
+    rows = await listing.opportunities(runtime.database.reads(caller.scope), caller, wanted, sort, after, limit + 1)
     views = [_view(row, runtime, caller) for row in rows]
     return page(views, limit, key, lambda view: [view.id], bound_to=bound)
 

@@ -11,7 +11,7 @@ from attune_service_kit.auth import Caller, requires
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Forbidden, Invalid, NotFound, refusals
 from attune_service_kit.idempotency import Write, idempotent
-from attune_service_kit.paging import Cursor, InvalidCursor, Limit, Page, decode_cursor, page
+from attune_service_kit.paging import ByTime, Cursor, InvalidCursor, Limit, Page, decode_cursor, page
 from campaign import suppressions
 from campaign.api.contact_models import (
     ImportedList,
@@ -53,14 +53,15 @@ async def list_suppressions(
     runtime: AnyRuntime,
     caller: Reader,
     wanted: Annotated[suppressions.Filter, Depends(_filter)],
+    sort: ByTime = "oldest",
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[SuppressionView]:
     """List suppressions in the caller's scope, also those that are lifted or over."""
-    key, bound = runtime.settings.cursor_key, ("suppressions", caller.subject, wanted)
+    key, bound = runtime.settings.cursor_key, ("suppressions", caller.subject, wanted, sort)
     after = decode_cursor(key, cursor, bound_to=bound)[0] if cursor else None
     reads = runtime.database.reads(caller.scope)
-    rows = await suppressions.listed(reads, caller, wanted, runtime.clock.now(), after, limit + 1)
+    rows = await suppressions.listed(reads, caller, wanted, runtime.clock.now(), sort, after, limit + 1)
     return page([suppression_view(row) for row in rows], limit, key, lambda view: [view.id], bound_to=bound)
 
 

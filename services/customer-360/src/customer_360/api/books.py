@@ -59,12 +59,16 @@ async def mine(
     responses=refusals(InvalidCursor, Invalid),
 )
 async def report(
-    runtime: AnyRuntime, caller: Reader, limit: Limit = 100, cursor: Cursor = None
+    runtime: AnyRuntime,
+    caller: Reader,
+    branch: Annotated[str | None, Query(max_length=64, description="This branch and those below it")] = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
 ) -> Page[UnassignedCount]:
     """Count by branch, in the order of their ids, within the caller's scope."""
-    key, bound = runtime.settings.cursor_key, ("unassigned", caller.subject, caller.branch)
+    key, bound = runtime.settings.cursor_key, ("unassigned", caller.subject, caller.branch, branch)
     (after,) = decode_cursor(key, cursor, bound_to=bound) if cursor else (None,)
-    rows = await assignments.report(runtime, caller.scope, after, limit + 1)
+    rows = await assignments.report(runtime, caller.scope, branch, after, limit + 1)
     return page([UnassignedCount(**row) for row in rows], limit, key, lambda row: [row.branch_id], bound_to=bound)
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Depends, Path, Query
 
 from attune_service_kit.app import AnyRuntime
 from attune_service_kit.auth import Caller, requires
@@ -24,11 +24,17 @@ EmployeeId = Annotated[str, Path(min_length=1, max_length=64, description="The b
     summary="The branches that the caller may see",
     responses=refusals(InvalidCursor, Invalid),
 )
-async def branches(runtime: AnyRuntime, caller: Reader, limit: Limit = 100, cursor: Cursor = None) -> Page[BranchView]:
+async def branches(
+    runtime: AnyRuntime,
+    caller: Reader,
+    parent: Annotated[str | None, Query(max_length=64, description="Only those directly below this branch")] = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Page[BranchView]:
     """List branches by id: all for the whole bank, the own one and those below it for a branch, none for a customer."""
-    key, bound = runtime.settings.cursor_key, ("branches", caller.subject)
+    key, bound = runtime.settings.cursor_key, ("branches", caller.subject, parent)
     (after,) = decode_cursor(key, cursor, bound_to=bound) if cursor else (None,)
-    rows = await books.branches(runtime, caller.scope, after, limit + 1)
+    rows = await books.branches(runtime, caller.scope, parent, after, limit + 1)
     return page([BranchView(**row) for row in rows], limit, key, lambda b: [b.branch_id], bound_to=bound)
 
 

@@ -11,7 +11,7 @@ from attune_service_kit.auth import Caller, requires
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Invalid, NotFound, refusals
 from attune_service_kit.idempotency import Write, idempotent
-from attune_service_kit.paging import Cursor, InvalidCursor, Limit, Page, decode_cursor, page
+from attune_service_kit.paging import ByTime, Cursor, InvalidCursor, Limit, Page, decode_cursor, page
 from customer_360 import consents, notices, profiles
 from customer_360.api.models.consents import (
     ConsentChange,
@@ -103,13 +103,14 @@ async def history(
     runtime: AnyRuntime,
     caller: Reader,
     purpose: Annotated[Purpose | None, Query(description="Only this purpose")] = None,
+    sort: ByTime = "newest",
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[ConsentEntryView]:
     """List every decision with its notice, evidence, author and moment. The ledger is never rewritten."""
-    key, bound = runtime.settings.cursor_key, ("consents", caller.subject, customer_id, purpose)
+    key, bound = runtime.settings.cursor_key, ("consents", caller.subject, customer_id, purpose, sort)
     after = decode_cursor(key, cursor, bound_to=bound) if cursor else []
-    rows = await consents.history(runtime, caller.scope, customer_id, purpose, after, limit + 1)
+    rows = await consents.history(runtime, caller.scope, customer_id, purpose, sort, after, limit + 1)
     shown = page(rows, limit, key, _place, bound_to=bound)
     return Page(items=[_entry(row) for row in shown.items], next_cursor=shown.next_cursor)
 

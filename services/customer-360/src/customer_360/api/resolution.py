@@ -10,7 +10,7 @@ from attune_service_kit.auth import Caller, requires
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Invalid, NotFound, refusals
 from attune_service_kit.idempotency import Write, idempotent
-from attune_service_kit.paging import Cursor, InvalidCursor, Limit, Page, decode_cursor, page
+from attune_service_kit.paging import ByTime, Cursor, InvalidCursor, Limit, Page, decode_cursor, page
 from customer_360 import resolution, reviews
 from customer_360.api.models.resolution import (
     Decision,
@@ -53,13 +53,14 @@ async def list_reviews(
     runtime: AnyRuntime,
     caller: Steward,
     state: Annotated[reviews.State, Query(description="Those that wait, or those that were decided")] = "open",
+    sort: ByTime = "oldest",
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[ReviewView]:
     """List pairs, both records side by side, masked; what differs beyond that is disclosed for a reason."""
-    key, bound = runtime.settings.cursor_key, ("identity-reviews", caller.subject, state)
+    key, bound = runtime.settings.cursor_key, ("identity-reviews", caller.subject, state, sort)
     after = decode_cursor(key, cursor, bound_to=bound) if cursor else None
-    rows = await reviews.page(runtime, caller.scope, Sight.of(caller.scopes), state, after, limit + 1)
+    rows = await reviews.page(runtime, caller.scope, Sight.of(caller.scopes), state, sort, after, limit + 1)
     items = [ReviewView.model_validate(row) for row in rows]
     return page(items, limit, key, lambda r: [r.found_at, r.review_id], bound_to=bound)
 

@@ -10,7 +10,7 @@ from attune_service_kit.auth import Caller, requires
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Invalid, NotFound, refusals
 from attune_service_kit.idempotency import Write, idempotent
-from attune_service_kit.paging import Cursor, InvalidCursor, Limit, Page, decode_cursor, page
+from attune_service_kit.paging import ByTime, Cursor, InvalidCursor, Limit, Page, decode_cursor, page
 from customer_360 import risk
 from customer_360.api.models.risk import NewRiskAssessment, RiskAssessmentView
 from customer_360.settings import settings_of
@@ -28,13 +28,14 @@ async def list_assessments(
     customer_id: UUID,
     runtime: AnyRuntime,
     caller: Annotated[Caller, Depends(requires("customers:read"))],
+    sort: ByTime = "newest",
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[RiskAssessmentView]:
     """List every assessment with what found it, its day and its end."""
-    key, bound = runtime.settings.cursor_key, ("risk-assessments", caller.subject, customer_id)
+    key, bound = runtime.settings.cursor_key, ("risk-assessments", caller.subject, customer_id, sort)
     after = decode_cursor(key, cursor, bound_to=bound) if cursor else []
-    rows = await risk.page(runtime, caller, customer_id, after, limit + 1)
+    rows = await risk.page(runtime, caller, customer_id, sort, after, limit + 1)
     return page([_view(row) for row in rows], limit, key, lambda a: [a.rated_on, a.assessment_id], bound_to=bound)
 
 

@@ -3,15 +3,16 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, Field
 
 from attune_service_kit.app import AnyRuntime
-from attune_service_kit.auth import requires
+from attune_service_kit.auth import Caller, requires
 from attune_service_kit.bodies import Body
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import NotFound, refusals
 from attune_service_kit.idempotency import InFlight, KeyMissing, OtherPayload, Write, idempotent
+from attune_service_kit.paging import Cursor, InvalidCursor, Limit, Page, decode_cursor, page
 from eventing import triggers
 
 router = APIRouter(prefix="/v1/triggers", tags=["triggers"])
@@ -35,12 +36,6 @@ class TriggerView(BaseModel):
     created_by: str
 
 
-class TriggerList(BaseModel):
-    """Every trigger, by name."""
-
-    items: list[TriggerView]
-
-
 class TriggerChange(Body):
     """Parameters to change; what is left out stays."""
 
@@ -55,11 +50,21 @@ class TriggerChange(Body):
     enabled: bool | None = None
 
 
-@router.get("", operation_id="triggers-list", summary="Every trigger", dependencies=[MayRead])
-async def listing(runtime: AnyRuntime) -> TriggerList:
-    """List the newest version of every trigger."""
+@router.get("", operation_id="triggers-list", summary="The triggers", responses=refusals(InvalidCursor))
+async def listing(
+    runtime: AnyRuntime,
+    caller: Annotated[Caller, Depends(requires("triggers:read"))],
+    enabled: Annotated[bool | None, Query(description="Only those that fire, or that do not")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Page[TriggerView]:
+    """List the newest version of every trigger, by name."""
+    key, bound = runtime.settings.cursor_key, ("triggers", caller.subject, enabled)
+    after: str = decode_cursor(key, cursor, bound_to=bound)[0] if cursor else ""
     rows: Any = await triggers.current(runtime.database.pool)
-    return TriggerList(items=[TriggerView.model_validate(dict(row)) for row in rows])
+    views = [TriggerView.model_validate(dict(row)) for row in rows]
+    chosen = sorted((v for v in views if v.name > after and enabled in (None, v.enabled)), key=lambda v: v.name)
+    return page(chosen[: limit + 1], limit, key, lambda view: [view.name], bound_to=bound)
 
 
 @router.get(

@@ -11,7 +11,7 @@ from attune_service_kit.auth import Caller, requires
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Invalid, NotFound, refusals
 from attune_service_kit.idempotency import InFlight, KeyMissing, OtherPayload, Write, idempotent
-from attune_service_kit.paging import Cursor, InvalidCursor, Limit, Page, decode_cursor, page
+from attune_service_kit.paging import ByTime, Cursor, InvalidCursor, Limit, Page, decode_cursor, page
 from insight import parameters
 from insight.value_quadrant import QuadrantNumbers
 
@@ -60,12 +60,17 @@ async def get(
     responses=refusals(InvalidCursor, Invalid),
 )
 async def versions(
-    runtime: AnyRuntime, caller: Reader, limit: Limit = 50, cursor: Cursor = None
+    runtime: AnyRuntime,
+    caller: Reader,
+    made_by: Annotated[str | None, Query(max_length=128)] = None,
+    sort: ByTime = "newest",
+    limit: Limit = 50,
+    cursor: Cursor = None,
 ) -> Page[QuadrantVersion]:
     """List the versions."""
-    key, bound = runtime.settings.cursor_key, ("quadrant-versions", caller.subject)
-    (before,) = decode_cursor(key, cursor, bound_to=bound) if cursor else (None,)
-    rows = await parameters.versions(runtime.database.pool, before, limit + 1)
+    key, bound = runtime.settings.cursor_key, ("quadrant-versions", caller.subject, made_by, sort)
+    (after,) = decode_cursor(key, cursor, bound_to=bound) if cursor else (None,)
+    rows = await parameters.versions(runtime.database.pool, made_by, sort, after, limit + 1)
     return page([_view(row) for row in rows], limit, key, lambda view: [view.version], bound_to=bound)
 
 

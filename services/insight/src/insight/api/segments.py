@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from attune_service_kit.app import AnyRuntime
 from attune_service_kit.auth import Caller, requires
 from attune_service_kit.errors import Invalid, refusals
-from attune_service_kit.paging import Cursor, InvalidCursor, Limit, Page, decode_cursor, page
+from attune_service_kit.paging import ByTime, Cursor, InvalidCursor, Limit, Page, decode_cursor, page
 from insight import freshness, segments
 from insight.segments import NoSnapshot, Segment, UnknownSegment
 
@@ -171,13 +171,19 @@ async def size(
     responses=refusals(UnknownSegment, InvalidCursor, Invalid),
 )
 async def history(
-    code: Code, runtime: AnyRuntime, caller: Reader, branch: Branch = None, limit: Limit = 50, cursor: Cursor = None
+    code: Code,
+    runtime: AnyRuntime,
+    caller: Reader,
+    branch: Branch = None,
+    sort: ByTime = "newest",
+    limit: Limit = 50,
+    cursor: Cursor = None,
 ) -> Page[SizeOfDay]:
-    """List the sizes by snapshot, the newest first, within the caller's scope."""
+    """List the sizes by snapshot within the caller's scope."""
     of = segments.segment(code)
-    key, bound = runtime.settings.cursor_key, ("segment-history", caller.subject, code, branch)
-    (before,) = decode_cursor(key, cursor, bound_to=bound) if cursor else (None,)
-    days = await segments.history(runtime.database.reads(caller.scope), of, branch, before, limit + 1)
+    key, bound = runtime.settings.cursor_key, ("segment-history", caller.subject, code, branch, sort)
+    (after,) = decode_cursor(key, cursor, bound_to=bound) if cursor else (None,)
+    days = await segments.history(runtime.database.reads(caller.scope), of, branch, sort, after, limit + 1)
     views = [SizeOfDay(as_of=day, customers=sum(values.values()), values=values) for day, values in days]
     return page(views, limit, key, lambda view: [view.as_of], bound_to=bound)
 

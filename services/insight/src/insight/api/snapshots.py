@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel
 
 from attune_service_kit.app import AnyRuntime
@@ -13,7 +13,7 @@ from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Invalid, refusals
 from attune_service_kit.idempotency import InFlight, KeyMissing, OtherPayload, Write, idempotent
 from attune_service_kit.jobs import Job
-from attune_service_kit.paging import Cursor, InvalidCursor, Limit, Page, decode_cursor, page
+from attune_service_kit.paging import ByTime, Cursor, InvalidCursor, Limit, Page, decode_cursor, page
 from insight.segments import snapshots
 
 router = APIRouter(prefix="/v1/feature-snapshots", tags=["features"])
@@ -62,13 +62,16 @@ async def create(body: SnapshotRequest, runtime: AnyRuntime, write: Annotated[Wr
 async def listing(
     runtime: AnyRuntime,
     caller: Annotated[Caller, Depends(requires("segments:read"))],
+    first: Annotated[date | None, Query(alias="from", description="First day")] = None,
+    last: Annotated[date | None, Query(alias="to", description="Last day")] = None,
+    sort: ByTime = "newest",
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[SnapshotView]:
     """List published snapshots by day."""
-    key, bound = runtime.settings.cursor_key, ("feature-snapshots", caller.subject)
-    (before,) = decode_cursor(key, cursor, bound_to=bound) if cursor else (None,)
+    key, bound = runtime.settings.cursor_key, ("feature-snapshots", caller.subject, first, last, sort)
+    (after,) = decode_cursor(key, cursor, bound_to=bound) if cursor else (None,)
     async with runtime.database.transaction(caller.scope) as tx:
-        rows = await snapshots(tx.session, before, limit + 1)
+        rows = await snapshots(tx.session, first, last, sort, after, limit + 1)
     views = [SnapshotView.model_validate(row, from_attributes=True) for row in rows]
     return page(views, limit, key, lambda view: [view.as_of], bound_to=bound)
