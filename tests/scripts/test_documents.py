@@ -105,6 +105,66 @@ def test_the_collection_has_every_operation_once() -> None:
     assert sorted(asked) == sorted(OPERATIONS)
 
 
+def _object(required: str, optional: str = "", **properties: Any) -> dict[str, Any]:
+    """An object with these members and no other; those not given are texts."""
+    names = [*required.split(), *optional.split()]
+    return {
+        "type": "object",
+        "required": required.split(),
+        "properties": {name: properties.get(name, {"type": "string"}) for name in names},
+        "additionalProperties": False,
+    }
+
+
+def _list(items: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": items}
+
+
+# As much of Postman's collection format 2.1 as a collection of ours uses.
+PAIR = _object("key value", "description disabled type", disabled={"type": "boolean"})
+URL = _object(
+    "raw host path", "query variable",
+    host=_list({"type": "string"}), path=_list({"type": "string"}), query=_list(PAIR), variable=_list(PAIR),
+)  # fmt: skip
+BODY = {
+    "oneOf": [
+        _object("mode raw options", mode={"const": "raw"}, options={"const": {"raw": {"language": "json"}}}),
+        _object("mode file", mode={"const": "file"}, file={"const": {"src": None}}),
+    ]
+}
+METHOD = {"enum": ["GET", "POST", "PUT", "PATCH", "DELETE"]}
+REQUEST = _object("method url", "header body description", method=METHOD, url=URL, header=_list(PAIR), body=BODY)
+RESPONSE = _object(
+    "name originalRequest code", "status _postman_previewlanguage header body",
+    originalRequest=REQUEST, code={"type": "integer", "minimum": 200, "maximum": 299}, header=_list(PAIR),
+)  # fmt: skip
+ITEM = _object("name request", "response", request=REQUEST, response=_list(RESPONSE))
+COLLECTION = _object(
+    "info item", "auth variable",
+    info=_object("name schema", "description"),
+    auth=_object("type bearer", type={"const": "bearer"}, bearer=_list(PAIR)),
+    variable=_list(PAIR),
+    item=_list(_object("name item", item=_list(ITEM))),
+)  # fmt: skip
+
+
+def test_the_collection_is_one_that_postman_reads() -> None:
+    faults = jsonschema_rs.Draft202012Validator(COLLECTION).iter_errors(POSTMAN)
+    assert [f"{'/'.join(map(str, e.instance_path))}: {e.message[:200]}" for e in faults] == []
+    assert POSTMAN["info"]["schema"] == "https://schema.getpostman.com/json/collection/v2.1.0/collection.json"
+    known = {variable["key"] for variable in POSTMAN["variable"]} | {"$guid"}
+    assert set(re.findall(r"\{\{([^}]+)\}\}", json.dumps(POSTMAN))) <= known
+    for item in (item for folder in POSTMAN["item"] for item in folder["item"]):
+        url = item["request"]["url"]
+        sent = "&".join(f"{q['key']}={q['value']}" for q in url["query"] if not q.get("disabled"))
+        assert url["raw"] == "/".join([*url["host"], *url["path"]]) + (f"?{sent}" if sent else "")
+        own = {variable["key"]: variable["value"] for variable in url["variable"]}
+        assert {part[1:] for part in url["path"] if part.startswith(":")} == own.keys()
+        assert all(own.values()), url["raw"]
+        for response in item["response"]:
+            json.loads(response["body"])
+
+
 @pytest.mark.parametrize(
     ("schema", "annotation"),
     [

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from attune.demo.pictures import Bar, bars, clock, interval
+from attune.demo.pictures import Bar, bars, clock, interval, words
 from attune.demo.report import Facts, page
 
 VOID = {"meta", "input", "br"}
@@ -81,6 +81,46 @@ def test_the_page_is_whole_and_says_what_was_found(facts: Facts) -> None:
     for said in ("1,234", "+6.54%", "+5.43%", "one-year deposit".capitalize(), "一年定期", "14.70%", "no consent"):
         assert said in text
     assert "1 of 2 acted on within 24 hours" in text, "five hours and twenty-seven"
+
+
+SECTIONS = {
+    ("漏斗", "The funnel"): (
+        "大额存款商机",
+        "opportunities",
+        "不打扰",
+        "left in peace",
+        "对照组",
+        "held out to compare",
+    ),
+    ("有效吗？", "Did it work?"): ("真值 +5.43%", "truth +5.43%", "+6.54%"),
+    ("商机时钟", "The opportunity's clock"): ("24 h", "48 h"),
+    ("柜员看到什么", "What the teller sees"): (
+        "一年定期",
+        "One-year deposit",
+        "大额入账",
+        "large deposit",
+        "您好",
+        "Hello",
+    ),
+    ("客户价值象限", "Customers by value quadrant"): ("私人银行", "private banking", "A 成长", "A growth", "D general"),
+}
+
+
+def test_each_picture_is_there_and_says_in_both_languages_what_it_shows(facts: Facts) -> None:
+    sections = re.findall(r"<section>(.*?)</section>", page(facts), re.DOTALL)
+    assert len(sections) == len(SECTIONS)
+    for (titles, said), section in zip(SECTIONS.items(), sections, strict=True):
+        assert section.startswith(f"<h2>{words(titles)}</h2>")
+        assert section.count("<svg ") == (titles[1] != "What the teller sees"), titles
+        assert ("<table>" in section) == (titles[1] == "What the teller sees"), titles
+        assert [text for text in said if text not in section] == [], titles
+        for name in re.findall(r'aria-label="([^"]+)"', section):
+            assert re.fullmatch(r"[\u3000-\u9fff]+.* / [ -~]+", name), "a picture has a name for those who hear it"
+
+
+def test_the_funnel_counts_what_the_opportunities_say(facts: Facts) -> None:
+    funnel = re.findall(r"<section>(.*?)</section>", page(facts), re.DOTALL)[0]
+    assert re.findall(r">([0-9,]+)</text>", funnel) == ["5", "1", "1", "3", "2"]
 
 
 def test_every_word_stands_in_both_languages(facts: Facts) -> None:

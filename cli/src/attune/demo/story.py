@@ -1,4 +1,4 @@
-"""`attune demo`: a bank from its files to the measured effect, told in six chapters."""
+"""`attune demo`: a bank from its files to the measured effect, told in seven chapters."""
 
 import os
 import shutil
