@@ -1,4 +1,4 @@
-"""The reference pages of the docs site: the API by group, problems, who may do what, events, datasets. Pure.
+"""The reference pages of the docs site: the API by group, problems, access, events, datasets, conditions. Pure.
 
 `scripts/openapi.py` writes them under docs/reference; nobody edits them by hand.
 """
@@ -11,6 +11,7 @@ from typing import Any
 from attune_contracts.access import ROLE_SCOPES, WHOLE_BANK_ROLES
 from attune_contracts.catalog import CATALOGUE, Entry
 from attune_contracts.datasets import DATASETS, Dataset
+from attune_expressions import catalogue, reference
 
 Document = dict[str, Any]
 
@@ -28,6 +29,7 @@ def pages(document: Document, examples: Mapping[str, Sequence[Document]]) -> dic
         "access.md": _access(document),
         "events.md": _events(examples),
         "datasets.md": _datasets(),
+        "conditions.md": reference.page(catalogue.standard()),
     }
     return {path: NOTE + text.rstrip() + "\n" for path, text in found.items()}
 

@@ -1,10 +1,13 @@
 """What is read, what it becomes, and what is refused: at which place, with which code, in both languages."""
 
+import re
 from datetime import date
+from pathlib import Path
 
 import pytest
 
 from attune_contracts.features import CATALOGUE as FEATURES
+from attune_expressions import reference
 from attune_expressions.catalogue import standard
 from attune_expressions.condition import BadParameter, parse
 from attune_expressions.fields import Field
@@ -190,3 +193,13 @@ def test_every_feature_is_a_field_and_money_is_called_without_its_unit() -> None
         assert field.purpose
         asked = f"{field.name} is not null" if field.type != "tags" else "has_tag('x')"
         assert parse(asked, catalogue).fields == (field,)
+
+
+def test_every_code_of_a_refusal_is_on_the_reference_page() -> None:
+    folder = Path(reference.__file__).parent
+    found = {
+        code
+        for path in folder.glob("*.py")
+        for code in re.findall(r"(?:Refused|Unfit)\(\s*\"([a-z_]+)\"", path.read_text("utf-8"))
+    }
+    assert found == reference.CODES.keys()

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
-import sqlglot
+from sqlglot import Dialect
 from sqlglot.errors import SqlglotError
 
 from attune_contracts.features import Level
@@ -18,6 +18,7 @@ from attune_expressions.token_scan import Names, check_tokens, too_deep
 from attune_expressions.tree import Const, FieldRef, Node, Parameter, Value, children, leaves, rebuilt
 
 DEEPEST_TREE = 80
+_DUCKDB = Dialect.get_or_raise("duckdb")
 
 
 class BadParameter(ValueError):
@@ -52,9 +53,9 @@ def parse(text: str, catalogue: Catalogue, parameters: Mapping[str, Field] | Non
     """Read a condition over the catalogue's fields and the declared parameters; Refused."""
     declared = dict(parameters or {})
     check_text(text)
-    check_tokens(text, Names(catalogue.fields, declared))
+    tokens = check_tokens(text, Names(catalogue.fields, declared))
     try:
-        statements = sqlglot.parse(text, read="duckdb")
+        statements = _DUCKDB.parser().parse(tokens, text)
     except SqlglotError as error:
         raise Refused("syntax", "the condition cannot be read here", "条件在此处无法解析", _place(error)) from None
     except RecursionError:

@@ -274,7 +274,7 @@ class _Rows:
         """A function of every object, by Python."""
         if not np.ndim(of):
             return np.full(self.rows, function(of.item()), kind)
-        return np.fromiter((function(value) for value in of), kind, self.rows)
+        return np.fromiter(map(function, of), kind, self.rows)
 
 
 def _constant_of(base: Base, value: Any) -> Array:
@@ -300,7 +300,7 @@ def _listed(of: Array, constants: list[Array]) -> Mask:
         known = {constant.item() for constant in constants}
         if not of.ndim:
             return np.array(of.item() in known)
-        return np.fromiter((value in known for value in of), np.bool_, len(of))
+        return np.fromiter(map(known.__contains__, of), np.bool_, len(of))
     if len(constants) > _FEW:
         return np.isin(of, np.array(constants))
     found = of == constants[0]

@@ -172,12 +172,20 @@ def _between(node: Between, wanted: bool) -> Ask:
         low, high = (">=", "<=") if wanted else ("<", ">")
         sides = _compared(low, node.of, node.low), _compared(high, node.of, node.high)  # type: ignore[arg-type]
         return _all(sides) if wanted else _any(sides)
-    get, first, last = _value(node.of), node.low.value, node.high.value
+    first: Any = node.low.value
+    last: Any = node.high.value
+    if isinstance(node.of, FieldRef) and node.of.shape.base != "ts":
+        name = node.of.column
+        return lambda row: (v := row[name]) is not None and first <= v <= last
+    get = _value(node.of)
     return lambda row: (v := get(row)) is not None and first <= v <= last
 
 
 def _listed(node: InList, wanted: bool) -> Ask:
     get, values = _value(node.of), frozenset(constant.value for constant in node.values)
+    if wanted and isinstance(node.of, FieldRef) and node.of.shape.base != "ts":
+        name = node.of.column
+        return lambda row: row[name] in values
     if wanted:
         return lambda row: get(row) in values
     return lambda row: (v := get(row)) is not None and v not in values

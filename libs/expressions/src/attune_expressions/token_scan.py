@@ -40,9 +40,10 @@ class Names(NamedTuple):
     parameters: Collection[str]
 
 
-def check_tokens(text: str, names: Names) -> None:
-    """Refused at the first token that is none of ours or stands where it may be misread."""
-    tokens = _tokens(text)
+def check_tokens(text: str, names: Names) -> list[Any]:
+    """sqlglot's tokens; Refused at the first that is none of ours or stands where it may be misread."""
+    found = _found(text)
+    tokens = [_token(text, token) for token in found]
     if len(tokens) > MOST_TOKENS:
         raise Refused(
             "too_many_tokens",
@@ -58,19 +59,20 @@ def check_tokens(text: str, names: Names) -> None:
         _check_order(text, token, before, after)
         if (token.word and token.word not in KEYWORDS) or token.kind == "IDENTIFIER":
             _check_name(text, tokens, i, names)
+    return found
 
 
-def _tokens(text: str) -> list[Token]:
+def _found(text: str) -> list[Any]:
     try:
-        found: list[Any] = tokenize(text, dialect="duckdb")
+        return list(tokenize(text, dialect="duckdb"))
     except TokenError:
         raise Refused("syntax", "the condition cannot be read", "条件无法解析", position(text, 0)) from None
-    tokens = []
-    for token in found:
-        raw = text[token.start : token.end + 1]
-        word = raw.lower() if _WORD.fullmatch(raw) else ""
-        tokens.append(Token(token.token_type.name, raw, word, token.start, token.end))
-    return tokens
+
+
+def _token(text: str, token: Any) -> Token:
+    raw = text[token.start : token.end + 1]
+    word = raw.lower() if _WORD.fullmatch(raw) else ""
+    return Token(token.token_type.name, raw, word, token.start, token.end)
 
 
 def _check_depth(text: str, tokens: list[Token]) -> None:
@@ -105,46 +107,81 @@ def too_deep(text: str, offset: int) -> Refused:
 
 
 def _check_kind(text: str, token: Token, before: Token | None, after: Token | None) -> None:
-    at = position(text, token.start)
     if token.kind == "NUMBER":
         glued = after is not None and after.start == token.end + 1 and (after.word or after.kind == "NUMBER")
         if not _NUMBER.fullmatch(token.raw) or glued:
-            raise Refused("number_form", "a number is written like 50000 or 0.25", "数字应写作 50000 或 0.25", at)
+            raise Refused(
+                "number_form",
+                "a number is written like 50000 or 0.25",
+                "数字应写作 50000 或 0.25",
+                position(text, token.start),
+            )
         whole, _, decimals = token.raw.partition(".")
         if len(whole) + len(decimals) > 15 or len(decimals) > 9:
             raise Refused(
-                "number_form", "a number has at most 15 digits and 9 decimals", "数字最多 15 位、小数最多 9 位", at
+                "number_form",
+                "a number has at most 15 digits and 9 decimals",
+                "数字最多 15 位、小数最多 9 位",
+                position(text, token.start),
             )
     elif token.kind == "STRING":
         if not token.raw.startswith("'") or (before is not None and before.kind == "STRING"):
-            raise Refused("bad_token", "a text is written in one pair of quotes", "文本应写在一对单引号中", at)
+            raise Refused(
+                "bad_token",
+                "a text is written in one pair of quotes",
+                "文本应写在一对单引号中",
+                position(text, token.start),
+            )
         if before is not None and before.word and before.end + 1 == token.start and before.word not in KEYWORDS:
-            raise Refused("bad_token", "letters stand right before a quote", "引号前不能紧接字母", at)
+            raise Refused(
+                "bad_token", "letters stand right before a quote", "引号前不能紧接字母", position(text, token.start)
+            )
     elif token.kind not in _SYMBOLS and token.kind != "IDENTIFIER" and not token.word:
-        raise Refused("bad_token", f"{token.raw} stands for nothing here", f"此处不能使用 {token.raw}", at)
+        raise Refused(
+            "bad_token",
+            f"{token.raw} stands for nothing here",
+            f"此处不能使用 {token.raw}",
+            position(text, token.start),
+        )
 
 
 def _check_order(text: str, token: Token, before: Token | None, after: Token | None) -> None:
-    at = position(text, token.start)
     previous, following = before.word if before else "", after.word if after else ""
     if token.kind in _COMPARISONS and before is not None and before.kind in _COMPARISONS:
         raise Refused(
-            "bad_token", f"{before.raw} {token.raw} is no operator", f"{before.raw} {token.raw} 不是运算符", at
+            "bad_token",
+            f"{before.raw} {token.raw} is no operator",
+            f"{before.raw} {token.raw} 不是运算符",
+            position(text, token.start),
         )
     if token.kind == "PLUS" and (before is None or before.kind in _BEFORE_A_VALUE or previous in _WORDS_BEFORE_A_VALUE):
-        raise Refused("unary_plus", "a plus stands between two values", "加号应在两个值之间", at)
+        raise Refused(
+            "unary_plus", "a plus stands between two values", "加号应在两个值之间", position(text, token.start)
+        )
     if token.word == "not" and following == "is":
-        raise Refused("bad_token", "NOT IS is no operator", "NOT IS 不是运算符", at, "IS NOT")
+        raise Refused("bad_token", "NOT IS is no operator", "NOT IS 不是运算符", position(text, token.start), "IS NOT")
     if token.word == "is" and (following or "?") not in ("not", "null", "true", "false"):
-        raise Refused("bad_token", "IS is followed by NULL, TRUE or FALSE", "IS 之后应为 NULL、TRUE 或 FALSE", at)
+        raise Refused(
+            "bad_token",
+            "IS is followed by NULL, TRUE or FALSE",
+            "IS 之后应为 NULL、TRUE 或 FALSE",
+            position(text, token.start),
+        )
     if token.word == "null" and before is not None and before.kind in _COMPARISONS:
         raise null_compared(text, token.start)
     if token.word == "in" and (after is None or after.kind != "L_PAREN"):
-        raise Refused("bad_token", "IN is followed by a list in parentheses", "IN 之后应为括号中的列表", at)
+        raise Refused(
+            "bad_token",
+            "IN is followed by a list in parentheses",
+            "IN 之后应为括号中的列表",
+            position(text, token.start),
+        )
     if token.kind == "R_PAREN" and before is not None and before.kind == "L_PAREN":
-        raise Refused("empty_list", "nothing stands between the parentheses", "括号中没有内容", at)
+        raise Refused(
+            "empty_list", "nothing stands between the parentheses", "括号中没有内容", position(text, token.start)
+        )
     if token.kind == "COLON" and (after is None or after.start != token.end + 1 or not after.word):
-        raise Refused("bad_token", "a parameter is written like :name", "参数应写作 :name", at)
+        raise Refused("bad_token", "a parameter is written like :name", "参数应写作 :name", position(text, token.start))
 
 
 def null_compared(text: str, offset: int) -> Refused:
@@ -162,25 +199,35 @@ def _check_name(text: str, tokens: list[Token], i: int, names: Names) -> None:
     token = tokens[i]
     before = tokens[i - 1] if i else None
     after = tokens[i + 1] if i + 1 < len(tokens) else None
-    at = position(text, token.start)
     name = token.word or token.raw[1:-1]
     if token.word in CLOCKS:
         raise Refused(
-            "clock", "a condition knows no clock; the day is as_of", "条件不读取时钟，日期请用 as_of", at, "as_of"
+            "clock",
+            "a condition knows no clock; the day is as_of",
+            "条件不读取时钟，日期请用 as_of",
+            position(text, token.start),
+            "as_of",
         )
     if before is not None and before.kind == "COLON":
         if name not in names.parameters:
-            raise Refused("unknown_parameter", f"unknown parameter :{name}", f"未知参数 :{name}", at,
-                          nearest(name, names.parameters))  # fmt: skip
+            near = nearest(name, names.parameters)
+            raise Refused(
+                "unknown_parameter",
+                f"unknown parameter :{name}",
+                f"未知参数 :{name}",
+                position(text, token.start),
+                near,
+            )
     elif token.word and after is not None and after.kind == "L_PAREN":
         if name not in FUNCTIONS:
-            raise Refused("unknown_function", f"unknown function {name}", f"未知函数 {name}", at,
-                          nearest(name, (*FUNCTIONS, *KEYWORDS)))  # fmt: skip
+            near = nearest(name, (*FUNCTIONS, *KEYWORDS))
+            raise Refused(
+                "unknown_function", f"unknown function {name}", f"未知函数 {name}", position(text, token.start), near
+            )
     elif name not in names.fields and not _is_unit(tokens, i):
-        known = (*names.fields, *(KEYWORDS if token.word else ()))
-        near = nearest(name, known)
-        raise Refused("unknown_field", f"unknown field {name}", f"未知字段 {name}", at,
-                      near.upper() if near in KEYWORDS else near)  # fmt: skip
+        near = nearest(name, (*names.fields, *(KEYWORDS if token.word else ())))
+        near = near.upper() if near in KEYWORDS else near
+        raise Refused("unknown_field", f"unknown field {name}", f"未知字段 {name}", position(text, token.start), near)
 
 
 def _is_unit(tokens: list[Token], i: int) -> bool:
