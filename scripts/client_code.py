@@ -168,14 +168,17 @@ class Operation:
 
     @property
     def answer(self) -> str:
-        """The annotation of what comes back."""
-        response = next(r for status, r in sorted(self.said["responses"].items()) if status.startswith("2"))
-        content = response.get("content", {})
-        if not content:
-            return "None"
-        if "text/event-stream" in content:
-            return EVENTS
-        return type_of(content["application/json"]["schema"], "schemas.") if "application/json" in content else "bytes"
+        """The annotation of what comes back; of several where it may be done now or later."""
+        good = [r for status, r in sorted(self.said["responses"].items()) if status.startswith("2")]
+        return " | ".join(dict.fromkeys(_answer(response.get("content", {})) for response in good))
+
+
+def _answer(content: Document) -> str:
+    if not content:
+        return "None"
+    if "text/event-stream" in content:
+        return EVENTS
+    return type_of(content["application/json"]["schema"], "schemas.") if "application/json" in content else "bytes"
 
 
 def operations(document: Document) -> dict[str, list[Operation]]:

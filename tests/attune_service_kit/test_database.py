@@ -220,9 +220,9 @@ async def test_migrations_go_up_down_and_up_again(empty_database: EmbeddedPostgr
 
     await migrations.run(sample_service, owner)
     await migrations.run(sample_service, owner)
-    assert await tables() == {*KIT_TABLES, "note", "alembic_version"}
+    assert await tables() == {*KIT_TABLES, "note", "proposal", "alembic_version"}
     await migrations.run(sample_service, owner, "-1")
     await migrations.run(sample_service, owner, "base")
     assert await tables() == {"alembic_version"}
     await asyncio.gather(*(migrations.run(sample_service, owner) for _ in range(3)))
-    assert await tables() == {*KIT_TABLES, "note", "alembic_version"}
+    assert await tables() == {*KIT_TABLES, "note", "proposal", "alembic_version"}

@@ -47,6 +47,7 @@ def test_safe_production_settings_are_accepted() -> None:
         ("token_jwks", "http://login.bank.example/jwks.json", "token_jwks"),
         ("token_issuer", DEVELOPMENT_ISSUER, "token_issuer"),
         ("host", "0.0.0.0", "beyond this machine"),
+        ("maker_checker", "off", "two persons"),
     ],
 )
 def test_unsafe_values_stop_production_only(name: str, value: str, reason: str) -> None:
@@ -56,6 +57,11 @@ def test_unsafe_values_stop_production_only(name: str, value: str, reason: str) 
     assert "s3cret" not in str(refused.value)
     assert value not in str(refused.value)
     assert not SampleSettings(**unsafe | {"environment": "development"}).safe
+
+
+@pytest.mark.parametrize(("environment", "asked"), [("production", "on"), ("test", "off"), ("development", "off")])
+def test_production_asks_for_two_persons_and_one_developer_can_do_everything(environment: str, asked: str) -> None:
+    assert SampleSettings(**SAFE | {"environment": environment}).maker_checker == asked
 
 
 def test_a_kek_that_everybody_can_read_stops_production(tmp_path: Path) -> None:

@@ -71,6 +71,7 @@ def _service(home: Home, ports: Ports, service: str) -> dict[str, str]:
         "CURSOR_KEY": home.password("cursor"),
         "KEK_FILE": str(home.kek_file),
         "TRACE_FILE": str(home.logs / "traces.jsonl"),
+        "MAKER_CHECKER": os.environ.get("ATTUNE_MAKER_CHECKER", "off"),
     }
     if service == "eventing":
         settings |= {"LEDGER_NATS_USER": "ledger", "LEDGER_NATS_SEED": home.nats_seed("ledger")}

@@ -7,7 +7,7 @@ import typer
 from attune.client import Client
 from attune.commands.options import HomeOption, JsonOption
 from attune.home import Home
-from attune.output import print_result
+from attune.output import Failure, print_result
 from attune.session import running
 
 TriggerName = Annotated[str, typer.Argument(help="The trigger's name, e.g. large-deposit.")]
@@ -33,9 +33,15 @@ def trigger(
 
 
 def set_trigger(client: Client, name: str, **parameters: int | None) -> dict[str, object]:
-    """Change the given parameters of a trigger (None = leave it); return its definition."""
+    """Change the given parameters of a trigger (None = leave it); return its definition.
+
+    Failure where another person has to approve the change first.
+    """
     changes = {key: value for key, value in parameters.items() if value is not None}
     current = dict(client.get(f"/v1/triggers/{name}"))
     if all(current.get(key) == value for key, value in changes.items()):
         return current
-    return dict(client.put(f"/v1/triggers/{name}", changes))
+    answer = dict(client.put(f"/v1/triggers/{name}", changes))
+    if "maker" in answer:
+        raise Failure(f"another person has to approve this first: proposal {answer['id']} of eventing")
+    return answer

@@ -13,6 +13,9 @@ DETECTIONS = frozenset({"detections:read", "evidence:read"})
 # What customers are worth, and in which segments they stand.
 WORTH = frozenset({"segments:read", "features:read", "parameters:read"})
 
+# Changes of triggers, models, campaigns and parameters: whoever proposes them sees what becomes of them.
+MAKER = frozenset({"proposals:read", "proposals:write"})
+
 ROLE_SCOPES: dict[str, frozenset[str]] = {
     "teller": frozenset(STAFF | {"visits:write"}),
     "relationship_manager": frozenset(STAFF | DETECTIONS | WORTH | {"visits:write"}),
@@ -27,16 +30,23 @@ ROLE_SCOPES: dict[str, frozenset[str]] = {
         READ
         | {"campaigns:read", "campaigns:write", "results:read", "triggers:read", "triggers:write", "detections:read"}
         | {"notices:write", "tags:define", "scores:read", "segments:read", "parameters:read"}
+        | MAKER
+    ),
+    # Approves what others propose, and proposes nothing.
+    "approver": frozenset(
+        {"campaigns:approve", "models:approve", "parameters:approve", "triggers:approve", "proposals:read"}
+        | {"campaigns:read", "models:read", "parameters:read", "triggers:read"}
     ),
     "head_office": frozenset(
         READ
         | DETECTIONS
         | WORTH
         | {"campaigns:read", "results:read", "notices:write", "tags:define", "parameters:write"}
+        | MAKER
     ),
     "data_steward": frozenset({"customers:read", "identity:read", "identities:review"}),
     "model_admin": frozenset(
-        WORTH | {"models:read", "models:write", "scores:read", "features:write", "parameters:write"}
+        WORTH | MAKER | {"models:read", "models:write", "scores:read", "features:write", "parameters:write"}
     ),
     "partner": frozenset({"ledger:write"}),
     "mobile": frozenset(
@@ -47,7 +57,7 @@ ROLE_SCOPES: dict[str, frozenset[str]] = {
         DETECTIONS
         | CONTACTS
         | {"parameters:read", "decisions:read", "opportunities:read", "results:read", "audit:read", "jobs:read"}
-        | {"imports:read"}
+        | {"imports:read", "proposals:read"}
     ),
     "operator": frozenset(
         {
@@ -72,6 +82,8 @@ ROLE_SCOPES: dict[str, frozenset[str]] = {
             "models:read",
             "campaigns:read",
             "campaigns:write",
+            "proposals:read",
+            "proposals:write",
             "results:read",
             "results:write",
             "contacts:read",
@@ -89,5 +101,15 @@ CUSTOMER_ROLES = frozenset({"mobile"})
 
 # Roles that see the whole bank; every other staff role needs a branch in its token, `mobile` a customer.
 WHOLE_BANK_ROLES = frozenset(
-    {"marketer", "head_office", "data_steward", "call_centre", "model_admin", "partner", "auditor", "operator"}
+    {
+        "marketer",
+        "approver",
+        "head_office",
+        "data_steward",
+        "call_centre",
+        "model_admin",
+        "partner",
+        "auditor",
+        "operator",
+    }
 )

@@ -2,12 +2,12 @@
 
 import contextlib
 import re
-from collections.abc import AsyncIterator, MutableMapping
+from collections.abc import AsyncIterator, Iterator, MutableMapping
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
 
-from attune_service_kit import audit, errors, health, jobs, openapi, quarantine
+from attune_service_kit import approvals, approvals_api, audit, errors, health, jobs, openapi, quarantine
 from attune_service_kit.edge import Edge
 from attune_service_kit.hot import HotRoutes
 from attune_service_kit.lifecycle import make_runtime, running
@@ -26,12 +26,22 @@ async def runtime(request: Request) -> Runtime:
 AnyRuntime = Annotated[Runtime, Depends(runtime)]
 
 
+def _routers(service: Service) -> Iterator[APIRouter]:
+    """What every service has, and its own."""
+    name = service.name
+    yield from (health.status_router(name), jobs.router(name), quarantine.router(service), audit.router(name))
+    if service.approvals is not None:
+        yield approvals_api.router(name, service.approvals)
+    yield from service.routers
+
+
 def create_app(
     service: Service, settings: ServiceSettings | None = None, *, worker: bool = False, routes: bool = True
 ) -> FastAPI:
     """The service's application. `worker`: consumers, relay, job starter and tasks run as long as it does.
 
-    Raises RouteWithoutScope if a route does not say which scope it needs.
+    Raises RouteWithoutScope if a route does not say which scope it needs, Undeclared if its `approvals` are others
+    than its routes'.
     """
     settings = settings or service.settings()
     state = make_runtime(service, settings, "worker" if worker else "app")
@@ -64,9 +74,7 @@ def create_app(
     app.state.runtime, app.state.verifier = state, state.verifier
     app.include_router(health.probes)
     if routes:
-        name = service.name
-        own = health.status_router(name), jobs.router(name), quarantine.router(service), audit.router(name)
-        for router in (*own, *service.routers):
+        for router in _routers(service):
             app.include_router(router, dependencies=[Depends(exact_query)])
     errors.register(app)
     app.state.queries, app.state.methods = ExactQuery(app), Methods(app)
@@ -81,5 +89,7 @@ def create_app(
         streamed=re.compile("|".join(service.streamed) or "(?!)"),
     )
     openapi.check_scopes(app)
+    if routes:
+        approvals.check(service.approvals, openapi.changes(app))
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]
     return app

@@ -1,7 +1,7 @@
 """The database of a service: transactions that commit once, at the edge, with their events and audit rows (X24)."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -68,6 +68,7 @@ class Transaction:
         self.scope = scope
         self.now = now  # business time at the beginning (X1)
         self.who = "service"  # whom audit rows name: the caller's subject in a request
+        self.approved_by: str | None = None  # who let it be done, where that is another person
         self.audited = False
         self._events: list[outbox.OutboxRow] = []
         self._after_commit: list[Callable[[], None]] = []
@@ -95,6 +96,8 @@ class Transaction:
     ) -> None:
         """Write who did what to which entity, in this very transaction (X24). `detail` carries no personal data."""
         self.audited = True
+        if self.approved_by is not None:
+            detail = {**(detail or {}), "approved_by": self.approved_by}
         await self.conn.execute(
             "INSERT INTO audit (who, what, entity, entity_id, version, request_id, detail)"
             " VALUES ($1, $2, $3, $4, $5, $6, $7::jsonb)",
@@ -106,6 +109,31 @@ class Transaction:
             request_id() or None,
             None if detail is None else orjson.dumps(dict(detail), default=str).decode(),
         )
+
+    @contextmanager
+    def in_the_name_of(self, who: str, *, approved_by: str) -> Iterator[None]:
+        """What is done in the block is `who`'s doing, with another person's approval."""
+        before = self.who
+        self.who, self.approved_by = who, approved_by
+        try:
+            yield
+        finally:
+            self.who, self.approved_by = before, None
+
+    @asynccontextmanager
+    async def rehearsal(self) -> AsyncIterator[None]:
+        """Do something to see that it can be done: afterwards rows, events and callbacks are as before."""
+        events, callbacks, audited = len(self._events), len(self._after_commit), self.audited
+        savepoint = self.conn.transaction()
+        await savepoint.start()
+        try:
+            yield
+            await self.session.flush()
+        finally:
+            await savepoint.rollback()
+            self.session.expunge_all()
+            del self._events[events:], self._after_commit[callbacks:]
+            self.audited = audited
 
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Run a plain function once the transaction is committed; it cannot undo anything any more."""

@@ -29,6 +29,64 @@ BEGIN
 END $$"""
 
 
+_PROPOSAL = """
+CREATE TABLE proposal (
+    id uuid PRIMARY KEY,
+    kind text NOT NULL,
+    entity text NOT NULL,
+    payload text NOT NULL,
+    sha256 text NOT NULL CHECK (sha256 = encode(sha256(convert_to(payload, 'UTF8')), 'hex')),
+    base text,
+    maker text NOT NULL,
+    state text NOT NULL DEFAULT 'pending'
+        CHECK (state IN ('pending', 'approved', 'rejected', 'withdrawn', 'expired')),
+    created_at timestamptz NOT NULL DEFAULT now(),
+    expires_at timestamptz NOT NULL,
+    decided_by text,
+    decided_at timestamptz,
+    reason text,
+    CONSTRAINT proposal_two_persons CHECK (
+        state <> 'approved' OR (decided_by IS NOT NULL AND lower(trim(decided_by)) <> lower(trim(maker))))
+)"""
+# What was proposed stays as it was proposed, and what was decided as it was decided.
+_PROPOSED_STAYS = """
+CREATE FUNCTION proposal_stays() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'UPDATE' AND OLD.state = 'pending'
+       AND (NEW.id, NEW.kind, NEW.entity, NEW.payload, NEW.base, NEW.maker, NEW.created_at, NEW.expires_at)
+           IS NOT DISTINCT FROM
+           (OLD.id, OLD.kind, OLD.entity, OLD.payload, OLD.base, OLD.maker, OLD.created_at, OLD.expires_at) THEN
+        RETURN NEW;
+    END IF;
+    RAISE EXCEPTION 'a proposal is decided once, and nothing else of it changes'
+        USING ERRCODE = 'insufficient_privilege';
+END $$"""
+
+
+def create_proposals(op: Operations) -> None:
+    """Create the table of a service whose changes need two persons; a migration of the service calls it."""
+    app, worker = roles(op.get_bind())
+    op.execute(_PROPOSAL)
+    op.execute("CREATE UNIQUE INDEX proposal_one_waits ON proposal (kind, entity) WHERE state = 'pending'")
+    op.execute(f"REVOKE UPDATE, DELETE ON proposal FROM {app}, {worker}")
+    op.execute(f"REVOKE TRUNCATE ON proposal FROM {worker}")
+    op.execute(f"GRANT UPDATE (state, decided_by, decided_at, reason) ON proposal TO {app}, {worker}")
+    op.execute(_PROPOSED_STAYS)
+    op.execute(
+        "CREATE TRIGGER proposal_stays BEFORE UPDATE OR DELETE ON proposal"
+        " FOR EACH ROW EXECUTE FUNCTION proposal_stays()"
+    )
+    op.execute(
+        "CREATE TRIGGER proposals_stay BEFORE TRUNCATE ON proposal FOR EACH STATEMENT EXECUTE FUNCTION proposal_stays()"
+    )
+
+
+def drop_proposals(op: Operations) -> None:
+    """Drop it; the migration's `downgrade` calls it."""
+    op.execute("DROP TABLE proposal")
+    op.execute("DROP FUNCTION proposal_stays()")
+
+
 def create_kit_tables(op: Operations) -> None:
     """Create the kit's tables; the first migration of every service calls it."""
     metadata = MetaData()

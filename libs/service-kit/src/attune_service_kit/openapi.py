@@ -8,6 +8,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import RouteContext, iter_route_contexts
 
+from attune_service_kit.approvals import Change, ProposalPending, TwoPersons
 from attune_service_kit.auth import Requires
 from attune_service_kit.errors import (
     Forbidden,
@@ -35,6 +36,7 @@ _KEY_PARAMETER = {
     "description": "Chosen by the client for this write; repeating it repeats the first answer",
     "schema": {"type": "string", "minLength": 16, "maxLength": 64, "pattern": "^[\\x21-\\x7e]{16,64}$"},
 }
+_PROPOSED = "Proposed, where maker_checker is on: made when another person approves it"
 
 
 class RouteWithoutScope(RuntimeError):
@@ -51,6 +53,16 @@ def operations(app: FastAPI) -> Iterator[RouteContext]:
 def required_scope(dependant: Dependant) -> str | None:
     """The scope that a route's dependencies demand, or None."""
     return next((call.scope for call in _calls(dependant) if isinstance(call, Requires)), None)
+
+
+def needs_two(dependant: Dependant) -> Change | None:
+    """The change that a route makes only with two persons, or None."""
+    return next((call.change for call in _calls(dependant) if isinstance(call, TwoPersons)), None)
+
+
+def changes(app: FastAPI) -> Iterator[Change]:
+    """The changes that the app's routes make only with two persons."""
+    yield from (change for route in operations(app) if (change := needs_two(route.dependant)) is not None)
 
 
 def _calls(dependant: Dependant) -> Iterator[Any]:
@@ -122,5 +134,9 @@ def _complete(operation: dict[str, Any], route: RouteContext, components: dict[s
     if any(call is idempotent for call in _calls(dependant)):
         operation.setdefault("parameters", []).append(dict(_KEY_PARAMETER))
         implied += KEY_REFUSALS
+    if needs_two(dependant) is not None:
+        shape = {"application/json": {"schema": {"$ref": "#/components/schemas/Proposal"}}}
+        operation["responses"]["202"] = {"description": _PROPOSED, "content": shape}
+        implied.append(ProposalPending)
     add_refusals(operation["responses"], implied)
     openapi_examples.complete(operation, route.endpoint.__module__, components)

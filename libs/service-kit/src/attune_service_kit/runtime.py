@@ -16,6 +16,7 @@ from attune_service_kit.settings import ServiceSettings
 from attune_service_kit.telemetry import Tracing
 
 if TYPE_CHECKING:  # those modules name Runtime in their own signatures
+    from attune_service_kit.approvals import Approvals
     from attune_service_kit.clock import BusinessClock
     from attune_service_kit.consumer import Consumers, Subscription
     from attune_service_kit.hot import HotRoute
@@ -42,6 +43,7 @@ class Service:
     sealed: Sequence[SealedTable] = ()  # what a new data key seals anew
     urgent: tuple[str, ...] = ()  # ends of paths that keep places of their own under overload (P-16)
     streamed: tuple[str, ...] = ()  # paths, as regular expressions, whose bodies are files and are not read as JSON
+    approvals: "Approvals | None" = None  # which changes need two persons
     asks: bool = False  # NATS requests from its HTTP side: an app process has a connection for them
     # "module:function", called with Alembic's operations after every upgrade: functions whose text follows the code.
     functions: tuple[str, ...] = ()

@@ -73,6 +73,13 @@ class ServiceSettings(TokenSettings):
         default=60, gt=0, le=3600, description="Every process has read a new data key by then, and it begins to seal"
     )
 
+    maker_checker: Literal["on", "off"] = Field(
+        default_factory=lambda known: "on" if known.get("environment") == "production" else "off",
+        description="on: changes of triggers, models, campaigns and policies wait for another person's approval; so in"
+        " production, where off is refused",
+    )
+    proposal_hours: float = Field(default=72.0, gt=0, le=24 * 90, description="How long a proposal may wait")
+
     trace_file: Path | None = None
     otlp_endpoint: str | None = None
     sample_ratio: float = Field(default=0.05, ge=0, le=1)
@@ -119,6 +126,7 @@ class ServiceSettings(TokenSettings):
             "host reaches beyond this machine without tls_certificate and tls_key": not private(
                 self.host, self.tls_certificate, self.tls_key
             ),
+            "maker_checker does not ask for two persons": self.maker_checker == "off",
             **self.unsafe_tokens(),
         }
         if self.owner_database_url is not None:

@@ -1,5 +1,6 @@
 """The composition root: what campaign is made of."""
 
+from attune_service_kit.approvals import Approvals
 from attune_service_kit.jobs import Light
 from attune_service_kit.runtime import Service
 from campaign import plans, task_feed, timers
@@ -35,6 +36,10 @@ SERVICE = Service(
         campaigns.router,
         offers.router,
         plans_api.router,
+    ),
+    approvals=Approvals(
+        "campaigns:approve",
+        (campaigns.CHANGE, offers.OFFER, offers.SCRIPT, plans_api.CONTACT, plans_api.HANDLING),
     ),
     subscriptions=(SUBSCRIPTION,),
     tasks=(timers.run, task_feed.prune),

@@ -77,6 +77,18 @@ async def current(conn: Queryable) -> tuple[int, list[Offer], list[Script]]:
     return (row["version"], *read_snapshot(row["content"]))
 
 
+async def offer_version(tx: Transaction, code: str) -> int | None:
+    """The newest version of an offer; None for one that there is not."""
+    _, offers, _ = await current(tx.conn)
+    return next((o.version for o in offers if o.code == code), None)
+
+
+async def script_version(tx: Transaction, script_id: str) -> int | None:
+    """The newest version of a script; None for one that there is not."""
+    _, _, scripts = await current(tx.conn)
+    return next((s.version for s in scripts if s.id == script_id), None)
+
+
 async def change_offer(tx: Transaction, wanted: Offer, currency: str) -> int:
     """Store an offer as version `wanted.version`, one above the newest (1 = a new offer); the catalogue's new version.
 

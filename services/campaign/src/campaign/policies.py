@@ -1,9 +1,15 @@
-"""The contact policy: the newest version, and changing it."""
+"""The contact policy: the newest version, and changing it; and the version of any policy."""
 
 from attune_service_kit.database import Transaction
 from campaign.campaigns import StaleVersion
 from campaign.contact_policy import ContactPolicy
 from campaign.plans import Plans
+
+
+async def version(tx: Transaction, kind: str) -> int:
+    """The newest version of a policy, `contact` or `handling`."""
+    newest: int = await tx.conn.fetchval("SELECT max(version) FROM policy WHERE kind = $1", kind)
+    return newest
 
 
 async def change(tx: Transaction, plan: Plans, wanted: ContactPolicy, *, version: int) -> int:

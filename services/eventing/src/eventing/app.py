@@ -1,5 +1,6 @@
 """The service, put together: what has just happened?"""
 
+from attune_service_kit.approvals import Approvals
 from attune_service_kit.jobs import Light
 from attune_service_kit.runtime import Service
 from eventing import handlers, upkeep
@@ -21,6 +22,7 @@ SERVICE = Service(
         detections.router,
         triggers.router,
     ),
+    approvals=Approvals("triggers:approve", (triggers.CHANGE,)),
     subscriptions=handlers.SUBSCRIPTIONS,
     tasks=(upkeep.tell_time, upkeep.release_pending, upkeep.close_days),
     jobs={

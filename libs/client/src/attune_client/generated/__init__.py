@@ -22,6 +22,7 @@ from attune_client.generated.offers import Offers
 from attune_client.generated.opportunities import Opportunities
 from attune_client.generated.parameters import Parameters
 from attune_client.generated.plans import Plans
+from attune_client.generated.proposals import Proposals
 from attune_client.generated.quarantine import Quarantine
 from attune_client.generated.replays import Replays
 from attune_client.generated.risk import Risk
@@ -60,6 +61,7 @@ class Api:
         self.opportunities = Opportunities(sender)
         self.parameters = Parameters(sender)
         self.plans = Plans(sender)
+        self.proposals = Proposals(sender)
         self.quarantine = Quarantine(sender)
         self.replays = Replays(sender)
         self.risk = Risk(sender)

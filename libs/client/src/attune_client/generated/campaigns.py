@@ -16,12 +16,12 @@ class Campaigns(Operations):
 
     async def change(
         self, code: str, body: schemas.CampaignChange, *, idempotency_key: str | None = None
-    ) -> schemas.CampaignView:
+    ) -> schemas.CampaignView | schemas.Proposal:
         """Change a campaign. Store a new version. Opportunities that are open keep the arm they were given. Scope:
         campaigns:write.
         """
         return await self._call(
-            schemas.CampaignView,
+            schemas.CampaignView | schemas.Proposal,
             "PUT",
             "/v1/campaigns/{code}",
             at={"code": code},

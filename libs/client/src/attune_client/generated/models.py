@@ -26,13 +26,15 @@ class Models(Operations):
         """A model's versions, their metrics and features. Show one model. Scope: models:read."""
         return await self._call(schemas.ModelView, "GET", "/v1/models/{name}", at={"name": name})
 
-    async def promote(self, name: str, version: int, *, idempotency_key: str | None = None) -> schemas.ModelView:
+    async def promote(
+        self, name: str, version: int, *, idempotency_key: str | None = None
+    ) -> schemas.ModelView | schemas.Proposal:
         """Let a version answer from now on. Promote a version: the one before it is retired, running requests end
         with the one they began with. This process answers with it from the commit on, the others as soon as they
         hear of it. Scope: models:write.
         """
         return await self._call(
-            schemas.ModelView,
+            schemas.ModelView | schemas.Proposal,
             "POST",
             "/v1/models/{name}/versions/{version}:promote",
             at={"name": name, "version": version},

@@ -47,12 +47,12 @@ class Offers(Operations):
 
     async def change(
         self, code: str, body: schemas.OfferChange, *, idempotency_key: str | None = None
-    ) -> schemas.ChangedOffer:
+    ) -> schemas.ChangedOffer | schemas.Proposal:
         """Make or change an offer. Store a new version; the next decision is made with it. Decisions already made
         keep the catalogue they had. Scope: campaigns:write.
         """
         return await self._call(
-            schemas.ChangedOffer,
+            schemas.ChangedOffer | schemas.Proposal,
             "PUT",
             "/v1/offers/{code}",
             at={"code": code},
@@ -92,10 +92,10 @@ class Offers(Operations):
 
     async def scripts_change(
         self, script_id: str, body: schemas.ScriptChange, *, idempotency_key: str | None = None
-    ) -> schemas.ChangedScript:
+    ) -> schemas.ChangedScript | schemas.Proposal:
         """Make or change a script. Store a new version; the next decision is made with it. Scope: campaigns:write."""
         return await self._call(
-            schemas.ChangedScript,
+            schemas.ChangedScript | schemas.Proposal,
             "PUT",
             "/v1/scripts/{script_id}",
             at={"script_id": script_id},

@@ -21,12 +21,12 @@ class Parameters(Operations):
 
     async def value_quadrant_change(
         self, body: schemas.QuadrantChange, *, idempotency_key: str | None = None
-    ) -> schemas.QuadrantVersion:
+    ) -> schemas.QuadrantVersion | schemas.Proposal:
         """Make a new version of the parameters. The next snapshot uses them; snapshots that stand keep the version
         they were made with. Scope: parameters:write.
         """
         return await self._call(
-            schemas.QuadrantVersion,
+            schemas.QuadrantVersion | schemas.Proposal,
             "PUT",
             "/v1/parameters/value-quadrant",
             body=body,

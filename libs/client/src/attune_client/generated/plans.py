@@ -15,10 +15,14 @@ class Plans(Operations):
 
     async def policies_change_contact(
         self, body: schemas.PolicyChange, *, idempotency_key: str | None = None
-    ) -> schemas.PolicyView:
+    ) -> schemas.PolicyView | schemas.Proposal:
         """Change the contact policy. Store a new version; it binds the next contact. Scope: campaigns:write."""
         return await self._call(
-            schemas.PolicyView, "PUT", "/v1/policies/contact", body=body, key=idempotency_key or uuid.uuid4().hex
+            schemas.PolicyView | schemas.Proposal,
+            "PUT",
+            "/v1/policies/contact",
+            body=body,
+            key=idempotency_key or uuid.uuid4().hex,
         )
 
     async def policies_handling(self) -> schemas.HandlingView:
@@ -29,10 +33,14 @@ class Plans(Operations):
 
     async def policies_change_handling(
         self, body: schemas.HandlingChange, *, idempotency_key: str | None = None
-    ) -> schemas.HandlingView:
+    ) -> schemas.HandlingView | schemas.Proposal:
         """Change how tasks are handled. Store a new version; it holds from the next outcome and the next opportunity
         on. Scope: campaigns:write.
         """
         return await self._call(
-            schemas.HandlingView, "PUT", "/v1/policies/handling", body=body, key=idempotency_key or uuid.uuid4().hex
+            schemas.HandlingView | schemas.Proposal,
+            "PUT",
+            "/v1/policies/handling",
+            body=body,
+            key=idempotency_key or uuid.uuid4().hex,
         )

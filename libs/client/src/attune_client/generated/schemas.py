@@ -90,6 +90,12 @@ class AnsweringModel(Model):
     version: int
 
 
+class Approval(Model):
+    """What is approved: the hash of the payload that the approver has read."""
+
+    sha256: str
+
+
 class ArmResult(Model):
     """One arm: customers, those who bought, and their share."""
 
@@ -1666,6 +1672,34 @@ class OpportunityViewPage(Model):
     next_cursor: str | None
 
 
+class Proposal(Model):
+    """A change that waits for another person, or what became of it. `sha256` is that of the payload's canonical
+    JSON. Until `expires_at`, wall time, another person may approve it. `base` is the version that the change was
+    made on.
+    """
+
+    base: str | None
+    created_at: dt.datetime
+    decided_at: dt.datetime | None
+    decided_by: str | None
+    entity: str
+    expires_at: dt.datetime
+    id: UUID
+    kind: str
+    maker: str
+    payload: Mapping[str, Any]
+    reason: str | None
+    sha256: str
+    state: Annotated[Literal["pending", "approved", "rejected", "withdrawn", "expired"], OPEN]
+
+
+class ProposalPage(Model):
+    """One page of a list: Page_Proposal_"""
+
+    items: Sequence[Proposal]
+    next_cursor: str | None
+
+
 class QuadrantNumbers(Model):
     """What divides the customers; money in minor units, quantiles and weights as shares."""
 
@@ -2164,6 +2198,12 @@ class ReconciliationRequest(Model):
     """A folder that the service can read"""
     mapping: Mapping[str, Any] | None = None
     """The mapping file's content"""
+
+
+class Rejection(Model):
+    """Why the change is not to be made."""
+
+    reason: str
 
 
 class Removed(Model):

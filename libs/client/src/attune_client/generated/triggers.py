@@ -31,12 +31,12 @@ class Triggers(Operations):
 
     async def put(
         self, name: str, body: schemas.TriggerChange, *, idempotency_key: str | None = None
-    ) -> schemas.TriggerView:
+    ) -> schemas.TriggerView | schemas.Proposal:
         """Change a trigger's parameters. Make a new version. What it changes holds from the next posting on; earlier
         detections stay. Scope: triggers:write.
         """
         return await self._call(
-            schemas.TriggerView,
+            schemas.TriggerView | schemas.Proposal,
             "PUT",
             "/v1/triggers/{name}",
             at={"name": name},

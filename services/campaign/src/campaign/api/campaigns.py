@@ -8,12 +8,14 @@ from fastapi import APIRouter, Depends, Path, Response
 
 from attune_measure.arms import basis_points
 from attune_service_kit.app import AnyRuntime
+from attune_service_kit.approvals import Change, Submit, TwoPersons
 from attune_service_kit.auth import Caller, requires
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Forbidden, Invalid, NotFound, refusals
 from attune_service_kit.idempotency import Write, idempotent
 from attune_service_kit.jobs import Job
 from attune_service_kit.paging import Cursor, InvalidCursor, Limit, Page, decode_cursor, page
+from attune_service_kit.runtime import Runtime
 from campaign import assignments, campaigns
 from campaign.api.models import (
     AssignmentView,
@@ -41,17 +43,7 @@ async def get(code: Code, runtime: AnyRuntime, caller: Reader) -> CampaignView:
     return _view(await campaigns.get(runtime.database.reads(caller.scope), code))
 
 
-@router.put(
-    "/v1/campaigns/{code}",
-    operation_id="campaigns-change",
-    summary="Change a campaign",
-    response_model=CampaignView,
-    responses=refusals(NotFound, Invalid, campaigns.StaleVersion),
-)
-async def change(
-    code: Code, body: CampaignChange, _caller: Writer, write: Annotated[Write, Depends(idempotent)]
-) -> Response:
-    """Store a new version. Opportunities that are open keep the arm they were given."""
+async def _change(_: Runtime, tx: Transaction, code: str, body: CampaignChange) -> CampaignView:
     try:
         share = basis_points(body.control_share)
     except ValueError as error:
@@ -65,11 +57,28 @@ async def change(
         escalate_after_hours=body.escalate_after_hours,
         expire_after_hours=body.expire_after_hours,
     )
+    return _view(await campaigns.change(tx, code, wanted, version=body.version))
 
-    async def run(tx: Transaction) -> CampaignView:
-        return _view(await campaigns.change(tx, code, wanted, version=body.version))
 
-    return await write(run)
+async def _version(tx: Transaction, code: str) -> int:
+    return (await campaigns.get(tx.conn, code)).version
+
+
+CHANGE = Change("campaign.change", CampaignChange, _change, _version)
+
+
+@router.put(
+    "/v1/campaigns/{code}",
+    operation_id="campaigns-change",
+    summary="Change a campaign",
+    response_model=CampaignView,
+    responses=refusals(NotFound, Invalid, campaigns.StaleVersion),
+)
+async def change(
+    code: Code, body: CampaignChange, _caller: Writer, submit: Annotated[Submit, Depends(TwoPersons(CHANGE))]
+) -> Response:
+    """Store a new version. Opportunities that are open keep the arm they were given."""
+    return await submit(code, body)
 
 
 @router.post(

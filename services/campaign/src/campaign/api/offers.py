@@ -6,11 +6,12 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Path, Query, Response
 
 from attune_service_kit.app import AnyRuntime
+from attune_service_kit.approvals import Change, Submit, TwoPersons
 from attune_service_kit.auth import Caller, requires
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Invalid, NotFound, refusals
-from attune_service_kit.idempotency import Write, idempotent
 from attune_service_kit.paging import Cursor, InvalidCursor, Limit, Page, decode_cursor, page
+from attune_service_kit.runtime import Runtime
 from campaign import offer_sheet
 from campaign.api.models import BothLanguages, Money
 from campaign.api.offer_models import (
@@ -37,6 +38,33 @@ Code = Annotated[str, Path(pattern=r"^[a-z][a-z0-9-]{0,39}$", examples=["wealth-
 ScriptId = Annotated[str, Path(pattern=r"^[a-z][a-z0-9-]{0,39}$", examples=["s-ws6m-counter"])]
 Enabled = Annotated[bool | None, Query(description="Only those that are switched on, or off")]
 OfOffer = Annotated[str | None, Query(alias="offer", pattern=r"^[a-z][a-z0-9-]{0,39}$", examples=["wealth-steady-6m"])]
+
+
+async def _change_offer(runtime: Runtime, tx: Transaction, code: str, body: OfferChange) -> ChangedOffer:
+    settings = runtime.settings
+    assert isinstance(settings, CampaignSettings)  # noqa: S101 - the service declares it
+    wanted = _wanted_offer(code, body, settings.currency)
+    version = await offer_sheet.change_offer(tx, wanted, settings.currency)
+    _, _, scripts = await offer_sheet.current(tx.conn)
+    return ChangedOffer(**_offer(wanted, scripts).model_dump(), catalogue_version=version)
+
+
+async def _change_script(_: Runtime, tx: Transaction, script_id: str, body: ScriptChange) -> ChangedScript:
+    wanted = Script(
+        id=script_id,
+        version=body.version + 1,
+        offer=body.offer,
+        channel=body.channel,
+        enabled=body.enabled,
+        zh=body.text.zh,
+        en=body.text.en,
+    )
+    version = await offer_sheet.change_script(tx, wanted)
+    return ChangedScript(**_script(wanted).model_dump(), catalogue_version=version)
+
+
+OFFER = Change("offer.change", OfferChange, _change_offer, offer_sheet.offer_version)
+SCRIPT = Change("script.change", ScriptChange, _change_script, offer_sheet.script_version)
 
 
 @router.get("/v1/offers", operation_id="offers-list", summary="The offer sheet", responses=refusals(InvalidCursor))
@@ -78,19 +106,10 @@ async def offer(
     ),
 )
 async def change_offer(
-    code: Code, body: OfferChange, runtime: AnyRuntime, _caller: Writer, write: Annotated[Write, Depends(idempotent)]
+    code: Code, body: OfferChange, _caller: Writer, submit: Annotated[Submit, Depends(TwoPersons(OFFER))]
 ) -> Response:
     """Store a new version; the next decision is made with it. Decisions already made keep the catalogue they had."""
-    settings = runtime.settings
-    assert isinstance(settings, CampaignSettings)  # noqa: S101 - the service declares it
-    wanted = _wanted_offer(code, body, settings.currency)
-
-    async def run(tx: Transaction) -> ChangedOffer:
-        version = await offer_sheet.change_offer(tx, wanted, settings.currency)
-        _, _, scripts = await offer_sheet.current(tx.conn)
-        return ChangedOffer(**_offer(wanted, scripts).model_dump(), catalogue_version=version)
-
-    return await write(run)
+    return await submit(code, body)
 
 
 @router.get("/v1/scripts", operation_id="scripts-list", summary="The scripts", responses=refusals(InvalidCursor))
@@ -128,24 +147,10 @@ async def scripts(
     responses=refusals(StaleVersion, Invalid, offer_sheet.UnknownOffer, offer_sheet.ScriptExists),
 )
 async def change_script(
-    script_id: ScriptId, body: ScriptChange, _caller: Writer, write: Annotated[Write, Depends(idempotent)]
+    script_id: ScriptId, body: ScriptChange, _caller: Writer, submit: Annotated[Submit, Depends(TwoPersons(SCRIPT))]
 ) -> Response:
     """Store a new version; the next decision is made with it."""
-    wanted = Script(
-        id=script_id,
-        version=body.version + 1,
-        offer=body.offer,
-        channel=body.channel,
-        enabled=body.enabled,
-        zh=body.text.zh,
-        en=body.text.en,
-    )
-
-    async def run(tx: Transaction) -> ChangedScript:
-        version = await offer_sheet.change_script(tx, wanted)
-        return ChangedScript(**_script(wanted).model_dump(), catalogue_version=version)
-
-    return await write(run)
+    return await submit(script_id, body)
 
 
 def _wanted_offer(code: str, body: OfferChange, currency: str) -> Offer:

@@ -5,10 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Response
 
 from attune_service_kit.app import AnyRuntime
+from attune_service_kit.approvals import Change, Submit, TwoPersons
 from attune_service_kit.auth import Caller, requires
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import refusals
-from attune_service_kit.idempotency import Write, idempotent
+from attune_service_kit.runtime import Runtime
 from campaign import handling, plans, policies
 from campaign.api.models import PolicyChange, PolicyView
 from campaign.api.task_models import HandlingChange, HandlingView
@@ -19,6 +20,21 @@ router = APIRouter(tags=["plans"])
 Reader = Annotated[Caller, Depends(requires("campaigns:read"))]
 Writer = Annotated[Caller, Depends(requires("campaigns:write"))]
 Worker = Annotated[Caller, Depends(requires("tasks:read"))]
+
+
+async def _change_contact(runtime: Runtime, tx: Transaction, _kind: str, body: PolicyChange) -> PolicyView:
+    plan = await plans.current(runtime.database, tx.conn)
+    version = await policies.change(tx, plan, body.policy, version=body.version)
+    return PolicyView(version=version, policy=body.policy)
+
+
+async def _change_handling(_: Runtime, tx: Transaction, _kind: str, body: HandlingChange) -> HandlingView:
+    stored = await handling.change(tx, body.policy, version=body.version)
+    return HandlingView(version=stored.number, policy=stored.policy)
+
+
+CONTACT = Change("policy.contact", PolicyChange, _change_contact, policies.version)
+HANDLING = Change("policy.handling", HandlingChange, _change_handling, policies.version)
 
 
 @router.get("/v1/policies/contact", operation_id="policies-contact", summary="The contact policy")
@@ -36,16 +52,10 @@ async def contact_policy(runtime: AnyRuntime, caller: Reader) -> PolicyView:
     responses=refusals(StaleVersion),
 )
 async def change_contact_policy(
-    body: PolicyChange, runtime: AnyRuntime, _caller: Writer, write: Annotated[Write, Depends(idempotent)]
+    body: PolicyChange, _caller: Writer, submit: Annotated[Submit, Depends(TwoPersons(CONTACT))]
 ) -> Response:
     """Store a new version; it binds the next contact."""
-
-    async def run(tx: Transaction) -> PolicyView:
-        plan = await plans.current(runtime.database, tx.conn)
-        version = await policies.change(tx, plan, body.policy, version=body.version)
-        return PolicyView(version=version, policy=body.policy)
-
-    return await write(run)
+    return await submit("contact", body)
 
 
 @router.get("/v1/policies/handling", operation_id="policies-handling", summary="How tasks are handled")
@@ -63,12 +73,7 @@ async def handling_policy(runtime: AnyRuntime, caller: Worker) -> HandlingView:
     responses=refusals(StaleVersion),
 )
 async def change_handling_policy(
-    body: HandlingChange, _caller: Writer, write: Annotated[Write, Depends(idempotent)]
+    body: HandlingChange, _caller: Writer, submit: Annotated[Submit, Depends(TwoPersons(HANDLING))]
 ) -> Response:
     """Store a new version; it holds from the next outcome and the next opportunity on."""
-
-    async def run(tx: Transaction) -> HandlingView:
-        stored = await handling.change(tx, body.policy, version=body.version)
-        return HandlingView(version=stored.number, policy=stored.policy)
-
-    return await write(run)
+    return await submit("handling", body)

@@ -7,12 +7,14 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, Field
 
 from attune_service_kit.app import AnyRuntime
+from attune_service_kit.approvals import Change, Submit, TwoPersons
 from attune_service_kit.auth import Caller, requires
 from attune_service_kit.bodies import Body
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import NotFound, refusals
-from attune_service_kit.idempotency import InFlight, KeyMissing, OtherPayload, Write, idempotent
+from attune_service_kit.idempotency import REFUSALS
 from attune_service_kit.paging import Cursor, InvalidCursor, Limit, Page, decode_cursor, page
+from attune_service_kit.runtime import Runtime
 from eventing import triggers
 
 router = APIRouter(prefix="/v1/triggers", tags=["triggers"])
@@ -79,22 +81,29 @@ async def get(name: str, runtime: AnyRuntime) -> TriggerView:
     return TriggerView.model_validate(dict(await triggers.get(runtime.database.pool, name)))
 
 
+async def _change(_: Runtime, tx: Transaction, name: str, body: TriggerChange) -> TriggerView:
+    changes = body.model_dump(exclude_none=True)
+    row, is_new = await triggers.change(tx.conn, name, changes, tx.who)
+    if is_new:
+        await tx.audit("trigger.changed", "trigger", name, version=row["version"], detail=changes)
+    return TriggerView.model_validate(dict(row))
+
+
+async def _version(tx: Transaction, name: str) -> object:
+    return (await triggers.get(tx.conn, name))["version"]
+
+
+CHANGE = Change("trigger.change", TriggerChange, _change, _version)
+
+
 @router.put(
     "/{name}",
     operation_id="triggers-put",
     summary="Change a trigger's parameters",
     dependencies=[Depends(requires("triggers:write"))],
     response_model=TriggerView,
-    responses=refusals(NotFound, KeyMissing, InFlight, OtherPayload),
+    responses=refusals(NotFound, *REFUSALS),
 )
-async def put(name: str, body: TriggerChange, write: Annotated[Write, Depends(idempotent)]) -> Response:
+async def put(name: str, body: TriggerChange, submit: Annotated[Submit, Depends(TwoPersons(CHANGE))]) -> Response:
     """Make a new version. What it changes holds from the next posting on; earlier detections stay."""
-
-    async def run(tx: Transaction) -> TriggerView:
-        changes = body.model_dump(exclude_none=True)
-        row, is_new = await triggers.change(tx.conn, name, changes, write.caller.subject)
-        if is_new:
-            await tx.audit("trigger.changed", "trigger", name, version=row["version"], detail=changes)
-        return TriggerView.model_validate(dict(row))
-
-    return await write(run)
+    return await submit(name, body)
