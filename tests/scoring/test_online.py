@@ -73,6 +73,8 @@ async def registered(service: RunningService, versions: list[Trained]) -> Offlin
                 metrics={},
                 card={},
             )
+            if number == 1:
+                await registry.promote(tx, NAME, number)
         models[number] = load(NAME, number, trained.features, trained.onnx, sha256=trained.sha256)
     return Offline(models)
 

@@ -1,5 +1,6 @@
 """Insight, declared: what are they worth, what works?"""
 
+from attune_service_kit.approvals import Approvals
 from attune_service_kit.runtime import Service
 from insight import freshness, handlers
 from insight.api import features, parameters, segments, snapshots
@@ -12,6 +13,7 @@ SERVICE = Service(
     settings=InsightSettings,
     metadata=METADATA,
     routers=(snapshots.router, features.router, segments.router, parameters.router),
+    approvals=Approvals("parameters:approve", (parameters.CHANGE,)),
     hot=features.HOT,
     subscriptions=(handlers.SUBSCRIPTION,),
     tasks=(freshness.watch,),

@@ -1,5 +1,6 @@
 """Scoring, declared: how likely, and why?"""
 
+from attune_service_kit.approvals import Approvals
 from attune_service_kit.runtime import Service
 from scoring import champions, handlers, requests
 from scoring.api import models, runs, scores
@@ -12,6 +13,7 @@ SERVICE = Service(
     settings=ScoringSettings,
     metadata=METADATA,
     routers=(models.router, runs.router, scores.router),
+    approvals=Approvals("models:approve", (models.PROMOTION,)),
     subscriptions=(handlers.SUBSCRIPTION,),
     tasks=(requests.answer_requests,),
     everywhere=(champions.follow,),

@@ -22,6 +22,7 @@ CHANNEL = "scoring_champions"
 _CHAMPIONS = """
 SELECT model, version, sha256, features, (SELECT max(id) FROM promotion p WHERE p.model = v.model) AS promotion
 FROM model_version v WHERE state = 'champion' AND ($1::text IS NULL OR model = $1) ORDER BY model"""
+_ANSWERING = "SELECT version FROM model_version WHERE model = $1 AND state = 'champion'"
 _VERSION = "SELECT model, version, sha256, features FROM model_version WHERE model = $1 AND version = $2"
 
 
@@ -49,7 +50,7 @@ async def register(
     metrics: Mapping[str, float],
     card: Mapping[str, Any],
 ) -> int:
-    """Store a trained version and return its number. A model's first version and one with `promote` answer at once."""
+    """Store a trained version and return its number; another step lets it answer."""
     await tx.conn.execute(
         "INSERT INTO model (name, purpose, target) VALUES ($1, $2, $3)"
         " ON CONFLICT (name) DO UPDATE SET purpose = excluded.purpose, target = excluded.target",
@@ -64,9 +65,20 @@ async def register(
         spec.model, version, onnx, sha256, list(features), orjson.dumps(metrics).decode(),
         orjson.dumps(card).decode(),
     )  # fmt: skip
-    if version == 1 or spec.promote:
-        await promote(tx, spec.model, version)
     return version
+
+
+async def answering(tx: Transaction, name: str) -> int | None:
+    """The version of a model that answers; None before the first."""
+    found: int | None = await tx.conn.fetchval(_ANSWERING, name)
+    return found
+
+
+async def trained_by(tx: Transaction, name: str, number: int) -> list[str]:
+    """Who asked for the training of a version, where its card says so."""
+    query = "SELECT card ->> 'trained_by' FROM model_version WHERE model = $1 AND version = $2"
+    who: str | None = await tx.conn.fetchval(query, name, number)
+    return [] if who is None else [who]
 
 
 async def promote(tx: Transaction, name: str, version: int) -> None:
@@ -75,7 +87,7 @@ async def promote(tx: Transaction, name: str, version: int) -> None:
     sha256 = await tx.conn.fetchval("SELECT sha256 FROM model_version WHERE model = $1 AND version = $2", name, version)
     if sha256 is None:
         raise UnknownVersion("there is no such version of this model", "该模型没有此版本")
-    previous = await tx.conn.fetchval("SELECT version FROM model_version WHERE model = $1 AND state = 'champion'", name)
+    previous = await answering(tx, name)
     if previous == version:
         return
     await tx.conn.execute("UPDATE model_version SET state = 'retired' WHERE model = $1 AND state = 'champion'", name)

@@ -7,11 +7,13 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, Field
 
 from attune_service_kit.app import AnyRuntime
+from attune_service_kit.approvals import Change, Submit, TwoPersons
 from attune_service_kit.auth import Caller, requires
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Invalid, NotFound, refusals
-from attune_service_kit.idempotency import InFlight, KeyMissing, OtherPayload, Write, idempotent
+from attune_service_kit.idempotency import REFUSALS
 from attune_service_kit.paging import ByTime, Cursor, InvalidCursor, Limit, Page, decode_cursor, page
+from attune_service_kit.runtime import Runtime
 from insight import parameters
 from insight.value_quadrant import QuadrantNumbers
 
@@ -37,6 +39,18 @@ class QuadrantVersion(BaseModel):
 def _view(row: parameters.Row) -> QuadrantVersion:
     numbers = QuadrantNumbers(**parameters.parameters(row).numbers)
     return QuadrantVersion(version=row["version"], parameters=numbers, made_by=row["made_by"], made_at=row["made_at"])
+
+
+async def _change(_: Runtime, tx: Transaction, _parameters: str, body: QuadrantChange) -> QuadrantVersion:
+    numbers = QuadrantNumbers(**body.model_dump(exclude={"based_on"}))
+    return _view(await parameters.change(tx, numbers, body.based_on))
+
+
+async def _version(tx: Transaction, _parameters: str) -> object:
+    return (await parameters.current(tx.conn))["version"]
+
+
+CHANGE = Change("parameters.value-quadrant", QuadrantChange, _change, _version)
 
 
 @router.get(
@@ -80,13 +94,8 @@ async def versions(
     summary="Make a new version of the parameters",
     dependencies=[Depends(requires("parameters:write"))],
     response_model=QuadrantVersion,
-    responses=refusals(parameters.OtherVersion, Invalid, KeyMissing, InFlight, OtherPayload),
+    responses=refusals(parameters.OtherVersion, Invalid, *REFUSALS),
 )
-async def put(body: QuadrantChange, write: Annotated[Write, Depends(idempotent)]) -> Response:
+async def put(body: QuadrantChange, submit: Annotated[Submit, Depends(TwoPersons(CHANGE))]) -> Response:
     """The next snapshot uses them; snapshots that stand keep the version they were made with."""
-    numbers = QuadrantNumbers(**body.model_dump(exclude={"based_on"}))
-
-    async def run(tx: Transaction) -> QuadrantVersion:
-        return _view(await parameters.change(tx, numbers, body.based_on))
-
-    return await write(run)
+    return await submit("value-quadrant", body)

@@ -12,11 +12,13 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from attune_service_kit.app import AnyRuntime
+from attune_service_kit.approvals import Change, Submit, TwoPersons
 from attune_service_kit.auth import Caller, requires
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import NotFound, refusals
-from attune_service_kit.idempotency import InFlight, KeyMissing, OtherPayload, Write, idempotent
+from attune_service_kit.idempotency import REFUSALS
 from attune_service_kit.paging import Cursor, InvalidCursor, Limit, Page, decode_cursor, page
+from attune_service_kit.runtime import Runtime
 from scoring import champions, registry
 from scoring.registry import UnknownVersion
 from scoring.tables import ModelRow, ModelVersion
@@ -66,6 +68,27 @@ class ModelView(BaseModel):
     versions: list[VersionView]
 
 
+class Promotion(BaseModel):
+    """The version of a model that is to answer."""
+
+    version: int
+
+
+async def _promote(runtime: Runtime, tx: Transaction, name: str, wanted: Promotion) -> ModelView:
+    await registry.promote(tx, name, wanted.version)
+    # Its session is ready before it is to answer: nobody waits for a swap.
+    for champion in await registry.champions(tx.conn, name):
+        tx.after_commit(partial(champions.table(runtime).swap, champion))
+    return await _view(tx.session, name)
+
+
+async def _authors(tx: Transaction, name: str, wanted: Promotion) -> list[str]:
+    return await registry.trained_by(tx, name, wanted.version)
+
+
+PROMOTION = Change("model.promote", Promotion, _promote, registry.answering, _authors)
+
+
 @router.get(
     "/v1/models",
     operation_id="models-list",
@@ -109,27 +132,18 @@ async def model(name: Name, runtime: AnyRuntime, caller: Reader) -> ModelView:
     summary="Let a version answer from now on",
     dependencies=[Administrator],
     response_model=ModelView,
-    responses=refusals(KeyMissing, UnknownVersion, InFlight, OtherPayload),
+    responses=refusals(UnknownVersion, *REFUSALS),
 )
 async def promote(
     name: Name,
     version: Annotated[int, Path(ge=1, le=2**31 - 1)],
-    runtime: AnyRuntime,
-    write: Annotated[Write, Depends(idempotent)],
+    submit: Annotated[Submit, Depends(TwoPersons(PROMOTION))],
 ) -> Response:
     """Promote a version: the one before it is retired, running requests end with the one they began with.
 
     This process answers with it from the commit on, the others as soon as they hear of it.
     """
-
-    async def run(tx: Transaction) -> ModelView:
-        await registry.promote(tx, name, version)
-        # Its session is ready before it is to answer: nobody waits for a swap.
-        for champion in await registry.champions(tx.conn, name):
-            tx.after_commit(partial(champions.table(runtime).swap, champion))
-        return await _view(tx.session, name)
-
-    return await write(run)
+    return await submit(name, Promotion(version=version))
 
 
 async def _view(session: AsyncSession, name: str) -> ModelView:

@@ -43,7 +43,8 @@ async def train(spec: TrainingSpec, runtime: AnyRuntime, write: Writing) -> Resp
 
     async def run(tx: Transaction) -> Job:
         await tx.audit("train", "model", spec.model)
-        job_id = await runtime.jobs.start(tx, "train", spec.model_dump(mode="json"))
+        params = spec.model_dump(mode="json") | {"asked_by": tx.who}
+        job_id = await runtime.jobs.start(tx, "train", params)
         return await runtime.jobs.view(tx, job_id)
 
     return await write(run, status=202)

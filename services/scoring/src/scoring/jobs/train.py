@@ -1,4 +1,4 @@
-"""The job `train`: from a training spec to a registered version. Params: the spec."""
+"""The job `train`: from a training spec to a registered version. Params: the spec, and `asked_by`."""
 
 import asyncio
 from datetime import date
@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from attune_service_kit import lake_sql
+from attune_service_kit.approvals import ProposalPending, propose
+from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Invalid
 from attune_service_kit.jobs import JobContext
 from attune_service_kit.lake import Lake
-from scoring.registry import register
+from scoring.api.models import PROMOTION, Promotion
+from scoring.registry import promote, register
 from scoring.settings import ScoringSettings
 from scoring.spec import SpecRefused, TrainingSpec, choose_snapshot, label_window
 from scoring.training.examples import Examples, read_examples
@@ -32,12 +35,15 @@ class ParityRefused(Invalid):
 
 
 async def run(job: JobContext) -> dict[str, Any]:
-    """Train, vet, register; the first version of a model and one with `promote` answer at once."""
+    """Train, vet, register; the first version of a model and one with `promote` answer at once.
+
+    With `maker_checker` on they are proposed in the name of whoever asked for the training.
+    """
     settings = job.runtime.settings
     assert isinstance(settings, ScoringSettings)  # noqa: S101 - the service declares it
     if job.cursor is not None:  # registered before it was interrupted
         return job.cursor
-    spec = TrainingSpec.model_validate(job.params)
+    spec = TrainingSpec.model_validate({name: value for name, value in job.params.items() if name != "asked_by"})
     try:
         as_of, examples = await asyncio.to_thread(read, job.runtime.lake, settings, spec)
         await job.progress(1, 3, f"{len(examples.label)} examples of {as_of}")
@@ -77,6 +83,7 @@ def _train(examples: Examples, spec: TrainingSpec) -> "Trained":
 
 async def _register(job: JobContext, spec: TrainingSpec, as_of: date, trained: "Trained") -> dict[str, Any]:
     async with job.transaction() as tx:
+        tx.who = job.params.get("asked_by", tx.who)
         version = await register(
             tx,
             spec,
@@ -84,8 +91,9 @@ async def _register(job: JobContext, spec: TrainingSpec, as_of: date, trained: "
             sha256=trained.sha256,
             features=trained.features,
             metrics=trained.metrics,
-            card=trained.card | {"as_of": as_of.isoformat()},
+            card=trained.card | {"as_of": as_of.isoformat(), "trained_by": tx.who},
         )
+        proposal = await let_answer(job, tx, spec.model, version) if version == 1 or spec.promote else None
         job.cursor = {
             "model": spec.model,
             "version": version,
@@ -95,5 +103,17 @@ async def _register(job: JobContext, spec: TrainingSpec, as_of: date, trained: "
             "features": list(trained.features),
             "refused": trained.refused,
             "sha256": trained.sha256,
+            "proposal": proposal,
         }
     return job.cursor
+
+
+async def let_answer(job: JobContext, tx: Transaction, name: str, version: int) -> str | None:
+    """Promote the version, or propose that; the proposal's id, None where none is made or another one waits."""
+    if job.runtime.settings.maker_checker == "off":
+        await promote(tx, name, version)
+        return None
+    try:
+        return str((await propose(job.runtime, tx, PROMOTION, name, Promotion(version=version))).id)
+    except ProposalPending:  # the version is kept, whatever becomes of the other proposal
+        return None
