@@ -10,7 +10,7 @@ from nats.js.api import AckPolicy, ConsumerConfig
 
 from attune_service_kit.embedded import EmbeddedNats
 from attune_service_kit.messaging import Broker, Message, provision
-from attune_service_kit.nkeys import connect
+from attune_service_kit.nats_client import connect
 
 
 @dataclass(frozen=True)

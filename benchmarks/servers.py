@@ -12,7 +12,7 @@ import psutil
 from attune.home import Clock, Home
 from attune.ports import free_port
 from attune.processes import SERVICES, Ports, environment
-from attune_service_kit import nkeys
+from attune_service_kit import nats_client
 from attune_service_kit.auth import DevelopmentIssuer
 from attune_service_kit.embedded import EmbeddedNats, EmbeddedPostgres
 from attune_service_kit.messaging import provision
@@ -75,7 +75,7 @@ async def _ready(postgres: EmbeddedPostgres, broker: EmbeddedNats, databases: Se
     await postgres.wait_ready()
     await postgres.provision(databases)
     await broker.wait_ready()
-    client = await nkeys.connect(
+    client = await nats_client.connect(
         broker.url, broker.seed(PROVISION_USER), inbox_prefix=inbox_prefix(PROVISION_USER).encode()
     )
     await provision(client.jetstream())

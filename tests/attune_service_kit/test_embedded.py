@@ -8,8 +8,9 @@ import nats.errors
 import pytest
 
 from attune_service_kit.embedded import EmbeddedNats, EmbeddedPostgres, os_user
+from attune_service_kit.nats_client import connect
 from attune_service_kit.nats_rights import inbox_prefix
-from attune_service_kit.nkeys import connect, new_seed
+from attune_service_kit.nkeys import new_seed
 from attune_service_kit.testing_credentials import nats_seed, password
 
 

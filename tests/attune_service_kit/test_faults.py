@@ -22,8 +22,8 @@ import pytest
 
 from attune_service_kit.database import Database
 from attune_service_kit.embedded import EmbeddedNats, EmbeddedPostgres
+from attune_service_kit.nats_client import connect
 from attune_service_kit.nats_rights import PROVISION_USER, inbox_prefix
-from attune_service_kit.nkeys import connect
 from attune_service_kit.settings import ServiceSettings
 from attune_service_kit.testing import eventually, provision_streams
 from attune_service_kit.testing_credentials import nats_seed

@@ -8,7 +8,7 @@ from nats.aio.client import Client
 from attune_contracts.identifiers import new_id
 from attune_service_kit.embedded import EmbeddedNats
 from attune_service_kit.messaging import Broker, BrokerDown, Message, PublishFailed, Stored
-from attune_service_kit.nkeys import NatsClient
+from attune_service_kit.nats_client import NatsClient
 from attune_service_kit.streams import event_classes, stream_of, subjects
 from attune_service_kit.testing import eventually, provision_streams
 from attune_service_kit.testing_credentials import nats_seed

@@ -9,8 +9,9 @@ from nats.errors import Error as NatsError
 
 from attune_contracts.catalog import CATALOGUE, SERVICES
 from attune_service_kit.embedded import EmbeddedNats
+from attune_service_kit.nats_client import NatsClient, connect
 from attune_service_kit.nats_rights import ASKS, LEDGER_USER, PROVISION_USER, inbox_prefix, permissions
-from attune_service_kit.nkeys import NatsClient, connect, new_seed
+from attune_service_kit.nkeys import new_seed
 from attune_service_kit.testing import provision_streams
 from attune_service_kit.testing_credentials import nats_seed
 

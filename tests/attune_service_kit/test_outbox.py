@@ -45,8 +45,8 @@ async def relay(database: Database, streams: EmbeddedNats) -> AsyncIterator[Rela
 async def stream_ids(server: EmbeddedNats, stream: str = "EVT") -> list[dict[str, Any]]:
     """Every envelope in the stream, in order, with its headers: read as the user `provision`."""
 
+    from attune_service_kit.nats_client import connect
     from attune_service_kit.nats_rights import PROVISION_USER, inbox_prefix
-    from attune_service_kit.nkeys import connect
 
     client = await connect(
         server.url,

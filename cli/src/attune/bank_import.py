@@ -4,7 +4,7 @@ import base64
 import hashlib
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from attune.client import Client
@@ -14,15 +14,20 @@ from attune.progress import job_progress
 from attune_client import Attune, schemas
 from attune_contracts.datasets import DATASETS, IMPORT_ORDER
 from attune_contracts.identifiers import new_id
-from attune_service_kit.files import Mapping, MappingError, load_mapping
+
+if TYPE_CHECKING:
+    from attune_service_kit.files import Mapping
 
 OWNERS = {"customer_360": "/v1/imports", "eventing": "/v1/ledger/imports"}
 # A part of an upload: below what the gateway lets through at once.
 _PART = 4 << 20
 
 
-def read_mapping(mapping_file: Path) -> Mapping:
+def read_mapping(mapping_file: Path) -> "Mapping":
     """Return the mapping; a Failure names every fault by line."""
+    # A second of imports that only those who read a mapping pay.
+    from attune_service_kit.files import MappingError, load_mapping
+
     if not mapping_file.is_file():
         raise Failure(f"{mapping_file}: no such mapping file (examples lie in mappings/)")
     try:
@@ -111,7 +116,7 @@ def _part(
     )
 
 
-def _send(client: Client, import_id: str, mapping: Mapping, extract: Path) -> Iterator[str]:
+def _send(client: Client, import_id: str, mapping: "Mapping", extract: Path) -> Iterator[str]:
     """Send the files that the mapping speaks of, in parts; yield their names."""
     parts = [part for dataset in mapping.datasets.values() for part in dataset]
     patterns = {file for part in parts for file in (part.file, *(join.file for join in part.join.values())) if file}

@@ -11,7 +11,7 @@ from attune.home import Home
 from attune.output import Failure
 from attune.processes import SERVICES
 from attune_client import Attune, Problem, Unreachable, schemas
-from attune_service_kit.auth import DevelopmentIssuer
+from attune_service_kit.development_issuer import DevelopmentIssuer
 
 POLL_SECONDS = 0.2
 SETTLE_SECONDS = 0.05

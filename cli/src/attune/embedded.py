@@ -16,11 +16,11 @@ from attune.output import Failure, console
 from attune.ports import claim_port, free_port
 from attune.processes import SERVICES, Ports, environment, service_command, versions
 from attune.supervisor import Child, StartFailed, Supervisor, end_orphans
-from attune_service_kit import nkeys
-from attune_service_kit.auth import DevelopmentIssuer
+from attune_service_kit import nats_client
+from attune_service_kit.development_issuer import DevelopmentIssuer
 from attune_service_kit.embedded import EmbeddedNats, EmbeddedPostgres
-from attune_service_kit.messaging import provision
 from attune_service_kit.nats_rights import PROVISION_USER, inbox_prefix
+from attune_service_kit.streams import provision
 
 START_SECONDS = 120.0
 
@@ -141,7 +141,7 @@ class HomeRun:
         )
 
     async def _provision_streams(self) -> None:
-        client = await nkeys.connect(
+        client = await nats_client.connect(
             self.nats.url,
             self.home.nats_seed(PROVISION_USER),
             inbox_prefix=inbox_prefix(PROVISION_USER).encode(),

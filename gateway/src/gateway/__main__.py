@@ -3,34 +3,12 @@
 import argparse
 import asyncio
 import sys
-from types import FrameType
-
-import uvicorn
 
 from attune_service_kit import telemetry
-from attune_service_kit.http_protocol import GuardedProtocol
-from gateway.app import Gateway, create_app
+from attune_service_kit.serving import serve
+from gateway.app import create_app
 from gateway.proxy import Upstreams
 from gateway.settings import GatewaySettings
-
-GRACEFUL_SECONDS = 20
-
-
-class _Server(uvicorn.Server):
-    """uvicorn that says "not ready" for a while before it stops: the balancer turns away first."""
-
-    def __init__(self, config: uvicorn.Config, gateway: Gateway) -> None:
-        super().__init__(config)
-        self._gateway = gateway
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """The first signal starts the draining, a second one ends it."""
-        pause = self._gateway.settings.drain_seconds
-        if self._gateway.stopping or not pause:
-            super().handle_exit(sig, frame)
-        else:
-            asyncio.get_running_loop().call_later(pause, super().handle_exit, sig, frame)
-        self._gateway.stopping = True
 
 
 async def probe(settings: GatewaySettings) -> bool:
@@ -58,23 +36,7 @@ def main() -> None:
         sys.exit(0 if asyncio.run(probe(settings)) else 1)
     telemetry.configure_logging("gateway", environment=settings.environment)
     gateway = create_app(settings)
-    config = uvicorn.Config(
-        gateway,
-        host=settings.host,
-        port=settings.port,
-        loop="uvloop",
-        http=GuardedProtocol,
-        ws="none",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        proxy_headers=False,  # who asks is who connects; a client's own word on it counts nothing
-        lifespan="on",
-        timeout_graceful_shutdown=GRACEFUL_SECONDS,
-        ssl_certfile=settings.tls_certificate,
-        ssl_keyfile=settings.tls_key,
-    )
-    _Server(config, gateway).run()
+    serve(gateway, gateway, settings)
 
 
 if __name__ == "__main__":

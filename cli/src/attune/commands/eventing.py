@@ -8,6 +8,7 @@ from uuid import UUID
 import typer
 from rich.table import Table
 
+from attune.bank_import import read_mapping
 from attune.client import Client, as_role
 from attune.commands.bank_data import day_of
 from attune.commands.options import HomeOption, JsonOption
@@ -16,7 +17,6 @@ from attune.ledger_replay import FLOW
 from attune.output import Failure, console, print_result
 from attune.progress import job_progress
 from attune.session import running
-from attune_service_kit.files import MappingError, load_mapping
 
 group = typer.Typer(help="The keyed state of the triggers.", no_args_is_help=True)
 
@@ -54,10 +54,7 @@ def _file(folder: Path | None, mapping: Path | None) -> dict[str, Any]:
         raise Failure("name both the folder and --mapping, or neither to compare with the lake")
     if not folder.is_dir():
         raise Failure(f"{folder} is no folder: give the one that holds the bank's file")
-    try:
-        return {"mapping": load_mapping(mapping).as_object(), "folder": str(folder.resolve())}
-    except (MappingError, OSError) as error:
-        raise Failure(str(error)) from error
+    return {"mapping": read_mapping(mapping).as_object(), "folder": str(folder.resolve())}
 
 
 def _table(result: dict[str, Any]) -> Table:

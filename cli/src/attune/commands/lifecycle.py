@@ -11,7 +11,6 @@ from rich.table import Table
 
 from attune.client import Client
 from attune.commands.options import HomeOption, JsonOption
-from attune.embedded import run_home
 from attune.home import Clock, Home
 from attune.output import Failure, console, print_result
 from attune.processes import SERVICES
@@ -54,6 +53,9 @@ def up(
     def announce() -> None:
         report = describe(place)
         print_result(report, as_json, f"up: {report['urls']['gateway']} (Ctrl-C ends it)")
+
+    # Servers and their drivers take a second to import, which no other command needs.
+    from attune.embedded import run_home
 
     run_home(place, clock=clock, port=port, until_eof=until_eof, announce=announce)
 

@@ -10,7 +10,6 @@ import typer
 from attune.commands.options import JsonOption
 from attune.output import Failure, print_result
 from attune.processes import SERVICES
-from attune_service_kit.nats_rights import LEDGER_USER, PROVISION_USER, entry
 from attune_service_kit.nkeys import new_seed, public_key
 
 
@@ -24,6 +23,9 @@ def nats_users(
     as_json: JsonOption = False,
 ) -> None:
     """Print the block `authorization` for a NATS server's configuration: public keys and rights, no secret."""
+    # nats-py takes a third of a second to import, which no other command needs.
+    from attune_service_kit.nats_rights import LEDGER_USER, PROVISION_USER, entry
+
     users = [entry(name, public_key(_seed(folder, name))) for name in (*SERVICES, LEDGER_USER, PROVISION_USER)]
     block = {"authorization": {"users": users}}
     print_result(block, as_json, orjson.dumps(block, option=orjson.OPT_INDENT_2).decode())

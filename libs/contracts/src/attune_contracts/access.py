@@ -99,6 +99,9 @@ ROLE_SCOPES: dict[str, frozenset[str]] = {
 # Roles of customers themselves: their token names the one whose data it opens.
 CUSTOMER_ROLES = frozenset({"mobile"})
 
+WHOLE_BANK_BRANCH = "*"
+"""The branch that the token of a whole-bank role names."""
+
 # Roles that see the whole bank; every other staff role needs a branch in its token, `mobile` a customer.
 WHOLE_BANK_ROLES = frozenset(
     {

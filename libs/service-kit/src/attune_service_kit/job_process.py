@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import fcntl
 import inspect
+import multiprocessing
 import os
 import signal
 import sys
@@ -21,7 +22,7 @@ from attune_service_kit import telemetry
 from attune_service_kit.errors import Refusal, database_refusal
 from attune_service_kit.failpoints import failpoint
 from attune_service_kit.job_context import JobCancelled, JobContext
-from attune_service_kit.job_starter import ATTEMPTS, PARENT, TEMPORARY, lock_key
+from attune_service_kit.job_starter import ATTEMPTS, TEMPORARY, lock_key
 from attune_service_kit.jobs import Light, functions
 from attune_service_kit.lifecycle import make_runtime, running
 from attune_service_kit.runtime import Runtime, Service
@@ -61,26 +62,22 @@ async def _supervised(runtime: Runtime, job_id: UUID) -> NoReturn:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, task.cancel)
-    watch = asyncio.create_task(_outlived(task))
+    if worker := multiprocessing.parent_process():
+        loop.add_reader(worker.sentinel, _outlived, worker.sentinel, task)
     try:
         status = await task
     except asyncio.CancelledError:
         status = TEMPORARY
-    finally:
-        watch.cancel()
     sys.stdout.flush()
     sys.stderr.flush()
     # A thread in a long statement would hold the process up; whatever it does has no transaction left to commit in.
     os._exit(status)
 
 
-async def _outlived(task: "asyncio.Task[int]") -> None:
-    """Stop when the worker is gone: its successor starts the job again."""
-    if parent := os.environ.get(PARENT):
-        while True:
-            await asyncio.sleep(1)
-            if os.getppid() != int(parent):
-                task.cancel()
+def _outlived(sentinel: int, task: "asyncio.Task[int]") -> None:
+    """Stop, the worker is gone: its successor starts the job again."""
+    asyncio.get_running_loop().remove_reader(sentinel)
+    task.cancel()
 
 
 async def _with_runtime(runtime: Runtime, job_id: UUID) -> int:
@@ -114,7 +111,7 @@ async def _turn(runtime: Runtime, kind: str) -> AsyncIterator[None]:
     if isinstance(functions(runtime.service).get(kind), Light):
         yield
         return
-    os.nice(5)
+    _stand_back()
     folder: Path = runtime.settings.scratch
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "heavy.lock").open("a") as file:
@@ -125,6 +122,13 @@ async def _turn(runtime: Runtime, kind: str) -> AsyncIterator[None]:
             except BlockingIOError:
                 await asyncio.sleep(0.2)
         yield
+
+
+def _stand_back() -> None:
+    """Let those who answer callers go first; where Linux shares the processor by session, nice alone says nothing."""
+    os.nice(5)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text("5")
 
 
 async def _attempt(runtime: Runtime, job_id: UUID) -> int:

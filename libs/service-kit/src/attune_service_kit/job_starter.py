@@ -1,14 +1,19 @@
-"""The worker's side of jobs: a child process for each, started, watched, started again, ended."""
+"""The worker's side of jobs: a child process for each, started, watched, started again, ended.
+
+Children are forked from a server process that has imported the service once (multiprocessing's forkserver): a job
+begins in milliseconds, and what it shares with the next one lies in memory once.
+"""
 
 import asyncio
 import contextlib
 import json
+import multiprocessing
 import os
-import subprocess
 import sys
 import time
 from collections import deque
 from dataclasses import dataclass, field
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -18,6 +23,7 @@ import orjson
 import structlog
 from pydantic import BaseModel, SecretStr
 
+from attune_service_kit import job_entry
 from attune_service_kit.job_context import CHANNEL
 from attune_service_kit.jobs import Light, functions
 from attune_service_kit.settings import ServiceSettings
@@ -31,8 +37,8 @@ log = structlog.get_logger(__name__)
 ATTEMPTS = 5
 # Exit status of a child that asks to be started again (EX_TEMPFAIL of sysexits.h).
 TEMPORARY = 75
-# Tells a child the process id of its worker: a child that outlives it stops.
-PARENT = "ATTUNE_JOB_PARENT"
+# What the server process imports before its first child; a process with several services (a test) names them all.
+PRELOADED: list[str] = []
 
 # Without a notification (its connection may have died unnoticed) the starter looks by itself this often.
 POLL_SECONDS = 1.0
@@ -65,13 +71,15 @@ class Child:
 
     job_id: UUID
     light: bool
-    process: subprocess.Popen[bytes]
+    process: ForkServerProcess | None = None  # until it is started
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=_LAST_LINES))
     ending_since: float | None = None
 
     def end(self) -> None:
         """Ask it to stop; once its time is over, stop it."""
-        with contextlib.suppress(ProcessLookupError):
+        if self.process is None:
+            return
+        with contextlib.suppress(ProcessLookupError, ValueError):  # it has ended by itself, and may be closed
             if self.ending_since is None:
                 self.ending_since = time.monotonic()
                 self.process.terminate()
@@ -140,22 +148,17 @@ class JobStarter:
         return isinstance(functions(self._runtime.service).get(kind), Light)
 
     def _spawn(self, job_id: UUID, kind: str) -> None:
-        # Not the loop's own: uvloop's fork runs Python's at-fork hooks, and the tracer's starts a thread: it hangs.
-        process = subprocess.Popen(
-            [sys.executable, "-m", f"{self._runtime.service.name}.job", str(job_id)],
-            env=os.environ | settings_environment(self._runtime.settings) | {PARENT: str(os.getpid())},
-            stdin=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C reaches the worker alone, which then ends its children
-        )
-        child = self._children[job_id] = Child(job_id, self._light(kind), process)
+        child = self._children[job_id] = Child(job_id, self._light(kind))
         watch = asyncio.create_task(self._watch(child))
         self._watches.add(watch)
         watch.add_done_callback(self._watches.discard)
 
     async def _watch(self, child: Child) -> None:
         """Pass on what the child says, keep its last words, and note how it ended."""
-        status = await asyncio.to_thread(_follow, child)
+        environment = os.environ | settings_environment(self._runtime.settings)
+        module = f"{self._runtime.service.name}.job"
+        # In a thread of the default pool: starting waits for the server process, and its words come line by line.
+        status = await asyncio.to_thread(_follow, child, module, dict(environment))
         del self._children[child.job_id]
         if status != 0:
             failure = self._failures.setdefault(child.job_id, Failure())
@@ -184,15 +187,28 @@ class JobStarter:
         }
 
 
-def _follow(child: Child) -> int:
-    """Read what the child says until it ends; runs in a thread of its own. A very long line comes in pieces."""
-    assert child.process.stderr is not None  # noqa: S101 - asked for at the start
-    with child.process.stderr as words:
+def _follow(child: Child, module: str, environment: dict[str, str]) -> int:
+    """Start the child and read what it says until it ends; return its exit status, as subprocess counts it.
+
+    A very long line comes in pieces.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED or [module])
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=job_entry.begin, args=(module, str(child.job_id), environment, theirs))
+    with theirs:
+        process.start()
+    child.process = process
+    with ours, open(ours.fileno(), "rb", closefd=False) as words:
         while line := words.readline(1 << 16):
             text = line.decode(errors="replace")
             sys.stderr.write(text)
             child.lines.append(text.rstrip())
-    return child.process.wait()
+    process.join()
+    status = process.exitcode
+    process.close()
+    assert status is not None  # noqa: S101 - it has been waited for
+    return status
 
 
 def settings_environment(settings: ServiceSettings) -> dict[str, str]:

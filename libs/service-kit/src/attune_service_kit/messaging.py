@@ -19,8 +19,8 @@ from nats.aio.subscription import Subscription as NatsSubscription
 from nats.js.client import JetStreamContext
 
 from attune_service_kit.failpoints import failpoint
+from attune_service_kit.nats_client import NatsClient
 from attune_service_kit.nats_rights import inbox_prefix
-from attune_service_kit.nkeys import NatsClient
 from attune_service_kit.streams import STREAMS, provision, stream_of
 
 __all__ = ["STREAMS", "Broker", "Message", "PublishFailed", "Stored", "StreamState", "provision", "stream_of"]

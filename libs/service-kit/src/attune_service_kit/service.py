@@ -4,15 +4,12 @@ import argparse
 import asyncio
 import sys
 from pathlib import Path
-from types import FrameType
 
 import orjson
 import structlog
-import uvicorn
 
-from attune_service_kit import crypto, key_rotation, openapi, telemetry
+from attune_service_kit import crypto, key_rotation, openapi, serving, telemetry
 from attune_service_kit.app import create_app
-from attune_service_kit.http_protocol import GuardedProtocol
 from attune_service_kit.lifecycle import make_runtime
 from attune_service_kit.runtime import Runtime, Service
 from attune_service_kit.settings import ServiceSettings
@@ -29,8 +26,6 @@ COMMANDS = {
     "rotate-keys": "start the job that makes a new data key and seals everything anew by it; prints the job's id",
     "openapi": "print the OpenAPI document",
 }
-
-GRACEFUL_SECONDS = 20
 
 log = structlog.get_logger(__name__)
 
@@ -107,40 +102,7 @@ def _owner(settings: ServiceSettings) -> str:
     return settings.owner_database_url
 
 
-class _Server(uvicorn.Server):
-    """uvicorn that says "not ready" for a while before it stops: the balancer turns away first (P-18)."""
-
-    def __init__(self, config: uvicorn.Config, runtime: Runtime) -> None:
-        super().__init__(config)
-        self._runtime = runtime
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """The first signal starts the draining, a second one ends it."""
-        if self._runtime.stopping or not (pause := self._runtime.settings.drain_seconds):
-            self._runtime.stopping = True
-            super().handle_exit(sig, frame)
-            return
-        self._runtime.stopping = True
-        asyncio.get_running_loop().call_later(pause, super().handle_exit, sig, frame)
-
-
 def serve(service: Service, settings: ServiceSettings, command: str) -> None:
     """Serve until SIGTERM or SIGINT."""
     app = create_app(service, settings, worker=command != "app", routes=command != "worker")
-    config = uvicorn.Config(
-        app,
-        host=settings.host,
-        port=settings.port,
-        loop="uvloop",
-        http=GuardedProtocol,
-        ws="none",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        lifespan="on",
-        timeout_graceful_shutdown=GRACEFUL_SECONDS,
-        ssl_certfile=settings.tls_certificate,
-        ssl_keyfile=settings.tls_key,
-        h11_max_incomplete_event_size=64 * 1024,
-    )
-    _Server(config, app.state.runtime).run()
+    serving.serve(app, app.state.runtime, settings)

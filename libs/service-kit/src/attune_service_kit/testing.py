@@ -21,15 +21,15 @@ from nats.js.errors import NotFoundError
 
 from attune_contracts.envelope import Data, Envelope, envelope, nats_subject, nats_subject_of
 from attune_contracts.eventing import ClockAdvanced
-from attune_service_kit import migrations
+from attune_service_kit import job_starter, migrations
 from attune_service_kit.auth import DevelopmentIssuer
 from attune_service_kit.crypto import new_kek
 from attune_service_kit.database import WORKER_LIMITS, Database
 from attune_service_kit.embedded import EmbeddedNats, EmbeddedPostgres
 from attune_service_kit.event_recorder import RECORDER, _recording, events_as_documented, hold_outbox
 from attune_service_kit.messaging import Broker, Message
+from attune_service_kit.nats_client import connect
 from attune_service_kit.nats_rights import LEDGER_USER, PROVISION_USER, inbox_prefix
-from attune_service_kit.nkeys import connect
 from attune_service_kit.runtime import Runtime, Service
 from attune_service_kit.settings import ServiceSettings
 from attune_service_kit.streams import STREAMS, provision, stream_of
@@ -51,6 +51,7 @@ SERVICES = ("customer_360", "eventing", "insight", "scoring", "campaign", "sampl
 def pytest_configure() -> None:
     """Log as a service does: structlog's own default draws every local variable of a traceback, for seconds."""
     configure_logging("tests", environment="test")
+    job_starter.PRELOADED[:] = [f"{service}.job" for service in SERVICES]
 
 
 def run_apart(work: Coroutine[Any, Any, T]) -> T:

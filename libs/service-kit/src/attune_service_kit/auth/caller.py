@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from attune_contracts.access import CUSTOMER_ROLES, ROLE_SCOPES, WHOLE_BANK_ROLES
+from attune_contracts.access import CUSTOMER_ROLES, ROLE_SCOPES, WHOLE_BANK_BRANCH, WHOLE_BANK_ROLES
 from attune_service_kit.database import Scope
 from attune_service_kit.token_settings import TokenClaims, claim
-
-WHOLE_BANK_BRANCH = "*"
 
 _SCOPES = frozenset().union(*ROLE_SCOPES.values())
 _LONGEST = 128  # characters of a subject or client

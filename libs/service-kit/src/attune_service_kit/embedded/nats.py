@@ -16,8 +16,9 @@ from nats.errors import Error as NatsError
 
 from attune_service_kit import nats_rights
 from attune_service_kit.embedded import process
+from attune_service_kit.nats_client import connect
 from attune_service_kit.nats_rights import LEDGER_USER, PROVISION_USER, inbox_prefix
-from attune_service_kit.nkeys import connect, public_key
+from attune_service_kit.nkeys import public_key
 
 _MEGABYTE = 1 << 20
 

@@ -9,8 +9,7 @@ from uuid import UUID
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
-from attune_contracts.access import CUSTOMER_ROLES, ROLE_SCOPES, WHOLE_BANK_ROLES
-from attune_service_kit.auth.caller import WHOLE_BANK_BRANCH
+from attune_contracts.access import CUSTOMER_ROLES, ROLE_SCOPES, WHOLE_BANK_BRANCH, WHOLE_BANK_ROLES
 from attune_service_kit.token_settings import DEVELOPMENT_ISSUER, Environment
 
 
