@@ -110,6 +110,26 @@ async def test_what_an_offer_sheet_refuses(
     assert await service.everything.pool.fetchval("SELECT max(version) FROM catalogue") == 1
 
 
+async def test_an_offer_brings_a_condition_of_its_own(service: RunningService, token: Headers, put: Any) -> None:
+    asked = CARD | {"conditions": {"where": "balance > 50000 and\n agee < 60"}}
+    refused = await put("offers/platinum-card", asked)
+    assert code(refused) == (422, "bad_condition")
+    problem = refused.json()
+    assert (problem["reason"], problem["line"], problem["column"]) == ("unknown_field", 2, 2)
+    assert "did you mean age?" in refused.text
+    assert await service.everything.pool.fetchval("SELECT max(version) FROM catalogue") == 1
+
+    made = await put("offers/platinum-card", CARD | {"conditions": {"where": "age < 40 or has_tag('gold')"}})
+    assert made.json()["conditions"]["where"] == "age < 40 or has_tag('gold')"
+    async with service.everything.pool.acquire() as conn:
+        await add_customer(conn, person(1))  # born in 1980: 45
+    told = await nba(service, token("teller", "B1"), person(1))
+    withheld = {w["offer"]: w["text"]["en"] for w in told["withheld"]}
+    assert withheld["platinum-card"] == "the offer asks that Age is less than 40, or has the tag “gold”"
+    replayed = await service.client.get(f"/v1/decisions/{told['decision_id']}", headers=token("auditor"))
+    assert replayed.json()["replayed"] is True
+
+
 async def test_sixty_offers_made_over_the_api_are_decided_over(
     service: RunningService, token: Headers, put: Any
 ) -> None:

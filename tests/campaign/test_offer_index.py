@@ -19,6 +19,14 @@ TODAY = date(2026, 3, 17)
 PRODUCTS = ("TD", "WS", "EF", "wealth", "fund", "time_deposit")
 MODELS = ("m1", "m2", "m3")
 
+# Two over the profile, which are asked of profiled customers only.
+WHERE = (
+    "age between 20 and 60",
+    "not has_tag('TD') and risk_rating in ('C2', 'C3')",
+    "balance > 1000.50 or has_tag('wealth')",
+    "value_quadrant = 'A' and age is not null",
+)
+
 ages = st.none() | st.integers(0, 150)
 balances = st.none() | st.integers(0, 2_000_00)
 kinds = st.sampled_from((None, "wealth", "fund", "time_deposit", "demand_deposit"))
@@ -32,6 +40,7 @@ offer_conditions = st.builds(
     age_max=ages,
     product_not_held=st.lists(st.sampled_from(PRODUCTS), max_size=3).map(tuple),
     minimum_balance_minor=balances,
+    where=st.none() | st.sampled_from(WHERE),
 )
 offers = st.builds(
     Offer,

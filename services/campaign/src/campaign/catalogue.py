@@ -7,10 +7,12 @@ from datetime import date
 from typing import Any, Literal
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
-from campaign import texts
+from attune_expressions.one_row import Row
+from campaign import offer_conditions, texts
 from campaign.money import decimal_text
+from campaign.offer_conditions import Where
 from campaign.texts import Text
 
 RiskLevel = Literal["R1", "R2", "R3", "R4", "R5"]
@@ -35,6 +37,15 @@ class Conditions(BaseModel):
     product_not_held: tuple[str, ...] = Field(default=(), description="Product ids or kinds")
     minimum_balance_minor: int | None = Field(default=None, ge=0)
     rating_invalid: bool = Field(default=False, description="Service offers: only where the risk rating is not valid")
+    where: str | None = Field(default=None, description="A condition of the language; the typed ones come first")
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without a text there is no key: a catalogue from before conditions had texts keeps its bytes."""
+        found: dict[str, Any] = handler(self)
+        if self.where is None:
+            del found["where"]
+        return found
 
 
 class Offer(BaseModel):
@@ -83,6 +94,20 @@ class Customer:
     held: frozenset[str]
     balance_minor: int | None
     profiled: bool
+    risk_rating: str | None = None
+    value_quadrant: str | None = None
+    lifecycle: str | None = None
+
+    def row(self) -> Row:
+        """What conditions in the language read."""
+        return offer_conditions.row(
+            age=self.age,
+            held=self.held,
+            risk_rating=self.risk_rating,
+            balance_minor=self.balance_minor,
+            value_quadrant=self.value_quadrant,
+            lifecycle=self.lifecycle,
+        )
 
 
 def snapshot(offers: Iterable[Offer], scripts: Iterable[Script]) -> tuple[bytes, str]:
@@ -106,9 +131,8 @@ def read_snapshot(content: bytes) -> tuple[list[Offer], list[Script]]:
 
 def wrong_age(conditions: Conditions, age: int | None) -> bool:
     """Whether the customer is outside the offer's ages; an unknown age is outside any."""
-    if conditions.age_min is not None and (age is None or age < conditions.age_min):
-        return True
-    return conditions.age_max is not None and (age is None or age > conditions.age_max)
+    asked = age_condition(conditions)
+    return asked is not None and not asked.holds({"age": age})
 
 
 def held_already(conditions: Conditions, held: Collection[str]) -> str | None:
@@ -118,8 +142,23 @@ def held_already(conditions: Conditions, held: Collection[str]) -> str | None:
 
 def balance_short(conditions: Conditions, balance_minor: int | None) -> bool:
     """Whether the balance is below the offer's minimum; an unknown balance is below any."""
-    minimum = conditions.minimum_balance_minor
-    return minimum is not None and (balance_minor is None or balance_minor < minimum)
+    asked = balance_condition(conditions)
+    return asked is not None and not asked.holds({"balance_minor": balance_minor})
+
+
+def age_condition(conditions: Conditions) -> Where | None:
+    """The typed ages in the language."""
+    return offer_conditions.of_age(conditions.age_min, conditions.age_max)
+
+
+def balance_condition(conditions: Conditions) -> Where | None:
+    """The typed minimum in the language."""
+    return offer_conditions.of_balance(conditions.minimum_balance_minor)
+
+
+def elsewhere(asked: Where, customer: Customer) -> bool:
+    """Whether an offer's own condition is not fulfilled; one over the profile is asked of profiled customers only."""
+    return (customer.profiled or not asked.profiled) and not asked.holds(customer.row())
 
 
 def ineligible(offer: Offer, customer: Customer) -> Text | None:
@@ -130,7 +169,15 @@ def ineligible(offer: Offer, customer: Customer) -> Text | None:
         return texts.held_already(product)
     if customer.profiled and balance_short(offer.conditions, customer.balance_minor):
         return balance_text(offer)
+    if (own := own_condition(offer)) is not None and elsewhere(own, customer):
+        return offer_conditions.where_text(offer.conditions.where or "", offer.currency)
     return None
+
+
+def own_condition(offer: Offer) -> Where | None:
+    """The condition that the offer brings in the language; None if it brings none."""
+    text = offer.conditions.where
+    return None if text is None else offer_conditions.where(text, offer.currency)
 
 
 def age_text(offer: Offer) -> Text:

@@ -11,7 +11,8 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from attune_contracts.consent import ANY, Given
-from campaign.catalogue import Offer
+from attune_expressions.flips import nearest_change
+from campaign.catalogue import Offer, own_condition
 from campaign.contact_policy import free_from
 from campaign.decision_facts import DecisionFacts, PartyFacts, ProfileFacts, StoredScore
 from campaign.judgement import Candidate, Judgement, Step
@@ -121,6 +122,24 @@ def _with_balance(facts: DecisionFacts, judged: Judgement, wanted: int) -> tuple
     return replace(facts, profile=profile), Change("balance", balance, wanted)
 
 
+def _fitting(facts: DecisionFacts, judged: Judgement, offer: Offer) -> Changed:
+    """The first of the nearest changes that its own condition knows, where it is one of a fact that can be changed."""
+    own = own_condition(offer)
+    changes = nearest_change(own.condition, judged.customer.row()) if own else None
+    if not changes or facts.party is None:
+        return None
+    party, name, value = facts.party, changes[0].field.name, changes[0].value
+    match name, value:
+        case "age", int():
+            born = replace(party, birth_date=_years_before(facts.today, value))
+            return replace(facts, party=born), Change("age", judged.customer.age, value)
+        case "balance", int():
+            return _with_balance(facts, judged, value)
+        case "risk_rating", str() if value in RATINGS:
+            return _rated(facts, party, value)
+    return None
+
+
 def _suitable(facts: DecisionFacts, judged: Judgement, offer: Offer) -> Changed:
     party, rating = facts.party, judged.rating
     if party is None or offer.risk_level is None:
@@ -158,6 +177,7 @@ _FIXES: dict[Step, Callable[[DecisionFacts, Judgement, Offer], Changed]] = {
     "age": _other_age,
     "held": _not_held,
     "balance": _more_balance,
+    "own": _fitting,
     "suitability": _suitable,
     "consent": _agreed,
     "contact_policy": _allowed,

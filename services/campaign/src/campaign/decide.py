@@ -87,6 +87,8 @@ def _withheld(judged: Judgement) -> bytes:
     spoken |= judged.held
     found |= {i: rendered.by_balance[i] for i in members(judged.balance_short & ~spoken)}
     spoken |= judged.balance_short
+    found |= {i: rendered.by_own[i] for i in members(judged.elsewhere & ~spoken)}
+    spoken |= judged.elsewhere
     for offers, rule, text in _rest(judged):
         tail = b'"%b","text":%b}' % (rule, orjson.dumps(text))
         found |= {i: rendered.heads[i] + tail for i in members(offers & ~spoken)}

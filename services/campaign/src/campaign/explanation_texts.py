@@ -85,6 +85,8 @@ def refused_to_you(refusal: Refusal, offer: Offer, holding: str) -> Text:
     match refusal.step:
         case "held":
             return {"zh": f"您已持有 {holding}", "en": f"you hold {holding} already"}
+        case "own":  # it may speak of segments, which customers are not told
+            return {"zh": "您目前不符合该产品的条件", "en": "you do not meet this offer's conditions at present"}
         case "suitability":
             level = offer.risk_level
             return {

@@ -15,6 +15,7 @@ from campaign import texts
 from campaign.catalogue import Customer, Offer, age_on
 from campaign.contact_policy import direction, look
 from campaign.decision_facts import DecisionFacts, LiveOpportunity, PartyFacts, StoredScore
+from campaign.offer_conditions import where_text
 from campaign.offer_index import Catalogue, Offers, members, priority
 from campaign.suitability import RiskRating, unsuitable
 from campaign.texts import Text
@@ -22,7 +23,7 @@ from campaign.texts import Text
 _SHORT = 100
 
 Rule = Literal["eligibility", "suitability", "consent", "contact_policy"]
-Step = Literal["age", "held", "balance", "suitability", "consent", "contact_policy"]
+Step = Literal["age", "held", "balance", "own", "suitability", "consent", "contact_policy"]
 
 
 class Refusal(NamedTuple):
@@ -62,6 +63,7 @@ class Judgement:
         self.wrong_age: Offers = index.wrong_age(self.customer) if known else 0
         self.held: Offers = index.held_already(self.customer) if known else 0
         self.balance_short: Offers = index.balance_short(self.customer) if known else 0
+        self.elsewhere: Offers = index.elsewhere(self.customer) if known and index.by_own else 0
         self.unsuitable: list[tuple[Offers, Text]] = [
             (offers, text)
             for level, offers in index.by_risk
@@ -71,7 +73,7 @@ class Judgement:
         for kind, offers in index.by_kind:
             self.not_agreed |= 0 if agreed(facts, kind) else offers
         self.blocked = blocked(facts)
-        refused = self.wrong_age | self.held | self.balance_short | self.not_agreed
+        refused = self.wrong_age | self.held | self.balance_short | self.elsewhere | self.not_agreed
         for offers, _ in self.unsuitable:
             refused |= offers
         self.refused: Offers = index.everything if self.blocked else refused
@@ -87,6 +89,8 @@ class Judgement:
             return Refusal("eligibility", "held", texts.held_already(self.holding(offer)))
         if self.balance_short & bit:
             return Refusal("eligibility", "balance", conditions.balance_text(offer))
+        if self.elsewhere & bit:
+            return Refusal("eligibility", "own", where_text(offer.conditions.where or "", offer.currency))
         for offers, text in self.unsuitable:
             if offers & bit:
                 return Refusal("suitability", "suitability", text)
@@ -169,6 +173,9 @@ def _customer(facts: DecisionFacts) -> Customer:
         held=frozenset(party.held) if party else frozenset(),
         balance_minor=balance,
         profiled=facts.personalised,
+        risk_rating=party.risk_rating if party else None,
+        value_quadrant=profile.value_quadrant if profile else None,
+        lifecycle=profile.lifecycle if profile else None,
     )
 
 

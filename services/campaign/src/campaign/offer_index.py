@@ -6,24 +6,26 @@ the conditions' own functions in `catalogue`, which stay the only place where a 
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 import orjson
 
 from campaign.catalogue import (
-    Conditions,
     Customer,
     Offer,
     Script,
+    age_condition,
     age_text,
-    balance_short,
+    balance_condition,
     balance_text,
+    elsewhere,
+    own_condition,
     read_snapshot,
-    wrong_age,
 )
 from campaign.money import decimal_text
+from campaign.offer_conditions import Where, where_text
 from campaign.suitability import DEPOSITS
 from campaign.texts import Text
 
@@ -56,6 +58,8 @@ class OfferIndex:
     """Offers that need a risk rating, by their level."""
     by_kind: tuple[tuple[str | None, Offers], ...]
     """All offers, by their product's kind."""
+    by_own: tuple[tuple[Where, Offers], ...] = ()
+    """Offers that bring a condition in the language; each text is asked once."""
 
     def wrong_age(self, customer: Customer) -> Offers:
         """Offers for another age."""
@@ -71,6 +75,14 @@ class OfferIndex:
     def balance_short(self, customer: Customer) -> Offers:
         """Offers that ask for a higher balance; asked of profiled customers only (R-02)."""
         return self.by_balance.at(customer.balance_minor) if customer.profiled else 0
+
+    def elsewhere(self, customer: Customer) -> Offers:
+        """Offers whose own condition is not fulfilled."""
+        refused = 0
+        for asked, offers in self.by_own:
+            if elsewhere(asked, customer):
+                refused |= offers
+        return refused
 
 
 @dataclass(frozen=True)
@@ -122,6 +134,7 @@ class Rendered:
     """`{"offer":…,"rule":` of an offer that is withheld."""
     by_age: tuple[bytes, ...]
     by_balance: tuple[bytes, ...]
+    by_own: Mapping[int, bytes]
     scripts: Mapping[tuple[str, str], bytes]
 
 
@@ -167,30 +180,32 @@ def _index(marketing: Sequence[Offer]) -> OfferIndex:
             by_product[product] = by_product.get(product, 0) | 1 << i
     levels = sorted({o.risk_level for o in marketing if o.risk_level is not None})
     kinds = sorted({o.product_kind for o in marketing}, key=str)
+    own = [own_condition(o) for o in marketing]
     return OfferIndex(
         everything=_set(True for _ in marketing),
-        by_age=_steps(ages, wrong_age, conditions),
-        by_balance=_steps(minima, balance_short, conditions),
+        by_age=_steps(ages, "age", [age_condition(c) for c in conditions]),
+        by_balance=_steps(minima, "balance_minor", [balance_condition(c) for c in conditions]),
         by_product=by_product,
         by_risk=tuple(
             (level, _set(o.risk_level == level and o.product_kind not in DEPOSITS for o in marketing))
             for level in levels
         ),
         by_kind=tuple((kind, _set(o.product_kind == kind for o in marketing)) for kind in kinds),
+        by_own=tuple((asked, _set(o is asked for o in own)) for asked in dict.fromkeys(own) if asked is not None),
     )
 
 
-def _steps(
-    bounds: Collection[int | None], refuses: Callable[[Conditions, int | None], bool], conditions: Sequence[Conditions]
-) -> Steps:
+def _steps(bounds: Collection[int | None], fact: str, asked: Sequence[Where | None]) -> Steps:
+    """The sets that a number refuses, asked of the conditions themselves."""
     steps = sorted(bound for bound in bounds if bound is not None)
+
+    def refused(value: int | None) -> Offers:
+        known = {fact: value}
+        return _set(one is not None and not one.holds(known) for one in asked)
+
     # Just below each bound, then at the last: between two bounds nothing changes.
     samples = [bound - 1 for bound in steps] + [steps[-1] if steps else 0]
-    return Steps(
-        bounds=tuple(steps),
-        sets=tuple(_set(refuses(c, sample) for c in conditions) for sample in samples),
-        unknown=_set(refuses(c, None) for c in conditions),
-    )
+    return Steps(tuple(steps), tuple(refused(sample) for sample in samples), refused(None))
 
 
 def _set(contained: Iterable[bool]) -> Offers:
@@ -218,6 +233,11 @@ def _rendered(marketing: Sequence[Offer], scripts: Sequence[Script]) -> Rendered
         heads=tuple(orjson.dumps({"offer": o.code})[:-1] + b',"rule":' for o in marketing),
         by_age=tuple(_withheld(o, age_text(o)) for o in marketing),
         by_balance=tuple(_withheld(o, balance_text(o)) for o in marketing),
+        by_own={
+            i: _withheld(o, where_text(o.conditions.where, o.currency))
+            for i, o in enumerate(marketing)
+            if o.conditions.where is not None
+        },
         scripts={
             (s.offer, s.channel): orjson.dumps({"id": s.id, "version": s.version, "text": {"zh": s.zh, "en": s.en}})
             for s in scripts

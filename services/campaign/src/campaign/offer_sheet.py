@@ -44,6 +44,13 @@ class MarginMissing(Invalid):
     code = "margin_missing"
 
 
+class BadCondition(Invalid):
+    """The condition is none of the language, or of other fields: `reason`, and its place by `line` and `column`."""
+
+    code = "bad_condition"
+    shown = ("unknown field balnce; did you mean balance?", "未知字段 balnce；是否为 balance？")
+
+
 class KindFixed(Invalid):
     """A marketing offer never becomes a service offer: holdouts exist for the first only."""
 

@@ -22,6 +22,7 @@ _CONDITIONS: dict[str, Any] = {
     "product_not_held": ["WS6M"],
     "minimum_balance": {"amount": "50000.00", "currency": "CNY"},
     "rating_invalid": False,
+    "where": "balance >= 100000 OR has_tag('time_deposit')",
 }
 _OFFER: dict[str, Any] = {
     "kind": "marketing",
@@ -77,6 +78,10 @@ class GivenConditions(In):
     product_not_held: list[ProductCode] = Field(default_factory=list, max_length=50)
     minimum_balance: GivenMoney | None = None
     rating_invalid: bool = False
+    where: Annotated[str, Field(min_length=1, max_length=4096), SEVERAL_LINES] | None = Field(
+        default=None,
+        description="A condition over age, held (has_tag), risk_rating, balance, value_quadrant and lifecycle",
+    )
 
 
 class OfferChange(In):
@@ -107,6 +112,7 @@ class ConditionsView(BaseModel):
     product_not_held: list[str]
     minimum_balance: Money | None
     rating_invalid: bool
+    where: str | None
 
 
 class ScriptView(BaseModel):

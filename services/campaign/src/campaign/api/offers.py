@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Response
 
+from attune_expressions.refusals import Refused
 from attune_service_kit.app import AnyRuntime
 from attune_service_kit.approvals import Change, Submit, TwoPersons
 from attune_service_kit.auth import Caller, requires
@@ -28,6 +29,7 @@ from campaign.campaigns import StaleVersion
 from campaign.catalogue import Conditions, Names, Offer, Script
 from campaign.channels import Channel
 from campaign.money import decimal_text, minor_units
+from campaign.offer_conditions import where
 from campaign.settings import CampaignSettings
 
 router = APIRouter(tags=["offers"])
@@ -102,7 +104,12 @@ async def offer(
     summary="Make or change an offer",
     response_model=ChangedOffer,
     responses=refusals(
-        StaleVersion, Invalid, offer_sheet.ForeignCurrency, offer_sheet.MarginMissing, offer_sheet.KindFixed
+        StaleVersion,
+        Invalid,
+        offer_sheet.BadCondition,
+        offer_sheet.ForeignCurrency,
+        offer_sheet.MarginMissing,
+        offer_sheet.KindFixed,
     ),
 )
 async def change_offer(
@@ -174,10 +181,23 @@ def _wanted_offer(code: str, body: OfferChange, currency: str) -> Offer:
             product_not_held=tuple(given.product_not_held),
             minimum_balance_minor=_minor(given.minimum_balance, currency),
             rating_invalid=given.rating_invalid,
+            where=_readable(given.where, currency),
         ),
         enabled=body.enabled,
         name=Names(zh=body.name.zh, en=body.name.en),
     )
+
+
+def _readable(text: str | None, currency: str) -> str | None:
+    """A condition that can be read; BadCondition."""
+    if text is not None:
+        try:
+            where(text, currency)
+        except Refused as refused:
+            raise offer_sheet.BadCondition(
+                refused.en, refused.zh, reason=refused.code, line=refused.at.line, column=refused.at.column
+            ) from refused
+    return text
 
 
 def _minor(given: GivenMoney | None, currency: str) -> int | None:
@@ -219,6 +239,7 @@ def _offer(offer: Offer, scripts: Sequence[Script]) -> OfferView:
             product_not_held=list(conditions.product_not_held),
             minimum_balance=_money(conditions.minimum_balance_minor, offer.currency),
             rating_invalid=conditions.rating_invalid,
+            where=conditions.where,
         ),
         enabled=offer.enabled,
         scripts=[s.id for s in scripts if s.offer == offer.code and s.enabled],
