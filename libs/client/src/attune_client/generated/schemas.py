@@ -333,6 +333,7 @@ class ConditionsView(Model):
     minimum_balance: CampaignMoney | None
     product_not_held: Sequence[str]
     rating_invalid: bool
+    where: str | None
 
 
 class ChangedOffer(Model):
@@ -1051,6 +1052,8 @@ class GivenConditions(Model):
     minimum_balance: GivenMoney | None = None
     product_not_held: Sequence[str] | None = None
     rating_invalid: bool | None = None
+    where: str | None = None
+    """A condition over age, held (has_tag), risk_rating, balance, value_quadrant and lifecycle"""
 
 
 class GivenName(Model):
