@@ -87,6 +87,37 @@ async def test_a_missing_file_fails_the_job_with_a_reason(bank: Any) -> None:
     assert (failed["state"], failed["error"]["code"]) == ("failed", "file_missing")
 
 
+UNREADABLE: dict[str, tuple[bytes | None, str]] = {
+    "missing": (None, "file_missing"),
+    "a column": (b"cif,purpose,yess,since\n", "column_missing"),
+    "empty": (b"", "file_unreadable"),
+    "encoding": ("cif,purpose,yes,since\n".encode("utf-16"), "file_unreadable"),
+    "columns": (",".join(f"c{n}" for n in range(10_000)).encode(), "file_unreadable"),
+    "NUL": (b"cif\0,purpose,yes,since\n", "file_unreadable"),
+}
+
+
+async def test_of_an_extract_that_cannot_be_read_as_a_whole_nothing_is_written(bank: Any) -> None:
+    """The last dataset's file is at fault: the six before it are not imported either."""
+    empty = await dump(bank)
+    file = bank.folder / "consents.csv"
+    for what, (content, code) in UNREADABLE.items():
+        file.unlink(missing_ok=True)
+        if content is not None:
+            file.write_bytes(content)
+        failed = await bank.finish(await bank.ask())
+        assert (failed["state"], failed["error"]["code"]) == ("failed", code), what
+        assert "consents.csv" in failed["error"]["en"], what
+        assert "consents.csv" in failed["error"]["zh"], what
+    assert await dump(bank) == empty
+    assert await bank.rows("SELECT 1 FROM outbox") == []
+    # What was wrong is put right: the same job goes on.
+    bank.write(**{"consents.csv": bank.files["consents.csv"]})
+    path = f"/v1/jobs/customer_360/{failed['id']}:resume"
+    assert (await bank.service.client.post(path, headers=bank.writer("operator"))).status_code == 200
+    assert numbers((await bank.go_on(failed["id"]))["result"]) == EXPECTED
+
+
 async def test_branches_that_lead_in_a_circle_change_nothing(bank: Any) -> None:
     bank.write(**{"branches.csv": "no,parent,name\nX,Y,x\nY,X,y\n"})
     failed = await bank.finish(await bank.ask(["branches"]))

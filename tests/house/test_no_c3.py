@@ -11,6 +11,7 @@ import pytest
 
 from attune_contracts.catalog import CATALOGUE, SERVICES
 from attune_contracts.datasets import DATASETS, IDENTITY_COLUMNS
+from attune_contracts.features import CATALOGUE as FEATURES
 from attune_contracts.schemas import FOLDER
 
 ROOT = Path(__file__).parents[2]
@@ -90,6 +91,9 @@ def everything() -> Iterator[tuple[str, list[str], list[str]]]:
     for file in sorted(FOLDER.rglob("*.json")):
         schema = json.loads(file.read_text("utf-8"))
         yield file.stem, list(names(schema)), list(tags(schema))
+    for name, entry in CATALOGUE.items():
+        yield f"event {name}", list(entry.data.model_fields), [entry.level]
+    yield "features", list(FEATURES), [feature.level for feature in FEATURES.values()]
     for dataset in DATASETS.values():
         columns = [*dataset.names, *IDENTITY_COLUMNS.get(dataset.name, ())]
         yield f"dataset {dataset.name}", columns, [column.level for column in dataset.columns]

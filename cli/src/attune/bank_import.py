@@ -48,9 +48,11 @@ def run_import(
 ) -> dict[str, Any]:
     """Import every dataset of the mapping; return `{datasets: {NAME: counts}, rejects_file, import_id}`.
 
+    Where a file of any of them is missing nothing is imported.
     `upload`: send the files, for a home that does not see this folder.
     """
     extract, mapping = extract_of(folder), read_mapping(mapping_file)
+    _all_there(mapping, extract)
     import_id = str(new_id())
     body = {"import_id": import_id, "mapping": mapping.as_object(), "folder": None if upload else str(extract)}
     result: dict[str, Any] = {"datasets": {}, "rejects_file": None, "import_id": import_id}
@@ -104,6 +106,20 @@ def list_imports(home: Home) -> list[dict[str, Any]]:
     return sorted(found.values(), key=lambda run: str(run["started_at"]), reverse=True)
 
 
+def _patterns(mapping: "Mapping") -> list[str]:
+    """The files that the mapping speaks of, by name or pattern."""
+    parts = [part for dataset in mapping.datasets.values() for part in dataset]
+    files = [file for part in parts for file in (part.file, *(join.file for join in part.join.values())) if file]
+    return sorted(set(files))
+
+
+def _all_there(mapping: "Mapping", extract: Path) -> None:
+    """A Failure names every file that is missing: half of a bank is no bank."""
+    missing = [file for file in _patterns(mapping) if not any(path.is_file() for path in extract.glob(file))]
+    if missing:
+        raise Failure(f"{extract} has no file {', no file '.join(missing)}; nothing was imported")
+
+
 def _known(client: Client, owner: str, import_id: str) -> bool:
     return any(run["import_id"] == import_id for run in client.pages(OWNERS[owner]))
 
@@ -118,9 +134,7 @@ def _part(
 
 def _send(client: Client, import_id: str, mapping: "Mapping", extract: Path) -> Iterator[str]:
     """Send the files that the mapping speaks of, in parts; yield their names."""
-    parts = [part for dataset in mapping.datasets.values() for part in dataset]
-    patterns = {file for part in parts for file in (part.file, *(join.file for join in part.join.values())) if file}
-    for file in sorted({path for pattern in patterns for path in extract.glob(pattern) if path.is_file()}):
+    for file in sorted({path for pattern in _patterns(mapping) for path in extract.glob(pattern) if path.is_file()}):
         with file.open("rb") as content:
             offset = 0
             while (block := content.read(_PART)) or not offset:

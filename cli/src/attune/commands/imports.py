@@ -12,6 +12,7 @@ from attune.commands.options import HomeOption, JsonOption
 from attune.home import Home
 from attune.output import Failure, console, print_result
 from attune.session import running
+from attune_contracts.datasets import IMPORT_ORDER
 
 
 def register(app: typer.Typer) -> None:
@@ -59,7 +60,7 @@ def import_(
 def import_table(result: dict[str, Any]) -> Table:
     """Show what an import read."""
     table = Table("dataset", "read", "accepted", "unchanged", "rejected", title="Imported")
-    for name, counts in result["datasets"].items():
+    for name, counts in sorted(result["datasets"].items(), key=lambda one: IMPORT_ORDER.index(one[0])):
         cells = (counts["read"], counts["accepted"], counts.get("unchanged", 0), counts["rejected"])
         table.add_row(name, *(f"{cell:,}" for cell in cells))
     return table

@@ -4,6 +4,7 @@ import asyncio
 import csv
 import io
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +20,7 @@ from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Conflict
 from attune_service_kit.failpoints import failpoint
 from attune_service_kit.files import Mapping, changes, load_mapping, runs
-from attune_service_kit.files.engine import Prepared, Reference, prepare, sweep
+from attune_service_kit.files.engine import Prepared, Reference, look_at, prepare, sweep
 from attune_service_kit.files.requests import folder_of
 from attune_service_kit.files.uploads import Uploads
 from attune_service_kit.jobs import JobContext
@@ -70,13 +71,15 @@ class Counts:
 async def run(job: JobContext) -> dict[str, Any]:
     """Import the datasets of `job.params` one after the other, each in one transaction, then publish them.
 
-    The cursor holds the finished datasets' counts: a job that was killed goes on with the next one.
+    Nothing is written of an extract that lacks a file or a column. The cursor holds the finished datasets' counts: a
+    job that was killed goes on with the next one.
     """
     mapping = load_mapping(job.params["mapping"])
     names: list[str] = job.params["datasets"]
     done: dict[str, Any] = dict((job.cursor or {}).get("datasets", {}))
     sweep(_reports(job).parent)
     folder = await asyncio.to_thread(folder_of, job.runtime.settings, job.params, "customer_360")
+    await asyncio.to_thread(_look_at, job, mapping, folder, [name for name in names if name not in done])
     for number, name in enumerate(names):
         await job.progress(number, len(names) + 1, f"importing {name}")
         if name not in done:
@@ -86,6 +89,11 @@ async def run(job: JobContext) -> dict[str, Any]:
     if not (job.cursor or {}).get("published"):
         await _complete(job, result, done)
     return result
+
+
+def _look_at(job: JobContext, mapping: Mapping, folder: Path, names: list[str]) -> None:
+    with closing(connect(job.runtime.lake, job.runtime.settings)) as con:
+        look_at(mapping, folder, names, con, _reports(job))
 
 
 async def _complete(job: JobContext, result: dict[str, Any], done: dict[str, Any]) -> None:

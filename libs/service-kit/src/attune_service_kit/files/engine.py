@@ -9,14 +9,14 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import Self
 
 from duckdb import DuckDBPyConnection as Connection
 
 from attune_service_kit.errors import Invalid
 from attune_service_kit.files.mapping import Mapping
-from attune_service_kit.files.parts import stage_part
+from attune_service_kit.files.parts import look_at_part, stage_part
 from attune_service_kit.files.rejects import write_rejects
 from attune_service_kit.files.space import disk_full_named
 from attune_service_kit.files.staging import OnRows, Stage
@@ -90,6 +90,19 @@ def prepare(
     except BaseException:
         shutil.rmtree(staged, ignore_errors=True)
         raise
+
+
+def look_at(mapping: Mapping, folder: Path, datasets: Sequence[str], con: Connection, scratch: Path) -> None:
+    """Refuse an extract of which a dataset cannot be read at all, before any of them is written.
+
+    A file is missing or no such file, or lacks a column: raises Invalid. Of each file only the heading is read.
+    """
+    scratch.mkdir(parents=True, exist_ok=True)
+    for dataset in datasets:
+        with TemporaryDirectory(dir=scratch, prefix=f"{_STAGED}{dataset}-") as staged:
+            stage = Stage(dataset, con, Path(staged))
+            for part in mapping.datasets[dataset]:
+                look_at_part(stage, mapping, part, folder)
 
 
 def sweep(scratch: Path) -> None:

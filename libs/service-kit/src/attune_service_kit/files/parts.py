@@ -7,7 +7,7 @@ from attune_contracts.datasets import DATASETS
 from attune_service_kit.failpoints import failpoint
 from attune_service_kit.files.convert import Converter, Fault, label_of
 from attune_service_kit.files.decode import Chunk, Opened, given, opened
-from attune_service_kit.files.mapping import DatasetMapping, Join, Mapping
+from attune_service_kit.files.mapping import DatasetMapping, Encoding, Form, Join, Mapping
 from attune_service_kit.files.reading import ahead, files_of, line_by_line, relation, require
 from attune_service_kit.files.sheets import given_rows
 from attune_service_kit.files.sources import Source
@@ -23,6 +23,11 @@ _LINES = "import_lines"
 def stage_part(stage: Stage, mapping: Mapping, part: DatasetMapping, folder: Path) -> None:
     """Read one part of the dataset into the stage. Raises Invalid."""
     _Part(stage, mapping, part, folder).run()
+
+
+def look_at_part(stage: Stage, mapping: Mapping, part: DatasetMapping, folder: Path) -> None:
+    """Refuse what the part's reading would refuse as a whole; of each file only the heading is read. Raises Invalid."""
+    _Part(stage, mapping, part, folder).look()
 
 
 class _Part:
@@ -48,6 +53,18 @@ class _Part:
             with opened(member, form, encoding, self.stage.folder) as file:
                 require(file, self.used[""], member.label)
                 self._read(file, member.label, self.stage.add_file(member, form, encoding))
+
+    def look(self) -> None:
+        self._plan()
+        for alias, join in self.part.join.items():
+            self._look(join.file, *self.mapping.written(join, self.part), self._joined_columns(alias, join))
+        if self.part.rows is None:
+            self._look(self.part.file or "", *self.mapping.written(self.part), self.used[""])
+
+    def _look(self, file: str, form: Form, encoding: Encoding, columns: list[str]) -> None:
+        for member in files_of(self.folder, file):
+            with opened(member, form, encoding, self.stage.folder) as found:
+                require(found, columns, member.label)
 
     def _plan(self) -> None:
         """Find out which columns are needed, and make the statement's parts."""
@@ -85,9 +102,7 @@ class _Part:
 
     def _read_join(self, alias: str, join: Join) -> None:
         """One row per key: a key that stands on several lines is a fault of the rows that ask for it."""
-        used = self.used[alias]
-        asked = [label for c in join.where or () for label in (c.column, c.same_as) if label]
-        columns = list(dict.fromkeys([*used, *join.on.values(), *asked]))
+        used, columns = self.used[alias], self._joined_columns(alias, join)
         where = Converter(self.mapping.source, lambda label: _text(columns, label)).conditions(join.where or ())
         lines = ", ".join(f"r{number} VARCHAR" for number in range(len(columns)))
         self.con.execute(f"CREATE OR REPLACE TEMP TABLE joined_lines ({lines})")
@@ -110,6 +125,10 @@ class _Part:
             f" FROM joined_lines WHERE {where} GROUP BY ALL"
         )
         self.con.execute("DROP TABLE joined_lines")
+
+    def _joined_columns(self, alias: str, join: Join) -> list[str]:
+        asked = [label for c in join.where or () for label in (c.column, c.same_as) if label]
+        return list(dict.fromkeys([*self.used[alias], *join.on.values(), *asked]))
 
     def _load(self, chunk: Chunk, file: Opened, columns: list[str], label: str) -> None:
         """Copy a chunk into a table, whose row numbers outlast a join."""

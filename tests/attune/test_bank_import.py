@@ -1,0 +1,34 @@
+"""What `attune import` refuses before it asks anybody, and how it shows what came of an import."""
+
+import io
+import shutil
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from attune.bank_import import run_import
+from attune.commands.imports import import_table
+from attune.home import Home
+from attune.output import Failure
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_an_extract_without_one_of_its_files_is_refused_as_a_whole(tmp_path: Path) -> None:
+    """No home is up: nobody was asked. Half of a bank is no bank."""
+    extract = tmp_path / "extract"
+    shutil.copytree(ROOT / "mappings" / "fixed", extract, ignore=shutil.ignore_patterns("POST*", "DEPO.DAT"))
+    with pytest.raises(Failure, match=r"has no file DEPO\.DAT, no file POST\*\.DAT; nothing was imported"):
+        run_import(Home.at(tmp_path / "home"), ROOT / "mappings" / "fixed.yaml", extract)
+
+
+def test_datasets_are_shown_in_the_order_in_which_they_go_in() -> None:
+    counts = {"read": 2, "accepted": 1, "unchanged": 0, "rejected": 1}
+    out = io.StringIO()
+    # As JSON comes out of the database: by the length of the names.
+    Console(file=out, width=80).print(
+        import_table({"datasets": dict.fromkeys(["parties", "branches", "transactions"], counts)})
+    )
+    shown = [line.split("│")[1].strip() for line in out.getvalue().splitlines() if line.startswith("│")]
+    assert shown == ["branches", "parties", "transactions"]
