@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 ATTUNE := $(BIN)/attune
 ARGS ?=
+# Attune starts dozens of processes: where bytecode may not be kept, each compiles a hundred thousand lines first.
+unexport PYTHONDONTWRITEBYTECODE
 PACKAGES := libs/client libs/contracts libs/expressions libs/measure libs/service-kit services/customer-360 services/eventing services/insight services/scoring services/campaign gateway cli
 IMAGES := services/customer-360 services/eventing services/insight services/scoring services/campaign gateway
 LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --system-certs --no-header --quiet
