@@ -1,22 +1,27 @@
 """Every operation of every service, asked with what its document allows and with what it does not (P-33).
 
-Each service alone on a real port with an empty database, as every kind of caller that may ask. What comes at random is
-the same each time. Cases an operation beside the boundaries: few in `make test`, 50 in `make test-full`
-(`ATTUNE_API_CASES`).
+Each service alone on a real port with an empty database, as every kind of caller that may ask: every operation by
+itself, then walks through several, where what one has answered is asked of the next (by links that are inferred from
+the document). What comes at random is the same each time. `make test` has twenty seconds for it: a third of the
+boundaries and few walks. `make test-full` has all boundaries, and 2,000 cases an operation (`ATTUNE_API_CASES`) or what
+two minutes for each service (`ATTUNE_API_SECONDS`) allow.
 """
 
 import asyncio
 import contextlib
 import os
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import UUID
 
+import hypothesis
 import pytest
 import requests
 import schemathesis
 import uvicorn
 from hypothesis import HealthCheck, Phase, settings
+from hypothesis.errors import Flaky
 from schemathesis.core.failures import FailureGroup
 from schemathesis.generation.hypothesis.builder import HypothesisTestConfig, HypothesisTestMode, create_test
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
@@ -28,7 +33,10 @@ from attune_service_kit.testing import RunningService, StartService
 
 from .conftest import HEAD_OFFICE, SERVICES, roles_with, service_of
 
-FEW, MANY = 2, int(os.environ.get("ATTUNE_API_CASES", "50"))
+EVERY, MANY = 3, int(os.environ.get("ATTUNE_API_CASES", "2000"))
+SECONDS = float(os.environ.get("ATTUNE_API_SECONDS", "120"))
+ROUND = 50  # cases an operation, before the next operation is asked
+FEW_WALKS, WALKS, STEPS, PACK = 10, 60, 8, 5
 CUSTOMER = UUID("0190a7c0-5f3e-8c41-9d2a-3b1f6c8e4a70")
 # A well-formed id may name nothing, a well-formed cursor be nobody's: those refusals are right.
 NOT_CHECKED: list[Any] = [positive_data_acceptance]
@@ -85,60 +93,110 @@ class Inspection:
         self.address, self.token = address, token
         self.session = requests.Session()
         self.faults: dict[tuple[str, str], str] = {}
-        self.asked = 0
+        self.who: dict[str, list[dict[str, str]]] = {}
+        self.made = self.asked = self.walked = 0
 
-    def ask(self, operation: Any, cases: int) -> None:
-        """One operation: the boundaries, and so many cases at random."""
-        who = callers(operation.definition.raw["x-scope"], self.token)
+    def ask(self, operation: Any, modes: list[Any], cases: int = 1, seed: int = 0, every: int = 1) -> None:
+        """One operation in cases of these modes: of the boundaries, and so many at random; of all, one in `every`."""
 
         def of_one(case: Any) -> None:
-            self.asked += 1
-            answer = case.call(base_url=self.address, session=self.session, headers=who[self.asked % len(who)])
-            if answer.status_code >= 500 and answer.status_code != 503:
-                self.note(operation, f"{answer.status_code}", case)
-            if answer.status_code >= 400 and case.method != "HEAD":
-                problem = answer.json()
-                kind, said = answer.headers["content-type"], set(problem["detail"])
-                if (kind, said) != (["application/problem+json"], {"en", "zh"}):
-                    self.note(operation, f"no problem: {answer.text[:200]}", case)
-            try:
-                case.validate_response(answer, excluded_checks=NOT_CHECKED + unsent(case))
-            except FailureGroup as group:
-                for failure in group.exceptions:
-                    self.note(operation, f"{answer.status_code} {failure}", case)
+            self.made += 1
+            if self.made % every:
+                return
+            self.judge(case, case.call(base_url=self.address, session=self.session, headers=self.caller(case)))
 
         config = HypothesisTestConfig(
             project=operation.schema.config,
-            modes=list(HypothesisTestMode),
+            modes=modes,
             settings=settings(max_examples=cases, phases=(Phase.explicit, Phase.generate), **QUIET),
         )
-        create_test(operation=operation, test_func=of_one, config=config)()
+        hypothesis.seed(seed)(create_test(operation=operation, test_func=of_one, config=config))()
+
+    def walk(self, document: Any, walks: int, seed: int = 0) -> None:
+        """Through several operations, so many times."""
+        inspection = self
+
+        class Walk(document.as_state_machine()):  # type: ignore[misc]
+            def get_call_kwargs(self, case: Any) -> dict[str, Any]:
+                return {
+                    "base_url": inspection.address,
+                    "session": inspection.session,
+                    "headers": inspection.caller(case),
+                }
+
+            def validate_response(self, response: Any, case: Any, *_: Any, **__: Any) -> None:
+                inspection.walked += 1
+                inspection.judge(case, response, recorder=self.recorder)
+
+        how = settings(max_examples=PACK, stateful_step_count=STEPS, phases=(Phase.generate,), **QUIET)
+        for pack in range(walks // PACK):
+            # The service remembers earlier walks: where Hypothesis wonders why not all is as it was, a pack ends early.
+            with contextlib.suppress(Flaky):
+                hypothesis.seed(seed * walks + pack)(Walk).run(settings=how)
+
+    def caller(self, case: Any) -> dict[str, str]:
+        """One of those who may call this operation, each in turn."""
+        self.asked += 1
+        scope = case.operation.definition.raw["x-scope"]
+        who = self.who.setdefault(scope, callers(scope, self.token))
+        return who[self.asked % len(who)]
+
+    def judge(self, case: Any, answer: Any, **how: Any) -> None:
+        """Note what the answer has that the document does not say."""
+        operation = case.operation
+        if answer.status_code >= 500 and answer.status_code != 503:
+            self.note(operation, f"{answer.status_code}", case)
+        if answer.status_code >= 400 and case.method != "HEAD":
+            problem = answer.json()
+            kind, said = answer.headers["content-type"], set(problem["detail"])
+            if (kind, said) != (["application/problem+json"], {"en", "zh"}):
+                self.note(operation, f"no problem: {answer.text[:200]}", case)
+        try:
+            case.validate_response(answer, excluded_checks=NOT_CHECKED + unsent(case), **how)
+        except FailureGroup as group:
+            for failure in group.exceptions:
+                self.note(operation, f"{answer.status_code} {failure}", case)
 
     def note(self, operation: Any, what: str, case: Any) -> None:
         kind = (operation.label, what.splitlines()[0][:60])
         self.faults.setdefault(kind, f"{operation.label}: {what[:600]}\n    {case.as_curl_command()[:600]}")
 
 
-async def faults(service: RunningService, token: Token, cases: int) -> str:
+def briefly(inspection: Inspection, document: Any) -> None:
+    """A part of the boundaries, and few walks: what is made at random for each operation costs the most."""
+    for found in document.get_all_operations():
+        inspection.ask(found.ok(), [HypothesisTestMode.COVERAGE], every=EVERY)
+    inspection.walk(document, FEW_WALKS)
+
+
+def at_length(inspection: Inspection, document: Any) -> None:
+    """Round after round, as many as are wanted or as there is time for."""
+    ends = time.monotonic() + SECONDS
+    for number in range(max(1, MANY // ROUND)):
+        for found in document.get_all_operations():
+            modes = [HypothesisTestMode.FUZZING] if number else list(HypothesisTestMode)
+            inspection.ask(found.ok(), modes, ROUND, seed=number)
+        inspection.walk(document, WALKS, seed=number)
+        if time.monotonic() > ends:
+            break
+
+
+async def faults(service: RunningService, token: Token, inspect: Callable[[Inspection, Any], None]) -> str:
     """What the service does that its document does not say, one paragraph each."""
     document = schemathesis.openapi.from_dict(describe(service.app))
     document.config.max_stream_events = 1  # a live feed never ends
     async with on_a_port(service) as address:
         inspection = Inspection(address, token)
-
-        def everything() -> None:
-            for found in document.get_all_operations():
-                inspection.ask(found.ok(), cases)
-
-        await asyncio.to_thread(everything)
+        await asyncio.to_thread(inspect, inspection, document)
     assert inspection.asked > len(document)
+    assert inspection.walked > 0
     return "\n".join(inspection.faults.values())
 
 
 @pytest.mark.parametrize("name", SERVICES)
 async def test_the_document_is_the_behaviour(name: str, start_service: StartService, token: Token) -> None:
     service = await start_service(service_of(name), worker=False)
-    assert await faults(service, token, cases=FEW) == ""
+    assert await faults(service, token, briefly) == ""
 
 
 @pytest.mark.slow
@@ -148,4 +206,4 @@ async def test_the_document_is_the_behaviour_in_many_cases(
     name: str, start_service: StartService, token: Token
 ) -> None:
     service = await start_service(service_of(name), worker=False)
-    assert await faults(service, token, cases=MANY) == ""
+    assert await faults(service, token, at_length) == ""
