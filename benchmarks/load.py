@@ -33,6 +33,7 @@ class Plan:
     count: int | None = None
     rate: float | None = None
     keep_bodies: bool = False
+    keep_statuses: bool = False
 
 
 @dataclass
@@ -44,6 +45,7 @@ class Happened:
     refused: int = 0
     latencies: list[float] = field(default_factory=list)
     bodies: list[str] = field(default_factory=list)
+    statuses: list[int] = field(default_factory=list)
 
 
 class _Connection(asyncio.Protocol):
@@ -151,6 +153,8 @@ class _Load:
         self.happened.latencies.append(now - connection.started)
         if self._plan.keep_bodies:
             self.happened.bodies.append(body.decode())
+        if self._plan.keep_statuses:
+            self.happened.statuses.append(status)
         if self._waiting:
             self._send(connection, self._waiting.popleft())
         elif self._plan.rate is not None:
