@@ -244,3 +244,17 @@ def test_what_the_package_offers() -> None:
         "Attune", "BadRequest", "Conflict", "Forbidden", "Invalid", "JobFailed", "Model", "NotFound", "Problem",
         "StaleVersion", "TooLarge", "TooManyRequests", "Unauthenticated", "Unavailable", "Unreachable", "schemas",
     }  # fmt: skip
+
+
+async def test_a_change_is_made_or_waits_for_a_second_person() -> None:
+    parameters = {"private_at_minor": 1, "active_days": 365}
+    made = {"version": 2, "parameters": parameters, "made_by": "h-1", "made_at": "2026-03-17T06:05:11Z"}
+    waits = {"id": "0198c1d2-7f40-7abc-8def-0123456789ab", "kind": "parameters.value-quadrant", "payload": parameters}
+    waits |= {"entity": "value-quadrant", "sha256": "0" * 64, "base": "1", "maker": "h-1", "state": "pending"}
+    waits |= {"created_at": "2026-03-17T06:05:11Z", "expires_at": "2026-03-20T06:05:11Z"}
+    waits |= {"decided_by": None, "decided_at": None, "reason": None}
+    server = Server(JSONResponse(made), JSONResponse(waits, 202))
+    change = schemas.QuadrantChange(active_days=365)
+    async with server.client() as attune:
+        answers = [await attune.parameters.value_quadrant_change(change) for _ in range(2)]
+    assert [type(answer) for answer in answers] == [schemas.QuadrantVersion, schemas.Proposal]
