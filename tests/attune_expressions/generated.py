@@ -112,7 +112,7 @@ class Writer:
             return self.pick((self._order, self._flag, self._like, self._listed, self._null))(0)
         return self.pick(
             (self._logic, self._logic, self._not, self._order, self._order, self._between, self._listed, self._like,
-             self._null, self._flag, self._is, self._same_truth)
+             self._null, self._flag, self._is, self._same_truth, self._chosen)
         )(depth - 1)  # fmt: skip
 
     def _logic(self, depth: int) -> str:
@@ -130,6 +130,10 @@ class Writer:
 
     def _same_truth(self, depth: int) -> str:
         return f"({self.truth(depth)}) {self.pick(('=', '<>'))} ({self.truth(depth)})"
+
+    def _chosen(self, depth: int) -> str:
+        case = f"case when {self.truth(depth)} then {self.truth(depth)} else {self.pick(('null', 'active'))} end"
+        return self.pick((case, f"coalesce(vip, {self.truth(depth)})"))
 
     def _null(self, depth: int) -> str:
         return f"({self._any(depth)}) is {self.pick(('', 'not '))}null"

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -11,13 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from attune_expressions.condition import Condition
+from attune_expressions.condition import Condition, parse
 from attune_expressions.one_row import compiled_value
 from attune_expressions.sql_dialects import postgresql_sql, spark_sql
 from attune_service_kit.embedded import EmbeddedPostgres
 from attune_service_kit.testing import run_apart
 
-from .generated import BASES, condition, rows
+from .generated import BASES, CATALOGUE, condition, rows
 
 ROWS, TOGETHER = 20, 20
 _TYPES = {
@@ -31,9 +32,11 @@ SETTINGS = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 
 
 @asynccontextmanager
-async def table_of(server: EmbeddedPostgres, table: list[dict[str, Any]]) -> AsyncIterator[asyncpg.Connection]:
+async def table_of(
+    server: EmbeddedPostgres, table: list[dict[str, Any]], database: str = "postgres"
+) -> AsyncIterator[asyncpg.Connection]:
     """A connection that sees the rows as a table of its own."""
-    connection = await server.connect()
+    connection = await server.connect(database)
     try:
         await connection.execute(f"CREATE TEMP TABLE facts (row INTEGER, {_COLUMNS})")
         await connection.copy_records_to_table("facts", records=[(i, *row.values()) for i, row in enumerate(table)])
@@ -48,9 +51,11 @@ def expected(asked: Condition, table: list[dict[str, Any]]) -> list[bool | None]
     return [value(row) for row in table]
 
 
-async def hold_postgresql(server: EmbeddedPostgres, asked: list[Condition], table: list[dict[str, Any]]) -> None:
+async def hold_postgresql(
+    server: EmbeddedPostgres, asked: list[Condition], table: list[dict[str, Any]], database: str = "postgres"
+) -> None:
     """All conditions in one query."""
-    async with table_of(server, table) as connection:
+    async with table_of(server, table, database) as connection:
         sql = ", ".join(postgresql_sql(one) for one in asked)
         answers = await connection.fetch(f"SELECT {sql} FROM facts ORDER BY row")
     for one, found in zip(asked, zip(*answers, strict=True), strict=True):
@@ -70,6 +75,59 @@ def test_postgresql_agrees(postgres_server: EmbeddedPostgres, random: Random, se
 def test_postgresql_agrees_on_three_thousand(postgres_server: EmbeddedPostgres, random: Random, seed: int) -> None:
     asked = [condition(random) for _ in range(TOGETHER)]
     run_apart(hold_postgresql(postgres_server, asked, rows(seed, ROWS)))
+
+
+class Debian(EmbeddedPostgres):
+    """The system's own server, which knows collations that the wheel's does not."""
+
+    @property
+    def binaries(self) -> Path:
+        """The newest that is installed."""
+        return max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
+
+
+@pytest.fixture(scope="module")
+def english(server_dir: Path) -> Iterator[Debian]:
+    """A server with a database, `english`, in which a comes before B and B before c."""
+    if not [*Path("/usr/lib/postgresql").glob("*/bin/initdb")]:
+        pytest.skip("no PostgreSQL of the system: its wheel knows the collation C only")
+    server = Debian(server_dir / "debian", passwords=lambda user: f"secret-of-{user}", settings={"fsync": "off"})
+    server.start(server_dir / "debian.log")
+    try:
+        run_apart(_english(server))
+        yield server
+    finally:
+        server.stop()
+
+
+async def _english(server: Debian) -> None:
+    await server.wait_ready()
+    connection = await server.connect()
+    try:
+        await connection.execute(
+            "CREATE DATABASE english TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en-US' LOCALE 'C'"
+        )
+    finally:
+        await connection.close()
+
+
+async def _sorted(server: Debian) -> bool | None:
+    connection = await server.connect("english")
+    try:
+        found: bool | None = await connection.fetchval("SELECT 'a' < 'B'")
+        return found
+    finally:
+        await connection.close()
+
+
+@pytest.mark.slow
+@given(random=RANDOMS, seed=SEEDS)
+@settings(max_examples=20, **SETTINGS)
+def test_postgresql_agrees_whatever_the_databases_collation_is(english: Debian, random: Random, seed: int) -> None:
+    assert run_apart(_sorted(english)) is True, "no other collation than C"
+    asked = [parse("code < 'a' or code between 'B' and 'b' or code in ('A', 'é')", CATALOGUE)]
+    asked += [condition(random) for _ in range(TOGETHER - 1)]
+    run_apart(hold_postgresql(english, asked, rows(seed, ROWS), "english"))
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ _LOOKALIKE = {
     "‘": "'", "’": "'", "“": "'", "”": "'", "＇": "'", "：": ":", "；": ";", "！": "!", "\u3000": " ", "\u00a0": " ",
 }  # fmt: skip
 _MEANT = {"|": "or", "&": "and", "^": "*", "@": "abs(…)", "\\": None, "~": None, "`": None}
+_QUOTE = re.compile("['\"]")
 _NEVER = re.compile("[\x00\ud800-\udfff]")
 _UNSEEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
@@ -47,7 +48,7 @@ def _blank_quotes(text: str) -> str:
     """The text with blanks for what is quoted; a doubled quote within quotes is one quote. As long as the text."""
     parts: list[str] = []
     offset = 0
-    while (found := re.compile("['\"]").search(text, offset)) is not None:
+    while (found := _QUOTE.search(text, offset)) is not None:
         start, quote = found.start(), found.group()
         end = text.find(quote, start + 1)
         while end != -1 and text.startswith(quote, end + 1):

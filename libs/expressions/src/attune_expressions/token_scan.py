@@ -12,6 +12,7 @@ from attune_expressions.words import CLOCKS, FUNCTIONS, KEYWORDS, UNITS
 
 MOST_TOKENS = 1200
 DEEPEST = 20
+_SAID = 60
 _SYMBOLS = {
     "L_PAREN", "R_PAREN", "COMMA", "COLON", "PLUS", "DASH", "STAR", "SLASH", "MOD", "EQ", "NEQ", "LT", "LTE", "GT",
     "GTE",
@@ -200,6 +201,7 @@ def _check_name(text: str, tokens: list[Token], i: int, names: Names) -> None:
     before = tokens[i - 1] if i else None
     after = tokens[i + 1] if i + 1 < len(tokens) else None
     name = token.word or token.raw[1:-1]
+    said = name[:_SAID]
     if token.word in CLOCKS:
         raise Refused(
             "clock",
@@ -222,12 +224,12 @@ def _check_name(text: str, tokens: list[Token], i: int, names: Names) -> None:
         if name not in FUNCTIONS:
             near = nearest(name, (*FUNCTIONS, *KEYWORDS))
             raise Refused(
-                "unknown_function", f"unknown function {name}", f"未知函数 {name}", position(text, token.start), near
+                "unknown_function", f"unknown function {said}", f"未知函数 {said}", position(text, token.start), near
             )
     elif name not in names.fields and not _is_unit(tokens, i):
         near = nearest(name, (*names.fields, *(KEYWORDS if token.word else ())))
         near = near.upper() if near in KEYWORDS else near
-        raise Refused("unknown_field", f"unknown field {name}", f"未知字段 {name}", position(text, token.start), near)
+        raise Refused("unknown_field", f"unknown field {said}", f"未知字段 {said}", position(text, token.start), near)
 
 
 def _is_unit(tokens: list[Token], i: int) -> bool:
