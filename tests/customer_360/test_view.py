@@ -77,6 +77,18 @@ async def test_the_view_has_everything_in_one_answer(imported: Any) -> None:
     assert "Road" not in response.text
 
 
+async def test_all_sections_come_in_one_round_trip(imported: Any) -> None:
+    asked: list[str] = []
+    path = f"/v1/customers/{imported.customer('P1')}"
+    first = (await imported.get(path, "teller", "B1")).content
+    held = [holder._con for holder in imported.service.runtime.database.pool._holders if holder._con is not None]
+    for connection in held:
+        connection.add_query_logger(lambda query: asked.append(query.query))
+    assert (await imported.get(path, "teller", "B1")).content == first
+    assert len(asked) == 1, asked
+    assert "customer_view(" in asked[0]
+
+
 async def test_the_view_keeps_to_its_contract(imported: Any) -> None:
     from customer_360.api.models import CustomerView
 
