@@ -11,6 +11,8 @@ import pytest
 
 import client_code
 from attune_contracts.catalog import CATALOGUE
+from attune_contracts.requests import REQUESTS
+from attune_service_kit.nats_rights import permissions
 from exports import exports
 
 ROOT = Path(__file__).parents[2]
@@ -48,10 +50,15 @@ def test_an_asyncapi_document_is_whole(service: str) -> None:
     document = ASYNCAPI[service]
     assert document["asyncapi"] == "3.0.0"
     assert all(found(document, reference) for reference in references(document))
-    assert {o["channel"]["$ref"].removeprefix("#/channels/") for o in document["operations"].values()} == set(
-        document["channels"]
-    )
+    operations = document["operations"].values()
+    used = [o["channel"]["$ref"] for o in operations] + [
+        o["reply"]["channel"]["$ref"] for o in operations if "reply" in o
+    ]
+    assert {reference.removeprefix("#/channels/") for reference in used} == set(document["channels"])
     for name, channel in document["channels"].items():
+        if "x-stream" not in channel:
+            assert channel["address"] == (None if name.endswith(".reply") else name)
+            continue
         assert channel["address"] == f"evt.{name}.p{{partition}}"
         assert channel["parameters"]["partition"]["enum"] == list("01234567")
     for part in ("channels", "operations"):
@@ -62,7 +69,9 @@ def test_every_event_is_said_by_one_service_and_heard_by_its_consumers() -> None
     senders: dict[str, list[str]] = {event_type: [] for event_type in CATALOGUE}
     receivers: dict[str, set[str]] = {event_type: set() for event_type in CATALOGUE}
     for service, document in ASYNCAPI.items():
-        for operation in document["operations"].values():
+        for name, operation in document["operations"].items():
+            if not name.startswith(("say.", "hear.")):
+                continue
             event_type = operation["channel"]["$ref"].removeprefix("#/channels/")
             if operation["action"] == "send":
                 senders[event_type].append(service)
@@ -70,6 +79,26 @@ def test_every_event_is_said_by_one_service_and_heard_by_its_consumers() -> None
                 receivers[event_type].add(service)
     assert senders == {event_type: [entry.owner] for event_type, entry in CATALOGUE.items()}
     assert receivers == {event_type: set(entry.consumers) for event_type, entry in CATALOGUE.items()}
+
+
+def test_every_request_is_asked_and_answered_as_the_contract_and_the_rights_say() -> None:
+    exchanges = {
+        (service, *name.split(".", 1)): operation["action"]
+        for service, document in ASYNCAPI.items()
+        for name, operation in document["operations"].items()
+        if name.startswith(("ask.", "answer."))
+    }
+    wanted = {(r.answered_by, "answer", r.subject): "receive" for r in REQUESTS}
+    wanted |= {(who, "ask", r.subject): "send" for r in REQUESTS for who in r.asked_by}
+    assert exchanges == wanted
+    for (service, action, subject), _ in wanted.items():
+        rights = permissions(service)
+        assert subject in rights["subscribe" if action == "answer" else "publish"]["allow"]
+    for request in REQUESTS:
+        for model in request.messages.values():
+            for example in request.examples[model.__name__]:
+                again = model.model_validate(example).model_dump(mode="json", exclude_unset=True)
+                assert again == example, "an example holds what the class knows, as the class writes it"
 
 
 @pytest.mark.parametrize("service", ASYNCAPI)

@@ -8,6 +8,7 @@ from pydantic.json_schema import models_json_schema
 from attune_contracts.catalog import CATALOGUE, Entry
 from attune_contracts.envelope import Envelope, nats_subject
 from attune_contracts.identifiers import PARTITIONS
+from attune_contracts.requests import REQUESTS, Request
 from attune_service_kit.runtime import Service
 
 Document = dict[str, Any]
@@ -34,6 +35,11 @@ def describe(service: Service, examples: Mapping[str, Sequence[Document]]) -> Do
     entries = {entry.type: entry for entry in (*said, *heard)}
     operations = {f"say.{entry.type}": _operation("send", entry) for entry in said}
     operations |= {f"hear.{entry.type}": _operation("receive", entry) for entry in heard}
+    answered = [request for request in REQUESTS if request.answered_by == service.name]
+    asked = [request for request in REQUESTS if service.name in request.asked_by]
+    operations |= {f"answer.{request.subject}": _exchange("receive", request) for request in answered}
+    operations |= {f"ask.{request.subject}": _exchange("send", request) for request in asked}
+    requests = [*answered, *asked]
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -48,11 +54,12 @@ def describe(service: Service, examples: Mapping[str, Sequence[Document]]) -> Do
         },
         "defaultContentType": "application/json",
         "servers": {"nats": {"host": "nats.attune.example:4222", "protocol": "nats", "description": "JetStream"}},
-        "channels": {name: _channel(entry) for name, entry in entries.items()},
+        "channels": {name: _channel(entry) for name, entry in entries.items()} | _request_channels(requests),
         "operations": operations,
         "components": {
-            "messages": {name: _message(entry, examples.get(name, ())) for name, entry in entries.items()},
-            "schemas": _schemas(list(entries.values())),
+            "messages": {name: _message(entry, examples.get(name, ())) for name, entry in entries.items()}
+            | _request_messages(requests),
+            "schemas": _schemas(list(entries.values()), requests),
         },
     }
 
@@ -119,8 +126,51 @@ def _message(entry: Entry, examples: Sequence[Document]) -> Document:
     }
 
 
-def _schemas(entries: list[Entry]) -> Document:
-    classes = [(Envelope, "validation"), *((entry.data, "validation") for entry in entries)]
+def _request_channels(requests: Sequence[Request]) -> Document:
+    """Where is asked, and the reply subject that NATS makes for each question."""
+    channels: Document = {}
+    for request in requests:
+        name = request.subject
+        messages = {part: {"$ref": f"#/components/messages/{name}.{part}"} for part in request.messages}
+        question = {"question": messages.pop("question")}
+        channels[name] = {"address": name, "description": request.meaning, "messages": question}
+        replied = f"Answers on {name}: the inbox that the question names"
+        channels[f"{name}.reply"] = {"address": None, "description": replied, "messages": messages}
+    return channels
+
+
+def _exchange(action: str, request: Request) -> Document:
+    place, reply = f"#/channels/{request.subject}", f"#/channels/{request.subject}.reply"
+    replies = [{"$ref": f"{reply}/messages/{part}"} for part in request.messages if part != "question"]
+    return {
+        "action": action,
+        "channel": {"$ref": place},
+        "summary": request.meaning,
+        "messages": [{"$ref": f"{place}/messages/question"}],
+        "reply": {"channel": {"$ref": reply}, "messages": replies},
+    }
+
+
+def _request_messages(requests: Sequence[Request]) -> Document:
+    return {
+        f"{request.subject}.{part}": {
+            "name": model.__name__,
+            "title": model.__name__,
+            "contentType": "application/json",
+            "payload": {"$ref": f"#/components/schemas/{model.__name__}"},
+            "examples": [
+                {"name": f"example-{n}", "payload": example}
+                for n, example in enumerate(request.examples[model.__name__], 1)
+            ],
+        }
+        for request in requests
+        for part, model in request.messages.items()
+    }
+
+
+def _schemas(entries: list[Entry], requests: Sequence[Request]) -> Document:
+    classes: list[Any] = [(Envelope, "validation"), *((entry.data, "validation") for entry in entries)]
+    classes += [(model, "validation") for request in requests for model in request.messages.values()]
     template = "#/components/schemas/{model}"
-    _, definitions = models_json_schema(classes, ref_template=template)  # type: ignore[arg-type]
+    _, definitions = models_json_schema(classes, ref_template=template)
     return dict(sorted(definitions["$defs"].items()))

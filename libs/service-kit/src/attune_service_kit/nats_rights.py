@@ -8,13 +8,16 @@ from typing import Any
 
 from attune_contracts.catalog import CATALOGUE
 from attune_contracts.identifiers import PARTITIONS
+from attune_contracts.requests import REQUESTS
 from attune_service_kit.streams import event_classes
 
 LEDGER_USER = "ledger"
 PROVISION_USER = "provision"
-# NATS requests that a service answers, beside the streams, and who asks.
-ANSWERS = {"scoring": ("scoring.score",)}
-ASKS = {"campaign": ("scoring.score",)}
+# Subjects of the requests that a service answers, beside the streams, and of those that it asks.
+ANSWERS = {
+    name: tuple(r.subject for r in REQUESTS if r.answered_by == name) for name in {r.answered_by for r in REQUESTS}
+}
+ASKS = {name: tuple(r.subject for r in REQUESTS if name in r.asked_by) for r in REQUESTS for name in r.asked_by}
 
 _CONSUMER_CALLS = ("CREATE", "INFO", "DELETE", "MSG.NEXT")
 
