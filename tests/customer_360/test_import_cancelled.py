@@ -73,3 +73,24 @@ async def test_a_running_import_is_cancelled_between_datasets_and_goes_on_from_t
     lake = bank.service.runtime.lake
     accepted = {name: counts[1] for name, counts in EXPECTED.items()}
     assert {name: lake.latest(name, "all").rows for name in EXPECTED} == accepted
+
+
+async def test_a_cancelled_import_is_taken_back_and_then_goes_on_no_more(
+    bank: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty = await dump(bank)
+    job = (await bank.ask()).json()["id"]
+    (run,) = (await bank.get("/v1/imports", "operator")).json()["items"]
+    cancelling(bank, monkeypatch, "writing")(job)
+    assert (await bank.go_on(job))["state"] == "cancelled"
+    assert await dump(bank) != empty, "branches, staff and products stand"
+    undo = await bank.service.client.post(
+        f"/v1/imports/{run['import_id']}:undo", json={}, headers=bank.writer("operator")
+    )
+    assert (await bank.finish(undo))["result"]["undone"] is True
+    assert await dump(bank) == empty
+    assert (await bank.get(f"/v1/imports/{run['import_id']}", "operator")).json()["state"] == "undone"
+    assert (await ask(bank, job, "resume")).status_code == 200
+    late = await bank.go_on(job)
+    assert (late["state"], late["error"]["code"]) == ("failed", "import_taken_back")
+    assert await dump(bank) == empty

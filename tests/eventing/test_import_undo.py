@@ -49,6 +49,17 @@ async def test_what_an_import_added_leaves_the_lake_and_twice_is_harmless(
     }
     third = await run(eventing, tmp_path / "two")
     assert third["datasets"]["transactions"]["unchanged"] == 1, "and the same file may come again"
+    # As if it had been cancelled when its postings lay in the lake and nobody had been told.
+    pool = eventing.service.everything.pool
+    await pool.execute(
+        "UPDATE import_run SET completed_at = NULL, counts = NULL WHERE import_id = $1", third["import_id"]
+    )
+    await pool.execute(
+        "UPDATE job SET state = 'cancelled' WHERE id = (SELECT job_id FROM import_run WHERE import_id = $1)",
+        third["import_id"],
+    )
+    assert (await eventing.done(await undo(eventing, third["import_id"])))["removed"] == 2
+    assert postings(lake_dir, tmp_path) == {"month=2024-01": 1, "month=2024-02": 1, "month=2024-03": 0}
 
 
 async def test_an_import_on_whose_postings_detections_rest_stays(

@@ -74,6 +74,7 @@ async def run(job: JobContext) -> dict[str, Any]:
     Nothing is written of an extract that lacks a file or a column. The cursor holds the finished datasets' counts: a
     job that was killed goes on with the next one.
     """
+    await runs.require_standing(job.runtime.database.pool, UUID(job.params["import_id"]))
     mapping = load_mapping(job.params["mapping"])
     names: list[str] = job.params["datasets"]
     done: dict[str, Any] = dict((job.cursor or {}).get("datasets", {}))

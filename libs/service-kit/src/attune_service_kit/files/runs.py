@@ -59,9 +59,15 @@ class ImportIdTaken(Conflict):
 
 
 class ImportNotDone(Conflict):
-    """Only an import that is done can be taken back; cancel one that is under way."""
+    """An import that is under way cannot be taken back: cancel it first."""
 
     code = "import_not_done"
+
+
+class ImportTakenBack(Conflict):
+    """What was cancelled and taken back does not go on: ask for the import anew."""
+
+    code = "import_taken_back"
 
 
 class ImportInUse(Conflict):
@@ -135,20 +141,29 @@ async def completed(tx: Transaction, import_id: UUID, counts: Mapping[str, Any],
 
 
 async def undo(runtime: Runtime, tx: Transaction, import_id: UUID, only_check: bool) -> Job:
-    """Start the job that takes an import back; again, the same job. Raises UnknownImport, ImportNotDone."""
+    """Start the job that takes an import back, also one that was cancelled or has failed half-way; again, the same job.
+
+    Raises UnknownImport, ImportNotDone.
+    """
     run = await tx.conn.fetchrow(_ONE, import_id)
     if run is None:
         raise unknown()
     if run["undone_at"] is not None and run["undo_job_id"] is not None:
         return await runtime.jobs.view(tx, run["undo_job_id"])
-    if run["completed_at"] is None or run["state"] not in ("done", "undoing"):
-        raise ImportNotDone("only an import that is done can be taken back", "只能撤销已完成的导入")
+    if run["state"] in ("queued", "running"):
+        raise ImportNotDone("an import that is under way cannot be taken back: cancel it", "导入进行中，请先取消再撤销")
     params = {"import_id": str(import_id), "only_check": only_check}
     job_id = await runtime.jobs.start(tx, UNDO, params, key=f"{import_id}:{only_check}")
     if not only_check:
         await tx.conn.execute(_UNDOING, import_id, job_id)
         await tx.audit("import.undo_started", "import", import_id)
     return await runtime.jobs.view(tx, job_id)
+
+
+async def require_standing(pool: Any, import_id: UUID) -> None:
+    """Refuse to go on with an import that is being taken back, or was. Raises ImportTakenBack."""
+    if (await one(pool, import_id))["state"] in ("undoing", "undone"):
+        raise ImportTakenBack("the import was taken back: ask for it anew", "该导入已撤销，请重新发起")
 
 
 async def undone(tx: Transaction, import_id: UUID) -> None:

@@ -30,6 +30,7 @@ async def run(job: JobContext) -> dict[str, Any]:
     rejects = job.runtime.settings.scratch / "rejects" / str(import_id)
     engine.sweep(rejects.parent)
     async with workbench.only_writer(job.runtime):
+        await runs.require_standing(job.runtime.database.pool, import_id)
         with workbench.opened(job.runtime) as con, await _prepared(job, con, rejects) as prepared:
             await job.progress(1, 3, f"{prepared.accepted} postings read")
             counts = await _added(job, con, prepared)
