@@ -29,7 +29,8 @@ def train(
     with running(Home.at(home)) as place:
         result = run_training(place, spec, as_of)
     metrics = ", ".join(f"{name} {value:.4f}" for name, value in result["metrics"].items() if isinstance(value, float))
-    print_result(result, as_json, f"{result['model']} v{result['version']}: {metrics}")
+    waits = f"; it answers when another person approves proposal {result['proposal']}" if result.get("proposal") else ""
+    print_result(result, as_json, f"{result['model']} v{result['version']}: {metrics}{waits}")
 
 
 def run_training(home: Home, spec_file: Path, as_of: str | None = None, quiet: bool = False) -> dict[str, Any]:

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from attune_service_kit.runtime import Runtime
 
 Digest = Annotated[
-    str, StringConstraints(pattern=r"^[0-9a-f]{64}$"), Field(examples=["9f86d081884c7d659a2feaa0c55ad015" * 2])
+    str,
+    StringConstraints(pattern=r"^[0-9a-f]{64}$"),
+    Field(examples=["60db0e6fa785aa3f38fb1de7660d5350f340ae27dd88f4e659decd1f6fefbd05"]),
 ]
 Reader = Annotated[Caller, Depends(requires("proposals:read"))]
 
