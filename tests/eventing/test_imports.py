@@ -13,6 +13,7 @@ from pyarrow import parquet
 from attune_contracts.identifiers import account_id, new_id
 from attune_service_kit.lake import Lake
 from attune_service_kit.testing import eventually
+from eventing.jobs import workbench
 
 MAPPING = {
     "source": "test",
@@ -82,6 +83,38 @@ async def test_the_same_file_twice_changes_nothing(
     )
     # One event an import carries its id, the last: by then every month lies in the lake.
     assert [row["import_id"] for row in said] == [None, first["import_id"], second["import_id"]]
+
+
+async def test_an_import_that_is_cancelled_adds_nothing_and_goes_on_when_resumed(
+    eventing: Any, lake_dir: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "extract"
+    write(folder, "postings.csv", "1,A,2024-01-31,C,12.50", "2,A,2024-02-01,D,3.00", "3,A,2024-02-30,C,1.00")
+    body = {"import_id": str(new_id()), "mapping": MAPPING, "folder": str(folder), "datasets": ["transactions"]}
+    lake = Lake(str(lake_dir), tmp_path / "x")
+    async with workbench.only_writer(eventing.service.runtime):  # the job reaches the lake's door and no further
+        started = await eventing.send("POST", "/v1/ledger/imports", body)
+        job = f"/v1/jobs/eventing/{started.json()['id']}"
+
+        async def running() -> bool:
+            return bool((await eventing.get(job)).json()["state"] == "running")
+
+        await eventually(running, what="the import")
+        cancelled = await eventing.send("POST", f"{job}:cancel", None)
+        assert (cancelled.status_code, cancelled.json()["state"]) == (200, "cancelled")
+    (run_,) = (await eventing.get("/v1/ledger/imports")).json()["items"]
+    assert (run_["state"], run_["counts"], run_["log"]) == ("cancelled", None, [])
+    assert lake.pointers("transactions") == []
+    resumed = await eventing.send("POST", f"{job}:resume", None)
+    assert (resumed.status_code, resumed.json()["state"]) == (200, "queued")
+    counts = (await eventing.done(started))["datasets"]["transactions"]
+    assert (counts["read"], counts["accepted"], counts["rejected"], counts["unchanged"]) == (3, 2, 1, 0)
+    assert {pointer.partition: pointer.rows for pointer in lake.pointers("transactions")} == {
+        "month=2024-01": 1, "month=2024-02": 1,
+    }  # fmt: skip
+    told = await eventing.rows("SELECT 1 FROM outbox WHERE type = 'eventing.transactions.published.v1'")
+    assert len(told) == 2, "each month once"
+    assert (await eventing.get("/v1/ledger/imports")).json()["items"][0]["state"] == "done"
 
 
 @pytest.mark.faults

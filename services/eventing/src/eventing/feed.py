@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any, Literal, cast
 from uuid import UUID
 
+from attune_service_kit.paging import by_time
 from attune_service_kit.reads import Reads
 from eventing import visibility
 
@@ -19,7 +20,7 @@ SELECT d.detection_id, d.trigger, d.trigger_version, d.customer_id, d.event_key,
 FROM detection d LEFT JOIN account_owner o ON o.account_id = d.account_id
 WHERE {visibility.seen("d")}"""  # noqa: S608 - constants of this package
 _ONE = _SELECT + " AND d.detection_id = $4"
-_FEED = f"""{_SELECT}
+_FEEDS = by_time(f"""{_SELECT}
   AND ($4::text IS NULL OR d.trigger = $4)
   AND ($5::date IS NULL OR d.business_date >= $5)
   AND ($6::date IS NULL OR d.business_date <= $6)
@@ -27,11 +28,7 @@ _FEED = f"""{_SELECT}
   AND ($8::uuid IS NULL OR d.customer_id = $8)
   AND ($9::text IS NULL OR d.state = $9)
   AND ($10::date IS NULL OR (d.business_date, d.detection_id) {{beyond}} ($10, $11::uuid))
-ORDER BY d.business_date {{order}}, d.detection_id {{order}} LIMIT $12"""  # noqa: S608 - constants of this module
-_FEEDS = {
-    "newest": _FEED.format(beyond="<", order="DESC"),
-    "oldest": _FEED.format(beyond=">", order="ASC"),
-}
+ORDER BY d.business_date {{order}}, d.detection_id {{order}} LIMIT $12""")  # noqa: S608 - constants of this module
 
 
 @dataclass(frozen=True)

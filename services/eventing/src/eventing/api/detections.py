@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from attune_service_kit.app import AnyRuntime
 from attune_service_kit.auth import Caller, requires
 from attune_service_kit.errors import Invalid, NotFound, refusals
-from attune_service_kit.paging import Cursor, InvalidCursor, Limit, Page, decode_cursor, page
+from attune_service_kit.paging import ByTime, Cursor, InvalidCursor, Limit, Page, decode_cursor, page
 from eventing import feed
 from eventing.money import to_text
 
@@ -104,7 +104,7 @@ async def listing(
     branch: Text = None,
     customer_id: UUID | None = None,
     state: State | None = None,
-    sort: Literal["newest", "oldest"] = "newest",
+    sort: ByTime = "newest",
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[DetectionView]:
