@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 from starlette.applications import Starlette
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
@@ -144,8 +144,10 @@ class _Exchange:
             self.status = message["status"]
             if self.place and streams(message.get("headers", ())):
                 self.place.leave()
-            headers = MutableHeaders(scope=message)
-            headers["X-Request-Id"], headers["X-Correlation-Id"] = self.ids
+            # Neither comes from a service: `proxy` takes them out.
+            request, correlation = (name.encode() for name in self.ids)
+            own = (b"x-request-id", request), (b"x-correlation-id", correlation)
+            message = {**message, "headers": [*message.get("headers", ()), *own]}
         elif message["type"] == "http.response.body":
             self._bytes += len(message.get("body", b""))
         await self._send(message)
