@@ -40,4 +40,10 @@ def test_a_newer_key_stands_above_the_older_until_that_one_may_go(tmp_path: Path
     home.create()  # a home starts at every step
     home.keep_newest_kek()
     assert read_keks(home.kek_file) == ring[:1]
-    assert home.kek_file.stat().st_mode & 0o777 == 0o600
+    assert read_keks(home.former_keks) == first
+    home.keep_newest_kek()  # broken off before, and done again
+    assert (read_keks(home.kek_file), read_keks(home.former_keks)) == (ring[:1], first)
+    assert {file.stat().st_mode & 0o777 for file in (home.kek_file, home.former_keks)} == {0o600}
+    home.add_kek()
+    home.keep_newest_kek()
+    assert read_keks(home.former_keks) == (*ring[:1], *first)

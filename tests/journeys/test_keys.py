@@ -16,8 +16,9 @@ def test_both_kinds_of_keys_are_changed_while_everything_runs(attune: Any, tmp_p
     attune("up", "--detach", "--home", place)
     try:
         before = Home(place).kek_file.read_text()
-        assert attune("keys", "rotate", "--kek", "--home", place) == {"rotated": "kek"}
+        assert attune("keys", "rotate", "--kek", "--home", place)["rotated"] == "kek"
         assert before not in Home(place).kek_file.read_text()
+        assert Home(place).former_keks.read_text() == before
         done = attune("keys", "rotate", "--home", place)
         assert {name: result["key"] for name, result in done["services"].items()} == dict.fromkeys(SERVICES, 3)
         assert set(attune("status", "--home", place)["services"]) == set(SERVICES)

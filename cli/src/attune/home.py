@@ -120,9 +120,18 @@ class Home:
         if len(lines) == 1:
             self._draft(self.kek_file, "\n".join([new_kek(), *lines]), mode=0o600)
 
+    @property
+    def former_keks(self) -> Path:
+        """The keys that wrapped before, the newest first: backups of their time need them, and nothing else does."""
+        return self.keys / "kek.former"
+
     def keep_newest_kek(self) -> None:
-        """Let the older keys go: everything is wrapped by the newest."""
-        self._draft(self.kek_file, self.kek_file.read_text().split()[0], mode=0o600)
+        """Put the older keys aside: everything is wrapped by the newest."""
+        newest, *older = self.kek_file.read_text().split()
+        former = self.former_keks.read_text().split() if self.former_keks.exists() else []
+        aside = dict.fromkeys([*older, *former])
+        self._draft(self.former_keks, "\n".join(aside), mode=0o600)
+        self._draft(self.kek_file, newest, mode=0o600)
 
     def state(self) -> dict[str, Any]:
         """Return what the running supervisor wrote, {} if none has."""

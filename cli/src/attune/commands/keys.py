@@ -30,8 +30,9 @@ def rotate(
     with running(Home.at(home)) as place:
         if kek:
             rotate_kek(place)
-            words = f"a new key wraps the data keys: keep a copy of {place.kek_file}, and the former one for backups"
-            print_result({"rotated": "kek"}, as_json, words)
+            words = f"a new key wraps the data keys: keep a copy of {place.kek_file}. The former ones are in"
+            words += f" {place.former_keks}: keep them apart for as long as backups of their time are kept"
+            print_result({"rotated": "kek", "former": str(place.former_keks)}, as_json, words)
             return
         done = rotate_data_keys(place)
     words = ", ".join(f"{service}: key {result['key']}, {result['resealed']} rows" for service, result in done.items())
@@ -39,7 +40,7 @@ def rotate(
 
 
 def rotate_kek(place: Home) -> None:
-    """A newer key beside the older, every service's keys wrapped by it, and the older one let go."""
+    """A newer key beside the older, every service's keys wrapped by it, and the older one put aside."""
     place.add_kek()
     for service in SERVICES:
         run_command(place, service, "rewrap-keys")
