@@ -82,8 +82,12 @@ def callers(scope: str, token: Token) -> list[dict[str, str]]:
 
 
 def unsent(case: Any) -> list[Any]:
-    """The check for what is wrong in a query, where what is wrong is an empty list: on the wire that is nothing."""
-    return [negative_data_rejection] if any(value == [] for value in (case.query or {}).values()) else []
+    """The check for what is wrong in a query, where that is an empty list, which on the wire is nothing, or an object.
+
+    An object's members are parameters of their own there: `cursor` = {"state": "running"} asks for a state, rightly.
+    """
+    gone = any(value == [] or isinstance(value, dict) for value in (case.query or {}).values())
+    return [negative_data_rejection] if gone else []
 
 
 class Inspection:
