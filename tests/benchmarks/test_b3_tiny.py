@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(280)
 def test_b3_finds_what_the_limit_finds() -> None:
     command = [sys.executable, "-m", "benchmarks.b3", "--tiny", "--json"]

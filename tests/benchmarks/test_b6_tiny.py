@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(280)
 def test_b6_answers_as_the_limit_does() -> None:
     command = [sys.executable, "-m", "benchmarks.b6", "--tiny", "--json"]

@@ -120,3 +120,12 @@ def test_only_what_is_known_at_a_decision_can_be_asked() -> None:
     with pytest.raises(Refused, match="unknown field aum"):
         where("aum > 3", "CNY")
     assert where("balance > 3", "JPY").condition.digits == 0
+
+
+def test_two_rules_about_one_fact_are_one_change() -> None:
+    """A typed limit of 61 and an own one of 60: 60 suits both, whatever was tried on the way."""
+    catalogue = compile_catalogue(1, snapshot([offer("age <= 60", age_max=61)], [])[0])
+    unknown = replace(FACTS, party=replace(PARTY, birth_date=None))
+    found = lift(unknown, catalogue, 0)
+    assert found is not None
+    assert found.changes == (Change("age", None, 60),)

@@ -2,15 +2,16 @@
 
 import asyncio
 import os
-import signal
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from pyarrow import parquet
 
 from attune_contracts.identifiers import account_id, new_id
+from attune_service_kit import job_entry
 from attune_service_kit.lake import Lake
 from attune_service_kit.testing import eventually
 from eventing.jobs import workbench
@@ -145,14 +146,8 @@ async def test_a_replay_survives_kills_of_its_process(
 
 
 def kill_job(job_id: str) -> int:
-    """Kill the process of a job, found by its own arguments; return how many were found."""
-    found = 0
-    for entry in Path("/proc").iterdir():
-        try:
-            arguments = (entry / "cmdline").read_bytes().split(b"\0") if entry.name.isdigit() else []
-        except OSError:
-            continue
-        if b"eventing.job" in arguments and job_id.encode() in arguments:
-            os.kill(int(entry.name), signal.SIGKILL)
-            found += 1
-    return found
+    """Kill the process of a job, found by its name; return how many were found."""
+    found = [process for process in psutil.process_iter() if process.name() == job_entry.name(job_id)]
+    for process in found:
+        process.kill()
+    return len(found)

@@ -1,8 +1,15 @@
 """Where a job's process begins: in a child of the server process that has imported its service before."""
 
+import contextlib
 import os
 from importlib import import_module
 from multiprocessing.connection import Connection
+from pathlib import Path
+
+
+def name(job_id: str) -> str:
+    """How the process of a job is called."""
+    return f"job {job_id[-11:]}"
 
 
 def begin(module: str, job_id: str, environment: dict[str, str], words: Connection) -> None:
@@ -10,6 +17,8 @@ def begin(module: str, job_id: str, environment: dict[str, str], words: Connecti
     os.setsid()  # Ctrl-C reaches the worker alone, which then ends its children
     os.dup2(words.fileno(), 2)
     words.close()
+    with contextlib.suppress(OSError):  # what `top` and `ps -o comm` show: 15 characters, on Linux
+        Path("/proc/self/comm").write_text(name(job_id))
     os.environ.clear()
     os.environ.update(environment)
 

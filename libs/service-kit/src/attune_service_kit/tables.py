@@ -39,6 +39,28 @@ def kit_tables(metadata: MetaData) -> None:
     _keys(metadata)
 
 
+def proposal_table(metadata: MetaData) -> None:
+    """Add the table of a service whose changes need two persons; `migrations.create_proposals` makes it."""
+    Table(
+        "proposal",
+        metadata,
+        Column("id", UUID, primary_key=True),
+        Column("kind", Text, nullable=False),
+        Column("entity", Text, nullable=False),
+        Column("payload", Text, nullable=False),
+        Column("sha256", Text, nullable=False),
+        Column("base", Text),
+        Column("maker", Text, nullable=False),
+        Column("state", Text, nullable=False, server_default=text("'pending'")),
+        _moment("created_at", default=True),
+        _moment("expires_at"),
+        Column("decided_by", Text),
+        _moment("decided_at", nullable=True),
+        Column("reason", Text),
+        Index("proposal_one_waits", "kind", "entity", unique=True, postgresql_where=text("state = 'pending'")),
+    )
+
+
 def _delivery(metadata: MetaData) -> None:
     Table(
         "outbox",

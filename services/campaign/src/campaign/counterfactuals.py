@@ -56,16 +56,19 @@ Changed = tuple[DecisionFacts, Change] | None
 def lift(facts: DecisionFacts, catalogue: Catalogue, position: int) -> Counterfactual | None:
     """The changes, one for each rule in the way, under which this withheld offer would pass; None if there are none."""
     offer, changed = catalogue.marketing[position], facts
-    changes: list[Change] = []
+    changes: dict[tuple[Fact, str | None], Change] = {}
     for _ in range(_MOST_CHANGES):
         judged = Judgement(changed, catalogue)
         if (refusal := judged.refusal(position)) is None:
+            told = tuple(change for change in changes.values() if change.was != change.would_be)
             shown = tuple(c.offer.code for c in judged.ranked(facts.limit))
-            return Counterfactual(offer.code, "lifted", tuple(changes), shown) if changes else None
+            return Counterfactual(offer.code, "lifted", told, shown) if told else None
         if (step := _FIXES[refusal.step](changed, judged, offer)) is None:
             return None
         changed, change = step
-        changes.append(change)
+        # Two rules may ask for the same fact: it is told once, from what it is to what suits both.
+        key = change.fact, change.subject
+        changes[key] = replace(change, was=changes[key].was) if key in changes else change
     return None
 
 

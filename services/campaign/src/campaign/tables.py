@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import Index, UniqueConstraint, text
 from sqlmodel import Field
 
-from attune_service_kit.tables import kit_tables
+from attune_service_kit.tables import kit_tables, proposal_table
 from campaign import columns as c
 from campaign import projection_tables, task_tables
 
@@ -308,3 +308,4 @@ PROJECTIONS = projection_tables.TABLES
 
 METADATA = c.Table.metadata
 kit_tables(METADATA)
+proposal_table(METADATA)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
 from attune_service_kit.files.runs import import_tables
-from attune_service_kit.tables import kit_tables
+from attune_service_kit.tables import kit_tables, proposal_table
 
 
 class Table(SQLModel, registry=registry()):
@@ -221,4 +221,5 @@ class ReplayGate(Table, table=True):
 
 METADATA = Table.metadata
 kit_tables(METADATA)
+proposal_table(METADATA)
 import_tables(METADATA)

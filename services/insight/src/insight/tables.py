@@ -22,7 +22,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
-from attune_service_kit.tables import kit_tables
+from attune_service_kit.tables import kit_tables, proposal_table
 
 
 class Row(SQLModel, registry=registry()):
@@ -137,4 +137,5 @@ SEGMENT_MEMBER = Table(
 )
 
 kit_tables(Row.metadata)
+proposal_table(Row.metadata)
 METADATA = Row.metadata

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
-from attune_service_kit.tables import kit_tables
+from attune_service_kit.tables import kit_tables, proposal_table
 
 
 class Row(SQLModel, registry=registry()):
@@ -77,4 +77,5 @@ FEATURE_ROW = Table(
 )
 
 kit_tables(Row.metadata)
+proposal_table(Row.metadata)
 METADATA = Row.metadata
