@@ -150,7 +150,14 @@ def spark() -> Iterator[Any]:
 @settings(max_examples=50, **SETTINGS)
 def test_spark_agrees_on_one_thousand(spark: Any, random: Random, seed: int) -> None:
     asked, table = [condition(random) for _ in range(TOGETHER)], rows(seed, ROWS)
-    types = {"fixed": "BIGINT", "float": "DOUBLE", "text": "STRING", "tags": "ARRAY<STRING>", "ts": "TIMESTAMP_NTZ"}
+    types = {
+        "bool": "BOOLEAN",
+        "fixed": "BIGINT",
+        "float": "DOUBLE",
+        "text": "STRING",
+        "tags": "ARRAY<STRING>",
+        "ts": "TIMESTAMP_NTZ",
+    }
     schema = ", ".join(f"`{name}` {types.get(base, base)}" for name, base in BASES.items())
     frame = spark.createDataFrame([(i, *row.values()) for i, row in enumerate(table)], f"row INT, {schema}")
     sql = [f"{spark_sql(one)} AS c{i}" for i, one in enumerate(asked)]
