@@ -20,6 +20,9 @@ from attune_service_kit.telemetry import Tracing
 log = structlog.get_logger(__name__)
 
 
+# Longer than any background task takes to put its things away (jobs get eight seconds).
+CANCEL_AGAIN_SECONDS = 12.0
+
 Background = Callable[[Runtime], Awaitable[None]]
 Kind = Literal["app", "worker", "job"]
 
@@ -131,6 +134,13 @@ def _name(work: Background) -> str:
 
 
 async def _cancel(tasks: Sequence["asyncio.Task[None]"]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    """Cancel, and again until all have ended.
+
+    Until Python 3.12, `asyncio.wait_for` forgets that it was cancelled if its answer comes in the same moment
+    (gh-86296); nats-py waits so for every message.
+    """
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_SECONDS)

@@ -96,7 +96,7 @@ async def _candidate(runtime: "Runtime", publishers: Publishers) -> None:
             log.info("relay_leads")
             await Relay(connection, publishers).lead()
     finally:
-        with contextlib.suppress(*_DATABASE_GONE, asyncio.CancelledError):
+        with contextlib.suppress(*_DATABASE_GONE):
             await connection.close(timeout=2)
 
 
