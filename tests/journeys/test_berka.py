@@ -25,9 +25,10 @@ KILLS = int(os.environ.get("ATTUNE_FAULT_ROUNDS", "5"))
 
 
 @pytest.fixture(scope="module", autouse=True)
-def real(berka: Path) -> Path:
-    """Every test here stands on the imported bank: without it all are skipped."""
-    return berka
+def imported(attune: Any, home: Path, berka: Path) -> dict[str, Any]:
+    """Every test here stands on the imported bank, also alone; without its files all are skipped."""
+    result: dict[str, Any] = attune("import", "--home", home, "--mapping", MAPPING, berka)
+    return result
 
 
 def check_140(result: dict[str, Any]) -> None:
@@ -38,9 +39,8 @@ def check_140(result: dict[str, Any]) -> None:
     assert result["opportunities"] == 140
 
 
-def test_every_row_is_accepted(attune: Any, home: Path, berka: Path) -> None:
-    result = attune("import", "--home", home, "--mapping", MAPPING, berka)
-    counts = result["datasets"]
+def test_every_row_is_accepted(imported: dict[str, Any]) -> None:
+    counts = imported["datasets"]
     assert counts["transactions"] == {
         "read": 46_997,
         "accepted": 46_997,
@@ -81,7 +81,7 @@ def test_a_second_replay_prints_the_same(attune: Any, home: Path) -> None:
 def test_killing_any_process_changes_none_of_it(attune: Any, home: Path) -> None:
     """`kill -9` of seeded processes while the ledger is replayed: servers, services, the gateway."""
     chance = random.Random(1993)
-    replay = attune.start("replay", "--home", home, *RANGE, "--speed", 2500)
+    replay = attune.start("replay", "--home", home, *RANGE, "--cooldown-days", 0, "--speed", 2500)
     killed = []
     while len(killed) < KILLS and replay.poll() is None:
         time.sleep(chance.uniform(1.0, 3.0))
