@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 
 from attune.home import Clock, Home
-from attune.ports import free_port
+from attune.ports import free_ports
 from attune.processes import SERVICES, Ports, environment
 from attune_service_kit import nats_client
 from attune_service_kit.auth import DevelopmentIssuer
@@ -64,7 +64,8 @@ def servers(folder: Path, clock: Clock, databases: Sequence[str]) -> Iterator[Se
     broker.start(folder / "nats.log")
     try:
         asyncio.run(_ready(postgres, broker, databases))
-        ports = Ports(postgres.port, broker.port, free_port(), {service: free_port() for service in SERVICES})
+        gateway, *services = free_ports(1 + len(SERVICES), besides=(postgres.port, broker.port))
+        ports = Ports(postgres.port, broker.port, gateway, dict(zip(SERVICES, services, strict=True)))
         yield Servers(home, postgres, ports, issuer)
     finally:
         broker.stop()

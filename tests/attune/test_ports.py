@@ -4,7 +4,7 @@ import socket
 import subprocess
 import sys
 
-from attune.ports import claim_port
+from attune.ports import claim_port, free_ports
 
 CLAIM = "import sys; from attune.ports import claim_port; print(claim_port(int(sys.argv[1])), flush=True); input()"
 FIRST = 27301
@@ -25,3 +25,9 @@ def test_a_port_in_use_is_passed_over() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         taken = server.getsockname()[1]
         assert claim_port(taken) != taken
+
+
+def test_no_port_is_found_twice() -> None:
+    found = free_ports(500)
+    assert len(set(found)) == 500
+    assert not set(found) & set(free_ports(500, besides=found))

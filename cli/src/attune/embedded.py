@@ -13,7 +13,7 @@ import psutil
 
 from attune.home import FIRST_GATEWAY_PORT, Clock, Home
 from attune.output import Failure, console
-from attune.ports import claim_port, free_port
+from attune.ports import claim_port, free_ports
 from attune.processes import SERVICES, Ports, environment, service_command, versions
 from attune.supervisor import Child, StartFailed, Supervisor, end_orphans
 from attune_service_kit import nats_client
@@ -74,12 +74,9 @@ class HomeRun:
         self.ready = False
         self.postgres = EmbeddedPostgres(home.data / "postgres", passwords=lambda user: home.password(f"pg.{user}"))
         self.nats = EmbeddedNats(home.data / "nats", services=SERVICES, seeds=home.nats_seed)
-        self.ports = Ports(
-            postgres=self.postgres.port,
-            nats=self.nats.port,
-            gateway=claim_port(port or FIRST_GATEWAY_PORT),
-            services={service: free_port() for service in SERVICES},
-        )
+        postgres, nats, gateway = self.postgres.port, self.nats.port, claim_port(port or FIRST_GATEWAY_PORT)
+        free = free_ports(len(SERVICES), besides=(postgres, nats, gateway))
+        self.ports = Ports(postgres, nats, gateway, dict(zip(SERVICES, free, strict=True)))
 
     async def start(self) -> None:
         """Start everything in order; raise StartFailed with the process's last words if one does not come up."""

@@ -4,6 +4,8 @@ import fcntl
 import os
 import socket
 import tempfile
+from collections.abc import Collection
+from contextlib import ExitStack
 from pathlib import Path
 
 from attune.output import Failure
@@ -18,6 +20,18 @@ def free_port(port: int = 0) -> int:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", port))
         return int(probe.getsockname()[1])
+
+
+def free_ports(count: int, besides: Collection[int] = ()) -> list[int]:
+    """Return different free ports: asked for one after the other, the same one may come twice."""
+    found: list[int] = []
+    with ExitStack() as held:
+        while len(found) < count:
+            probe = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+            probe.bind(("127.0.0.1", 0))
+            if (port := int(probe.getsockname()[1])) not in besides:
+                found.append(port)
+    return found
 
 
 def claim_port(preferred: int) -> int:
