@@ -1,0 +1,292 @@
+"""A trigger's definition: what the YAML file says, checked and typed. Its meaning: docs/reference/triggers.md. Pure."""
+
+import re
+from decimal import Decimal
+from fractions import Fraction
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+
+Source = Literal["postings", "behaviours", "dates"]
+Unit = Literal["minutes", "hours", "days", "months"]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
+Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+ConditionText = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
+
+_SPAN = re.compile(r"([0-9]{1,5}) (minute|hour|day|month)s?", re.ASCII)
+_FACTOR = re.compile(r"[0-9]{1,6}(\.[0-9]{1,3})?", re.ASCII)
+_AMOUNT = re.compile(r"[0-9]{1,11}(\.[0-9]{1,4})?", re.ASCII)
+_UNITS: dict[str, Unit] = {"minute": "minutes", "hour": "hours", "day": "days", "month": "months"}
+_MICROSECONDS = {"minutes": 60_000_000, "hours": 3_600_000_000}
+
+
+class Span(NamedTuple):
+    """A length of time as it is written: a number of minutes, hours, days or months."""
+
+    number: int
+    unit: Unit
+
+    @property
+    def microseconds(self) -> int | None:
+        """The length of a span in minutes or hours; None of one that counts days."""
+        scale = _MICROSECONDS.get(self.unit)
+        return None if scale is None else self.number * scale
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.unit}"
+
+
+def _span(value: Any) -> Any:
+    if isinstance(value, Span):
+        return value
+    found = _SPAN.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError("a span is a number and a unit, e.g. 30 days, 6 months, 10 minutes")
+    return Span(int(found[1]), _UNITS[found[2]])
+
+
+def _of(least: int, most: int, *units: Unit) -> AfterValidator:
+    def check(span: Span) -> Span:
+        if span.unit not in units:
+            raise ValueError(f"this span is in {' or '.join(units)}")
+        if not least <= span.number <= most:
+            raise ValueError(f"from {least} to {most} {span.unit}")
+        return span
+
+    return AfterValidator(check)
+
+
+def _factor(value: Any) -> Any:
+    if isinstance(value, Fraction):
+        return value
+    text = str(value)
+    if not _FACTOR.fullmatch(text):
+        raise ValueError("a factor is a decimal of at most three places")
+    return Fraction(text)
+
+
+def _amount(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return value
+    text = str(value)
+    if not _AMOUNT.fullmatch(text):
+        raise ValueError("an amount is a decimal number that is not negative")
+    return Decimal(text)
+
+
+_written = BeforeValidator(_span)
+AnySpan = Annotated[Span, _written, _of(1, 10_000, "minutes", "hours", "days")]
+DaySpan = Annotated[Span, _written, _of(1, 3_650, "days")]
+Past = Annotated[Span, _written, _of(1, 3_650, "days", "months")]
+Lateness = Annotated[Span, _written, _of(0, 365, "days")]
+CoolDown = Annotated[Span, _written, _of(0, 3_650, "days")]
+Expiry = Annotated[Span, _written, _of(1, 8_760, "hours")]
+Factor = Annotated[Fraction, BeforeValidator(_factor)]
+Amount = Annotated[Decimal, BeforeValidator(_amount)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class Texts(_Part):
+    """A text in both languages."""
+
+    zh: Text
+    en: Text
+
+
+class OwnHistory(_Part):
+    """More than the subject's own past."""
+
+    compare: Literal["amount", "sum", "count"] = "amount"
+    within: DaySpan | None = None
+    compared_with: Annotated[Literal["mean_closing_balance", "mean", "max", "sum", "count"], Field(alias="with")] = (
+        "mean_closing_balance"
+    )
+    over: Past
+    times: Factor = Fraction(1)
+
+    @model_validator(mode="after")
+    def _fit(self) -> "OwnHistory":
+        if self.compare == "amount" and self.compared_with == "count":
+            raise ValueError("an amount is compared with mean_closing_balance, mean, max or sum")
+        if self.compare != "amount" and self.compare != self.compared_with:
+            raise ValueError(f"a {self.compare} is compared with a {self.compare}")
+        if (self.compare == "amount") != (self.within is None):
+            raise ValueError("sum and count have a span `within`, amount has none")
+        if self.compare != "amount" and self.over.unit != "days":
+            raise ValueError("beside sum and count, `over` is in days")
+        return self
+
+
+class Calendar(_Part):
+    """Days before or after a date that a dataset knows."""
+
+    of: Literal[
+        "holding_matures_on", "holding_opened_on", "loan_matures_on", "card_expires_on", "birthday", "customer_since",
+        "account_opened_on",
+    ]  # fmt: skip
+    offsets: Annotated[tuple[Annotated[int, Field(ge=-3_650, le=3_650)], ...], Field(min_length=1, max_length=10)]
+    yearly: bool = False
+
+
+class Count(_Part):
+    """Often within a span."""
+
+    at_least: Annotated[int, Field(ge=2, le=1_000)]
+    within: AnySpan
+
+
+class Sequence(_Part):
+    """A, then B."""
+
+    first: ConditionText
+    then: ConditionText
+    within: AnySpan
+
+
+class Absence(_Part):
+    """A, then no B."""
+
+    after: ConditionText
+    without: ConditionText
+    within: DaySpan
+
+
+class Silence(_Part):
+    """Nothing any more; with `had` and `has`, a customer whose assets are gone."""
+
+    for_: Annotated[Span, _written, _of(1, 3_650, "days", "months"), Field(alias="for")]
+    had: Amount | None = None
+    has: Amount | None = None
+
+    @model_validator(mode="after")
+    def _fit(self) -> "Silence":
+        if (self.had is None) != (self.has is None):
+            raise ValueError("`had` and `has` stand together")
+        if (self.had is None) != (self.for_.unit == "days"):
+            raise ValueError("`for` is in days, and in months with `had` and `has`")
+        return self
+
+
+class Change(_Part):
+    """A ratio moved against the subject's own."""
+
+    of: Literal["sum", "count", "share", "closing_balance"]
+    share_of: ConditionText | None = None
+    every: Literal["month", "week"] = "month"
+    baseline: Annotated[int, Field(ge=1, le=24)] = 3
+    falls_below: Factor | None = None
+    rises_above: Factor | None = None
+    begins: Literal[True] | None = None
+    stops: Literal[True] | None = None
+    moves_by: Factor | None = None
+    at_least: Amount | None = None
+
+    @model_validator(mode="after")
+    def _fit(self) -> "Change":
+        ways = ("falls_below", "rises_above", "begins", "stops", "moves_by")
+        if sum(getattr(self, way) is not None for way in ways) != 1:
+            raise ValueError(f"exactly one of {', '.join(ways)}")
+        if (self.of == "share") != (self.share_of is not None):
+            raise ValueError("share, and only share, has a condition `share_of`")
+        if (self.of == "share") != (self.moves_by is not None):
+            raise ValueError("a share, and only a share, is asked by `moves_by`")
+        if self.moves_by is not None and not 0 < self.moves_by <= 1:
+            raise ValueError("`moves_by` lies above 0 and is at most 1")
+        return self
+
+
+class Behaviour(_Part):
+    """What is looked at again and again."""
+
+    at_least: Annotated[int, Field(ge=1, le=1_000)]
+    within: AnySpan
+    same: Literal["product", "step"] | None = None
+    unless: ConditionText | None = None
+
+
+class Opportunity(_Part):
+    """What campaign opens where no campaign of the bank names this trigger."""
+
+    family: Name | None = None
+    product: Code | None = None
+    channels: Annotated[tuple[Code, ...], Field(max_length=6)] = ()
+    script: Name | None = None
+
+
+Shape = OwnHistory | Calendar | Count | Sequence | Absence | Silence | Change | Behaviour
+Emitted = Literal["amount", "compared_with"]
+SHAPES: dict[str, type[Shape]] = {
+    "own_history": OwnHistory,
+    "calendar": Calendar,
+    "count": Count,
+    "sequence": Sequence,
+    "absence": Absence,
+    "silence": Silence,
+    "change": Change,
+    "behaviour": Behaviour,
+}
+
+
+class Definition(_Part):
+    """One trigger, as its file says. Conditions are texts here: `libs/expressions` reads them."""
+
+    trigger: Name
+    title: Texts
+    meaning: Texts
+    on: Annotated[tuple[Source, ...], BeforeValidator(lambda on: (on,) if isinstance(on, str) else on)]
+    grain: Literal["customer", "account"] = "customer"
+    where: ConditionText | None = None
+    own_history: OwnHistory | None = None
+    calendar: Calendar | None = None
+    count: Count | None = None
+    sequence: Sequence | None = None
+    absence: Absence | None = None
+    silence: Silence | None = None
+    change: Change | None = None
+    behaviour: Behaviour | None = None
+    emit: tuple[Emitted, ...] = ("amount", "compared_with")
+    lateness: Lateness = Span(3, "days")
+    cooldown: CoolDown = Span(30, "days")
+    expires: Expiry = Span(48, "hours")
+    priority: Annotated[int, Field(ge=0, le=100)] = 50
+    opportunity: Opportunity = Opportunity()
+
+    @model_validator(mode="after")
+    def _fit(self) -> "Definition":
+        if sum(getattr(self, name) is not None for name in SHAPES) != 1:
+            raise ValueError(f"exactly one shape: {', '.join(SHAPES)}")
+        if set(self.on) not in ({"postings"}, {"behaviours"}, {"postings", "behaviours"}, {"dates"}):
+            raise ValueError("`on` is postings, behaviours, both, or dates")
+        if (self.on == ("dates",)) != (self.calendar is not None):
+            raise ValueError("`on: dates` is for the shape calendar, and for no other")
+        if self.behaviour is not None and "behaviours" not in self.on:
+            raise ValueError("the shape behaviour listens to behaviours")
+        if self.needs_balance and self.on != ("postings",):
+            raise ValueError("closing balances come from postings alone")
+        if self.grain == "account" and self.on not in (("postings",), ("dates",)):
+            raise ValueError("a behaviour has no account: its grain is the customer")
+        return self
+
+    @property
+    def kind(self) -> str:
+        """The name of its shape."""
+        return next(name for name in SHAPES if getattr(self, name) is not None)
+
+    @property
+    def shape(self) -> Shape:
+        """Its shape."""
+        shape: Shape = getattr(self, self.kind)
+        return shape
+
+    @property
+    def needs_balance(self) -> bool:
+        """Whether it compares with closing balances."""
+        return (
+            (self.own_history is not None and self.own_history.compared_with == "mean_closing_balance")
+            or (self.silence is not None and self.silence.had is not None)
+            or (self.change is not None and self.change.of == "closing_balance")
+        )
