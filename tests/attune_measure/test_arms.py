@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from attune_measure.arms import (
     Arm,
+    ModelArm,
     Salt,
     arm_number,
     arm_sql,
@@ -18,6 +19,8 @@ from attune_measure.arms import (
     assign_sql,
     basis_points,
     check_salts,
+    model_arm,
+    model_arm_sql,
     salt_on,
 )
 
@@ -114,3 +117,23 @@ def test_salts_hold_on_their_days_only() -> None:
 def test_unusable_salts_are_refused(salts: list[Salt], reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         check_salts(salts)
+
+
+def test_who_is_answered_by_whom_is_the_same_in_python_and_sql_and_stays_when_a_share_grows() -> None:
+    ids = [str(UUID(int=i)) for i in range(2_000)]
+
+    def arms(no_model: int, challenger: int) -> list[ModelArm]:
+        return [model_arm(i, salt="purpose-salt-0001", no_model_bp=no_model, challenger_bp=challenger) for i in ids]
+
+    small, grown = arms(500, 1_000), arms(2_000, 1_000)
+    sql = model_arm_sql("id", salt_expr="'purpose-salt-0001'", no_model_bp=500, challenger_bp=1_000)
+    with duckdb.connect(":memory:") as con:
+        con.execute("CREATE TABLE c AS SELECT unnest($1::VARCHAR[]) AS id", [ids])
+        told = [row[0] for row in con.execute(f"SELECT {sql} FROM c").fetchall()]
+
+    assert told == small
+    assert 0.03 < small.count(ModelArm.NO_MODEL) / len(ids) < 0.07
+    assert 0.07 < small.count(ModelArm.CHALLENGER) / len(ids) < 0.13
+    assert all(g == s for s, g in zip(small, grown, strict=True) if s is not ModelArm.CHAMPION)
+    with pytest.raises(ValueError, match="a share is 0 to 10000"):
+        arms(6_000, 5_000)

@@ -27,7 +27,7 @@ async def registered(service: RunningService, examples: Examples) -> None:
         async with service.runtime.database.transaction() as tx:
             await registry.register(
                 tx,
-                spec,
+                spec.about,
                 onnx=trained.onnx,
                 sha256=trained.sha256,
                 features=trained.features,

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from attune_contracts.datasets import FEATURES
+from scoring.feature_specs import specs_of
 from scoring.feature_values import NAMED, Fault, matrix
 from scoring.features import NUMERIC
 
@@ -12,7 +13,7 @@ GOOD = {"age": 45, "demand_balance_minor": 8_600_000, "holds_wealth": True, "dig
 
 
 def test_values_stand_in_the_models_order_and_null_is_unknown() -> None:
-    rows = matrix(WANTED, [GOOD, dict(reversed(GOOD.items())), GOOD | {"age": None, "digital_share_90d": 1}])
+    rows = matrix(specs_of(WANTED), [GOOD, dict(reversed(GOOD.items())), GOOD | {"age": None, "digital_share_90d": 1}])
     assert not isinstance(rows, list)
     assert rows.dtype == np.float32
     assert rows[0].tolist() == rows[1].tolist() == [1.0, 8_600_000.0, 45.0, 0.25]
@@ -39,20 +40,21 @@ def test_values_stand_in_the_models_order_and_null_is_unknown() -> None:
     ],
 )
 def test_each_fault_is_named(changed: dict[str, object], fault: Fault) -> None:
-    assert matrix(WANTED, [GOOD | changed]) == [fault]
+    assert matrix(specs_of(WANTED), [GOOD | changed]) == [fault]
 
 
 def test_what_is_missing_is_named_and_the_rows_are_told_apart() -> None:
     without = {name: value for name, value in GOOD.items() if name != "age"}
-    assert matrix(WANTED, [GOOD, without, GOOD | {"age": "x"}]) == [
+    assert matrix(specs_of(WANTED), [GOOD, without, GOOD | {"age": "x"}]) == [
         Fault(1, "age", "missing"),
         Fault(2, "age", "wrong_type"),
     ]
-    assert matrix(WANTED, [{}] * 100) == [Fault(r, name, "missing") for r in range(5) for name in WANTED][:NAMED]
+    missing = [Fault(r, name, "missing") for r in range(5) for name in WANTED]
+    assert matrix(specs_of(WANTED), [{}] * 100) == missing[:NAMED]
 
 
 def test_every_feature_that_a_model_may_use_has_a_type_that_is_known_here() -> None:
     types = {c.name: c.type for c in FEATURES.columns}
     sample = {"BOOLEAN": False, "INTEGER": 1, "BIGINT": 1, "DOUBLE": 0.5}
     row = {name: sample[types[name]] for name in NUMERIC}
-    assert not isinstance(matrix(NUMERIC, [row]), list)
+    assert not isinstance(matrix(specs_of(NUMERIC), [row]), list)

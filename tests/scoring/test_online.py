@@ -66,7 +66,7 @@ async def registered(service: RunningService, versions: list[Trained]) -> Offlin
         async with service.runtime.database.transaction() as tx:
             number = await registry.register(
                 tx,
-                spec(1),
+                spec(1).about,
                 onnx=trained.onnx,
                 sha256=trained.sha256,
                 features=trained.features,
@@ -347,7 +347,7 @@ async def test_models_are_listed_in_pages(
     other = spec(2).model_copy(update={"model": "churn-test"})
     async with app.runtime.database.transaction() as tx:
         await registry.register(
-            tx, other, onnx=versions[1].onnx, sha256=versions[1].sha256, features=versions[1].features,
+            tx, other.about, onnx=versions[1].onnx, sha256=versions[1].sha256, features=versions[1].features,
             metrics={}, card={},
         )  # fmt: skip
     names, cursor = [], None

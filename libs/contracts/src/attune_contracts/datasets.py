@@ -309,9 +309,12 @@ SCORES = Dataset(
         _c("customer_id", "VARCHAR", "C1", "who is scored"),
         _c("model", "VARCHAR", "C1", "the model's name"),
         _c("version", "INTEGER", "C1", "the version that answered"),
-        _c("score", "DOUBLE", "C2", "probability in [0, 1]"),
+        _c("score", "DOUBLE", "C2", "probability in [0, 1]; that of the likeliest class; or the value"),
         _c("scored_at", "TIMESTAMPTZ", "C1", "business time of the scoring, UTC"),
+        _c("likeliest", "VARCHAR", "C2", "the likeliest class, of a model that answers with classes", nullable=True),
+        _c("features_hash", "VARCHAR", "C1", "16 hex digits of the sha256 of what the model saw (P-32)", nullable=True),
     ),
+    version=2,
 )
 
 DATASETS: dict[str, Dataset] = {

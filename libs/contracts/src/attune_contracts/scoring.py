@@ -1,7 +1,7 @@
 """What scoring says."""
 
 from datetime import date, datetime
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -24,12 +24,14 @@ class Score(BaseModel):
 class ScoresPublished(Data):
     """Scores are there: the whole base's in the lake (`pointer`), or one customer's after a detection (`merge`, X17).
 
-    A merge carries the scores themselves; the receiver applies those whose `scored_at` is newer than its own.
+    A merge carries the scores themselves; the receiver applies those whose `scored_at` is newer than its own. `output`
+    says what the scores are: probabilities, of which alone there are merges, those of the likeliest class, or values.
     """
 
     TYPE: ClassVar[str] = "scoring.scores.published.v1"
 
     merge: bool = False
+    output: Literal["probability", "class_probabilities", "value"] = "probability"
     pointer: Pointer | None = None
     customer_id: UUID | None = None
     scores: tuple[Score, ...] = ()

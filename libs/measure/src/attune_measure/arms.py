@@ -75,6 +75,40 @@ def assign_sql(
     )
 
 
+class ModelArm(StrEnum):
+    """Who answers for a customer where a model is wanted: the champion, its challenger, or no model at all."""
+
+    CHAMPION = "champion"
+    CHALLENGER = "challenger"
+    NO_MODEL = "no_model"
+
+
+def model_arm(customer_id: UUID | str, *, salt: str, no_model_bp: int, challenger_bp: int) -> ModelArm:
+    """The customer's arm of a purpose; shares in basis points, at most 10,000 together.
+
+    The two arms lie at the two ends of the numbers: a share that grows or shrinks moves nobody of the other arm.
+    """
+    _check_share(no_model_bp)
+    _check_share(challenger_bp)
+    _check_share(no_model_bp + challenger_bp)
+    number = arm_number(salt, customer_id)
+    if number < no_model_bp:
+        return ModelArm.NO_MODEL
+    return ModelArm.CHALLENGER if number >= ARM_NUMBERS - challenger_bp else ModelArm.CHAMPION
+
+
+def model_arm_sql(id_expr: str, *, salt_expr: str, no_model_bp: int, challenger_bp: int) -> str:
+    """`model_arm` as a DuckDB expression that gives the arm's name."""
+    _check_share(no_model_bp)
+    _check_share(challenger_bp)
+    _check_share(no_model_bp + challenger_bp)
+    number = arm_sql(salt_expr, id_expr)
+    return (
+        f"CASE WHEN {number} < {no_model_bp} THEN '{ModelArm.NO_MODEL}'"
+        f" WHEN {number} >= {ARM_NUMBERS - challenger_bp} THEN '{ModelArm.CHALLENGER}' ELSE '{ModelArm.CHAMPION}' END"
+    )
+
+
 def basis_points(share: float) -> int:
     """A share in [0, 1] as basis points; ValueError if it needs a finer grain than one in 10,000."""
     points = round(share * ARM_NUMBERS)

@@ -30,11 +30,11 @@ async def detection_withdrawn(_runtime: Runtime, tx: Transaction, events: list[E
 
 
 async def scores_published(runtime: Runtime, tx: Transaction, events: list[Event]) -> None:
-    """A customer's newer scores, or a pointer to everybody's."""
+    """A customer's newer scores, or a pointer to everybody's; only probabilities are decided by."""
     published = [ScoresPublished.model_validate(e.data) for e in events]
     await projections.merge_scores(tx, [p for p in published if p.merge])
     for item in published:
-        if item.pointer is not None:
+        if item.pointer is not None and item.output == "probability":
             await _load(runtime, tx, "scores", [item.pointer.model_dump(mode="json")], item.pointer.manifest)
 
 

@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from attune_contracts.datasets import FEATURES
+from scoring.feature_specs import FeatureSpec
 from scoring.features import NUMERIC, Floats
 
 Kind = Literal["unknown", "extra", "missing", "wrong_type", "not_finite", "out_of_range"]
@@ -19,7 +19,6 @@ Kind = Literal["unknown", "extra", "missing", "wrong_type", "not_finite", "out_o
 NAMED = 20
 """So many faults are named, in the order of the rows."""
 
-_TYPES: Mapping[str, str] = {column.name: column.type for column in FEATURES.columns if column.name in NUMERIC}
 _WHOLE: Mapping[str, int] = {"INTEGER": 1 << 31, "BIGINT": 1 << 63}
 _LARGEST = float(np.finfo(np.float32).max)
 
@@ -33,19 +32,19 @@ class Fault:
     fault: Kind
 
 
-def matrix(features: Sequence[str], rows: Sequence[Mapping[str, object]]) -> Floats | list[Fault]:
+def matrix(features: Sequence[FeatureSpec], rows: Sequence[Mapping[str, object]]) -> Floats | list[Fault]:
     """The rows in the order of the model's features, or the first faults."""
     faults: list[Fault] = []
-    wanted = dict.fromkeys(features)
+    wanted = {feature.name: feature.type for feature in features}
     values = np.empty((len(rows), len(features)), dtype=np.float32)
     for number, row in enumerate(rows):
         if row.keys() != wanted.keys():
-            faults += [Fault(number, name, "missing") for name in features if name not in row]
+            faults += [Fault(number, name, "missing") for name in wanted if name not in row]
             faults += [
-                Fault(number, name, "extra" if name in _TYPES else "unknown") for name in row if name not in wanted
+                Fault(number, name, "extra" if name in NUMERIC else "unknown") for name in row if name not in wanted
             ]
-        for column, name in enumerate(features):
-            fault, values[number, column] = _read(_TYPES[name], row.get(name))
+        for column, (name, kind) in enumerate(wanted.items()):
+            fault, values[number, column] = _read(kind, row.get(name))
             if fault is not None:
                 faults.append(Fault(number, name, fault))
         if len(faults) >= NAMED:

@@ -1,6 +1,7 @@
 """What a model may see: the catalogue's usable features, and how a detection's evidence moves them."""
 
 from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
 from math import isnan
 
 import numpy as np
@@ -32,6 +33,14 @@ OVERRIDES: Mapping[str, Callable[[float, int], float]] = {
 def unusable(names: Sequence[str]) -> list[str]:
     """Return the names that no model may use: codes, what is barred, and what the catalogue does not know."""
     return [name for name in names if name not in NUMERIC]
+
+
+def fingerprints(rows: Floats) -> list[str]:
+    """Of each row: 16 hex digits of the sha256 of its values, little-endian float32 in the model's order (P-32)."""
+    canonical = np.ascontiguousarray(np.where(np.isnan(rows), np.float32(np.nan), rows), dtype="<f4")
+    width = canonical.shape[1] * canonical.itemsize
+    raw = memoryview(canonical.tobytes())
+    return [sha256(raw[at : at + width]).hexdigest()[:16] for at in range(0, len(raw), width)]
 
 
 def with_evidence(names: Sequence[str], values: Sequence[float], amounts: Sequence[int]) -> list[float]:

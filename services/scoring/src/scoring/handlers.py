@@ -38,7 +38,7 @@ async def evidence_given(runtime: Runtime, tx: Transaction, events: list[Event])
         )
         for event in events
     ]
-    models = [champion.model for champion in await registry.champions(tx.conn)]
+    models = [champion.model for champion in await registry.champions(tx.conn) if champion.model.renewed]
     rows = await stored_rows(tx.conn, (item.customer_id for item in evidence))
     causes = {UUID(event.data["customer_id"]): event for event in events}
     for merge in renew(evidence, rows, models, tx.now):

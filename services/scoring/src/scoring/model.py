@@ -12,16 +12,16 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from scoring.features import Floats
+from scoring.feature_specs import FeatureSpec, specs_of
+from scoring.features import NUMERIC, Floats
+from scoring.outputs import PROBABILITY, Output, UnfitModel
+
+__all__ = ["Model", "UnfitModel", "load", "loaded"]
 
 _KEPT = 16
 _CORES = os.cpu_count() or 1
 _sessions: OrderedDict[str, onnxruntime.InferenceSession] = OrderedDict()
 _lock = threading.Lock()
-
-
-class UnfitModel(Exception):
-    """The model's input or output is not what the contract of a model says."""
 
 
 @dataclass(frozen=True)
@@ -33,39 +33,97 @@ class Model:
     sha256: str
     features: tuple[str, ...]
     session: onnxruntime.InferenceSession = field(repr=False, compare=False)
+    output: Output = field(default=PROBABILITY, compare=False)
+    specs: tuple[FeatureSpec, ...] = field(default=(), repr=False, compare=False)
 
-    def score(self, rows: Floats) -> NDArray[np.float64]:
-        """Return a probability for each row. An equal row gives an equal score (P-32): rows do not see each other."""
+    @property
+    def of_snapshot(self) -> bool:
+        """Whether a feature snapshot has all that the model takes."""
+        return set(self.features) <= set(NUMERIC)
+
+    @property
+    def renewed(self) -> bool:
+        """Whether its scores are renewed and decided by (X17): probabilities, of what the snapshot has."""
+        return self.of_snapshot and self.output.kind == "probability"
+
+    def answer(self, rows: Floats) -> NDArray[np.float64]:
+        """Return one line a row: its probability, its classes' probabilities, or its value; raises UnfitModel.
+
+        An equal row gives an equal answer (P-32): rows do not see each other.
+        """
         if rows.shape[1] != len(self.features):
             raise UnfitModel(f"{self.name} wants {len(self.features)} features, not {rows.shape[1]}")
         if not len(rows):
-            return np.empty(0)
-        output = np.asarray(self.session.run(None, {self.session.get_inputs()[0].name: rows})[0], dtype=np.float64)
-        scores = output[:, -1] if output.ndim == 2 else output
-        if scores.shape != (len(rows),) or not np.isfinite(scores).all():
-            raise UnfitModel(f"{self.name} version {self.version} does not answer with one finite number a row")
-        return np.clip(scores, 0.0, 1.0)
+            return np.empty((0, max(1, len(self.output.classes))))
+        raw = np.asarray(self.session.run(None, {self.session.get_inputs()[0].name: rows})[0])
+        try:
+            return self.output.read(raw, len(rows))
+        except UnfitModel as unfit:
+            raise UnfitModel(f"{self.name} version {self.version}: {unfit}") from None
+
+    def score(self, rows: Floats) -> NDArray[np.float64]:
+        """Return one number a row: the probability, the likeliest class's, or the value."""
+        return np.asarray(self.answer(rows).max(axis=1))
+
+    def likeliest(self, answer: NDArray[np.float64]) -> list[str]:
+        """Return the likeliest class of each line of an answer; none where the model has no classes."""
+        return [self.output.classes[index] for index in answer.argmax(axis=1)] if self.output.classes else []
 
     def score_many(self, rows: Floats) -> NDArray[np.float64]:
-        """Return the same, with every core at work: each scores a part of the rows."""
+        """Return the scores, with every core at work."""
+        return np.asarray(self.answer_many(rows).max(axis=1))
+
+    def answer_many(self, rows: Floats) -> NDArray[np.float64]:
+        """Return the answer, with every core at work: each takes a part of the rows."""
         parts = np.array_split(rows, min(_CORES, max(1, len(rows))))
         with ThreadPoolExecutor(_CORES) as pool:
-            return np.concatenate(list(pool.map(self.score, parts)))
+            return np.concatenate(list(pool.map(self.answer, parts)))
 
 
-def load(name: str, version: int, features: Sequence[str], onnx: bytes, *, sha256: str | None = None) -> Model:
+def load(
+    name: str,
+    version: int,
+    features: Sequence[str],
+    onnx: bytes,
+    *,
+    sha256: str | None = None,
+    output: Output | None = None,
+    specs: Sequence[FeatureSpec] = (),
+) -> Model:
     """Load a model from its bytes; raises UnfitModel."""
     digest = hashlib.sha256(onnx).hexdigest()
     if sha256 is not None and digest != sha256:
         raise UnfitModel(f"{name} version {version}: the bytes are not those that were registered")
-    return Model(name, version, digest, tuple(features), _session(digest, onnx))
+    return _model(name, version, digest, features, _session(digest, onnx), output, specs)
 
 
-def loaded(name: str, version: int, features: Sequence[str], sha256: str) -> Model | None:
+def loaded(
+    name: str,
+    version: int,
+    features: Sequence[str],
+    sha256: str,
+    *,
+    output: Output | None = None,
+    specs: Sequence[FeatureSpec] = (),
+) -> Model | None:
     """Return the model if a session with these very bytes is held already, without needing the bytes."""
     with _lock:
         session = _sessions.get(sha256)
-    return Model(name, version, sha256, tuple(features), session) if session is not None else None
+    return _model(name, version, sha256, features, session, output, specs) if session is not None else None
+
+
+def _model(
+    name: str,
+    version: int,
+    sha256: str,
+    features: Sequence[str],
+    session: onnxruntime.InferenceSession,
+    output: Output | None,
+    specs: Sequence[FeatureSpec],
+) -> Model:
+    return Model(
+        name, version, sha256, tuple(features), session, output or PROBABILITY, tuple(specs) or specs_of(features)
+    )
 
 
 def _session(digest: str, onnx: bytes) -> onnxruntime.InferenceSession:

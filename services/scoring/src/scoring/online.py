@@ -40,7 +40,7 @@ def check_size(runtime: Runtime, rows: int) -> None:
 
 async def score_rows(model: Model, rows: Sequence[Mapping[str, object]]) -> ScoreAnswer:
     """Score rows of values, each of exactly the model's features; UnfitFeatures."""
-    values = matrix(model.features, rows)
+    values = matrix(model.specs, rows)
     if isinstance(values, list):
         raise UnfitFeatures(
             "these values do not fit the model's features", "特征取值不符合模型要求", errors=list(map(_told, values))

@@ -3,27 +3,45 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from math import inf, isfinite
+from typing import Any, Literal, TypedDict
 
 import asyncpg
 import orjson
 
 from attune_contracts.scoring import ModelPromoted
 from attune_service_kit.database import Transaction
-from attune_service_kit.errors import NotFound
+from attune_service_kit.errors import Conflict, NotFound
 from scoring import model
+from scoring.feature_specs import FeatureSpec, specs_of
 from scoring.model import Model
-from scoring.spec import TrainingSpec
+from scoring.outputs import Output
+from scoring.spec import About
 from scoring.sql import Conn
 
 CHANNEL = "scoring_champions"
 """Notified with every promotion: each process that answers listens."""
 
-_CHAMPIONS = """
-SELECT model, version, sha256, features, (SELECT max(id) FROM promotion p WHERE p.model = v.model) AS promotion
-FROM model_version v WHERE state = 'champion' AND ($1::text IS NULL OR model = $1) ORDER BY model"""
+_COLUMNS = "v.model, v.version, v.sha256, v.features, v.feature_specs::text, m.output, m.classes, m.lowest, m.highest"
+_CHAMPIONS = f"""
+SELECT {_COLUMNS}, (SELECT max(id) FROM promotion p WHERE p.model = v.model) AS promotion
+FROM model_version v JOIN model m ON m.name = v.model
+WHERE v.state = 'champion' AND ($1::text IS NULL OR v.model = $1) ORDER BY v.model"""  # noqa: S608 - columns of ours
 _ANSWERING = "SELECT version FROM model_version WHERE model = $1 AND state = 'champion'"
-_VERSION = "SELECT model, version, sha256, features FROM model_version WHERE model = $1 AND version = $2"
+_VERSION = f"""
+SELECT {_COLUMNS} FROM model_version v JOIN model m ON m.name = v.model
+WHERE v.model = $1 AND v.version = $2"""  # noqa: S608 - columns of ours
+_DESCRIBE = """
+INSERT INTO model (name, purpose, target, owner, risk_class, population, output, classes, lowest, highest)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+ON CONFLICT (name) DO UPDATE SET (purpose, target, owner, risk_class, population, lowest, highest) =
+    (excluded.purpose, excluded.target, excluded.owner, excluded.risk_class, excluded.population, excluded.lowest,
+     excluded.highest)
+RETURNING output, classes"""
+_STORE = """
+INSERT INTO model_version (model, version, onnx, sha256, features, metrics, card, state, trained_at, feature_specs,
+                           snapshot, card_html, origin)
+VALUES ($1, $2, $3, $4, $5, $6::jsonb, $7::jsonb, $8, now(), $9::jsonb, $10::jsonb, $11, $12)"""
 
 
 @dataclass(frozen=True)
@@ -34,38 +52,70 @@ class Champion:
     promotion: int
 
 
+class Described(TypedDict):
+    """What the registry says of a version beside its bytes."""
+
+    output: Output
+    specs: tuple[FeatureSpec, ...]
+
+
 class UnknownVersion(NotFound):
     """There is no such version of the model."""
 
     code = "unknown_model_version"
 
 
+class OtherOutput(Conflict):
+    """The model's other versions answer with something else: this is another model."""
+
+    code = "other_output"
+
+
 async def register(
     tx: Transaction,
-    spec: TrainingSpec,
+    about: About,
     *,
     onnx: bytes,
     sha256: str,
     features: Sequence[str],
     metrics: Mapping[str, float],
     card: Mapping[str, Any],
+    feature_specs: Sequence[FeatureSpec] = (),
+    snapshot: Mapping[str, Any] | None = None,
+    card_html: str | None = None,
+    origin: Literal["trained", "uploaded"] = "trained",
 ) -> int:
-    """Store a trained version and return its number; another step lets it answer."""
-    await tx.conn.execute(
-        "INSERT INTO model (name, purpose, target) VALUES ($1, $2, $3)"
-        " ON CONFLICT (name) DO UPDATE SET purpose = excluded.purpose, target = excluded.target",
-        spec.model, spec.purpose, spec.target,
-    )  # fmt: skip
-    # The upsert holds the model's row: two trainings of one model get their numbers one after the other.
-    newest = await tx.conn.fetchval("SELECT coalesce(max(version), 0) FROM model_version WHERE model = $1", spec.model)
+    """Store a version and return its number; another step lets it answer. Raises OtherOutput.
+
+    What was trained here is vetted by its training, what was uploaded has yet to be. Without `feature_specs` the
+    features are the catalogue's.
+    """
+    # The upsert holds the model's row: two versions of one model get their numbers one after the other.
+    stands = await tx.conn.fetchrow(_DESCRIBE, *_described(about))
+    assert stands is not None  # noqa: S101 - it returns what it has written
+    if (stands["output"], tuple(stands["classes"] or ())) != (about.output.kind, about.output.classes):
+        raise OtherOutput("the model's versions answer with something else", "该模型其他版本的输出类型不同")
+    newest = await tx.conn.fetchval("SELECT coalesce(max(version), 0) FROM model_version WHERE model = $1", about.name)
     version = int(newest) + 1
+    specs = [spec.model_dump() for spec in feature_specs or specs_of(features)]
     await tx.conn.execute(
-        "INSERT INTO model_version (model, version, onnx, sha256, features, metrics, card, state, trained_at)"
-        " VALUES ($1, $2, $3, $4, $5, $6::jsonb, $7::jsonb, 'trained', now())",
-        spec.model, version, onnx, sha256, list(features), orjson.dumps(metrics).decode(),
-        orjson.dumps(card).decode(),
+        _STORE, about.name, version, onnx, sha256, list(features), _json(metrics), _json(card),
+        "vetted" if origin == "trained" else "uploaded", _json(specs), _json(snapshot or {}), card_html, origin,
     )  # fmt: skip
     return version
+
+
+def _described(about: About) -> tuple[object, ...]:
+    output = about.output
+    bounds = (bound if isfinite(bound) else None for bound in (output.lowest, output.highest))
+    return (
+        about.name, about.purpose, about.target, about.owner, about.risk_class, about.population, output.kind,
+        list(output.classes) or None, *bounds,
+    )  # fmt: skip
+
+
+def _json(value: object) -> str:
+    return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY).decode()
 
 
 async def answering(tx: Transaction, name: str) -> int | None:
@@ -122,7 +172,16 @@ async def version(conn: Conn, name: str, number: int) -> Model:
 
 async def _load(conn: Conn, row: asyncpg.Record) -> Model:
     name, number, sha256, features = row["model"], row["version"], row["sha256"], row["features"]
-    if (known := model.loaded(name, number, features, sha256)) is not None:
+    described: Described = {
+        "output": Output(
+            row["output"],
+            tuple(row["classes"] or ()),
+            -inf if row["lowest"] is None else row["lowest"],
+            inf if row["highest"] is None else row["highest"],
+        ),
+        "specs": specs_of(features, orjson.loads(row["feature_specs"])),
+    }
+    if (known := model.loaded(name, number, features, sha256, **described)) is not None:
         return known
     onnx = await conn.fetchval("SELECT onnx FROM model_version WHERE model = $1 AND version = $2", name, number)
-    return await asyncio.to_thread(model.load, name, number, features, onnx, sha256=sha256)
+    return await asyncio.to_thread(model.load, name, number, features, onnx, sha256=sha256, **described)

@@ -46,7 +46,8 @@ async def _answer(runtime: Runtime, question: ScoreQuestion) -> ScoreAnswer:
         return await online.score_rows(models[0], question.rows)
     assert question.customer_id is not None  # noqa: S101 - one of both, the contract says
     async with runtime.worker_database.pool.acquire() as conn:
-        return await online.score_customers(conn, models, [question.customer_id], question.evidence)
+        renewed = [model for model in models if model.renewed]
+        return await online.score_customers(conn, renewed, [question.customer_id], question.evidence)
 
 
 def _refused(refusal: Refusal) -> bytes:

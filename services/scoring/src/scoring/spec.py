@@ -1,5 +1,6 @@
 """What is to be trained: the file that `attune train` takes and the body of `POST /v1/trainings`."""
 
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Annotated, Literal
 
@@ -8,10 +9,28 @@ from pydantic_core import PydanticCustomError
 
 from attune_contracts.ledger import Code
 from attune_service_kit.bodies import Body
+from scoring.feature_specs import FeatureName
 from scoring.features import NUMERIC
+from scoring.outputs import PROBABILITY, Output
 
 ModelName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
-FeatureName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+RiskClass = Literal["minimal", "limited", "high_risk"]
+
+
+@dataclass(frozen=True)
+class About:
+    """What a model is: its name, what it is for, what it predicts, of whom, who answers for it, and its kind of answer.
+
+    `risk_class` is that of the EU AI Act: creditworthiness is high_risk (R-24).
+    """
+
+    name: str
+    purpose: str
+    target: str
+    owner: str = ""
+    risk_class: RiskClass = "limited"
+    population: str = ""
+    output: Output = PROBABILITY
 
 
 class _Strict(Body):
@@ -73,6 +92,11 @@ class TrainingSpec(_Strict):
     def target(self) -> str:
         """The label in one word, for the model's card."""
         return f"{'_or_'.join(self.label.kinds)}_within_{self.label.within_days}_days"
+
+    @property
+    def about(self) -> About:
+        """What the registry is told of the model."""
+        return About(self.model, self.purpose, self.target, population="customers of the feature snapshot")
 
 
 class SpecRefused(Exception):

@@ -16,17 +16,32 @@ class Row(SQLModel, registry=registry()):
 
 
 class ModelRow(Row, table=True):
-    """A model: a name, what it is for, what it predicts."""
+    """A model: what it is for, whom it is about, what it predicts, and what it answers with.
+
+    `output`: probability, class_probabilities (one a class, in the order of `classes`) or value (within `lowest` and
+    `highest`, where they are told). `risk_class`: minimal, limited or high_risk.
+    """
 
     __tablename__ = "model"
 
     name: str = Field(primary_key=True, sa_type=Text)
     purpose: str = Field(sa_type=Text)
     target: str = Field(sa_type=Text)
+    owner: str = Field(default="", sa_type=Text)
+    risk_class: str = Field(default="limited", sa_type=Text)
+    population: str = Field(default="", sa_type=Text)
+    output: str = Field(default="probability", sa_type=Text)
+    classes: list[str] | None = Field(default=None, sa_type=ARRAY(Text))
+    lowest: float | None = Field(default=None, sa_type=Double)
+    highest: float | None = Field(default=None, sa_type=Double)
 
 
 class ModelVersion(Row, table=True):
-    """One trained version. States: trained, champion (at most one of a model), retired."""
+    """One version. States: uploaded, vetted or refused (`reasons`), shadow, challenger, champion, retired.
+
+    At most one of a model is champion, and one challenger. `origin`: trained or uploaded. `feature_specs` describes
+    what the version takes, in the order of `features`; `snapshot` the data that it was trained on.
+    """
 
     __tablename__ = "model_version"
 
@@ -39,6 +54,12 @@ class ModelVersion(Row, table=True):
     card: dict[str, Any] = Field(sa_type=JSONB)
     state: str = Field(sa_type=Text)
     trained_at: datetime = Field(sa_type=DateTime(timezone=True))
+    feature_specs: list[dict[str, Any]] = Field(sa_type=JSONB)
+    snapshot: dict[str, Any] = Field(sa_type=JSONB)
+    card_html: str | None = Field(default=None, sa_type=Text)
+    approved_by: str | None = Field(default=None, sa_type=Text)
+    origin: str = Field(default="trained", sa_type=Text)
+    reasons: list[dict[str, Any]] = Field(sa_type=JSONB)
 
 
 class Promotion(Row, table=True):
@@ -50,6 +71,23 @@ class Promotion(Row, table=True):
     previous: int | None = None
     who: str = Field(sa_type=Text)
     at: datetime = Field(sa_type=DateTime(timezone=True))
+
+
+class PurposeSetting(Row, table=True):
+    """Which share of the customers, in basis points, no model or the challenger answers for a purpose; append-only.
+
+    The newest version holds. Arms are drawn with the purpose's own salt (X13).
+    """
+
+    __tablename__ = "purpose_setting"
+
+    purpose: str = Field(primary_key=True, sa_type=Text)
+    version: int = Field(primary_key=True)
+    salt: str = Field(sa_type=Text)
+    no_model_bp: int
+    challenger_bp: int
+    who: str = Field(sa_type=Text)
+    since: datetime = Field(sa_type=DateTime(timezone=True))
 
 
 class FeatureSet(Row, table=True):

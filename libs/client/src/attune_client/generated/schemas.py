@@ -1025,6 +1025,17 @@ class FeatureList(Model):
     never: Sequence[FeatureView]
 
 
+class FeatureSpec(Model):
+    """One feature. `min` and `max`: what values usually lie between; they are probed there, not bounded."""
+
+    name: str
+    max: float | None = None
+    min: float | None = None
+    nullable: bool | None = None
+    type: Annotated[Literal["INTEGER", "BIGINT", "DOUBLE", "BOOLEAN"], OPEN] | None = None
+    unit: str | None = None
+
+
 class Gate(Model):
     """The last day that the replay may publish."""
 
@@ -1288,19 +1299,33 @@ class ModelSummary(Model):
     """A model and which version answers; `champion` is null before the first."""
 
     champion: int | None
+    classes: Sequence[str] | None
     name: str
+    output: str
+    """probability, class_probabilities (one of each of `classes`) or value"""
+    owner: str
+    population: str
     purpose: str
+    risk_class: str
+    """minimal, limited or high_risk"""
     target: str
     versions: int
 
 
 class VersionView(Model):
-    """One version. `state`: trained, champion or retired."""
+    """One version. `state`: uploaded, vetted, shadow, challenger, champion, retired or refused (`reasons` says why).
+    `origin`: trained or uploaded. `snapshot` tells of the data that it was trained on.
+    """
 
+    approved_by: str | None
     card: Mapping[str, Any]
+    feature_specs: Sequence[FeatureSpec]
     features: Sequence[str]
     metrics: Mapping[str, float]
+    origin: str
+    reasons: Sequence[Mapping[str, Any]]
     sha256: str
+    snapshot: Mapping[str, Any]
     state: str
     trained_at: dt.datetime
     version: int
@@ -1310,8 +1335,15 @@ class ModelView(Model):
     """A model with its versions, the newest first."""
 
     champion: int | None
+    classes: Sequence[str] | None
     name: str
+    output: str
+    """probability, class_probabilities (one of each of `classes`) or value"""
+    owner: str
+    population: str
     purpose: str
+    risk_class: str
+    """minimal, limited or high_risk"""
     target: str
     versions: Sequence[VersionView]
 

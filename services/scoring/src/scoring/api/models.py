@@ -6,7 +6,7 @@ from functools import partial
 from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Depends, Path, Query, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from sqlalchemy.orm import defer
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -20,6 +20,7 @@ from attune_service_kit.idempotency import REFUSALS
 from attune_service_kit.paging import Cursor, InvalidCursor, Limit, Page, decode_cursor, page
 from attune_service_kit.runtime import Runtime
 from scoring import champions, registry
+from scoring.feature_specs import FeatureSpec
 from scoring.registry import UnknownVersion
 from scoring.tables import ModelRow, ModelVersion
 
@@ -37,33 +38,46 @@ class UnknownModel(NotFound):
 
 
 class VersionView(BaseModel):
-    """One version. `state`: trained, champion or retired."""
+    """One version. `state`: uploaded, vetted, shadow, challenger, champion, retired or refused (`reasons` says why).
+
+    `origin`: trained or uploaded. `snapshot` tells of the data that it was trained on.
+    """
 
     version: int
     state: str
+    origin: str
     sha256: str
     features: list[str]
+    feature_specs: list[FeatureSpec]
     metrics: dict[str, float]
     card: dict[str, Any]
+    snapshot: dict[str, Any]
+    reasons: list[dict[str, Any]]
+    approved_by: str | None
     trained_at: datetime
 
 
-class ModelSummary(BaseModel):
-    """A model and which version answers; `champion` is null before the first."""
-
+class _About(BaseModel):
     name: str
     purpose: str
     target: str
+    owner: str
+    risk_class: str = Field(description="minimal, limited or high_risk")
+    population: str
+    output: str = Field(description="probability, class_probabilities (one of each of `classes`) or value")
+    classes: list[str] | None
+
+
+class ModelSummary(_About):
+    """A model and which version answers; `champion` is null before the first."""
+
     champion: int | None
     versions: int
 
 
-class ModelView(BaseModel):
+class ModelView(_About):
     """A model with its versions, the newest first."""
 
-    name: str
-    purpose: str
-    target: str
     champion: int | None
     versions: list[VersionView]
 
@@ -151,26 +165,24 @@ async def _view(session: AsyncSession, name: str) -> ModelView:
     if row is None:
         raise UnknownModel("there is no model of this name", "没有该名称的模型")
     versions = await _versions(session, name)
-    return ModelView(
-        name=row.name, purpose=row.purpose, target=row.target, champion=_champion(versions), versions=versions
-    )
+    return ModelView(**_about(row), champion=_champion(versions), versions=versions)
 
 
 async def _versions(session: AsyncSession, name: str) -> list[VersionView]:
     """Return the versions, the newest first, without reading the models' bytes."""
-    query = select(ModelVersion).where(ModelVersion.model == name).options(defer(cast("Any", ModelVersion.onnx)))
-    rows = await session.exec(query.order_by(col(ModelVersion.version).desc()))
+    query = select(ModelVersion).where(ModelVersion.model == name)
+    # Neither the bytes nor the page of the card, each read where it is asked for.
+    unread = [defer(cast("Any", column)) for column in (ModelVersion.onnx, ModelVersion.card_html)]
+    rows = await session.exec(query.options(*unread).order_by(col(ModelVersion.version).desc()))
     return [VersionView.model_validate(row, from_attributes=True) for row in rows]
 
 
 def _summary(row: ModelRow, versions: Sequence[VersionView]) -> ModelSummary:
-    return ModelSummary(
-        name=row.name,
-        purpose=row.purpose,
-        target=row.target,
-        champion=_champion(versions),
-        versions=len(versions),
-    )
+    return ModelSummary(**_about(row), champion=_champion(versions), versions=len(versions))
+
+
+def _about(row: ModelRow) -> dict[str, Any]:
+    return row.model_dump(include=set(_About.model_fields))
 
 
 def _champion(versions: Sequence[VersionView]) -> int | None:

@@ -25,7 +25,7 @@ from attune_service_kit.jobs import JobContext
 from attune_service_kit.lake import Lake
 from attune_service_kit.lake_schema import arrow_schema
 from scoring import feature_rows
-from scoring.features import NUMERIC
+from scoring.features import NUMERIC, Floats, fingerprints
 from scoring.model import Model
 from scoring.registry import champions
 from scoring.settings import ScoringSettings
@@ -61,7 +61,7 @@ async def run(job: JobContext) -> dict[str, Any]:
         async with job.transaction() as tx:
             if plan.slot is not None:
                 await feature_rows.switch(tx.conn, plan.slot, plan.pointer, NUMERIC)
-            tx.emit(*(ScoresPublished(pointer=pointer) for pointer in pointers.values()))
+            tx.emit(*(ScoresPublished(pointer=pointers[m.name], output=m.output.kind) for m in plan.models))
             job.cursor = {
                 "as_of": plan.pointer.as_of.isoformat(),
                 "rows": plan.pointer.rows,
@@ -91,7 +91,8 @@ async def _plan(job: JobContext) -> Plan | None:
         if loaded and pointer.as_of < loaded[0] and not asked:
             return None
         wanted = job.params.get("model")
-        models = [champion.model for champion in await champions(tx.conn, wanted)]
+        # A model of another table's columns answers rows on request, not the customers of a snapshot.
+        models = [c.model for c in await champions(tx.conn, wanted) if c.model.of_snapshot]
         newer = loaded is None or (pointer.as_of >= loaded[0] and pointer.manifest != loaded[1])
         slot = await feature_rows.empty_slot(tx.conn) if newer else None
         return Plan(pointer, models, slot, tx.now)
@@ -115,10 +116,11 @@ async def _score(job: JobContext, plan: Plan, folder: Path) -> dict[str, Path]:
     try:
         for customers, values in _batches(job, plan.pointer):
             rows = values.astype(np.float32)
+            seen: dict[tuple[str, ...], list[str]] = {}
             for m in plan.models:
-                columns = [NUMERIC.index(name) for name in m.features]
-                scores = m.score_many(np.ascontiguousarray(rows[:, columns]))
-                writers[m.name].write_table(_table(customers, m, scores, plan.scored_at))
+                mine = np.ascontiguousarray(rows[:, [NUMERIC.index(name) for name in m.features]])
+                hashes = seen[m.features] = seen.get(m.features) or fingerprints(mine)
+                writers[m.name].write_table(_table(customers, m, mine, hashes, plan.scored_at))
             if plan.slot is not None:
                 async with job.transaction() as tx:
                     await feature_rows.copy_rows(tx.conn, plan.slot, customers.to_pylist(), values)
@@ -143,13 +145,16 @@ def _batches(job: JobContext, pointer: Pointer) -> Iterator[tuple[pa.Array, NDAr
             yield batch.column("customer_id"), np.column_stack(columns).astype(np.float64)
 
 
-def _table(customers: pa.Array, model: Model, scores: NDArray[np.float64], scored_at: datetime) -> pa.Table:
-    size = len(scores)
+def _table(customers: pa.Array, model: Model, rows: Floats, hashes: Sequence[str], scored_at: datetime) -> pa.Table:
+    answer = model.answer_many(rows)
+    size = len(rows)
     columns = [
         customers.cast(pa.string()),
         pa.repeat(pa.scalar(model.name), size),
         pa.repeat(pa.scalar(model.version, pa.int32()), size),
-        pa.array(scores),
+        pa.array(answer.max(axis=1)),
         pa.repeat(pa.scalar(scored_at, pa.timestamp("us", "UTC")), size),
+        pa.array(model.likeliest(answer), pa.string()) if model.output.classes else pa.nulls(size, pa.string()),
+        pa.array(hashes, pa.string()),
     ]
     return pa.table(columns, schema=_SCHEMA)

@@ -86,7 +86,7 @@ async def _register(job: JobContext, spec: TrainingSpec, as_of: date, trained: "
         tx.who = job.params.get("asked_by", tx.who)
         version = await register(
             tx,
-            spec,
+            spec.about,
             onnx=trained.onnx,
             sha256=trained.sha256,
             features=trained.features,
