@@ -42,7 +42,7 @@ def by_definition(movements: list[Movement], rule: Rule, opening: int = 0) -> di
             continue
         balances = sum(opening + sum(o.net for o in movements if o.day <= x) for x in range(start, m.day))
         if m.net * (m.day - start) > balances:
-            hits.append(Hit(m.day, m.key, m.net, 0))
+            hits.append(Hit(m.day, m.moment, m.key, m.net, 0))
     chosen = raised(hits, reversals, rule.cooldown_days)
     return {h.key: h.day for h in chosen if not is_reversed(h, reversals)}
 
@@ -59,7 +59,9 @@ def ledgers(draw: st.DrawFn) -> list[Movement]:
             target = draw(st.sampled_from(movements))
             reverses, net = target.key, -abs(target.net)
         key = f"{draw(st.integers(0, 9))}{number:03d}"
-        movements.append(Movement(DAY0 + day, key, net, net > 0 and reverses is None and number > 0, reverses))
+        candidate = net > 0 and reverses is None and number > 0
+        moment = draw(st.sampled_from((-3, 0, 0, 4)))
+        movements.append(Movement(DAY0 + day, key, net, candidate, reverses, moment=moment))
     return movements
 
 
@@ -70,7 +72,7 @@ def disordered(draw: st.DrawFn) -> tuple[list[Movement], list[Movement], Rule]:
     ledger = draw(ledgers())
     delays = [draw(st.integers(0, lateness)) if draw(st.booleans()) else 0 for _ in ledger]
     arrival = sorted(zip(delays, ledger, strict=True), key=lambda pair: (pair[0] + pair[1].day, pair[1].key))
-    ordered = sorted(ledger, key=lambda m: (m.day, m.key))
+    ordered = sorted(ledger, key=lambda m: (m.day, m.moment, m.key))
     return ordered, [movement for _, movement in arrival], rule
 
 
@@ -159,6 +161,12 @@ def test_a_late_credit_takes_the_cool_down_from_a_later_one() -> None:
     verdicts = subject.apply(Movement(at - 5, "1", 5000, True), rule, 0, at)
     assert [(type(v), v.key) for v in verdicts] == [(Raised, "1"), (Withdrawn, "2")]
     assert (first.late, verdicts[0].late) == (False, True)
+
+
+def test_the_first_credit_of_a_day_keeps_the_cool_down_whatever_the_ids_are() -> None:
+    rule, at = replace(RULE, cooldown_days=30), DAY0 + 200
+    nine, ten = Movement(at, "9", 5000, True, moment=9), Movement(at, "10", 5000, True, moment=10)
+    assert standing(history(nine, ten), rule)[0] == standing(history(ten, nine), rule)[0] == {"9": at}
 
 
 def test_a_reversal_withdraws_and_ends_the_cool_down() -> None:

@@ -8,7 +8,7 @@ import random
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -91,9 +91,17 @@ def as_movement(row: Row, kind: str) -> Movement:
     reverses = None if row["reverses"] is None else str(row["reverses"])
     candidate = credit and kind == "demand" and not flags and reverses is None
     account = UUID(str(row["account_id"])).bytes
-    return Movement(
-        day.toordinal(), str(row["posting_id"]), amount if credit else -amount, candidate, reverses, account
-    )
+    net = amount if credit else -amount
+    return Movement(day.toordinal(), str(row["posting_id"]), net, candidate, reverses, account, moment(row))
+
+
+def moment(row: Row) -> int:
+    booked, day = row["booked_at"], row["business_date"]
+    if booked is None:
+        return 0
+    assert isinstance(booked, datetime)
+    assert isinstance(day, date)
+    return (booked - datetime.combine(day, time(12), UTC)) // timedelta(microseconds=1)
 
 
 def invented(seed: int) -> tuple[list[Row], list[tuple[str, str, str, int]]]:
@@ -111,6 +119,8 @@ def invented(seed: int) -> tuple[list[Row], list[tuple[str, str, str, int]]]:
             net = draw.choice((-1, 1, 1)) * int(draw.lognormvariate(6, 1.5) + 1)
             flags = [draw.choice(FLAGS)] if draw.random() < 0.2 else []
             row = posting(f"{draw.randint(0, 9)}-{person}-{number}", account, day, net, flags=flags)
+            if draw.random() < 0.6:
+                row["booked_at"] = datetime.combine(day, time(draw.randint(0, 23), 30, 0, 7), UTC)
             earlier = [r for r in rows if r["account_id"] == account and r["direction"] == "credit"]
             if net < 0 and earlier and draw.random() < 0.3:
                 row["reverses"] = draw.choice(earlier)["posting_id"]
@@ -119,7 +129,7 @@ def invented(seed: int) -> tuple[list[Row], list[tuple[str, str, str, int]]]:
 
 
 def in_order(rows: list[Row]) -> list[Row]:
-    return sorted(rows, key=lambda r: (str(r["business_date"]), str(r["posting_id"])))
+    return sorted(rows, key=lambda r: (str(r["business_date"]), moment(r), str(r["posting_id"])))
 
 
 def delayed(rows: list[Row], lateness: int, share: float, seed: int) -> list[Row]:
@@ -205,7 +215,7 @@ class TestBerka:
         hits = [hit for j in judged.values() for hit in j.standing()]
         assert (len(hits), len([j for j in judged.values() if j.standing()])) == expected
         first = min(hits)
-        assert first == (date(1993, 8, 19).toordinal(), "1002969", 3578400, 3561514)
+        assert first == (date(1993, 8, 19).toordinal(), 0, "1002969", 3578400, 3561514)
 
     @pytest.mark.parametrize(
         ("cooldown", "expected", "lateness"), [(0, 140, 0), (30, 106, 30), (0, 140, 60), (30, 106, 60)]

@@ -5,16 +5,17 @@ from typing import NamedTuple
 
 
 class Hit(NamedTuple):
-    """A credit above the customer's own mean."""
+    """A credit above the customer's own mean; `moment` is in microseconds from the noon (UTC) of its day."""
 
     day: int
+    moment: int
     key: str
     amount: int
     compared_with: int
 
 
 def raised(hits: Iterable[Hit], reversals: Mapping[str, Sequence[int]], cooldown_days: int) -> list[Hit]:
-    """The hits of one customer that are raised, in (day, key) order; `reversals` gives each key's reversal days.
+    """The hits of one customer that are raised, in order of place; `reversals` gives each key's reversal days.
 
     A raised credit holds others back for the cool-down, unless it has been reversed by their day.
     """

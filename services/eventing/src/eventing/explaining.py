@@ -95,7 +95,7 @@ def subject_after(known: Iterable[TransactionPosted], day: int, rule: Rule, even
     """A customer's state when every posting up to and including a day has come in order; `known` are deposits only."""
     index = TriggerIndex.of([(event_type, rule)])
     subject = Subject()
-    for posting in sorted(known, key=lambda p: (p.business_date, p.posting_id)):
+    for posting in sorted(known, key=postings.place):
         movement = postings.movement(posting)
         if movement.day > day:
             break
@@ -185,7 +185,7 @@ def _cool_down(q: Question) -> Part:
     values: dict[str, Value] = {"cooldown_days": q.rule.cooldown_days}
     if last != NOBODY:
         until = _day(last[0] + q.rule.cooldown_days)
-        values |= {"last_raised": _day(last[0]), "last_raised_key": last[1], "rests_until": until}
+        values |= {"last_raised": _day(last[0]), "last_raised_key": last[2], "rests_until": until}
     return Part("cool_down", q.judgement.free, values)
 
 

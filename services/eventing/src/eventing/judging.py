@@ -3,9 +3,9 @@
 A credit is judged on arrival. Until no posting within the lateness can come before it, it stays here, so that a late
 posting re-judges the later credits: the set that stands in the end is the one that the same postings give in order.
 
-Cool-down replays raise and suppress in (day, posting id) order from the last raised credit. A reversed credit stands no
-longer, and from the reversal's day on it holds no other back. `Subject` is a function of the set of postings seen, not
-of their order, so its packed bytes are, too.
+Cool-down replays raise and suppress in order of place (day, moment, posting id) from the last raised credit. A
+reversed credit stands no longer, and from the reversal's day on it holds no other back. `Subject` is a function of the
+set of postings seen, not of their order, so its packed bytes are, too.
 """
 
 from bisect import insort
@@ -16,8 +16,10 @@ import msgpack
 
 from eventing.own_history import Comparison, OwnHistory, months_before
 
-Place = tuple[int, str]
-NOBODY: Place = (0, "")
+Place = tuple[int, int, str]
+"""Where a fact stands in order: its day, its moment in microseconds from the noon (UTC) of that day, its key."""
+NOBODY: Place = (0, 0, "")
+FIRST_MOMENT = -(2**62)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Movement(NamedTuple):
     candidate: bool = False
     reverses: str | None = None
     account: bytes = b""
+    moment: int = 0
 
 
 @dataclass(slots=True, order=True)
@@ -53,6 +56,7 @@ class Credit:
     """A judged credit that a late posting may still change."""
 
     day: int
+    moment: int
     key: str
     amount: int
     account: bytes = b""
@@ -61,7 +65,7 @@ class Credit:
     @property
     def place(self) -> Place:
         """Where it stands in order."""
-        return self.day, self.key
+        return self.day, self.moment, self.key
 
 
 class Raised(NamedTuple):
@@ -125,7 +129,7 @@ class Subject:
                 deltas,
                 [net for _, net in kept],
                 self.anchor,
-                [(history.last - c.day, c.key, c.amount, c.account, c.raised) for c in self.credits],
+                [(history.last - c.day, c.moment, c.key, c.amount, c.account, c.raised) for c in self.credits],
                 [(history.last - day, key) for day, key in self.reversals],
             )
         )
@@ -143,7 +147,7 @@ class Subject:
             OwnHistory(first, last, upto, base, days, nets),
             [Credit(last - back, *rest) for back, *rest in judged],
             [(last - back, key) for back, key in reversals],
-            (anchor[0], anchor[1]),
+            (anchor[0], anchor[1], anchor[2]),
         )
 
     def apply(self, movement: Movement, rule: Rule, opening: int, newest: int) -> list[Verdict]:
@@ -164,12 +168,12 @@ class Subject:
             self._reverse(day, movement.reverses, rule)
         if is_beyond(day, newest, rule):
             return verdicts
-        start = (day + 1, "") if movement.reverses is None else (day, "")
+        start = (day + 1 if movement.reverses is None else day, FIRST_MOMENT, "")
         new = None
         if movement.candidate:
-            new = Credit(day, movement.key, movement.net, movement.account)
+            new = Credit(day, movement.moment, movement.key, movement.net, movement.account)
             insort(self.credits, new)
-            start = (day, movement.key)
+            start = new.place
         if self.credits and self.credits[-1].place >= start:
             verdicts += self._judge_from(start, new, rule, opening, late=day < newest)
         return verdicts
@@ -182,19 +186,19 @@ class Subject:
         while gone < len(self.credits) and self.credits[gone].day < cut:
             credit = self.credits[gone]
             if credit.raised:
-                self.anchor = (credit.day, credit.key)
+                self.anchor = credit.place
             gone += 1
         del self.credits[:gone]
         if self.reversals and self.reversals[0][0] < cut:
             for day, key in self.reversals:
-                if day < cut and key == self.anchor[1] and day >= self.anchor[0]:
+                if day < cut and key == self.anchor[2] and day >= self.anchor[0]:
                     self.anchor = NOBODY
             self.reversals = [r for r in self.reversals if r[0] >= cut]
 
     def _reverse(self, day: int, key: str, rule: Rule) -> None:
         if day >= self.history.last - rule.lateness_days:
             insort(self.reversals, (day, key))
-        elif key == self.anchor[1] and day >= self.anchor[0]:
+        elif key == self.anchor[2] and day >= self.anchor[0]:
             self.anchor = NOBODY
 
     def judgement(self, key: str, rule: Rule, opening: int) -> Judgement | None:
@@ -209,7 +213,7 @@ class Subject:
 
     def reversed_by(self, credit: Place, by: int | None = None) -> bool:
         """Whether a known reversal of this credit was booked on or after its day (and not after the day `by`)."""
-        return any(key == credit[1] and credit[0] <= day and (by is None or day <= by) for day, key in self.reversals)
+        return any(key == credit[2] and credit[0] <= day and (by is None or day <= by) for day, key in self.reversals)
 
     def _judge_from(self, start: Place, new: Credit | None, rule: Rule, opening: int, *, late: bool) -> list[Verdict]:
         verdicts: list[Verdict] = []

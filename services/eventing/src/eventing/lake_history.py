@@ -55,8 +55,8 @@ def judge(con: duckdb.DuckDBPyConnection, rule: Rule) -> dict[str, Judged]:
     """The raised hits of every customer that has one; `prepare` first."""
     hits: dict[str, list[Hit]] = defaultdict(list)
     judged: dict[str, Judged] = defaultdict(Judged)
-    for customer, key, account, day, amount, integral, length in con.execute(model("hits")).fetchall():
-        hits[customer].append(Hit(day + EPOCH, key, amount, mean(integral, length)))
+    for customer, key, account, day, moment, amount, integral, length in con.execute(model("hits")).fetchall():
+        hits[customer].append(Hit(day + EPOCH, moment, key, amount, mean(integral, length)))
         judged[customer].accounts[key] = account
     reversals = "SELECT customer_id, reverses, day FROM deposit_movement WHERE reverses IS NOT NULL"
     for customer, key, day in con.execute(reversals).fetchall():
@@ -89,7 +89,9 @@ def _open_ends(subject: Subject, judged: Judged, cut: int, retained: list[dict[s
     """What a late posting may still change: credits and reversals from `cut` on, the last raised credit before."""
     chosen = {hit.key for hit in judged.raised}
     subject.credits = [
-        Credit(_int(c["day"]) + EPOCH, str(c["key"]), _int(c["amount"]), UUID(str(c["account"])).bytes)
+        Credit(
+            _int(c["day"]) + EPOCH, _int(c["moment"]), str(c["key"]), _int(c["amount"]), UUID(str(c["account"])).bytes
+        )
         for c in retained
     ]
     for credit in subject.credits:
@@ -97,7 +99,7 @@ def _open_ends(subject: Subject, judged: Judged, cut: int, retained: list[dict[s
     subject.reversals = sorted((day, key) for key, days in judged.reversals.items() for day in days if day >= cut)
     before = [hit for hit in judged.raised if hit.day < cut]
     if before and not is_reversed(before[-1], judged.reversals, cut - 1):
-        subject.anchor = (before[-1].day, before[-1].key)
+        subject.anchor = (before[-1].day, before[-1].moment, before[-1].key)
     else:
         subject.anchor = NOBODY
 

@@ -131,7 +131,7 @@ class Facts:
     def asked(self, wanted: Wanted) -> list[Known]:
         """The postings in question, in business order."""
         chosen = [one for one in self.known.values() if wanted.names(one.posting)]
-        return sorted(chosen, key=lambda one: (one.posting.business_date, one.posting.posting_id))
+        return sorted(chosen, key=lambda one: postings.place(one.posting))
 
     def chosen_versions(self, wanted: Wanted) -> list[Row]:
         """The versions to explain."""
@@ -276,7 +276,7 @@ def _question(facts: Facts, one: Known, row: Row, subject: Subject, *, reversed_
     rule: Rule = triggers.rule(row)
     posting = one.posting
     judgement = subject.judgement(posting.posting_id, rule, facts.opening)
-    place = (postings.ordinal(posting.business_date), posting.posting_id)
+    place = postings.place(posting)
     detection = facts.detections_of(posting).get(rule.name)
     question = Question(
         posting=posting,

@@ -37,7 +37,8 @@ _SINCE = """
 SELECT p.account_id, p.posting_id, p.business_date, p.booked_at, p.direction, p.amount_minor, p.currency, p.kind,
        p.channel, p.flags, p.reverses, o.customer_id, o.kind AS account_kind
 FROM posting p JOIN account_owner o USING (account_id)
-WHERE NOT p.in_lake AND ($1::uuid[] IS NULL OR o.customer_id = any($1)) ORDER BY p.business_date, p.posting_id"""
+WHERE NOT p.in_lake AND ($1::uuid[] IS NULL OR o.customer_id = any($1))
+ORDER BY p.business_date, coalesce(p.booked_at, (p.business_date + time '12:00') AT TIME ZONE 'UTC'), p.posting_id"""
 _SWAP = """
 DELETE FROM keyed_state WHERE customer_id = any($1::uuid[])"""
 _SWAP_ALL = "TRUNCATE keyed_state"

@@ -38,7 +38,7 @@ SELECT t.posting_id, t.account_id, o.customer_id, o.partition, o.kind AS account
        t.reverses
 FROM transactions t INNER JOIN account_owner o USING (account_id)
 WHERE t.business_date BETWEEN $first AND $last
-ORDER BY t.business_date, t.booked_at NULLS FIRST, t.posting_id"""
+ORDER BY t.business_date, coalesce(epoch_us(t.booked_at), epoch_us(t.business_date + INTERVAL 12 HOUR)), t.posting_id"""
 _COUNT = """
 SELECT count(o.account_id), count(*) - count(o.account_id)
 FROM transactions t LEFT JOIN account_owner o USING (account_id)

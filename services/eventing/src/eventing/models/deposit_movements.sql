@@ -1,5 +1,5 @@
 -- Every posting that moves a customer's deposits: on demand and time accounts, in the base currency, in X37's terms.
--- Days count from 1970-01-01. Parameters: $before (exclusive), $currency, $months, $minimum.
+-- Days count from 1970-01-01, a moment in microseconds from the noon (UTC) of its day. Parameters: $before (exclusive), $currency, $months, $minimum.
 SELECT
     o.customer_id,
     t.account_id,
@@ -7,6 +7,7 @@ SELECT
     t.reverses,
     datediff('day', DATE '1970-01-01', t.business_date) AS day,
     datediff('day', DATE '1970-01-01', CAST(t.business_date - to_months($months) AS DATE)) AS start_day,
+    coalesce(epoch_us(t.booked_at) - epoch_us(CAST(t.business_date AS TIMESTAMP) + INTERVAL 12 HOUR), 0) AS moment,
     CASE WHEN t.direction = 'credit' THEN t.amount_minor ELSE -t.amount_minor END AS net,
     o.kind = 'demand'
     AND t.direction = 'credit'

@@ -35,8 +35,10 @@ movement AS (
 open_credit AS (
     SELECT
         m.customer_id,
-        list({'day': m.day, 'key': m.posting_id, 'amount': m.net, 'account': m.account_id} ORDER BY m.day, m.posting_id)
-            AS credits
+        list(
+            {'day': m.day, 'moment': m.moment, 'key': m.posting_id, 'amount': m.net, 'account': m.account_id}
+            ORDER BY m.day, m.moment, m.posting_id
+        ) AS credits
     FROM deposit_movement AS m
     INNER JOIN fold AS f ON f.customer_id = m.customer_id
     WHERE m.candidate AND m.day >= f.cut

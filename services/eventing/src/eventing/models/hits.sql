@@ -18,7 +18,7 @@ opening AS (
     GROUP BY customer_id
 ),
 credit AS (
-    SELECT m.customer_id, m.posting_id, m.account_id, m.day, m.start_day, m.net AS amount
+    SELECT m.customer_id, m.posting_id, m.account_id, m.day, m.moment, m.start_day, m.net AS amount
     FROM deposit_movement AS m
     INNER JOIN history AS h ON h.customer_id = m.customer_id
     WHERE m.candidate AND h.first_day <= m.start_day
@@ -52,6 +52,7 @@ judged AS (
         c.posting_id,
         c.account_id,
         c.day,
+        c.moment,
         c.amount,
         c.day - c.start_day AS length,
         e.before_day - s.before_day + coalesce(o.amount, 0) * (c.day - c.start_day) AS integral
@@ -60,6 +61,6 @@ judged AS (
     INNER JOIN area AS s ON s.customer_id = c.customer_id AND s.day = c.start_day
     LEFT JOIN opening AS o ON o.customer_id = c.customer_id
 )
-SELECT customer_id, posting_id, account_id, day, amount, integral, length
+SELECT customer_id, posting_id, account_id, day, moment, amount, integral, length
 FROM judged
 WHERE amount * length > integral
