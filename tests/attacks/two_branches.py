@@ -25,7 +25,17 @@ BOUND = {
     )
 }  # fmt: skip
 # What is the whole bank's or the machine's: nobody who is bound to a branch or a customer may ask for it.
-OF_THE_BANK = {"review_id", "merge_id", "job_id", "import_id", "message_id", "source_id", "posting_id", "proposal_id"}
+OF_THE_BANK = {
+    "file_id",
+    "review_id",
+    "merge_id",
+    "job_id",
+    "import_id",
+    "message_id",
+    "source_id",
+    "posting_id",
+    "proposal_id",
+}
 # Names of plans, models and lists: the same for everybody who may read them.
 NAMES = {"code", "name", "version", "purpose", "tag", "script_id", "product_id", "request_id", "entity_id"}
 _TEXTS = {"branch_id": (OWN_BRANCH, FOREIGN_BRANCH, "B9"), "employee_id": ("E1", "E2", "E9")}

@@ -19,6 +19,8 @@ DECIDED = {"triggers", "models", "campaigns", "policies", "parameters", "offers"
 ALONE = {
     "trainings-start": "a version that is trained answers nobody; a training that would promote it proposes it",
     "scorings-start": "scores anew with the versions that answer already",
+    "model-files-put": "bytes that nobody has looked at",
+    "models-upload": "what is uploaded is looked at, and answers nobody until somebody lets it",
     "campaigns-measure": "computes a result of what has happened",
 }
 

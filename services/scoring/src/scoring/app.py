@@ -1,9 +1,10 @@
 """Scoring, declared: how likely, and why?"""
 
 from attune_service_kit.approvals import Approvals
+from attune_service_kit.jobs import Light
 from attune_service_kit.runtime import Service
 from scoring import champions, handlers, requests
-from scoring.api import models, runs, scores
+from scoring.api import models, runs, scores, uploads
 from scoring.settings import ScoringSettings
 from scoring.tables import METADATA
 
@@ -12,10 +13,15 @@ SERVICE = Service(
     title="Attune scoring",
     settings=ScoringSettings,
     metadata=METADATA,
-    routers=(models.router, runs.router, scores.router),
+    routers=(models.router, runs.router, scores.router, uploads.router),
+    streamed=(uploads.STREAMED,),
     approvals=Approvals("models:approve", (models.PROMOTION,)),
     subscriptions=(handlers.SUBSCRIPTION,),
     tasks=(requests.answer_requests,),
     everywhere=(champions.follow,),
-    jobs={"train": "scoring.jobs.train:run", "score": "scoring.jobs.score:run"},
+    jobs={
+        "train": "scoring.jobs.train:run",
+        "score": "scoring.jobs.score:run",
+        "vet": Light("scoring.jobs.vet:run"),
+    },
 )

@@ -3,15 +3,19 @@
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from attune_contracts.features import CATALOGUE, USABLE
+from attune_service_kit.bodies import Body
 
 FeatureName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 
 
-class FeatureSpec(BaseModel):
+Bound = Annotated[float, Field(ge=-1e18, le=1e18, allow_inf_nan=False)]
+
+
+class FeatureSpec(Body):
     """One feature. `min` and `max`: what values usually lie between; they are probed there, not bounded."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -19,8 +23,8 @@ class FeatureSpec(BaseModel):
     name: FeatureName
     type: Literal["INTEGER", "BIGINT", "DOUBLE", "BOOLEAN"] = "DOUBLE"
     unit: Annotated[str, StringConstraints(max_length=32)] = ""
-    min: Annotated[float, Field(allow_inf_nan=False)] | None = None
-    max: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    min: Bound | None = None
+    max: Bound | None = None
     nullable: bool = True
 
     @model_validator(mode="after")
@@ -33,9 +37,7 @@ class FeatureSpec(BaseModel):
 def of_catalogue(name: str) -> FeatureSpec:
     """The catalogue's feature; KeyError where it has none of this name."""
     feature = CATALOGUE[name]
-    return FeatureSpec.model_validate(
-        {"name": name, "type": feature.type, "unit": feature.unit, "nullable": feature.nullable}
-    )
+    return FeatureSpec.model_validate({"name": name, "type": feature.type, "unit": feature.unit})
 
 
 def specs_of(names: Iterable[str], stored: Iterable[Mapping[str, object]] = ()) -> tuple[FeatureSpec, ...]:

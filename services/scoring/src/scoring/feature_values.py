@@ -36,6 +36,7 @@ def matrix(features: Sequence[FeatureSpec], rows: Sequence[Mapping[str, object]]
     """The rows in the order of the model's features, or the first faults."""
     faults: list[Fault] = []
     wanted = {feature.name: feature.type for feature in features}
+    needed = [feature.name for feature in features if not feature.nullable]
     values = np.empty((len(rows), len(features)), dtype=np.float32)
     for number, row in enumerate(rows):
         if row.keys() != wanted.keys():
@@ -43,6 +44,7 @@ def matrix(features: Sequence[FeatureSpec], rows: Sequence[Mapping[str, object]]
             faults += [
                 Fault(number, name, "extra" if name in NUMERIC else "unknown") for name in row if name not in wanted
             ]
+        faults += [Fault(number, name, "missing") for name in needed if name in row and row[name] is None]
         for column, (name, kind) in enumerate(wanted.items()):
             fault, values[number, column] = _read(kind, row.get(name))
             if fault is not None:

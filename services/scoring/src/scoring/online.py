@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
+import structlog
+
 from attune_contracts.scoring import AnsweringModel, NewMoney, ScoreAnswer, ScoredItem
 from attune_service_kit.errors import Invalid
 from attune_service_kit.runtime import Runtime
@@ -11,9 +13,12 @@ from scoring.feature_rows import stored_rows
 from scoring.feature_values import Fault, matrix
 from scoring.features import Floats
 from scoring.model import Model
+from scoring.outputs import UnfitModel
 from scoring.renewal import aligned, moved
 from scoring.settings import ScoringSettings
 from scoring.sql import Conn
+
+log = structlog.get_logger(__name__)
 
 # From this many rows on the loop would notice: they are scored in a thread (ONNX Runtime lets others run).
 _ALOFT = 32
@@ -29,6 +34,12 @@ class UnfitFeatures(Invalid):
     """Rows whose values the model cannot take; `errors` names row, feature and fault."""
 
     code = "features_unfit"
+
+
+class NoAnswer(Invalid):
+    """The model answers these values with what is no answer: they lie beyond all that it was ever asked."""
+
+    code = "no_answer"
 
 
 def check_size(runtime: Runtime, rows: int) -> None:
@@ -74,9 +85,12 @@ async def score_customers(
 
 
 async def _run(model: Model, values: Floats) -> list[float]:
-    if len(values) < _ALOFT:
-        return [float(score) for score in model.score(values)]
-    return [float(score) for score in await asyncio.to_thread(model.score, values)]
+    try:
+        scores = model.score(values) if len(values) < _ALOFT else await asyncio.to_thread(model.score, values)
+    except UnfitModel as unfit:
+        log.error("model_unfit", model=model.name, version=model.version, reason=str(unfit))
+        raise NoAnswer("the model has no answer to these values", "模型无法对这些取值给出结果") from unfit
+    return [float(score) for score in scores]
 
 
 def _answering(model: Model) -> AnsweringModel:

@@ -8,16 +8,20 @@ from typing import Any, Literal, TypedDict
 
 import asyncpg
 import orjson
+import structlog
 
 from attune_contracts.scoring import ModelPromoted
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Conflict, NotFound
-from scoring import model
+from scoring import life_cycle, model
 from scoring.feature_specs import FeatureSpec, specs_of
+from scoring.life_cycle import Step
 from scoring.model import Model
-from scoring.outputs import Output
+from scoring.outputs import Output, UnfitModel
 from scoring.spec import About
 from scoring.sql import Conn
+
+log = structlog.get_logger(__name__)
 
 CHANNEL = "scoring_champions"
 """Notified with every promotion: each process that answers listens."""
@@ -30,7 +34,14 @@ WHERE v.state = 'champion' AND ($1::text IS NULL OR v.model = $1) ORDER BY v.mod
 _ANSWERING = "SELECT version FROM model_version WHERE model = $1 AND state = 'champion'"
 _VERSION = f"""
 SELECT {_COLUMNS} FROM model_version v JOIN model m ON m.name = v.model
-WHERE v.model = $1 AND v.version = $2"""  # noqa: S608 - columns of ours
+WHERE v.model = $1 AND v.version = $2 AND v.state NOT IN ('uploaded', 'refused')"""  # noqa: S608 - columns of ours
+_WAITING = f"""
+SELECT {_COLUMNS}, v.onnx FROM model_version v JOIN model m ON m.name = v.model
+WHERE v.model = $1 AND v.version = $2 AND v.state = 'uploaded'"""  # noqa: S608 - columns of ours
+_SETTLE = """
+UPDATE model_version SET state = $3, reasons = $4::jsonb, card = card || $5::jsonb,
+    onnx = CASE WHEN $3 = 'refused' THEN ''::bytea ELSE onnx END
+WHERE model = $1 AND version = $2 AND state = 'uploaded' RETURNING version"""
 _DESCRIBE = """
 INSERT INTO model (name, purpose, target, owner, risk_class, population, output, classes, lowest, highest)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
@@ -69,6 +80,18 @@ class OtherOutput(Conflict):
     """The model's other versions answer with something else: this is another model."""
 
     code = "other_output"
+
+
+class VersionUnfit(Conflict):
+    """The version's bytes have changed, or do not load any more: it answers nobody."""
+
+    code = "version_unfit"
+
+
+class IllegalStep(Conflict):
+    """The version's state does not admit this step; `possible` names those that it does."""
+
+    code = "illegal_step"
 
 
 async def register(
@@ -118,6 +141,37 @@ def _json(value: object) -> str:
     return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY).decode()
 
 
+@dataclass(frozen=True)
+class Waiting:
+    """An uploaded version that nobody has looked at yet."""
+
+    onnx: bytes
+    sha256: str
+    specs: tuple[FeatureSpec, ...]
+    output: Output
+
+
+async def waiting(conn: Conn, name: str, number: int) -> Waiting | None:
+    """The version, if it waits for its verdict."""
+    row = await conn.fetchrow(_WAITING, name, number)
+    if row is None:
+        return None
+    described = _description(row)
+    return Waiting(row["onnx"], row["sha256"], described["specs"], described["output"])
+
+
+async def settle(
+    tx: Transaction, name: str, number: int, reasons: Sequence[Mapping[str, str]], facts: Mapping[str, Any]
+) -> str:
+    """Write the verdict on an uploaded version down; return its state. The bytes of a refused one are not kept."""
+    state = "refused" if reasons else "vetted"
+    if await tx.conn.fetchval(_SETTLE, name, number, state, _json(reasons), _json({"onnx": facts})) is None:
+        raise UnknownVersion("this version does not wait for a verdict", "该版本不在待审查状态")
+    detail = {"state": state, "reasons": [reason["code"] for reason in reasons]}
+    await tx.audit("vet", "model", name, version=number, detail=detail)
+    return state
+
+
 async def answering(tx: Transaction, name: str) -> int | None:
     """The version of a model that answers; None before the first."""
     found: int | None = await tx.conn.fetchval(_ANSWERING, name)
@@ -132,11 +186,11 @@ async def trained_by(tx: Transaction, name: str, number: int) -> list[str]:
 
 
 async def promote(tx: Transaction, name: str, version: int) -> None:
-    """Let a version answer from now on and retire the one before it. Repeating is harmless; raises UnknownVersion."""
-    await tx.conn.execute("SELECT 1 FROM model WHERE name = $1 FOR UPDATE", name)
-    sha256 = await tx.conn.fetchval("SELECT sha256 FROM model_version WHERE model = $1 AND version = $2", name, version)
-    if sha256 is None:
-        raise UnknownVersion("there is no such version of this model", "该模型没有此版本")
+    """Let a version answer from now on and retire the one before it. Repeating is harmless.
+
+    Raises UnknownVersion, IllegalStep.
+    """
+    sha256 = await _stepping(tx, name, version, "promote")
     previous = await answering(tx, name)
     if previous == version:
         return
@@ -153,35 +207,65 @@ async def promote(tx: Transaction, name: str, version: int) -> None:
     tx.emit(ModelPromoted(model=name, version=version, sha256=sha256))
 
 
+async def _stepping(tx: Transaction, name: str, version: int, step: Step) -> str:
+    """Hold the model for a step of one of its versions and return that one's hash; UnknownVersion, IllegalStep."""
+    await tx.conn.execute("SELECT 1 FROM model WHERE name = $1 FOR UPDATE", name)
+    row = await tx.conn.fetchrow(
+        "SELECT state, sha256 FROM model_version WHERE model = $1 AND version = $2", name, version
+    )
+    if row is None:
+        raise UnknownVersion("there is no such version of this model", "该模型没有此版本")
+    if not life_cycle.admits(row["state"], step):
+        raise IllegalStep(
+            "this version cannot take this step", "该版本当前状态不允许此操作",
+            state=row["state"], possible=life_cycle.possible(row["state"]),
+        )  # fmt: skip
+    return str(row["sha256"])
+
+
 async def champions(conn: Conn, name: str | None = None) -> list[Champion]:
     """Return the models that answer now, or the one of that name, as this transaction sees them.
 
     Sessions are held by the hash of their bytes: no session is ever stale, and what is being answered keeps the
     session that it began with.
     """
-    return [Champion(await _load(conn, row), row["promotion"] or 0) for row in await conn.fetch(_CHAMPIONS, name)]
+    found = []
+    for row in await conn.fetch(_CHAMPIONS, name):
+        try:
+            found.append(Champion(await _load(conn, row), row["promotion"] or 0))
+        except UnfitModel as unfit:  # the others answer on; so does what is held of this one
+            log.error("model_unfit", model=row["model"], version=row["version"], reason=str(unfit))
+    return found
 
 
 async def version(conn: Conn, name: str, number: int) -> Model:
-    """Return one version, whatever its state; raises UnknownVersion."""
+    """Return one version that has been vetted, whatever its state; raises UnknownVersion, VersionUnfit."""
     row = await conn.fetchrow(_VERSION, name, number)
     if row is None:
         raise UnknownVersion("there is no such version of this model", "该模型没有此版本")
-    return await _load(conn, row)
+    try:
+        return await _load(conn, row)
+    except UnfitModel as unfit:
+        log.error("model_unfit", model=name, version=number, reason=str(unfit))
+        raise VersionUnfit("the stored bytes are not those that were vetted", "存储的内容与审查时不一致") from unfit
 
 
 async def _load(conn: Conn, row: asyncpg.Record) -> Model:
     name, number, sha256, features = row["model"], row["version"], row["sha256"], row["features"]
-    described: Described = {
+    described = _description(row)
+    if (known := model.loaded(name, number, features, sha256, **described)) is not None:
+        return known
+    onnx = await conn.fetchval("SELECT onnx FROM model_version WHERE model = $1 AND version = $2", name, number)
+    return await asyncio.to_thread(model.load, name, number, features, onnx, sha256=sha256, **described)
+
+
+def _description(row: asyncpg.Record) -> Described:
+    return {
         "output": Output(
             row["output"],
             tuple(row["classes"] or ()),
             -inf if row["lowest"] is None else row["lowest"],
             inf if row["highest"] is None else row["highest"],
         ),
-        "specs": specs_of(features, orjson.loads(row["feature_specs"])),
+        "specs": specs_of(row["features"], orjson.loads(row["feature_specs"])),
     }
-    if (known := model.loaded(name, number, features, sha256, **described)) is not None:
-        return known
-    onnx = await conn.fetchval("SELECT onnx FROM model_version WHERE model = $1 AND version = $2", name, number)
-    return await asyncio.to_thread(model.load, name, number, features, onnx, sha256=sha256, **described)

@@ -6,10 +6,14 @@ from datetime import date, datetime
 from uuid import UUID
 
 import numpy as np
+import structlog
 
 from attune_contracts.scoring import Score, ScoresPublished
 from scoring.features import Floats, with_evidence
 from scoring.model import Model
+from scoring.outputs import UnfitModel
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,14 @@ def renew(
         customer: moved(rows[customer], [(item.business_date, item.amount_minor) for item in items.values()])
         for customer, items in touched.items()
     }
-    scores = {model: model.score(aligned(model, rows, values)) for model in models}
+    scores = {}
+    for model in models:
+        try:
+            scores[model] = model.score(aligned(model, rows, values))
+        except UnfitModel as unfit:  # the other models renew theirs, and this one's scores stay as they are
+            log.error("model_unfit", model=model.name, version=model.version, reason=str(unfit))
+    if not scores:
+        return []
     return [
         ScoresPublished(
             merge=True,
@@ -62,7 +73,7 @@ def renew(
                     score=float(scores[model][index]),
                     scored_at=max(now, *(item.at for item in items.values())),
                 )
-                for model in models
+                for model in scores
             ),
         )
         for index, (customer, items) in enumerate(touched.items())

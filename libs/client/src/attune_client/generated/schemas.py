@@ -1036,6 +1036,13 @@ class FeatureSpec(Model):
     unit: str | None = None
 
 
+class FilePart(Model):
+    """What has arrived: how many bytes of the file there are now, and the hash of this part."""
+
+    bytes: int
+    sha256: str
+
+
 class Gate(Model):
     """The last day that the replay may publish."""
 
@@ -1260,6 +1267,37 @@ class Lift(Model):
     """Why the suppression ends before its time."""
 
     reason: str
+
+
+class TrainedOn(Model):
+    """The data that the model was trained on."""
+
+    dataset: str
+    as_of: dt.date | None = None
+    rows: int | None = None
+
+
+class Manifest(Model):
+    """A model's data sheet. A feature of the catalogue has its name, type and unit; others are the model's own."""
+
+    features: Sequence[FeatureSpec]
+    """In the order of the input's columns"""
+    file_id: UUID
+    """Under which the bytes were sent"""
+    owner: str
+    population: str
+    purpose: str
+    risk_class: Annotated[Literal["minimal", "limited", "high_risk"], OPEN]
+    sha256: str
+    target: str
+    card: Mapping[str, Any] | None = None
+    """What a reader of the card should know"""
+    classes: Sequence[str] | None = None
+    highest: float | None = None
+    lowest: float | None = None
+    metrics: Mapping[str, Any] | None = None
+    output: Annotated[Literal["probability", "class_probabilities", "value"], OPEN] | None = None
+    training: TrainedOn | None = None
 
 
 class Member(Model):
@@ -2586,6 +2624,15 @@ class UploadedPart(Model):
     name: str
     sha256: str
     """Of the part, hexadecimal"""
+
+
+class UploadedVersion(Model):
+    """A version that is looked at; its state is `uploaded` until the job has ended, then `vetted` or `refused`."""
+
+    job: Job
+    model: str
+    sha256: str
+    version: int
 
 
 class VisitRequest(Model):

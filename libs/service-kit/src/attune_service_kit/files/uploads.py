@@ -56,9 +56,9 @@ class Part:
 class Uploads:
     """The files of all imports of a home or cluster."""
 
-    def __init__(self, settings: ServiceSettings) -> None:
+    def __init__(self, settings: ServiceSettings, *, most: int | None = None) -> None:
         self._scratch = settings.scratch
-        self._most = settings.max_upload_bytes
+        self._most = settings.max_upload_bytes if most is None else min(most, settings.max_upload_bytes)
         self._store: Store = open_store(
             settings.upload_url or str(settings.scratch / "uploads"), settings.scratch / "upload-cache"
         )

@@ -21,7 +21,7 @@ from attune_service_kit.paging import Cursor, InvalidCursor, Limit, Page, decode
 from attune_service_kit.runtime import Runtime
 from scoring import champions, registry
 from scoring.feature_specs import FeatureSpec
-from scoring.registry import UnknownVersion
+from scoring.registry import IllegalStep, UnknownVersion
 from scoring.tables import ModelRow, ModelVersion
 
 router = APIRouter(tags=["models"])
@@ -146,7 +146,7 @@ async def model(name: Name, runtime: AnyRuntime, caller: Reader) -> ModelView:
     summary="Let a version answer from now on",
     dependencies=[Administrator],
     response_model=ModelView,
-    responses=refusals(UnknownVersion, *REFUSALS),
+    responses=refusals(UnknownVersion, IllegalStep, *REFUSALS),
 )
 async def promote(
     name: Name,

@@ -17,7 +17,7 @@ from attune_service_kit.runtime import Runtime
 from scoring import champions, online, registry
 from scoring.champions import NoChampion
 from scoring.model import Model
-from scoring.registry import UnknownVersion
+from scoring.registry import UnknownVersion, VersionUnfit
 from scoring.spec import ModelName
 
 router = APIRouter(tags=["scores"])
@@ -96,7 +96,16 @@ class ScoresView(BaseModel):
     "/v1/scores",
     operation_id="scores-score",
     summary="Score rows of values, or customers",
-    responses=refusals(Forbidden, NoChampion, UnknownVersion, Invalid, online.UnfitFeatures, online.TooManyRows),
+    responses=refusals(
+        Forbidden,
+        NoChampion,
+        UnknownVersion,
+        VersionUnfit,
+        Invalid,
+        online.UnfitFeatures,
+        online.NoAnswer,
+        online.TooManyRows,
+    ),
 )
 async def score(body: ScoreRequest, runtime: AnyRuntime, caller: Reader) -> ScoresView:
     """Score at once; nothing is stored. Customers and named versions are for model administrators."""

@@ -1,0 +1,112 @@
+"""Models that a bank brings, over HTTP: first the bytes, then what they are."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from pydantic import BaseModel, Field
+
+from attune_service_kit.app import AnyRuntime
+from attune_service_kit.auth import requires
+from attune_service_kit.database import Transaction
+from attune_service_kit.errors import Invalid, TooLarge, refusals
+from attune_service_kit.files.uploads import ChecksumMismatch, NothingUploaded, WrongOffset
+from attune_service_kit.idempotency import REFUSALS, Write, idempotent
+from attune_service_kit.jobs import Job
+from scoring import uploads
+from scoring.api.models import Name
+from scoring.manifest import Manifest
+from scoring.registry import OtherOutput
+from scoring.uploads import FILE, NoModel
+
+router = APIRouter(tags=["models"])
+STREAMED = r"/v1/model-uploads/files/[^/]+"
+
+Writing = Annotated[Write, Depends(idempotent)]
+Administrator = Depends(requires("models:write"))
+
+
+class FilePart(BaseModel):
+    """What has arrived: how many bytes of the file there are now, and the hash of this part."""
+
+    bytes: int = Field(examples=[1_048_576])
+    sha256: str = Field(examples=["9f86d081884c7d659a2feaa0c55ad015" * 2])
+
+
+class UploadedVersion(BaseModel):
+    """A version that is looked at; its state is `uploaded` until the job has ended, then `vetted` or `refused`."""
+
+    model: str = Field(examples=["propensity-wealth"])
+    version: int
+    sha256: str = Field(examples=["9f86d081884c7d659a2feaa0c55ad015" * 2])
+    job: Job
+
+
+@router.put(
+    "/v1/model-uploads/files/{file_id}",
+    operation_id="model-files-put",
+    summary="Send a model's bytes, or a part of them",
+    dependencies=[Administrator],
+    response_model=FilePart,
+    responses=refusals(ChecksumMismatch, WrongOffset, TooLarge, Invalid, *REFUSALS),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        }
+    },
+)
+async def put(
+    file_id: Annotated[UUID, Path(description="Chosen by the client")],
+    request: Request,
+    runtime: AnyRuntime,
+    write: Writing,
+    offset: Annotated[int, Query(ge=0, le=uploads.MOST_BYTES, description="Where this part begins in the file")] = 0,
+    content_digest: Annotated[
+        str | None, Header(description="RFC 9530: sha-256=:BASE64: of the body", max_length=200)
+    ] = None,
+) -> Response:
+    """Take in the bytes of an ONNX file, 50 MB at most; nothing is read of them yet. Files have no name here."""
+    store = uploads.store(runtime)
+    if offset == 0:
+        store.sweep()
+    part = await store.receive(_body(request), content_digest)
+    try:
+
+        async def run(tx: Transaction) -> FilePart:
+            size = store.add(file_id, FILE, offset, part)
+            await tx.audit("upload_file", "model_file", file_id, detail={"bytes": part.size})
+            return FilePart(bytes=size, sha256=part.sha256)
+
+        return await write(run, status=200)
+    finally:
+        part.path.unlink(missing_ok=True)
+
+
+@router.post(
+    "/v1/models/{name}/versions",
+    operation_id="models-upload",
+    summary="Bring your own model",
+    status_code=202,
+    dependencies=[Administrator],
+    response_model=UploadedVersion,
+    responses=refusals(NothingUploaded, ChecksumMismatch, TooLarge, NoModel, OtherOutput, Invalid, *REFUSALS),
+)
+async def upload(name: Name, body: Manifest, runtime: AnyRuntime, write: Writing) -> Response:
+    """Make the uploaded bytes a version of the model, and look at them in a process with limits.
+
+    The job's result names the state: `vetted`, or `refused` with the reasons. What is vetted answers nobody yet.
+    """
+
+    async def run(tx: Transaction) -> UploadedVersion:
+        version, job_id = await uploads.accept(runtime, tx, name, body)
+        job = await runtime.jobs.view(tx, job_id)
+        return UploadedVersion(model=name, version=version, sha256=body.sha256, job=job)
+
+    return await write(run, status=202)
+
+
+async def _body(request: Request) -> AsyncIterator[bytes]:
+    async for block in request.stream():
+        yield block
