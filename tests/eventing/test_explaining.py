@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from attune_contracts.identifiers import account_id, customer_id
 from attune_contracts.ledger import TransactionPosted
 from eventing import why
-from eventing.judging import Raised, Rule, Subject
+from eventing.judging import Rule, Subject
 from eventing.postings import movement
+from eventing.verdicts import Raised
 from eventing.why import Facts, Known, Told, Wanted
 
 OWNER, ACCOUNT, TIME = customer_id("t", "c"), account_id("t", "d"), account_id("t", "t")

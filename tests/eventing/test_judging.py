@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eventing.cool_down import Hit, is_reversed, raised
-from eventing.judging import Movement, Raised, Rule, Subject, Withdrawn, is_beyond, watermark
+from eventing.judging import Movement, Rule, Subject, is_beyond, watermark
 from eventing.own_history import months_before
+from eventing.verdicts import Raised, Withdrawn
 
 DAY0 = date(2024, 1, 1).toordinal()
 RULE = Rule("large-deposit", cooldown_days=0, lateness_days=3)

@@ -20,7 +20,8 @@ from attune_contracts.datasets import TRANSACTIONS
 from attune_contracts.identifiers import account_id, customer_id
 from attune_service_kit.lake_schema import arrow_schema
 from eventing import lake_history
-from eventing.judging import Movement, Raised, Rule, Subject
+from eventing.judging import Movement, Rule, Subject
+from eventing.verdicts import Raised
 
 BERKA = Path(os.environ.get("ATTUNE_REAL_DATA", Path(__file__).parents[3] / "shared" / "data")) / "berka"
 real_data = [

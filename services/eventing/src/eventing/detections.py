@@ -10,7 +10,8 @@ from attune_contracts.eventing import DetectionEvidence, DetectionRaised, Detect
 from attune_contracts.identifiers import detection_id
 from attune_service_kit.consumer import Event
 from attune_service_kit.database import Transaction
-from eventing.judging import Raised, Rule, Withdrawn
+from eventing.judging import Rule
+from eventing.verdicts import Raised, Withdrawn
 
 METRIC = "mean_closing_balance_6m"
 

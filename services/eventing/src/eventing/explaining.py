@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 
 from attune_contracts.ledger import TransactionPosted
 from eventing import explaining_texts, postings
+from eventing.facts import ordinal
 from eventing.judging import NOBODY, Judgement, Rule, Subject, is_beyond, watermark
 from eventing.trigger_index import TriggerIndex, seen_by
 
@@ -149,7 +150,7 @@ def _lateness(q: Question) -> Part:
     values: dict[str, Value] = {"business_date": q.posting.business_date.isoformat()}
     values |= {"lateness_days": q.rule.lateness_days}
     if q.came == "beyond" and q.detected_by is None:
-        settled = is_beyond(postings.ordinal(q.posting.business_date), q.newest, q.rule)
+        settled = is_beyond(ordinal(q.posting.business_date), q.newest, q.rule)
         values["watermark"] = _day(watermark(q.newest, q.rule)) if settled else None
         return Part("lateness", False, values)
     return Part("lateness", True, values)

@@ -10,16 +10,16 @@ set of postings seen, not of their order, so its packed bytes are, too.
 
 from bisect import insort
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from fractions import Fraction
+from typing import NamedTuple
 
 import msgpack
 
+from eventing.facts import BEFORE_ALL, Place
 from eventing.own_history import Comparison, OwnHistory, months_before
+from eventing.verdicts import Raised, Verdict, Withdrawn
 
-Place = tuple[int, int, str]
-"""Where a fact stands in order: its day, its moment in microseconds from the noon (UTC) of that day, its key."""
 NOBODY: Place = (0, 0, "")
-FIRST_MOMENT = -(2**62)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,19 @@ class Rule:
     lateness_days: int = 3
     expires_hours: int = 48
     enabled: bool = True
+    days: int = 0
+    times: Fraction = Fraction(1)
+
+    def start(self, day: int) -> int:
+        """The first day of the past before a day: so many months earlier, or `days` where it counts in days."""
+        return day - self.days if self.days else months_before(day, self.months)
 
 
 class Movement(NamedTuple):
-    """A posting as the rule sees it: `net` is signed, `candidate` = a credit of `net` that may fire.
+    """A posting as the rule sees it: `net` is what it adds to the deposits, `candidate` = it may fire with its amount.
 
-    A candidate reverses nothing. `account` is the account's id, 16 bytes.
+    A candidate reverses nothing. `account` is the account's id, 16 bytes. One that is no `deposit` moves no balance.
+    Without an amount it is that of the net.
     """
 
     day: int
@@ -49,6 +56,8 @@ class Movement(NamedTuple):
     reverses: str | None = None
     account: bytes = b""
     moment: int = 0
+    amount: int | None = None
+    deposit: bool = True
 
 
 @dataclass(slots=True, order=True)
@@ -66,28 +75,6 @@ class Credit:
     def place(self) -> Place:
         """Where it stands in order."""
         return self.day, self.moment, self.key
-
-
-class Raised(NamedTuple):
-    """This credit is a detection from now on."""
-
-    key: str
-    day: int
-    amount: int
-    account: bytes
-    compared_with: int
-    late: bool
-
-
-class Withdrawn(NamedTuple):
-    """If this posting's detection stands and its day is not after `day`, it stands no longer."""
-
-    key: str
-    day: int
-    reason: Literal["late_posting", "reversed"]
-
-
-Verdict = Raised | Withdrawn
 
 
 class Judgement(NamedTuple):
@@ -114,23 +101,14 @@ class Subject:
 
     def pack(self) -> bytes:
         """The subject as bytes: equal for equal sets of postings."""
-        history = self.history
-        kept = [(day, net) for day, net in zip(history.days, history.nets, strict=True) if net]
-        deltas, previous = [], history.upto
-        for day, _ in kept:
-            deltas.append(day - previous)
-            previous = day
+        last = self.history.last
         packed: bytes = msgpack.packb(
             (
-                history.first,
-                history.last,
-                history.upto,
-                history.base,
-                deltas,
-                [net for _, net in kept],
-                self.anchor,
-                [(history.last - c.day, c.moment, c.key, c.amount, c.account, c.raised) for c in self.credits],
-                [(history.last - day, key) for day, key in self.reversals],
+                *self.history.pack(),
+                # When on its day the anchor was booked concerns nobody any more.
+                (self.anchor[0], self.anchor[2]),
+                [(last - c.day, c.moment, c.key, c.amount, c.account, c.raised) for c in self.credits],
+                [(last - day, key) for day, key in self.reversals],
             )
         )
         return packed
@@ -138,16 +116,14 @@ class Subject:
     @staticmethod
     def unpack(packed: bytes) -> "Subject":
         """The subject behind its bytes."""
-        first, last, upto, base, deltas, nets, anchor, judged, reversals = msgpack.unpackb(packed)
-        days, day = [], upto
-        for delta in deltas:
-            day += delta
-            days.append(day)
+        *history, anchor, judged, reversals = msgpack.unpackb(packed)
+        known = OwnHistory.unpack(*history)
+        last = known.last
         return Subject(
-            OwnHistory(first, last, upto, base, days, nets),
+            known,
             [Credit(last - back, *rest) for back, *rest in judged],
             [(last - back, key) for back, key in reversals],
-            (anchor[0], anchor[1], anchor[2]),
+            (anchor[0], 0, anchor[1]),
         )
 
     def apply(self, movement: Movement, rule: Rule, opening: int, newest: int) -> list[Verdict]:
@@ -159,29 +135,41 @@ class Subject:
         history = self.history
         day = movement.day
         before = history.last
-        history.move(day, movement.net)
+        if movement.deposit:
+            history.move(day, movement.net)
+        else:
+            history.last = max(history.last, day)
         if history.last != before:
             self.settle(rule)
         verdicts: list[Verdict] = []
         if movement.reverses is not None:
-            verdicts.append(Withdrawn(movement.reverses, day, "reversed"))
-            self._reverse(day, movement.reverses, rule)
+            verdicts += self.reverse(movement.reverses, day, rule, opening, newest)
         if is_beyond(day, newest, rule):
             return verdicts
-        start = (day + 1 if movement.reverses is None else day, FIRST_MOMENT, "")
+        start = (day + 1, BEFORE_ALL, "")
         new = None
         if movement.candidate:
-            new = Credit(day, movement.moment, movement.key, movement.net, movement.account)
+            new = Credit(day, movement.moment, movement.key, abs(movement.net), movement.account)
+            if movement.amount is not None:
+                new.amount = movement.amount
             insort(self.credits, new)
             start = new.place
         if self.credits and self.credits[-1].place >= start:
             verdicts += self._judge_from(start, new, rule, opening, late=day < newest)
         return verdicts
 
+    def reverse(self, key: str, day: int, rule: Rule, opening: int, newest: int) -> list[Verdict]:
+        """A reversal of `key` was booked on a day: its detection falls, and holds nothing back from then on."""
+        verdicts: list[Verdict] = [Withdrawn(key, day, "reversed")]
+        self._reverse(day, key, rule)
+        if not is_beyond(day, newest, rule):
+            verdicts += self._judge_from((day, BEFORE_ALL, ""), None, rule, opening, late=day < newest)
+        return verdicts
+
     def settle(self, rule: Rule) -> None:
         """Let go of what no posting within the lateness can change any more."""
         cut = self.history.last - rule.lateness_days
-        self.history.fold(months_before(cut, rule.months))
+        self.history.fold(rule.start(cut))
         gone = 0
         while gone < len(self.credits) and self.credits[gone].day < cut:
             credit = self.credits[gone]
@@ -234,7 +222,7 @@ class Subject:
 
     def _look(self, credit: Credit, last: Place, rule: Rule, opening: int) -> Judgement:
         """Judge one credit; the cool-down is over if the last raised credit lies back far enough, or is reversed."""
-        comparison = self.history.beside(credit.amount, credit.day, rule.months, opening)
+        comparison = self.history.beside(credit.amount, credit.day, rule.start(credit.day), opening, rule.times)
         free = last == NOBODY or credit.day - last[0] >= rule.cooldown_days or self.reversed_by(last, credit.day)
         return Judgement(comparison, last, free)
 

@@ -5,11 +5,15 @@ closing-balance integral over [a, b) is `base * (b - a) + sum(net * (b - max(day
 order of postings inside a day cannot matter. Days are ordinals (`date.toordinal`), money is minor units.
 """
 
+import struct
 from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from fractions import Fraction
 from functools import lru_cache
-from operator import mul
+from itertools import accumulate
+from operator import mul, sub
 from typing import NamedTuple
 
 
@@ -31,16 +35,35 @@ class Comparison(NamedTuple):
     days: int
     first: int
     integral: int | None
+    times: Fraction = Fraction(1)
 
     @property
     def exceeded(self) -> bool:
-        """Whether the amount lies above the mean closing balance of a history that is long enough."""
-        return self.integral is not None and self.amount * self.days > self.integral
+        """Whether the amount lies above so many times the mean closing balance of a history that is long enough."""
+        if self.integral is None:
+            return False
+        return self.amount * self.days * self.times.denominator > self.integral * self.times.numerator
 
     @property
     def mean(self) -> int:
         """The mean closing balance, rounded half up; 0 without a history."""
         return 0 if self.integral is None else mean(self.integral, self.days)
+
+
+_WIDTHS = (("b", 7), ("h", 15), ("i", 31), ("q", 63))
+
+
+def packed_ints(values: Sequence[int]) -> bytes:
+    """Integers as bytes: all as wide as the widest needs, the width first."""
+    size = max((value if value >= 0 else ~value for value in values), default=0).bit_length()
+    code = next(code for code, bits in _WIDTHS if size <= bits)
+    return code.encode() + struct.pack(f"<{len(values)}{code}", *values)
+
+
+def unpacked_ints(packed: bytes) -> list[int]:
+    """The integers behind their bytes."""
+    code = chr(packed[0])
+    return list(struct.unpack(f"<{(len(packed) - 1) // struct.calcsize(code)}{code}", packed[1:]))
 
 
 @dataclass(slots=True)
@@ -53,6 +76,23 @@ class OwnHistory:
     base: int = 0
     days: list[int] = field(default_factory=list)
     nets: list[int] = field(default_factory=list)
+
+    def pack(self) -> tuple[int, int, int, int, bytes, bytes]:
+        """The history for msgpack: equal for equal sets of movements."""
+        days, nets = self.days, self.nets
+        if 0 in nets:
+            days = [day for day, net in zip(days, nets, strict=True) if net]
+            nets = [net for net in nets if net]
+        deltas = list(map(sub, days, [self.upto, *days]))
+        first = self.first
+        return first, self.last - first, self.upto - first, self.base, packed_ints(deltas), packed_ints(nets)
+
+    @staticmethod
+    def unpack(first: int, length: int, folded: int, base: int, deltas: bytes, nets: bytes) -> "OwnHistory":
+        """The history that `pack` gave."""
+        last, upto = first + length, first + folded
+        days = list(accumulate(unpacked_ints(deltas), initial=upto))[1:]
+        return OwnHistory(first, last, upto, base, days, unpacked_ints(nets))
 
     def move(self, day: int, net: int) -> None:
         """Book a signed amount on a day, late or not."""
@@ -98,15 +138,14 @@ class OwnHistory:
         moment: int = sum(map(mul, nets, self.days[before:after]))
         return level * (end - start) + end * sum(nets) - moment
 
-    def beside(self, amount: int, day: int, months: int, opening: int) -> "Comparison":
-        """Compare an amount with the closing balances of the months before `day` (X37).
+    def beside(self, amount: int, day: int, start: int, opening: int, times: Fraction = Fraction(1)) -> "Comparison":
+        """Compare an amount with so many times the mean closing balance of the days from `start` to before `day` (X37).
 
         Without an integral where the history is shorter than that, or folded beyond it.
         """
-        start = months_before(day, months)
         if not self.first or self.first > start or start < self.upto:
-            return Comparison(amount, start, day - start, self.first, None)
-        return Comparison(amount, start, day - start, self.first, self.integral(start, day, opening))
+            return Comparison(amount, start, day - start, self.first, None, times)
+        return Comparison(amount, start, day - start, self.first, self.integral(start, day, opening), times)
 
 
 def mean(total: int, days: int) -> int:

@@ -1,21 +1,20 @@
 """A posting of the ledger as the rules see it."""
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
+from datetime import date
 from typing import Any, Literal
 
 from pydantic import ValidationError
 
 from attune_contracts.ledger import AccountKind, Direction, TransactionPosted
-from eventing.judging import Movement, Place
+from eventing import facts
+from eventing.facts import DEPOSITS, Place, ordinal
+from eventing.judging import Movement
 
 # A date far back is a fault of the sender, and six months before it must be a date, too.
 EARLIEST = date(1900, 1, 1)
 Obstacle = Literal["direction", "account_kind", "flags", "reverses"]
 OBSTACLES: tuple[Obstacle, ...] = ("direction", "account_kind", "flags", "reverses")
-_MICROSECOND = timedelta(microseconds=1)
-DEPOSITS = frozenset({AccountKind.DEMAND, AccountKind.TIME})
 
 
 class UnreadablePosting(Exception):
@@ -62,27 +61,12 @@ def movement(posting: TransactionPosted) -> Movement:
         obstacle(posting) is None,
         posting.reverses,
         posting.account_id.bytes,
-        moment(posting),
+        facts.moment(posting.business_date, posting.booked_at),
+        posting.amount_minor,
+        is_deposit(posting),
     )
 
 
 def place(posting: TransactionPosted) -> Place:
     """Where it stands among its subject's facts."""
-    return ordinal(posting.business_date), moment(posting), posting.posting_id
-
-
-def moment(posting: TransactionPosted) -> int:
-    """When it was booked, in microseconds from the noon (UTC) of its business day; 0 where that is not known."""
-    booked = posting.booked_at
-    return 0 if booked is None else (booked - _noon(posting.business_date)) // _MICROSECOND
-
-
-@lru_cache(maxsize=4096)
-def _noon(day: date) -> datetime:
-    return datetime.combine(day, time(12), UTC)
-
-
-@lru_cache(maxsize=4096)
-def ordinal(day: date) -> int:
-    """The day as an ordinal; the same few days come again and again."""
-    return day.toordinal()
+    return ordinal(posting.business_date), facts.moment(posting.business_date, posting.booked_at), posting.posting_id

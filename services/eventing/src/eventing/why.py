@@ -22,6 +22,8 @@ from attune_service_kit.errors import Invalid, NotFound, Unavailable
 from attune_service_kit.runtime import Runtime
 from eventing import explaining, postings, triggers, visibility
 from eventing.explaining import Came, Explanation, Question
+from eventing.facts import DEPOSITS
+from eventing.facts import ordinal as ordinal_of
 from eventing.judging import Rule, Subject
 
 log = structlog.get_logger(__name__)
@@ -121,7 +123,7 @@ class Facts:
     @property
     def opening(self) -> int:
         """The sum of the deposit accounts' opening balances."""
-        return sum(a["opening"] for a in self.accounts.values() if AccountKind(a["kind"]) in postings.DEPOSITS)
+        return sum(a["opening"] for a in self.accounts.values() if AccountKind(a["kind"]) in DEPOSITS)
 
     @property
     def current(self) -> dict[str, int]:
@@ -261,7 +263,7 @@ def from_postings(facts: Facts, asked: Sequence[Known], wanted: Wanted) -> list[
         for one, explanations in zip(asked, found, strict=True):
             day = one.posting.business_date
             if day not in subjects:
-                ordinal = postings.ordinal(day)
+                ordinal = ordinal_of(day)
                 subjects[day] = explaining.subject_after(deposits, ordinal, rule, event_type, facts.opening)
             key = one.posting.posting_id
             reversed_ = any(undone_key == key and when >= day for undone_key, when in undone)
@@ -284,7 +286,7 @@ def _question(facts: Facts, one: Known, row: Row, subject: Subject, *, reversed_
         rule=rule,
         event_type=row["event_type"],
         currency=facts.currency,
-        newest=postings.ordinal(facts.newest) if facts.newest else 0,
+        newest=ordinal_of(facts.newest) if facts.newest else 0,
         judgement=judgement,
         reversed=subject.reversed_by(place) if reversed_ is None else reversed_,
         in_force=facts.in_force(rule.name, one.received_at),

@@ -25,8 +25,9 @@ from eventing import detections, lake_history, postings, states
 from eventing.cool_down import Hit
 from eventing.detections import Finding
 from eventing.jobs import day_close, keyed_states, workbench
-from eventing.judging import Raised, Rule, Subject, Verdict, Withdrawn
+from eventing.judging import Rule, Subject
 from eventing.trigger_index import TriggerIndex, seen_by
+from eventing.verdicts import Raised, Verdict, Withdrawn
 
 # The last day of all: nothing lies after it.
 END = date(9999, 12, 31)
