@@ -104,6 +104,16 @@ def test_arbitration_multiplies_propensity_context_value_and_lever() -> None:
     assert offered(replace(FACTS, limit=1)) == ["time-deposit-12m"]
 
 
+def test_without_a_score_the_offers_stand_in_the_order_of_their_base_rates() -> None:
+    """Whom no model answers for (X13) is offered something all the same, and nothing claims to be a score."""
+    told = answer(replace(FACTS, scores=()))
+
+    # 0.06 × 1.5 × 21,400 = 1,926 against 0.04 × 1.3 × 32,000 = 1,664.
+    assert [a["offer"] for a in told["actions"]] == ["time-deposit-12m", "wealth-steady-6m"]
+    assert (told["models"], told["score_source"], told["personalised"]) == ([], "none", True)
+    assert "likely_to_buy" not in {r["code"] for a in told["actions"] for r in a["reasons"]}
+
+
 def test_a_held_out_customer_gets_service_only_and_no_hint() -> None:
     party = replace(PARTY, risk_rated_on=date(2024, 1, 1))
     told = answer(replace(FACTS, held_out=True, party=party))

@@ -217,17 +217,9 @@ async def load_features_and_scores(
 ) -> None:
     """A merge that is newer than the bulk survives it, whichever comes first."""
     pool = service.everything.pool
-    snapshot = write(
-        lake_dir,
-        datasets.FEATURES,
-        "as_of=2026-03-16",
-        [
-            features(
-                first, demand_balance_minor=9_000_000, value_quadrant="A", lifecycle="growth", digital_share_90d=0.5
-            ),
-            features(second),
-        ],
-    )
+    known = {"demand_balance_minor": 9_000_000, "value_quadrant": "A", "lifecycle": "growth", "digital_share_90d": 0.5}
+    people = [features(first, **known), features(second)]
+    snapshot = write(lake_dir, datasets.FEATURES, "as_of=2026-03-16", people)
     fresh = Score(model="propensity-purchase", version=2, score=0.9, scored_at=NOW)
     await publish(ScoresPublished(merge=True, customer_id=first, scores=(fresh,)), time=NOW)
 
@@ -235,6 +227,9 @@ async def load_features_and_scores(
         return await pool.fetchval("SELECT count(*) FROM proj_scores") == 1
 
     await eventually(merged, what="the merge")
+    # Whom a batch before had, and this one has not: no model answers for them any more. Other models' scores stay.
+    left, earlier = person(999), "INSERT INTO proj_scores VALUES ($1, $2, 1, 0.7, '2026-03-15T18:00Z')"
+    await pool.executemany(earlier, [(left, "propensity-purchase"), (left, "churn")])
     night = datetime(2026, 3, 16, 18, tzinfo=UTC)
     bulk = write(
         lake_dir,
@@ -247,15 +242,16 @@ async def load_features_and_scores(
     )
     await publish(FeaturesPublished(pointer=snapshot), ScoresPublished(pointer=bulk), time=NOW)
 
+    names = "SELECT count(*) FROM projection WHERE name IN ('features', 'scores/model=propensity-purchase')"
+
     async def loaded() -> bool:
-        rows = await pool.fetch(
-            "SELECT name FROM projection WHERE name IN ('features', 'scores/model=propensity-purchase')"
-        )
-        return len(rows) == 2 and await pool.fetchval("SELECT count(*) FROM job WHERE state <> 'done'") == 0
+        both = await pool.fetchval(names) == 2
+        return both and await pool.fetchval("SELECT count(*) FROM job WHERE state <> 'done'") == 0
 
     await eventually(loaded, timeout=90, what="features and scores")
-    scores = {r[0]: (r[1], r[2]) for r in await pool.fetch("SELECT customer_id, version, score FROM proj_scores")}
-    assert scores == {first: (2, 0.9), second: (1, 0.1)}
+    rows = await pool.fetch("SELECT customer_id, version, score, model FROM proj_scores")
+    held = {(row["customer_id"], row["model"][:5]): (row["version"], row["score"]) for row in rows}
+    assert held == {(first, "prope"): (2, 0.9), (second, "prope"): (1, 0.1), (left, "churn"): (1, 0.7)}
     assert await pool.fetchval("SELECT count(*) FROM pg_class WHERE relname = 'proj_features_old'") == 1
 
 

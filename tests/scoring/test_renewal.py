@@ -1,5 +1,6 @@
 """Renewal: the stored row moved by the evidence, scored with the champions, one merge a customer."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
@@ -7,8 +8,11 @@ import numpy as np
 import pytest
 
 from scoring import model
+from scoring.arms import Shares
 from scoring.features import NUMERIC, with_evidence
 from scoring.model import Model
+from scoring.outputs import Output
+from scoring.registry import Answers
 from scoring.renewal import Evidence, Stored, renew
 from scoring.spec import TrainingSpec
 from scoring.training.examples import Examples
@@ -46,6 +50,10 @@ def champion(examples: Examples) -> Model:
     return model.load("propensity-test", 7, trained.features, trained.onnx)
 
 
+def answers(champion: Model, challenger: Model | None = None) -> list[Answers]:
+    return [Answers(champion.name, "propensity", 1, champion, challenger)]
+
+
 def scored(champion: Model, **row: float) -> float:
     values = ROW | row
     return float(champion.score(np.array([[values[name] for name in champion.features]], dtype=np.float32))[0])
@@ -81,7 +89,7 @@ def test_each_known_customer_gets_one_merge_with_the_champions_version(champion:
     rows = {ANN: stored(), BOB: stored(age=60)}
     given = [evidence(ANN, 8_600_000), evidence(EVE, 1), evidence(BOB, 50_000, "T2"), evidence(ANN, 100_000, "T3")]
 
-    merges = renew(given, rows, [champion], NOW)
+    merges = renew(given, rows, answers(champion), NOW)
 
     assert [merge.customer_id for merge in merges] == [ANN, BOB]
     assert all(merge.merge and merge.pointer is None for merge in merges)
@@ -95,33 +103,59 @@ def test_each_known_customer_gets_one_merge_with_the_champions_version(champion:
 
 
 def test_one_posting_reported_by_two_triggers_moves_the_row_once(champion: Model) -> None:
-    once = renew([evidence(ANN, 700_000)], {ANN: stored()}, [champion], NOW)
-    twice = renew([evidence(ANN, 700_000), evidence(ANN, 700_000)], {ANN: stored()}, [champion], NOW)
+    once = renew([evidence(ANN, 700_000)], {ANN: stored()}, answers(champion), NOW)
+    twice = renew([evidence(ANN, 700_000), evidence(ANN, 700_000)], {ANN: stored()}, answers(champion), NOW)
 
     assert once == twice
 
 
 def test_money_that_the_snapshot_has_seen_does_not_count_again(champion: Model) -> None:
-    (merge,) = renew([evidence(ANN, 700_000, day=AS_OF)], {ANN: stored()}, [champion], NOW)
+    (merge,) = renew([evidence(ANN, 700_000, day=AS_OF)], {ANN: stored()}, answers(champion), NOW)
 
     assert merge.scores[0].score == scored(champion)
 
 
 def test_a_renewal_is_never_older_than_its_evidence(champion: Model) -> None:
-    (merge,) = renew([evidence(ANN, 1)], {ANN: stored()}, [champion], datetime(1970, 1, 1, tzinfo=UTC))
+    (merge,) = renew([evidence(ANN, 1)], {ANN: stored()}, answers(champion), datetime(1970, 1, 1, tzinfo=UTC))
 
     assert merge.scores[0].scored_at == NOW - timedelta(seconds=1)
 
 
 def test_without_models_or_rows_nothing_is_said(champion: Model) -> None:
     assert renew([evidence(ANN, 1)], {ANN: stored()}, [], NOW) == []
-    assert renew([evidence(ANN, 1)], {}, [champion], NOW) == []
+    assert renew([evidence(ANN, 1)], {}, answers(champion), NOW) == []
 
 
 def test_a_feature_that_the_stored_rows_lack_is_unknown_to_the_model(champion: Model) -> None:
     names = tuple(name for name in NUMERIC if name != "age")
-    (merge,) = renew([], {}, [champion], NOW) or renew(
-        [evidence(ANN, 1, day=AS_OF)], {ANN: Stored(names, AS_OF, [ROW[n] for n in names])}, [champion], NOW
+    (merge,) = renew([], {}, answers(champion), NOW) or renew(
+        [evidence(ANN, 1, day=AS_OF)], {ANN: Stored(names, AS_OF, [ROW[n] for n in names])}, answers(champion), NOW
     )
 
     assert merge.scores[0].score == scored(champion, age=float("nan"))
+
+
+def test_each_customer_is_answered_by_their_arm_and_whoever_is_without_model_is_left_alone(champion: Model) -> None:
+    people = [UUID(int=n) for n in range(1, 200)]
+    challenger = replace(champion, version=8)
+    shares = {"propensity": Shares(1, "salt-of-this-test", no_model_bp=2_000, challenger_bp=3_000)}
+    given = [evidence(one, 1, key=str(one)) for one in people]
+
+    merges = renew(given, dict.fromkeys(people, stored()), answers(champion, challenger), NOW, shares)
+    told = {merge.customer_id: merge.scores[0].version for merge in merges}
+
+    arms = {one: str(shares["propensity"].arm(one)) for one in people}
+    assert {one: {7: "champion", 8: "challenger"}[version] for one, version in told.items()} == {
+        one: arm for one, arm in arms.items() if arm != "no_model"
+    }
+    assert set(arms.values()) == {"champion", "challenger", "no_model"}
+
+
+def test_a_model_without_an_answer_keeps_its_scores_and_stops_no_other(champion: Model) -> None:
+    broken = replace(champion, name="broken", output=Output("class_probabilities", ("a", "b", "c")))
+    silent = replace(champion, name="silent", features=champion.features[:-1])  # of another width than its graph
+    both = [*answers(champion), Answers("broken", "churn", 1, broken), Answers("silent", "churn", 1, silent)]
+
+    (merge,) = renew([evidence(ANN, 1)], {ANN: stored()}, both, NOW)
+
+    assert [score.model for score in merge.scores] == ["propensity-test"]

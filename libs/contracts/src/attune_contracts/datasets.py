@@ -317,6 +317,17 @@ SCORES = Dataset(
     version=2,
 )
 
+SHADOW_SCORES = Dataset(
+    "shadow_scores",
+    "scoring",
+    "model=NAME",
+    ("customer_id", "model", "version"),
+    (
+        *SCORES.columns,
+        _c("why", "VARCHAR", "C1", "shadow: the version looks on; no_model: the champion, of those it does not answer"),
+    ),
+)
+
 DATASETS: dict[str, Dataset] = {
     d.name: d
     for d in (
@@ -337,6 +348,7 @@ DATASETS: dict[str, Dataset] = {
         FEATURES,
         SEGMENTS,
         SCORES,
+        SHADOW_SCORES,
     )
 }
 

@@ -108,12 +108,15 @@ class AnsweringModel(BaseModel):
 
 
 class ScoredItem(BaseModel):
-    """One row's scores, in the order of the answer's `models`; `customer_id` is null for rows of values."""
+    """One row's scores, in the order of the answer's `models`; `customer_id` is null for rows of values.
+
+    A score is null where that version does not answer for the customer: another one does, or none (X13).
+    """
 
     model_config = ConfigDict(frozen=True)
 
     customer_id: UUID | None = None
-    scores: tuple[float, ...]
+    scores: tuple[float | None, ...]
 
 
 class ScoreAnswer(BaseModel):

@@ -52,4 +52,4 @@ def read(raw: bytes) -> Scores | None:
     if not answer.items:
         return None
     scored = zip(answer.models, answer.items[0].scores, strict=True)
-    return tuple(sorted((by.model, StoredScore(by.version, score)) for by, score in scored))
+    return tuple(sorted((by.model, StoredScore(by.version, score)) for by, score in scored if score is not None))

@@ -17,6 +17,13 @@ from campaign import consent_withdrawals, consents, opportunities, plans, turns
 from campaign.branch_tree import closure
 
 CHUNK = 20_000
+
+_KEEP_OTHERS = """
+INSERT INTO proj_scores_new SELECT * FROM proj_scores
+WHERE model <> $1 OR scored_at > (SELECT coalesce(max(scored_at), 'infinity') FROM proj_scores_new)
+ON CONFLICT (customer_id, model) DO UPDATE
+SET version = excluded.version, score = excluded.score, scored_at = excluded.scored_at
+WHERE excluded.scored_at > proj_scores_new.scored_at"""
 JUDGED_AT_ONCE = 500
 
 _NEWER = """
@@ -106,7 +113,10 @@ async def load_features(job: JobContext) -> dict[str, Any]:
 
 
 async def load_scores(job: JobContext) -> dict[str, Any]:
-    """One model's scores of everybody; other models' stay, and so do single customers' newer ones."""
+    """One model's scores of everybody; other models' stay, and so do single customers' newer ones.
+
+    Who is in the batch no more has no score of this model any more: no model answers for them (X13).
+    """
     (pointer,) = (Pointer.model_validate(raw) for raw in job.params["pointers"])
     con = connect(job.runtime.lake, job.runtime.settings)
     _views(con, job, {"scores": pointer})
@@ -119,11 +129,7 @@ async def load_scores(job: JobContext) -> dict[str, Any]:
         rows = await _copy(tx, con, query, "proj_scores_new", columns)
         # From here to the commit merges wait, readers do not: no newer score falls between two tables.
         await tx.conn.execute("LOCK TABLE proj_scores IN SHARE ROW EXCLUSIVE MODE")
-        await tx.conn.execute(
-            "INSERT INTO proj_scores_new SELECT * FROM proj_scores ON CONFLICT (customer_id, model) DO UPDATE"
-            " SET version = excluded.version, score = excluded.score, scored_at = excluded.scored_at"
-            " WHERE excluded.scored_at > proj_scores_new.scored_at"
-        )
+        await tx.conn.execute(_KEEP_OTHERS, pointer.partition.removeprefix("model="))
         await tx.conn.execute("SELECT projection_swap('proj_scores')")
     return {"rows": rows}
 

@@ -4,7 +4,7 @@ from attune_service_kit.approvals import Approvals
 from attune_service_kit.jobs import Light
 from attune_service_kit.runtime import Service
 from scoring import champions, handlers, requests
-from scoring.api import models, runs, scores, uploads
+from scoring.api import models, purposes, runs, scores, steps, uploads
 from scoring.settings import ScoringSettings
 from scoring.tables import METADATA
 
@@ -13,9 +13,9 @@ SERVICE = Service(
     title="Attune scoring",
     settings=ScoringSettings,
     metadata=METADATA,
-    routers=(models.router, runs.router, scores.router, uploads.router),
+    routers=(models.router, steps.router, uploads.router, purposes.router, runs.router, scores.router),
     streamed=(uploads.STREAMED,),
-    approvals=Approvals("models:approve", (models.PROMOTION,)),
+    approvals=Approvals("models:approve", (models.PROMOTION, steps.CHALLENGE, purposes.SHARES)),
     subscriptions=(handlers.SUBSCRIPTION,),
     tasks=(requests.answer_requests,),
     everywhere=(champions.follow,),

@@ -6,6 +6,7 @@ the commit; every other hears a notification of the database, and the worker the
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from weakref import WeakKeyDictionary
 
@@ -14,9 +15,10 @@ import structlog
 from attune_service_kit.database import Database
 from attune_service_kit.errors import NotFound
 from attune_service_kit.runtime import Runtime
-from scoring import registry
+from scoring import purposes, registry
+from scoring.arms import Shares
 from scoring.model import Model
-from scoring.registry import CHANNEL, Champion
+from scoring.registry import CHANNEL, Answers
 from scoring.sql import Conn
 
 log = structlog.get_logger(__name__)
@@ -30,34 +32,55 @@ class NoChampion(NotFound):
     code = "no_champion"
 
 
+@dataclass(frozen=True)
+class Held:
+    """Who answers for which model, and which customers each purpose sets apart."""
+
+    answers: Mapping[str, Answers]
+    shares: Mapping[str, Shares]
+
+    def of(self, name: str | None = None) -> tuple[Answers, ...]:
+        """Who answers for the model of this name, or for every one; nobody for a model without champion."""
+        return tuple(a for a in self.answers.values() if a.champion and name in (None, a.name))
+
+
+_NOTHING = Held(MappingProxyType({}), MappingProxyType({}))
+
+
 class Table:
-    """One process's champions by name."""
+    """One process's champions and challengers by model."""
 
     def __init__(self) -> None:
-        self._champions: Mapping[str, Champion] = MappingProxyType({})
+        self._held = _NOTHING
 
-    async def answering(self, database: Database, name: str | None = None) -> tuple[Model, ...]:
-        """The models that answer, or the one of this name; looked up if none is held, for it may be brand-new."""
-        if not (found := self._held(name)):
+    async def held(self, database: Database, name: str | None = None) -> Held:
+        """What answers; looked up if nothing of this name is held, for it may be brand-new."""
+        if not self._held.of(name):
             async with database.transaction() as tx:
                 await self.refresh(tx.conn)
-            found = self._held(name)
-        return found
+        return self._held
 
-    def _held(self, name: str | None) -> tuple[Model, ...]:
-        return tuple(c.model for c in self._champions.values() if name in (None, c.model.name))
+    async def answering(self, database: Database, name: str | None = None) -> tuple[Model, ...]:
+        """The champions, or the one of this name."""
+        return tuple(a.champion for a in (await self.held(database, name)).of(name) if a.champion)
 
-    def swap(self, champion: Champion) -> None:
-        """Let a version answer from now on; one that was promoted earlier than the one held changes nothing."""
-        held = self._champions.get(champion.model.name)
-        if held is None or held.promotion < champion.promotion:
-            changed = {**self._champions, champion.model.name: champion}
-            self._champions = MappingProxyType(dict(sorted(changed.items())))
+    def swap(self, answers: Answers, shares: Mapping[str, Shares] | None = None) -> None:
+        """Let these answer from now on; what was changed earlier than what is held changes nothing."""
+        stands = self._held.answers.get(answers.name)
+        changed = dict(self._held.answers)
+        if stands is None or stands.changed <= answers.changed:
+            changed[answers.name] = answers
+        newer = dict(self._held.shares)
+        for purpose, told in (shares or {}).items():
+            if purpose not in newer or newer[purpose].version <= told.version:
+                newer[purpose] = told
+        self._held = Held(MappingProxyType(dict(sorted(changed.items()))), MappingProxyType(newer))
 
     async def refresh(self, conn: Conn) -> None:
         """Take over what the database says."""
-        for champion in await registry.champions(conn):
-            self.swap(champion)
+        shares = await purposes.shares(conn)
+        for answers in await registry.answers(conn):
+            self.swap(answers, shares)
 
 
 _TABLES: WeakKeyDictionary[Database, Table] = WeakKeyDictionary()

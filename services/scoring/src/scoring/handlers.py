@@ -8,7 +8,7 @@ from attune_contracts.scoring import ModelPromoted
 from attune_service_kit.consumer import Event, Subscription
 from attune_service_kit.database import Transaction
 from attune_service_kit.runtime import Runtime
-from scoring import champions, registry
+from scoring import champions, purposes, registry
 from scoring.feature_rows import stored_rows
 from scoring.renewal import Evidence, renew
 
@@ -38,10 +38,10 @@ async def evidence_given(runtime: Runtime, tx: Transaction, events: list[Event])
         )
         for event in events
     ]
-    models = [champion.model for champion in await registry.champions(tx.conn) if champion.model.renewed]
+    answers, shares = await registry.answers(tx.conn), await purposes.shares(tx.conn)
     rows = await stored_rows(tx.conn, (item.customer_id for item in evidence))
     causes = {UUID(event.data["customer_id"]): event for event in events}
-    for merge in renew(evidence, rows, models, tx.now):
+    for merge in renew(evidence, rows, answers, tx.now, shares):
         assert merge.customer_id is not None  # noqa: S101 - a merge names its customer
         with causes[merge.customer_id].as_cause():
             tx.emit(merge)

@@ -12,6 +12,9 @@ from typing import Literal
 State = Literal["uploaded", "vetted", "shadow", "challenger", "champion", "retired", "refused"]
 Step = Literal["shadow", "challenge", "promote", "retire"]
 
+Recorded = Literal["shadow", "challenge", "promote", "retire", "rollback"]
+"""A step as it is put on record: a rollback is a promotion of what answered before."""
+
 LEADS_TO: Mapping[Step, State] = {
     "shadow": "shadow",
     "challenge": "challenger",

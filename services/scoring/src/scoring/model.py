@@ -55,11 +55,13 @@ class Model:
             raise UnfitModel(f"{self.name} wants {len(self.features)} features, not {rows.shape[1]}")
         if not len(rows):
             return np.empty((0, max(1, len(self.output.classes))))
-        raw = np.asarray(self.session.run(None, {self.session.get_inputs()[0].name: rows})[0])
         try:
+            raw = np.asarray(self.session.run(None, {self.session.get_inputs()[0].name: rows})[0])
             return self.output.read(raw, len(rows))
         except UnfitModel as unfit:
             raise UnfitModel(f"{self.name} version {self.version}: {unfit}") from None
+        except Exception as error:  # the runtime has a class for each of its faults
+            raise UnfitModel(f"{self.name} version {self.version}: {type(error).__name__}") from error
 
     def score(self, rows: Floats) -> NDArray[np.float64]:
         """Return one number a row: the probability, the likeliest class's, or the value."""
@@ -112,6 +114,12 @@ def loaded(
     return _model(name, version, sha256, features, session, output, specs) if session is not None else None
 
 
+def forget() -> None:
+    """Hold no session any more: what is asked next is loaded from its bytes."""
+    with _lock:
+        _sessions.clear()
+
+
 def _model(
     name: str,
     version: int,
@@ -139,7 +147,10 @@ def _session(digest: str, onnx: bytes) -> onnxruntime.InferenceSession:
     options.log_severity_level = 3
     # A spinning pool burns a core between two requests.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
+    try:
+        session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise UnfitModel(f"the runtime does not load it: {error}") from error
     if len(session.get_inputs()) != 1 or session.get_inputs()[0].type != "tensor(float)":
         raise UnfitModel("a model takes one tensor of float32")
     with _lock:

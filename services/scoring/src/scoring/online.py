@@ -64,22 +64,29 @@ async def score_rows(model: Model, rows: Sequence[Mapping[str, object]]) -> Scor
 
 
 async def score_customers(
-    conn: Conn, models: Sequence[Model], customers: Sequence[UUID], evidence: Sequence[NewMoney] = ()
+    conn: Conn, asked: Mapping[UUID, Sequence[Model]], evidence: Sequence[NewMoney] = ()
 ) -> ScoreAnswer:
-    """Score customers' stored rows with every model given; `evidence` (of a single customer) moves their row first."""
-    rows = await stored_rows(conn, customers)
-    known = [customer for customer in dict.fromkeys(customers) if customer in rows]
+    """Score customers' stored rows, each with the models that answer for them; `evidence` moves the rows first.
+
+    Where one model answers for some and another for others, each customer has null in the place of the other.
+    """
+    rows = await stored_rows(conn, asked)
+    known = [customer for customer in asked if customer in rows]
     # Two triggers that report one posting move the row once.
     new = [(e.business_date, e.amount_minor) for e in {e.key: e for e in evidence}.values()]
-    values = {c: moved(rows[c], new) for c in known}
-    by_model = [await _run(model, aligned(model, rows, values)) for model in models]
+    models = sorted({m for c in known for m in asked[c]}, key=lambda m: (m.name, m.version))
+    scores: dict[UUID, dict[Model, float]] = {customer: {} for customer in known}
+    for model in models:
+        values = {c: moved(rows[c], new) for c in known if model in asked[c]}
+        for customer, score in zip(values, await _run(model, aligned(model, rows, values)), strict=True):
+            scores[customer][model] = score
     return ScoreAnswer(
         models=tuple(map(_answering, models)),
         items=tuple(
-            ScoredItem(customer_id=customer, scores=tuple(scores[i] for scores in by_model))
-            for i, customer in enumerate(known)
+            ScoredItem(customer_id=customer, scores=tuple(scores[customer].get(model) for model in models))
+            for customer in known
         ),
-        unknown=tuple(customer for customer in dict.fromkeys(customers) if customer not in rows),
+        unknown=tuple(customer for customer in asked if customer not in rows),
         as_of=min((rows[c].as_of for c in known), default=None),
     )
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf, isfinite
 from typing import Any, Literal, TypedDict
 
@@ -11,11 +11,12 @@ import orjson
 import structlog
 
 from attune_contracts.scoring import ModelPromoted
+from attune_measure.arms import ModelArm
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Conflict, NotFound
 from scoring import life_cycle, model
 from scoring.feature_specs import FeatureSpec, specs_of
-from scoring.life_cycle import Step
+from scoring.life_cycle import Recorded, State, Step
 from scoring.model import Model
 from scoring.outputs import Output, UnfitModel
 from scoring.spec import About
@@ -27,14 +28,17 @@ CHANNEL = "scoring_champions"
 """Notified with every promotion: each process that answers listens."""
 
 _COLUMNS = "v.model, v.version, v.sha256, v.features, v.feature_specs::text, m.output, m.classes, m.lowest, m.highest"
-_CHAMPIONS = f"""
-SELECT {_COLUMNS}, (SELECT max(id) FROM promotion p WHERE p.model = v.model) AS promotion
-FROM model_version v JOIN model m ON m.name = v.model
-WHERE v.state = 'champion' AND ($1::text IS NULL OR v.model = $1) ORDER BY v.model"""  # noqa: S608 - columns of ours
+_ANSWERS = f"""
+SELECT {_COLUMNS}, v.state, m.name, m.purpose,
+       (SELECT max(id) FROM promotion p WHERE p.model = m.name) AS changed
+FROM model m LEFT JOIN model_version v ON v.model = m.name AND v.state = ANY ($2::text[])
+WHERE $1::text IS NULL OR m.name = $1 ORDER BY m.name, v.version"""  # noqa: S608 - columns of ours
 _ANSWERING = "SELECT version FROM model_version WHERE model = $1 AND state = 'champion'"
 _VERSION = f"""
 SELECT {_COLUMNS} FROM model_version v JOIN model m ON m.name = v.model
 WHERE v.model = $1 AND v.version = $2 AND v.state NOT IN ('uploaded', 'refused')"""  # noqa: S608 - columns of ours
+_MOVE = """
+UPDATE model_version SET state = $3, approved_by = coalesce($4, approved_by) WHERE model = $1 AND version = $2"""
 _WAITING = f"""
 SELECT {_COLUMNS}, v.onnx FROM model_version v JOIN model m ON m.name = v.model
 WHERE v.model = $1 AND v.version = $2 AND v.state = 'uploaded'"""  # noqa: S608 - columns of ours
@@ -56,11 +60,21 @@ VALUES ($1, $2, $3, $4, $5, $6::jsonb, $7::jsonb, $8, now(), $9::jsonb, $10::jso
 
 
 @dataclass(frozen=True)
-class Champion:
-    """A model that answers, and the promotion that made it do so: a higher one is a later one."""
+class Answers:
+    """Who answers for a model, and who looks on. `changed` is the last step of any of its versions, later = higher."""
 
-    model: Model
-    promotion: int
+    name: str
+    purpose: str
+    changed: int
+    champion: Model | None = None
+    challenger: Model | None = None
+    shadows: tuple[Model, ...] = ()
+
+    def by(self, arm: ModelArm) -> Model | None:
+        """Whose answer customers of this arm get; None where they get none."""
+        if arm is ModelArm.NO_MODEL:
+            return None
+        return self.challenger if arm is ModelArm.CHALLENGER and self.challenger else self.champion
 
 
 class Described(TypedDict):
@@ -185,29 +199,21 @@ async def trained_by(tx: Transaction, name: str, number: int) -> list[str]:
     return [] if who is None else [who]
 
 
-async def promote(tx: Transaction, name: str, version: int) -> None:
+async def promote(tx: Transaction, name: str, version: int, *, step: Recorded = "promote", reason: str = "") -> None:
     """Let a version answer from now on and retire the one before it. Repeating is harmless.
 
     Raises UnknownVersion, IllegalStep.
     """
-    sha256 = await _stepping(tx, name, version, "promote")
+    sha256 = await hold(tx, name, version, "promote")
     previous = await answering(tx, name)
     if previous == version:
         return
     await tx.conn.execute("UPDATE model_version SET state = 'retired' WHERE model = $1 AND state = 'champion'", name)
-    await tx.conn.execute(
-        "UPDATE model_version SET state = 'champion' WHERE model = $1 AND version = $2", name, version
-    )
-    await tx.conn.execute(
-        "INSERT INTO promotion (model, version, previous, who, at) VALUES ($1, $2, $3, $4, now())",
-        name, version, previous, tx.who,
-    )  # fmt: skip
-    await tx.audit("promote", "model", name, version=version, detail={"previous": previous})
-    await tx.conn.execute(f"NOTIFY {CHANNEL}")
+    await move(tx, name, version, "champion", step, previous, reason)
     tx.emit(ModelPromoted(model=name, version=version, sha256=sha256))
 
 
-async def _stepping(tx: Transaction, name: str, version: int, step: Step) -> str:
+async def hold(tx: Transaction, name: str, version: int, step: Step) -> str:
     """Hold the model for a step of one of its versions and return that one's hash; UnknownVersion, IllegalStep."""
     await tx.conn.execute("SELECT 1 FROM model WHERE name = $1 FOR UPDATE", name)
     row = await tx.conn.fetchrow(
@@ -223,19 +229,49 @@ async def _stepping(tx: Transaction, name: str, version: int, step: Step) -> str
     return str(row["sha256"])
 
 
-async def champions(conn: Conn, name: str | None = None) -> list[Champion]:
-    """Return the models that answer now, or the one of that name, as this transaction sees them.
+async def move(
+    tx: Transaction, name: str, version: int, state: State, step: Recorded, previous: int | None, reason: str = ""
+) -> None:
+    """Write a step down: the state, who has done it, the trail, and a word to every process that answers."""
+    await tx.conn.execute(_MOVE, name, version, state, tx.approved_by)
+    await tx.conn.execute(
+        "INSERT INTO promotion (model, version, previous, who, at, step) VALUES ($1, $2, $3, $4, now(), $5)",
+        name, version, previous, tx.who, step,
+    )  # fmt: skip
+    detail = {"previous": previous} | ({"reason": reason} if reason else {})
+    await tx.audit(step, "model", name, version=version, detail=detail)
+    await tx.conn.execute(f"NOTIFY {CHANNEL}")
+
+
+async def answers(conn: Conn, name: str | None = None, *, shadows: bool = False) -> list[Answers]:
+    """Return who answers for each model, or for the one of that name, as this transaction sees them.
 
     Sessions are held by the hash of their bytes: no session is ever stale, and what is being answered keeps the
     session that it began with.
     """
-    found = []
-    for row in await conn.fetch(_CHAMPIONS, name):
+    states = ["champion", "challenger", *(["shadow"] if shadows else [])]
+    found: dict[str, Answers] = {}
+    for row in await conn.fetch(_ANSWERS, name, states):
+        known = found.setdefault(row["name"], Answers(row["name"], row["purpose"], row["changed"] or 0))
+        if row["state"] is None:
+            continue
         try:
-            found.append(Champion(await _load(conn, row), row["promotion"] or 0))
+            loaded = await _load(conn, row)
         except UnfitModel as unfit:  # the others answer on; so does what is held of this one
-            log.error("model_unfit", model=row["model"], version=row["version"], reason=str(unfit))
-    return found
+            log.error("model_unfit", model=row["name"], version=row["version"], reason=str(unfit))
+            continue
+        if row["state"] == "shadow":
+            found[known.name] = replace(known, shadows=(*known.shadows, loaded))
+        elif row["state"] == "champion":
+            found[known.name] = replace(known, champion=loaded)
+        else:
+            found[known.name] = replace(known, challenger=loaded)
+    return list(found.values())
+
+
+async def champions(conn: Conn, name: str | None = None) -> list[Model]:
+    """Return the models' champions."""
+    return [one.champion for one in await answers(conn, name) if one.champion is not None]
 
 
 async def version(conn: Conn, name: str, number: int) -> Model:

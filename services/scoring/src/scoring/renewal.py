@@ -3,15 +3,18 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from types import MappingProxyType
 from uuid import UUID
 
 import numpy as np
 import structlog
 
 from attune_contracts.scoring import Score, ScoresPublished
+from scoring.arms import Shares, arms_of
 from scoring.features import Floats, with_evidence
 from scoring.model import Model
 from scoring.outputs import UnfitModel
+from scoring.registry import Answers
 
 log = structlog.get_logger(__name__)
 
@@ -37,9 +40,13 @@ class Stored:
 
 
 def renew(
-    evidence: Sequence[Evidence], rows: Mapping[UUID, Stored], models: Sequence[Model], now: datetime
+    evidence: Sequence[Evidence],
+    rows: Mapping[UUID, Stored],
+    answers: Sequence[Answers],
+    now: datetime,
+    shares: Mapping[str, Shares] = MappingProxyType({}),
 ) -> list[ScoresPublished]:
-    """Return one merge for each customer whose row is known: every model's score, from one run a model.
+    """Return one merge for each customer whose row is known: the score of every model that answers them (X13).
 
     Evidence of a day that the row has seen moves nothing; two triggers that report one posting move the row once.
     `scored_at` is the newest evidence's moment, or `now` if that is later, so that the renewal is newer than the batch.
@@ -48,36 +55,35 @@ def renew(
     for item in evidence:
         if item.customer_id in rows:
             touched.setdefault(item.customer_id, {})[item.key] = item
-    if not touched or not models:
-        return []
     values = {
         customer: moved(rows[customer], [(item.business_date, item.amount_minor) for item in items.values()])
         for customer, items in touched.items()
     }
-    scores = {}
-    for model in models:
+    asked = {customer: [m for m in answering(customer, answers, shares) if m.renewed] for customer in touched}
+    scores: dict[UUID, list[Score]] = {customer: [] for customer in touched}
+    for model in dict.fromkeys(m for models in asked.values() for m in models):
+        mine = {customer: values[customer] for customer in touched if model in asked[customer]}
         try:
-            scores[model] = model.score(aligned(model, rows, values))
+            found = model.score(aligned(model, rows, mine))
         except UnfitModel as unfit:  # the other models renew theirs, and this one's scores stay as they are
             log.error("model_unfit", model=model.name, version=model.version, reason=str(unfit))
-    if not scores:
-        return []
+            continue
+        for customer, score in zip(mine, found, strict=True):
+            newest = max(now, *(item.at for item in touched[customer].values()))
+            scores[customer].append(
+                Score(model=model.name, version=model.version, score=float(score), scored_at=newest)
+            )
     return [
-        ScoresPublished(
-            merge=True,
-            customer_id=customer,
-            scores=tuple(
-                Score(
-                    model=model.name,
-                    version=model.version,
-                    score=float(scores[model][index]),
-                    scored_at=max(now, *(item.at for item in items.values())),
-                )
-                for model in scores
-            ),
-        )
-        for index, (customer, items) in enumerate(touched.items())
+        ScoresPublished(merge=True, customer_id=customer, scores=tuple(sorted(told, key=lambda one: one.model)))
+        for customer, told in scores.items()
+        if told
     ]
+
+
+def answering(customer: UUID, answers: Sequence[Answers], shares: Mapping[str, Shares]) -> list[Model]:
+    """The models that answer for a customer, by their arm of each model's purpose."""
+    arms = arms_of([one.purpose for one in answers], shares, customer)
+    return [model for one in answers if (model := one.by(arms[one.purpose])) is not None]
 
 
 def moved(row: Stored, postings: Iterable[tuple[date, int]]) -> list[float]:

@@ -8,6 +8,7 @@ from attune_service_kit.errors import Invalid, Refusal, database_refusal
 from attune_service_kit.runtime import Runtime
 from scoring import champions, online
 from scoring.champions import NoChampion
+from scoring.renewal import answering
 
 log = structlog.get_logger(__name__)
 
@@ -38,16 +39,18 @@ async def score(runtime: Runtime, payload: bytes) -> bytes:
 
 
 async def _answer(runtime: Runtime, question: ScoreQuestion) -> ScoreAnswer:
-    models = await champions.table(runtime).answering(runtime.worker_database, question.model)
+    held = await champions.table(runtime).held(runtime.worker_database, question.model)
     if question.rows is not None:
         online.check_size(runtime, len(question.rows))
-        if not models:
+        found = held.of(question.model)
+        if not found or found[0].champion is None:
             raise NoChampion("no version of this model answers yet", "该模型尚无生效版本")
-        return await online.score_rows(models[0], question.rows)
-    assert question.customer_id is not None  # noqa: S101 - one of both, the contract says
+        return await online.score_rows(found[0].champion, question.rows)
+    customer = question.customer_id
+    assert customer is not None  # noqa: S101 - one of both, the contract says
+    models = [model for model in answering(customer, held.of(), held.shares) if model.renewed]
     async with runtime.worker_database.pool.acquire() as conn:
-        renewed = [model for model in models if model.renewed]
-        return await online.score_customers(conn, renewed, [question.customer_id], question.evidence)
+        return await online.score_customers(conn, {customer: models}, question.evidence)
 
 
 def _refused(refusal: Refusal) -> bytes:

@@ -63,7 +63,7 @@ class ModelVersion(Row, table=True):
 
 
 class Promotion(Row, table=True):
-    """Who made which version answer, and when; append-only."""
+    """Who has let which version take which step, and when; append-only. `previous` is the champion before it."""
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)
     model: str = Field(sa_type=Text)
@@ -71,6 +71,7 @@ class Promotion(Row, table=True):
     previous: int | None = None
     who: str = Field(sa_type=Text)
     at: datetime = Field(sa_type=DateTime(timezone=True))
+    step: str = Field(default="promote", sa_type=Text)
 
 
 class PurposeSetting(Row, table=True):

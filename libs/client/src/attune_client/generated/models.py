@@ -66,6 +66,21 @@ class Models(Operations):
             key=idempotency_key or uuid.uuid4().hex,
         )
 
+    async def challenge(
+        self, name: str, version: int, body: schemas.Challenger, *, idempotency_key: str | None = None
+    ) -> schemas.ModelView | schemas.Proposal:
+        """Let a version answer for a share of the customers. Make the version the challenger; the one before it
+        looks on. Its customers are always the same ones. Scope: models:write.
+        """
+        return await self._call(
+            schemas.ModelView | schemas.Proposal,
+            "POST",
+            "/v1/models/{name}/versions/{version}:challenge",
+            at={"name": name, "version": version},
+            body=body,
+            key=idempotency_key or uuid.uuid4().hex,
+        )
+
     async def promote(
         self, name: str, version: int, *, idempotency_key: str | None = None
     ) -> schemas.ModelView | schemas.Proposal:
@@ -78,6 +93,72 @@ class Models(Operations):
             "POST",
             "/v1/models/{name}/versions/{version}:promote",
             at={"name": name, "version": version},
+            key=idempotency_key or uuid.uuid4().hex,
+        )
+
+    async def retire(
+        self, name: str, version: int, body: schemas.ReasonGiven, *, idempotency_key: str | None = None
+    ) -> schemas.ModelView:
+        """Take a version out of service. Retire it. Where it is the champion, no version answers from now on, and
+        what it has scored goes with it. Scope: models:write.
+        """
+        return await self._call(
+            schemas.ModelView,
+            "POST",
+            "/v1/models/{name}/versions/{version}:retire",
+            at={"name": name, "version": version},
+            body=body,
+            key=idempotency_key or uuid.uuid4().hex,
+        )
+
+    async def shadow(self, name: str, version: int, *, idempotency_key: str | None = None) -> schemas.ModelView:
+        """Let a version look on. Score everybody with it in each batch, beside the champion; no decision sees these
+        scores. Scope: models:write.
+        """
+        return await self._call(
+            schemas.ModelView,
+            "POST",
+            "/v1/models/{name}/versions/{version}:shadow",
+            at={"name": name, "version": version},
+            key=idempotency_key or uuid.uuid4().hex,
+        )
+
+    async def rollback(
+        self, name: str, body: schemas.ReasonGiven, *, idempotency_key: str | None = None
+    ) -> schemas.ModelView:
+        """Let the version before answer again. Go back to the version that answered before the newest champion was
+        promoted, at once. One person may do it: a bank must be able to stop a bad model without looking for
+        another one. What answers then has been approved by two before. The trail says who and why; going forth
+        again is a promotion. Scope: models:write.
+        """
+        return await self._call(
+            schemas.ModelView,
+            "POST",
+            "/v1/models/{name}:rollback",
+            at={"name": name},
+            body=body,
+            key=idempotency_key or uuid.uuid4().hex,
+        )
+
+    async def purposes_get(self, purpose: str) -> schemas.PurposeView:
+        """Which customers of a purpose no model answers for. Show the purpose's shares and who answers. Scope:
+        models:read.
+        """
+        return await self._call(schemas.PurposeView, "GET", "/v1/purposes/{purpose}", at={"purpose": purpose})
+
+    async def purposes_put(
+        self, purpose: str, body: schemas.SharesBody, *, idempotency_key: str | None = None
+    ) -> schemas.PurposeView | schemas.Proposal:
+        """Set apart a share without model, and the challengers' share. Let these shares hold from now on; the base
+        is scored anew. Who is without model has no score of it at all. A share that grows takes customers in and
+        lets nobody go: the two arms lie at the two ends of the hash. Scope: models:write.
+        """
+        return await self._call(
+            schemas.PurposeView | schemas.Proposal,
+            "PUT",
+            "/v1/purposes/{purpose}",
+            at={"purpose": purpose},
+            body=body,
             key=idempotency_key or uuid.uuid4().hex,
         )
 

@@ -46,7 +46,7 @@ class BothLanguages(Model):
     zh: str
 
 
-class Reason(Model):
+class CampaignReason(Model):
     """Why an action is proposed."""
 
     code: str
@@ -76,7 +76,7 @@ class Action(Model):
     opportunity_id: UUID | None
     product_id: str | None
     rank: int
-    reasons: Sequence[Reason]
+    reasons: Sequence[CampaignReason]
     risk_level: str | None
     script: ScriptText | None
     value: CampaignMoney | None
@@ -88,6 +88,14 @@ class AnsweringModel(Model):
     model: str
     sha256: str
     version: int
+
+
+class AnsweringVersions(Model):
+    """Who answers for a model of the purpose."""
+
+    challenger: int | None
+    champion: int | None
+    model: str
 
 
 class Approval(Model):
@@ -323,6 +331,12 @@ class Cap(Model):
     level: Annotated[Literal["customer", "household", "account"], OPEN] | None = None
     limit: int | None = None
     """null: no limit; 0: nobody; n: at most n"""
+
+
+class Challenger(Model):
+    """How many of the purpose's customers its challengers answer for; without a share what holds, or a tenth."""
+
+    share: float | None = None
 
 
 class ConditionsView(Model):
@@ -828,7 +842,7 @@ class ServiceAction(Model):
 
     name: BothLanguages
     offer: str
-    reasons: Sequence[Reason]
+    reasons: Sequence[CampaignReason]
     script: ScriptText | None
 
 
@@ -848,7 +862,7 @@ class NextBestActions(Model):
     channel: str
     customer_type: CustomerType | None
     decision_id: UUID
-    message: Reason | None
+    message: CampaignReason | None
     models: Sequence[ModelVersion]
     personalised: bool
     score_source: Annotated[Literal["stored", "fresh", "none"], OPEN]
@@ -1350,6 +1364,15 @@ class ModelSummary(Model):
     versions: int
 
 
+class Reason(Model):
+    """Why an uploaded version was refused, and where; `detail` holds what the model calls it, cleaned."""
+
+    code: str
+    detail: str
+    en: str
+    zh: str
+
+
 class VersionView(Model):
     """One version. `state`: uploaded, vetted, shadow, challenger, champion, retired or refused (`reasons` says why).
     `origin`: trained or uploaded. `snapshot` tells of the data that it was trained on.
@@ -1361,7 +1384,7 @@ class VersionView(Model):
     features: Sequence[str]
     metrics: Mapping[str, float]
     origin: str
-    reasons: Sequence[Mapping[str, Any]]
+    reasons: Sequence[Reason]
     sha256: str
     snapshot: Mapping[str, Any]
     state: str
@@ -2219,6 +2242,20 @@ class ProfileView(Model):
     version: int
 
 
+class PurposeView(Model):
+    """A purpose's shares, salt and models. `version` counts the settings, 0 where none was made."""
+
+    challenger_share: float
+    models: Sequence[AnsweringVersions]
+    no_model_share: float
+    purpose: str
+    salt: str | None
+    """An arm is a function of salt and customer (X13): with it the arms can be recomputed"""
+    since: dt.datetime | None
+    version: int
+    who: str | None
+
+
 class QuadrantChange(Model):
     """All numbers of the next version; what is left out takes its default."""
 
@@ -2246,6 +2283,12 @@ class QuadrantSizes(Model):
     customers: int
     quadrants: Mapping[str, int]
     stale: bool
+
+
+class ReasonGiven(Model):
+    """Why the version is to answer no more; kept in the trail."""
+
+    reason: str
 
 
 class Reassignment(Model):
@@ -2351,8 +2394,9 @@ class ReviewDecided(Model):
 
 
 class ScoreRequest(Model):
-    """Rows of values by feature name, or customers by their stored rows: one of both. Without `model` every champion
-    scores the customers; rows name theirs. A named `version` need not be the champion.
+    """Rows of values by feature name, or customers by their stored rows: one of both. Customers are scored by
+    whoever answers for them: the champion, its challenger, or no model, as their arm of the model's purpose says;
+    rows by the champion that they name. A named `version` scores all of them.
     """
 
     customer_ids: Sequence[UUID] | None = None
@@ -2366,7 +2410,8 @@ class ScoredView(Model):
     """One row's scores, in the order of `models`."""
 
     customer_id: UUID | None
-    scores: Sequence[float]
+    scores: Sequence[float | None]
+    """null where another version answers for this customer, or none"""
 
 
 class ScoresView(Model):
@@ -2425,6 +2470,14 @@ class SegmentList(Model):
     as_of: dt.date | None
     items: Sequence[SegmentView]
     stale: bool
+
+
+class SharesBody(Model):
+    """The shares that are to hold. A new salt draws all arms anew: what has been compared so far ends with it."""
+
+    challenger_share: float
+    no_model_share: float
+    new_salt: bool | None = None
 
 
 class Size(Model):

@@ -19,9 +19,9 @@ from attune_service_kit.errors import NotFound, refusals
 from attune_service_kit.idempotency import REFUSALS
 from attune_service_kit.paging import Cursor, InvalidCursor, Limit, Page, decode_cursor, page
 from attune_service_kit.runtime import Runtime
-from scoring import champions, registry
+from scoring import champions, purposes, registry
 from scoring.feature_specs import FeatureSpec
-from scoring.registry import IllegalStep, UnknownVersion
+from scoring.registry import IllegalStep, UnknownVersion, VersionUnfit
 from scoring.tables import ModelRow, ModelVersion
 
 router = APIRouter(tags=["models"])
@@ -35,6 +35,15 @@ class UnknownModel(NotFound):
     """There is no model of this name."""
 
     code = "unknown_model"
+
+
+class Reason(BaseModel):
+    """Why an uploaded version was refused, and where; `detail` holds what the model calls it, cleaned."""
+
+    code: str = Field(examples=["operator"])
+    en: str
+    zh: str
+    detail: str = Field(examples=["Loop"])
 
 
 class VersionView(BaseModel):
@@ -52,7 +61,7 @@ class VersionView(BaseModel):
     metrics: dict[str, float]
     card: dict[str, Any]
     snapshot: dict[str, Any]
-    reasons: list[dict[str, Any]]
+    reasons: list[Reason]
     approved_by: str | None
     trained_at: datetime
 
@@ -90,10 +99,19 @@ class Promotion(BaseModel):
 
 async def _promote(runtime: Runtime, tx: Transaction, name: str, wanted: Promotion) -> ModelView:
     await registry.promote(tx, name, wanted.version)
-    # Its session is ready before it is to answer: nobody waits for a swap.
-    for champion in await registry.champions(tx.conn, name):
-        tx.after_commit(partial(champions.table(runtime).swap, champion))
-    return await _view(tx.session, name)
+    return await changed(runtime, tx, name)
+
+
+async def changed(runtime: Runtime, tx: Transaction, name: str) -> ModelView:
+    """Let this process answer as the transaction says, once it commits; show the model.
+
+    Sessions are ready before they are to answer: nobody waits for a swap. Refuses with VersionUnfit.
+    """
+    [answers] = await registry.answers(tx.conn, name)
+    if answers.champion is None and (number := await registry.answering(tx, name)) is not None:
+        await registry.version(tx.conn, name, number)
+    tx.after_commit(partial(champions.table(runtime).swap, answers, await purposes.shares(tx.conn)))
+    return await view(tx.session, name)
 
 
 async def _authors(tx: Transaction, name: str, wanted: Promotion) -> list[str]:
@@ -137,7 +155,7 @@ async def models(
 async def model(name: Name, runtime: AnyRuntime, caller: Reader) -> ModelView:
     """Show one model."""
     async with runtime.database.transaction(caller.scope) as tx:
-        return await _view(tx.session, name)
+        return await view(tx.session, name)
 
 
 @router.post(
@@ -146,7 +164,7 @@ async def model(name: Name, runtime: AnyRuntime, caller: Reader) -> ModelView:
     summary="Let a version answer from now on",
     dependencies=[Administrator],
     response_model=ModelView,
-    responses=refusals(UnknownVersion, IllegalStep, *REFUSALS),
+    responses=refusals(UnknownVersion, IllegalStep, VersionUnfit, *REFUSALS),
 )
 async def promote(
     name: Name,
@@ -160,7 +178,8 @@ async def promote(
     return await submit(name, Promotion(version=version))
 
 
-async def _view(session: AsyncSession, name: str) -> ModelView:
+async def view(session: AsyncSession, name: str) -> ModelView:
+    """The model as it is shown; UnknownModel."""
     row = await session.get(ModelRow, name)
     if row is None:
         raise UnknownModel("there is no model of this name", "没有该名称的模型")

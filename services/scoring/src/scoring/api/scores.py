@@ -1,5 +1,6 @@
 """Scores on request over HTTP."""
 
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Annotated, Any, Self
 from uuid import UUID
@@ -18,6 +19,7 @@ from scoring import champions, online, registry
 from scoring.champions import NoChampion
 from scoring.model import Model
 from scoring.registry import UnknownVersion, VersionUnfit
+from scoring.renewal import answering
 from scoring.spec import ModelName
 
 router = APIRouter(tags=["scores"])
@@ -31,7 +33,8 @@ _CUSTOMER = "0198f2aa-0000-8000-8000-0000000000bb"
 class ScoreRequest(Body):
     """Rows of values by feature name, or customers by their stored rows: one of both.
 
-    Without `model` every champion scores the customers; rows name theirs. A named `version` need not be the champion.
+    Customers are scored by whoever answers for them: the champion, its challenger, or no model, as their arm of the
+    model's purpose says; rows by the champion that they name. A named `version` scores all of them.
     """
 
     model_config = ConfigDict(
@@ -67,7 +70,7 @@ class ScoredView(BaseModel):
     """One row's scores, in the order of `models`."""
 
     customer_id: UUID | None
-    scores: list[float]
+    scores: list[float | None] = Field(description="null where another version answers for this customer, or none")
 
 
 class ScoresView(BaseModel):
@@ -112,22 +115,34 @@ async def score(body: ScoreRequest, runtime: AnyRuntime, caller: Reader) -> Scor
     if (body.version is not None or body.customer_ids is not None) and "models:read" not in caller.scopes:
         raise Forbidden("customers and versions are for model administrators", "仅模型管理员可用", needs="models:read")
     online.check_size(runtime, len(body.rows or body.customer_ids or ()))
-    models = await _models(runtime, body)
-    if body.rows is not None:
-        return _view(await online.score_rows(models[0], body.rows))
-    async with runtime.database.pool.acquire() as conn:
-        return _view(await online.score_customers(conn, models, body.customer_ids or []))
-
-
-async def _models(runtime: Runtime, body: ScoreRequest) -> list[Model]:
-    """The models that shall answer; NoChampion, UnknownVersion."""
-    if body.model is not None and body.version is not None:
-        async with runtime.database.pool.acquire() as conn:
-            return [await registry.version(conn, body.model, body.version)]
-    found = await champions.table(runtime).answering(runtime.database, body.model)
-    if not found:
+    named = await _named(runtime, body)
+    if named is not None:
+        return _view(await _score(runtime, body, dict.fromkeys(body.customer_ids or (), (named,)), named))
+    held = await champions.table(runtime).held(runtime.database, body.model)
+    answers = held.of(body.model)
+    if not answers:
         raise NoChampion("no version of this model answers yet", "该模型尚无生效版本")
-    return list(found)
+    asked = {c: answering(c, answers, held.shares) for c in body.customer_ids or ()}
+    return _view(await _score(runtime, body, asked, answers[0].champion))
+
+
+async def _score(
+    runtime: Runtime, body: ScoreRequest, asked: Mapping[UUID, Sequence[Model]], of_rows: Model | None
+) -> ScoreAnswer:
+    if body.rows is not None:
+        assert of_rows is not None  # noqa: S101 - whoever answers has a champion
+        return await online.score_rows(of_rows, body.rows)
+    of_snapshot = {customer: [m for m in models if m.of_snapshot] for customer, models in asked.items()}
+    async with runtime.database.pool.acquire() as conn:
+        return await online.score_customers(conn, of_snapshot)
+
+
+async def _named(runtime: Runtime, body: ScoreRequest) -> Model | None:
+    """The version that the request names; None where it names none. UnknownVersion, VersionUnfit."""
+    if body.model is None or body.version is None:
+        return None
+    async with runtime.database.pool.acquire() as conn:
+        return await registry.version(conn, body.model, body.version)
 
 
 def _view(answer: ScoreAnswer) -> ScoresView:

@@ -1,9 +1,11 @@
-"""The job `score`: every champion over a whole snapshot, and the feature rows that renewals start from.
+"""The job `score`: whoever answers over a whole snapshot, and the feature rows that renewals start from.
 
-Params: `model` (null = every champion), `as_of` (null = the newest snapshot).
+Champion and challenger score the customers of their arms (X13); what shadow versions say, and what the champion would
+have said of those whom no model answers for, is kept apart. Params: `model` (null = every one), `as_of` (null = the
+newest snapshot).
 """
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -13,33 +15,61 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import structlog
 from numpy.typing import NDArray
 from pyarrow import parquet
 
-from attune_contracts.datasets import FEATURES, SCORES
+from attune_contracts.datasets import FEATURES, SCORES, SHADOW_SCORES, Dataset
 from attune_contracts.pointer import Pointer
 from attune_contracts.scoring import ScoresPublished
+from attune_measure.arms import ModelArm, model_arm_sql
 from attune_service_kit import lake_sql
 from attune_service_kit.errors import Invalid
 from attune_service_kit.jobs import JobContext
 from attune_service_kit.lake import Lake
 from attune_service_kit.lake_schema import arrow_schema
-from scoring import feature_rows
+from attune_service_kit.lake_sql import quote
+from scoring import feature_rows, purposes, registry
+from scoring.arms import Shares
 from scoring.features import NUMERIC, Floats, fingerprints
 from scoring.model import Model
-from scoring.registry import champions
+from scoring.outputs import UnfitModel
+from scoring.registry import Answers
 from scoring.settings import ScoringSettings
+
+log = structlog.get_logger(__name__)
 
 _LOCK = "SELECT pg_advisory_lock(hashtext('scoring.score'))"
 _SCHEMA = arrow_schema(SCORES)
 
 
 @dataclass(frozen=True)
+class Part:
+    """One version's scores in one dataset: of which arms' customers (None = all), and why beside the decisions."""
+
+    model: Model
+    purpose: str
+    arms: frozenset[ModelArm] | None
+    dataset: Dataset
+    why: str | None = None
+
+    @property
+    def file(self) -> str:
+        """A name of its own."""
+        return f"{self.dataset.name}.{self.model.name}.{self.model.version}.parquet"
+
+
+@dataclass(frozen=True)
 class Plan:
-    """What this run does: which snapshot, which models, and into which slot the rows go, if they are newer."""
+    """What this run does: which snapshot, whose scores of whom, and into which slot the rows go, if they are newer.
+
+    `silent` are models that no version answers for any more: their scores go.
+    """
 
     pointer: Pointer
-    models: Sequence[Model]
+    parts: Sequence[Part]
+    shares: Mapping[str, Shares]
+    silent: Sequence[str]
     slot: int | None
     scored_at: datetime
 
@@ -53,22 +83,50 @@ async def run(job: JobContext) -> dict[str, Any]:
         if plan is None:
             return {"superseded": True, "scored": {}}
         with TemporaryDirectory(dir=job.runtime.lake.scratch, prefix="scores-") as folder:
-            files = await _score(job, plan, Path(folder))
-            pointers = {
-                m.name: job.runtime.lake.write(SCORES, f"model={m.name}", [files[m.name]], as_of=plan.pointer.as_of)
-                for m in plan.models
-            }
+            failed = await _score(job, plan, Path(folder))
+            published = _publish(job.runtime.lake, plan, Path(folder), failed)
         async with job.transaction() as tx:
             if plan.slot is not None:
                 await feature_rows.switch(tx.conn, plan.slot, plan.pointer, NUMERIC)
-            tx.emit(*(ScoresPublished(pointer=pointers[m.name], output=m.output.kind) for m in plan.models))
+            tx.emit(*published.values())
             job.cursor = {
                 "as_of": plan.pointer.as_of.isoformat(),
                 "rows": plan.pointer.rows,
                 "loaded": plan.slot is not None,
-                "scored": {m.name: {"version": m.version, "rows": pointers[m.name].rows} for m in plan.models},
+                "scored": {name: _told(plan, name, said) for name, said in published.items()},
+                "failed": failed,
             }
     return job.cursor
+
+
+def _told(plan: Plan, name: str, published: ScoresPublished) -> dict[str, Any]:
+    versions = {p.arms is None or ModelArm.CHAMPION in p.arms: p.model.version for p in _deciding(plan, name)}
+    assert published.pointer is not None  # noqa: S101 - a batch has one
+    told = {"version": versions.get(True), "rows": published.pointer.rows}
+    return told | ({"challenger": versions[False]} if False in versions else {})
+
+
+def _deciding(plan: Plan, name: str) -> list[Part]:
+    """A model's parts that decisions see."""
+    return [part for part in plan.parts if part.model.name == name and part.dataset is SCORES]
+
+
+def _publish(lake: Lake, plan: Plan, folder: Path, failed: Mapping[str, str]) -> dict[str, ScoresPublished]:
+    """Publish each model's files; return what is to be said, by model. What has failed stands as it stood."""
+    said = {}
+    for name in sorted({part.model.name for part in plan.parts}):
+        for dataset in (SCORES, SHADOW_SCORES):
+            parts = [p for p in plan.parts if p.model.name == name and p.dataset is dataset and p.file not in failed]
+            if not parts:
+                continue
+            files = [folder / part.file for part in parts]
+            pointer = lake.write(dataset, f"model={name}", files, as_of=plan.pointer.as_of)
+            if dataset is SCORES:
+                said[name] = ScoresPublished(pointer=pointer, output=parts[0].model.output.kind)
+    for name in plan.silent:
+        pointer = lake.write(SCORES, f"model={name}", _SCHEMA.empty_table(), as_of=plan.pointer.as_of)
+        said[name] = ScoresPublished(pointer=pointer)
+    return said
 
 
 @asynccontextmanager
@@ -91,11 +149,38 @@ async def _plan(job: JobContext) -> Plan | None:
         if loaded and pointer.as_of < loaded[0] and not asked:
             return None
         wanted = job.params.get("model")
-        # A model of another table's columns answers rows on request, not the customers of a snapshot.
-        models = [c.model for c in await champions(tx.conn, wanted) if c.model.of_snapshot]
+        answers = await registry.answers(tx.conn, wanted, shadows=True)
+        shares = await purposes.shares(tx.conn)
         newer = loaded is None or (pointer.as_of >= loaded[0] and pointer.manifest != loaded[1])
         slot = await feature_rows.empty_slot(tx.conn) if newer else None
-        return Plan(pointer, models, slot, tx.now)
+        parts = [part for one in answers for part in parts_of(one, shares.get(one.purpose))]
+        silent = [one.name for one in answers if one.champion is None and _has_scores(job.runtime.lake, one.name)]
+        return Plan(pointer, parts, shares, silent, slot, tx.now)
+
+
+def _has_scores(lake: Lake, name: str) -> bool:
+    pointer = lake.latest("scores", f"model={name}")
+    return pointer is not None and pointer.rows > 0
+
+
+def parts_of(answers: Answers, shares: Shares | None) -> list[Part]:
+    """Whose scores a batch takes: decisions see champion and challenger, each of its arm; nobody sees the rest."""
+    champion, challenger = answers.champion, answers.challenger
+    # A model of another table's columns answers rows on request, not the customers of a snapshot.
+    if champion is None or not champion.of_snapshot:
+        return []
+    parts = []
+    set_apart = shares is not None and (shares.no_model_bp > 0 or shares.challenger_bp > 0)
+    if challenger is None or not challenger.of_snapshot or not set_apart:
+        arms = frozenset({ModelArm.CHAMPION, ModelArm.CHALLENGER}) if set_apart else None
+        parts.append(Part(champion, answers.purpose, arms, SCORES))
+    else:
+        parts.append(Part(champion, answers.purpose, frozenset({ModelArm.CHAMPION}), SCORES))
+        parts.append(Part(challenger, answers.purpose, frozenset({ModelArm.CHALLENGER}), SCORES))
+    if set_apart:
+        parts.append(Part(champion, answers.purpose, frozenset({ModelArm.NO_MODEL}), SHADOW_SCORES, "no_model"))
+    shadows = [m for m in answers.shadows if m.of_snapshot]
+    return parts + [Part(m, answers.purpose, None, SHADOW_SCORES, "shadow") for m in shadows]
 
 
 def _snapshot(lake: Lake, as_of: str | None) -> Pointer:
@@ -108,19 +193,28 @@ def _snapshot(lake: Lake, as_of: str | None) -> Pointer:
     return found
 
 
-async def _score(job: JobContext, plan: Plan, folder: Path) -> dict[str, Path]:
-    """Write one Parquet file of scores a model, and copy the rows if they are newer; return the files by model."""
-    files = {m.name: folder / f"{m.name}.parquet" for m in plan.models}
-    writers = {m.name: parquet.ParquetWriter(files[m.name], _SCHEMA, compression="zstd") for m in plan.models}
+async def _score(job: JobContext, plan: Plan, folder: Path) -> dict[str, str]:
+    """Write one Parquet file a part, and copy the rows if they are newer; return what has no answer, with the reason.
+
+    A model without an answer to some row stops no other.
+    """
+    schemas = {part.file: arrow_schema(part.dataset) for part in plan.parts}
+    writers = {name: parquet.ParquetWriter(folder / name, s, compression="zstd") for name, s in schemas.items()}
+    failed: dict[str, str] = {}
     done = 0
     try:
-        for customers, values in _batches(job, plan.pointer):
+        for customers, values, arms in _batches(job, plan):
             rows = values.astype(np.float32)
-            seen: dict[tuple[str, ...], list[str]] = {}
-            for m in plan.models:
-                mine = np.ascontiguousarray(rows[:, [NUMERIC.index(name) for name in m.features]])
-                hashes = seen[m.features] = seen.get(m.features) or fingerprints(mine)
-                writers[m.name].write_table(_table(customers, m, mine, hashes, plan.scored_at))
+            hashes: dict[tuple[str, ...], list[str]] = {}
+            for part in plan.parts:
+                if part.file in failed:
+                    continue
+                try:
+                    table = _table(part, customers, rows, arms, hashes, plan.scored_at)
+                    writers[part.file].write_table(table)
+                except UnfitModel as unfit:
+                    log.error("model_unfit", model=part.model.name, version=part.model.version, reason=str(unfit))
+                    failed[part.file] = str(unfit)
             if plan.slot is not None:
                 async with job.transaction() as tx:
                     await feature_rows.copy_rows(tx.conn, plan.slot, customers.to_pylist(), values)
@@ -129,25 +223,54 @@ async def _score(job: JobContext, plan: Plan, folder: Path) -> dict[str, Path]:
     finally:
         for writer in writers.values():
             writer.close()
-    return files
+    return failed
 
 
-def _batches(job: JobContext, pointer: Pointer) -> Iterator[tuple[pa.Array, NDArray[np.float64]]]:
-    """Read the snapshot's customers and numeric features, in the snapshot's order; NaN = NULL."""
+Arms = Mapping[str, NDArray[np.str_]]
+"""By purpose: each customer's arm. A purpose that sets nobody apart has none."""
+
+
+def _batches(job: JobContext, plan: Plan) -> Iterator[tuple[pa.Array, NDArray[np.float64], Arms]]:
+    """Read the snapshot's customers, numeric features and arms, in the snapshot's order; NaN = NULL."""
     settings = job.runtime.settings
     assert isinstance(settings, ScoringSettings)  # noqa: S101 - the service declares it
-    rows = lake_sql.scan(FEATURES, job.runtime.lake.read_pointer(pointer))
+    rows = lake_sql.scan(FEATURES, job.runtime.lake.read_pointer(plan.pointer))
     names = ", ".join(f"CAST({name} AS DOUBLE) AS {name}" for name in NUMERIC)
+    drawn = sorted({part.purpose for part in plan.parts if part.arms is not None})
+    arms = "".join(f", {_arm(plan.shares[purpose])} AS arm_{i}" for i, purpose in enumerate(drawn))
     with lake_sql.connect(job.runtime.lake, settings, memory_limit=settings.memory_limit) as con:
-        query = con.execute(f"SELECT customer_id, {names} FROM ({rows})")  # noqa: S608 - names of the contract
+        query = con.execute(f"SELECT customer_id, {names}{arms} FROM ({rows})")  # noqa: S608 - names of the contract
         for batch in query.to_arrow_reader(settings.batch_rows):
             columns = [batch.column(name).to_numpy(zero_copy_only=False) for name in NUMERIC]
-            yield batch.column("customer_id"), np.column_stack(columns).astype(np.float64)
+            found = {p: batch.column(f"arm_{i}").to_numpy(zero_copy_only=False) for i, p in enumerate(drawn)}
+            yield batch.column("customer_id"), np.column_stack(columns).astype(np.float64), found
 
 
-def _table(customers: pa.Array, model: Model, rows: Floats, hashes: Sequence[str], scored_at: datetime) -> pa.Table:
-    answer = model.answer_many(rows)
-    size = len(rows)
+def _arm(shares: Shares) -> str:
+    return model_arm_sql(
+        "customer_id",
+        salt_expr=quote(shares.salt),
+        no_model_bp=shares.no_model_bp,
+        challenger_bp=shares.challenger_bp,
+    )
+
+
+def _table(
+    part: Part,
+    customers: pa.Array,
+    rows: Floats,
+    arms: Arms,
+    hashes: dict[tuple[str, ...], list[str]],
+    scored_at: datetime,
+) -> pa.Table:
+    model = part.model
+    mine = np.ascontiguousarray(rows[:, [NUMERIC.index(name) for name in model.features]])
+    seen = hashes[model.features] = hashes.get(model.features) or fingerprints(mine)
+    if part.arms is not None:
+        chosen = np.flatnonzero(np.isin(arms[part.purpose].astype(str), [str(arm) for arm in part.arms]))
+        mine, customers, seen = mine[chosen], customers.take(pa.array(chosen)), [seen[index] for index in chosen]
+    answer = model.answer_many(mine)
+    size = len(answer)
     columns = [
         customers.cast(pa.string()),
         pa.repeat(pa.scalar(model.name), size),
@@ -155,6 +278,8 @@ def _table(customers: pa.Array, model: Model, rows: Floats, hashes: Sequence[str
         pa.array(answer.max(axis=1)),
         pa.repeat(pa.scalar(scored_at, pa.timestamp("us", "UTC")), size),
         pa.array(model.likeliest(answer), pa.string()) if model.output.classes else pa.nulls(size, pa.string()),
-        pa.array(hashes, pa.string()),
+        pa.array(seen, pa.string()),
     ]
-    return pa.table(columns, schema=_SCHEMA)
+    if part.why is not None:
+        columns.append(pa.repeat(pa.scalar(part.why), size))
+    return pa.table(columns, schema=arrow_schema(part.dataset))

@@ -101,18 +101,15 @@ def _look(request: dict[str, Any]) -> dict[str, Any]:
     _shut()
     try:
         loaded = model.load("probe", 0, [spec.name for spec in specs], content, output=output, specs=specs)
-    except UnfitModel as unfit:
-        return _refused([Reason("input", str(unfit))], found.facts)
-    except Exception as error:
-        return _refused([_of_runtime(error)], found.facts)
-    try:
         reasons, facts = probes.check(loaded, rows)
-    except Exception as error:
-        return _refused([_of_runtime(error)], found.facts)
+    except UnfitModel as unfit:
+        return _refused(
+            [Reason("answer", str(unfit)) if unfit.__cause__ is None else _of_runtime(unfit.__cause__)], found.facts
+        )
     return _refused(reasons, found.facts | facts)
 
 
-def _of_runtime(error: Exception) -> Reason:
+def _of_runtime(error: BaseException) -> Reason:
     said = str(error)
     short_of_memory = isinstance(error, MemoryError) or "bad_alloc" in said or "Failed to allocate" in said
     return (

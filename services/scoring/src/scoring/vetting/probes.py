@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from scoring.feature_specs import FeatureSpec
 from scoring.features import Floats
-from scoring.outputs import UnfitModel
 from scoring.vetting.reasons import Reason
 
 DRAWN = 100
@@ -41,17 +40,14 @@ def rows(specs: Sequence[FeatureSpec]) -> Floats:
 
 
 def check(model: "Model", probes: Floats) -> tuple[list[Reason], dict[str, float]]:
-    """What is wrong with a loaded model's answers to these rows, and what it took to answer one."""
-    try:
-        together = model.answer(probes)
-        for size in (1, 7, 100):
-            parts = [model.answer(probes[at : at + size]) for at in range(0, len(probes), size)]
-            if not _equal(np.concatenate(parts), together):
-                return [Reason("rows_depend", f"in batches of {size}")], {}
-        if not _equal(model.answer(np.ascontiguousarray(probes[::-1]))[::-1], together):
-            return [Reason("rows_depend", "in another order")], {}
-    except UnfitModel as unfit:
-        return [Reason("answer", str(unfit))], {}
+    """What is wrong with a loaded model's answers to these rows, and what it took to answer one; raises UnfitModel."""
+    together = model.answer(probes)
+    for size in (1, 7, 100):
+        parts = [model.answer(probes[at : at + size]) for at in range(0, len(probes), size)]
+        if not _equal(np.concatenate(parts), together):
+            return [Reason("rows_depend", f"in batches of {size}")], {}
+    if not _equal(model.answer(np.ascontiguousarray(probes[::-1]))[::-1], together):
+        return [Reason("rows_depend", "in another order")], {}
     # The processor's clock may tick by hundredths of a second: many rows are told apart by it, one is not.
     began = time.process_time()
     for row in probes[:50]:

@@ -1,0 +1,97 @@
+"""A batch takes each customer's score from whoever answers for them, and keeps apart what no decision may see."""
+
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Any
+from uuid import uuid4
+
+from attune_measure.arms import ModelArm, model_arm
+from attune_service_kit import lake_sql
+from attune_service_kit.lake import Lake
+from attune_service_kit.testing import RunningService, StartService, eventually
+from scoring import purposes, registry, steps
+from scoring.app import SERVICE
+from scoring.outputs import Output
+from scoring.spec import About
+
+from .test_service import idle
+from .test_uploads import onnx_bytes
+
+NAME, BROKEN = "propensity-arms", "value-broken"
+FEATURES = ["age", "demand_balance_minor"]
+SALT_LENGTH = 32
+
+
+async def registered(service: RunningService) -> str:
+    """Champion, challenger and shadow of one model, and a second model without an answer; the purpose's salt."""
+    async with service.runtime.database.transaction() as tx:
+        for name, count, output in ((NAME, 3, Output()), (BROKEN, 1, Output("value", lowest=2.0))):
+            for number in range(1, count + 1):
+                content = onnx_bytes(0.001 * number)
+                await registry.register(
+                    tx, About(name, "propensity", "buys", output=output), onnx=content,
+                    sha256=sha256(content).hexdigest(), features=FEATURES, metrics={}, card={},
+                )  # fmt: skip
+            await registry.promote(tx, name, 1)
+        await steps.challenge(tx, NAME, 2, 3_000)
+        await steps.shadow(tx, NAME, 3)
+        await purposes.put(tx, "propensity", 1_000, 3_000)
+        return (await purposes.current(tx, "propensity")).shares.salt
+
+
+def told(lake: Lake, dataset: str) -> dict[tuple[str, int], tuple[float, str, str | None]]:
+    with lake_sql.connect(lake) as con:
+        lake_sql.register(con, lake, dataset)
+        why = "why" if dataset == "shadow_scores" else "NULL"
+        rows = con.execute(f"SELECT customer_id, version, score, features_hash, {why} FROM {dataset}").fetchall()
+    return {(row[0], row[1]): row[2:] for row in rows}
+
+
+async def ended(service: RunningService, count: int) -> list[dict[str, Any]]:
+    async def look() -> list[dict[str, Any]] | None:
+        rows = await service.everything.pool.fetch("SELECT state, result::text FROM job WHERE kind = 'score'")
+        done = [row for row in rows if row["state"] in ("done", "failed")]
+        return rows if len(done) == len(rows) >= count else None
+
+    found: list[dict[str, Any]] = await eventually(look, 90, every=0.1, what="the batch")
+    return found
+
+
+async def test_each_arm_is_scored_by_its_own_and_the_rest_is_kept_apart(
+    start_service: StartService, bank: Lake, token: Callable[..., dict[str, str]]
+) -> None:
+    service = await start_service(SERVICE)
+    salt = await registered(service)
+    await ended(service, 1)
+    headers = token("model_admin")
+
+    started = await service.client.post("/v1/scorings", json={}, headers=headers | {"Idempotency-Key": uuid4().hex})
+    assert started.status_code == 202, started.text
+    await idle(service)
+    scores, shadows = told(bank, "scores"), told(bank, "shadow_scores")
+
+    with lake_sql.connect(bank) as con:
+        lake_sql.register(con, bank, "features")
+        people = [row[0] for row in con.execute("SELECT customer_id FROM features").fetchall()]
+    arms = {one: model_arm(one, salt=salt, no_model_bp=1_000, challenger_bp=3_000) for one in people}
+    version = {ModelArm.CHAMPION: 1, ModelArm.CHALLENGER: 2}
+    assert scores.keys() == {(one, version[arm]) for one, arm in arms.items() if arm in version}
+    without = {one for one, arm in arms.items() if arm is ModelArm.NO_MODEL}
+    assert {key for key, row in shadows.items() if row[2] == "no_model"} == {(one, 1) for one in without}
+    assert {key for key, row in shadows.items() if row[2] == "shadow"} == {(one, 3) for one in people}
+    assert len(salt) == SALT_LENGTH
+    assert {len(row[1]) for row in scores.values()} == {16}
+    # The model without an answer has none in the lake, and has stopped nobody.
+    last = (await ended(service, 1))[-1]
+    assert f"scores.{BROKEN}.1.parquet" in last["result"]
+
+    retired = await service.client.post(
+        f"/v1/models/{NAME}/versions/1:retire",
+        json={"reason": "stopped"},
+        headers=headers | {"Idempotency-Key": uuid4().hex},
+    )
+    assert retired.json()["champion"] is None
+    await idle(service)
+    assert told(bank, "scores") == {}
+    silent = await service.client.post("/v1/scores", json={"model": NAME, "rows": [{}]}, headers=headers)
+    assert (silent.status_code, silent.json()["code"]) == (404, "no_champion")
