@@ -27,7 +27,8 @@ BEYOND_SCOPE = {
     "scoring": {"feature_rows_of"},  # rows of the customers named: the route is for model administrators alone
     "campaign": {
         "release_contacts_of",  # gives back reservations of a suppressed household or account
-        "decision_facts",  # what a decision is made from, within the scope that the service gives it
+        "decision_facts",
+        "decision_inputs",  # what a decision is made from, within the scope that the service gives it
         "contact_history",  # what the contact policy counts: the household's and the accounts' contacts, without names
         "suppressions_of",
         "lock_policy_subjects",

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -31,6 +32,15 @@ def test_every_event_has_an_example() -> None:
     assert {p.parent.name for p in FILES} == set(CATALOGUE)
 
 
+def as_told(now: Any, then: Any) -> Any:
+    """What is said now, without the fields that nobody knew of then, however deep."""
+    if isinstance(now, dict) and isinstance(then, dict):
+        return {name: as_told(now[name], value) for name, value in then.items() if name in now}
+    if isinstance(now, list) and isinstance(then, list) and len(now) == len(then):
+        return [as_told(*pair) for pair in zip(now, then, strict=True)]
+    return now
+
+
 @pytest.mark.parametrize("file", FILES, ids=lambda p: f"{p.parent.name}/{p.stem}")
 def test_examples_parse_and_say_the_same_when_written_again(file: Path) -> None:
     event = Envelope.model_validate_json(file.read_bytes())
@@ -43,7 +53,7 @@ def test_examples_parse_and_say_the_same_when_written_again(file: Path) -> None:
     # What has been added since the example was written says its default.
     added = {name: value for name, value in again["data"].items() if name not in event.data}
     assert added.keys().isdisjoint(n for n, field in entry.data.model_fields.items() if field.is_required())
-    assert again["data"] == event.data | added
+    assert as_told(again["data"], event.data) == event.data
     assert again | {"data": event.data} == json.loads(file.read_bytes())
 
 

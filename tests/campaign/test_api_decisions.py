@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import orjson
 import pytest
@@ -66,7 +67,9 @@ async def test_a_stored_decision_replays_to_the_same_bytes(service: RunningServi
     await deposit(service, customer, quadrant="B")
     pool = service.everything.pool
     await pool.execute(
-        "INSERT INTO proj_scores VALUES ($1, 'propensity-purchase', 7, 0.30000000000000004, $2)", customer, NOW
+        "INSERT INTO proj_scores VALUES ($1, 'propensity-purchase', 7, 0.30000000000000004, $2, 'aa11', 'bb22')",
+        customer,
+        NOW,
     )
     told = [await nba(service, token("teller", "B1"), c) for c in (customer, person(4999))]
     for answer in told:
@@ -75,6 +78,11 @@ async def test_a_stored_decision_replays_to_the_same_bytes(service: RunningServi
         assert audited["replayed"] is True
         assert audited["result"] == answer
         assert audited["inputs"]["decision_id"] == answer["decision_id"]
+    kept = await pool.fetchval("SELECT inputs FROM decision WHERE id = $1", UUID(told[0]["decision_id"]))
+    # P-32: the score to the last bit, of which model, to what it saw.
+    assert orjson.loads(kept)["scores"] == [
+        ["propensity-purchase", {"version": 7, "score": 0.1 + 0.2, "model_hash": "aa11", "features_hash": "bb22"}]
+    ]
     seen = await service.client.get(f"/v1/decisions/{told[0]['decision_id']}", headers=token("teller", "B1"))
     assert seen.json()["inputs"] is None
     # A new catalogue changes new answers, not the replay of old ones.

@@ -100,7 +100,9 @@ async def test_fresh_scores_decide_and_are_on_record(
     # The record holds the scores that were used: it replays without scoring.
     audited = await service.client.get(f"/v1/decisions/{told['decision_id']}", headers=token("auditor"))
     assert audited.json()["replayed"] is True
-    assert dict(audited.json()["inputs"]["scores"])["propensity-purchase"] == {"version": 9, "score": 0.9}
+    assert dict(audited.json()["inputs"]["scores"])["propensity-purchase"] == {
+        "version": 9, "score": 0.9, "model_hash": "a" * 16, "features_hash": None,
+    }  # fmt: skip
 
 
 async def test_without_scoring_the_stored_scores_stand_in(

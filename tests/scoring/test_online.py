@@ -21,7 +21,7 @@ from attune_service_kit.messaging import Broker
 from attune_service_kit.testing import RunningService, StartService, eventually, nats_seed
 from scoring import feature_rows, registry
 from scoring.app import SERVICE
-from scoring.features import NUMERIC
+from scoring.features import NUMERIC, fingerprints
 from scoring.model import Model, load
 from scoring.spec import TrainingSpec
 from scoring.training.examples import Examples
@@ -288,7 +288,9 @@ async def test_campaign_asks_over_nats(start_service: StartService, versions: li
     await eventually(lambda: _answers(campaign), what="the answering worker")
     told = await ask(KNOWN)
     assert told["models"] == [{"model": NAME, "version": 1, "sha256": offline.models[1].sha256}]
-    assert told["items"] == [{"customer_id": str(KNOWN), "scores": [offline.score(ROW, 1)]}]
+    seen = np.array([[ROW[name] for name in offline.models[1].features]], dtype=np.float32)
+    one = {"customer_id": str(KNOWN), "scores": [offline.score(ROW, 1)], "features_hashes": fingerprints(seen)}
+    assert told["items"] == [one]
     # A credit that the snapshot has not seen moves the row, once, whoever reports it.
     new = NewMoney(key="T1", amount_minor=86_000_000, business_date=date(2026, 3, 17))
     moved = ROW | {"demand_balance_minor": 90_000_000, "postings_90d": 13}

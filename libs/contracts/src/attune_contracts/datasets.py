@@ -313,6 +313,7 @@ SCORES = Dataset(
         _c("scored_at", "TIMESTAMPTZ", "C1", "business time of the scoring, UTC"),
         _c("likeliest", "VARCHAR", "C2", "the likeliest class, of a model that answers with classes", nullable=True),
         _c("features_hash", "VARCHAR", "C1", "16 hex digits of the sha256 of what the model saw (P-32)", nullable=True),
+        _c("model_hash", "VARCHAR", "C1", "16 hex digits of the sha256 of the model's bytes (P-32)", nullable=True),
     ),
     version=2,
 )

@@ -9,9 +9,14 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from attune_contracts.envelope import Data
 from attune_contracts.pointer import Pointer
 
+HASH_DIGITS = 16
+"""So many hex digits of a sha256 go with a score: of the model's bytes, and of the values that it saw (P-32)."""
+
+_Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+
 
 class Score(BaseModel):
-    """One customer's score from one model: a probability, and the version that gave it."""
+    """One customer's score from one model: a probability, the version that gave it, and the hashes of both sides."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -19,6 +24,8 @@ class Score(BaseModel):
     version: int
     score: Annotated[float, Field(ge=0, le=1)]
     scored_at: datetime
+    model_hash: _Hash | None = None
+    features_hash: _Hash | None = None
 
 
 class ScoresPublished(Data):
@@ -117,6 +124,8 @@ class ScoredItem(BaseModel):
 
     customer_id: UUID | None = None
     scores: tuple[float | None, ...]
+    features_hashes: tuple[str | None, ...] = ()
+    """Of what each model saw of the customer, in the same order; not told for rows of values."""
 
 
 class ScoreAnswer(BaseModel):

@@ -37,10 +37,12 @@ class ProfileFacts:
 
 @dataclass(frozen=True)
 class StoredScore:
-    """One model's answer: a probability."""
+    """One model's answer: a probability; and of which bytes, to what they saw (P-32): 16 hex digits of their hashes."""
 
     version: int
     score: float
+    model_hash: str | None = None
+    features_hash: str | None = None
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from campaign.sql import one
 
 # The customer, the caller's scope, the business date, as far back as contacts count, business time, and whether the
 # bank comes to the customer. It answers as the owner, within the scope it is given.
-_FACTS = "SELECT * FROM decision_facts($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+_FACTS = "SELECT * FROM decision_inputs($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ def _facts(
         profile=ProfileFacts(row["profile_as_of"], row["demand_balance_minor"], row["value_quadrant"], row["lifecycle"])
         if row["profile_as_of"] is not None
         else None,
-        scores=tuple((model, StoredScore(version, score)) for model, version, score in _json(row["scores"])),
+        scores=tuple((model, StoredScore(*score)) for model, *score in _json(row["scores"])),
         opportunities=tuple(
             LiveOpportunity(id_, trigger, date.fromisoformat(day), amount, event_key)
             for id_, trigger, day, amount, event_key in _json(row["opportunities"])

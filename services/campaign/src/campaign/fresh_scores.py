@@ -10,7 +10,7 @@ import orjson
 import structlog
 from pydantic import ValidationError
 
-from attune_contracts.scoring import SCORE_SUBJECT, NewMoney, ScoreAnswer, ScoreQuestion
+from attune_contracts.scoring import HASH_DIGITS, SCORE_SUBJECT, NewMoney, ScoreAnswer, ScoreQuestion
 from attune_service_kit.messaging import Broker, PublishFailed
 from campaign.decision_facts import LiveOpportunity, StoredScore
 
@@ -51,5 +51,13 @@ def read(raw: bytes) -> Scores | None:
         return None
     if not answer.items:
         return None
-    scored = zip(answer.models, answer.items[0].scores, strict=True)
-    return tuple(sorted((by.model, StoredScore(by.version, score)) for by, score in scored if score is not None))
+    item = answer.items[0]
+    seen = item.features_hashes or (None,) * len(item.scores)
+    scored = zip(answer.models, item.scores, seen, strict=True)
+    return tuple(
+        sorted(
+            (by.model, StoredScore(by.version, score, by.sha256[:HASH_DIGITS], features))
+            for by, score, features in scored
+            if score is not None
+        )
+    )

@@ -22,7 +22,8 @@ _KEEP_OTHERS = """
 INSERT INTO proj_scores_new SELECT * FROM proj_scores
 WHERE model <> $1 OR scored_at > (SELECT coalesce(max(scored_at), 'infinity') FROM proj_scores_new)
 ON CONFLICT (customer_id, model) DO UPDATE
-SET version = excluded.version, score = excluded.score, scored_at = excluded.scored_at
+SET (version, score, scored_at, model_hash, features_hash) =
+    (excluded.version, excluded.score, excluded.scored_at, excluded.model_hash, excluded.features_hash)
 WHERE excluded.scored_at > proj_scores_new.scored_at"""
 JUDGED_AT_ONCE = 500
 
@@ -120,8 +121,8 @@ async def load_scores(job: JobContext) -> dict[str, Any]:
     (pointer,) = (Pointer.model_validate(raw) for raw in job.params["pointers"])
     con = connect(job.runtime.lake, job.runtime.settings)
     _views(con, job, {"scores": pointer})
-    query = "SELECT customer_id, model, version, score, epoch_us(scored_at) FROM scores"
-    columns = ("customer_id", "model", "version", "score", "scored_at")
+    query = "SELECT customer_id, model, version, score, epoch_us(scored_at), model_hash, features_hash FROM scores"
+    columns = ("customer_id", "model", "version", "score", "scored_at", "model_hash", "features_hash")
     async with job.transaction() as tx:
         if not await _newer(tx, f"scores/{pointer.partition}", pointer):
             return {"rows": 0, "skipped": "older"}

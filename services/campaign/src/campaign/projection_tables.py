@@ -81,6 +81,8 @@ class Score(c.Table, table=True):
     version: int
     score: float = c.real()
     scored_at: datetime = c.moment()
+    model_hash: str | None = c.text(default=None)
+    features_hash: str | None = c.text(default=None)
 
 
 class Product(c.Table, table=True):

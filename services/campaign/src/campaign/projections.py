@@ -7,9 +7,11 @@ from attune_contracts.scoring import ScoresPublished
 from attune_service_kit.database import Transaction
 
 _MERGE = """
-INSERT INTO proj_scores (customer_id, model, version, score, scored_at) VALUES ($1, $2, $3, $4, $5)
+INSERT INTO proj_scores (customer_id, model, version, score, scored_at, model_hash, features_hash)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT (customer_id, model) DO UPDATE
-SET version = excluded.version, score = excluded.score, scored_at = excluded.scored_at
+SET (version, score, scored_at, model_hash, features_hash) =
+    (excluded.version, excluded.score, excluded.scored_at, excluded.model_hash, excluded.features_hash)
 WHERE excluded.scored_at > proj_scores.scored_at"""
 _PROFILE = """
 WITH applied AS (
@@ -35,7 +37,10 @@ SELECT account_id, customer_id FROM applied, unnest($11::uuid[]) account_id ON C
 async def merge_scores(tx: Transaction, published: Sequence[ScoresPublished]) -> None:
     """Apply single customers' scores that are newer than what is held (X17)."""
     rows = [
-        (p.customer_id, s.model, s.version, s.score, s.scored_at) for p in published for s in p.scores if p.customer_id
+        (p.customer_id, s.model, s.version, s.score, s.scored_at, s.model_hash, s.features_hash)
+        for p in published
+        for s in p.scores
+        if p.customer_id
     ]
     if rows:
         await tx.conn.executemany(_MERGE, rows)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attune_contracts.features import USABLE
+from attune_contracts.scoring import HASH_DIGITS
 
 Floats = NDArray[np.float32]
 """Rows as models take them; NaN = unknown."""
@@ -40,7 +41,7 @@ def fingerprints(rows: Floats) -> list[str]:
     canonical = np.ascontiguousarray(np.where(np.isnan(rows), np.float32(np.nan), rows), dtype="<f4")
     width = canonical.shape[1] * canonical.itemsize
     raw = memoryview(canonical.tobytes())
-    return [sha256(raw[at : at + width]).hexdigest()[:16] for at in range(0, len(raw), width)]
+    return [sha256(raw[at : at + width]).hexdigest()[:HASH_DIGITS] for at in range(0, len(raw), width)]
 
 
 def with_evidence(names: Sequence[str], values: Sequence[float], amounts: Sequence[int]) -> list[float]:

@@ -11,7 +11,7 @@ from attune_service_kit.errors import Invalid
 from attune_service_kit.runtime import Runtime
 from scoring.feature_rows import stored_rows
 from scoring.feature_values import Fault, matrix
-from scoring.features import Floats
+from scoring.features import Floats, fingerprints
 from scoring.model import Model
 from scoring.outputs import UnfitModel
 from scoring.renewal import aligned, moved
@@ -19,6 +19,8 @@ from scoring.settings import ScoringSettings
 from scoring.sql import Conn
 
 log = structlog.get_logger(__name__)
+
+_NOBODY: tuple[None, None] = (None, None)
 
 # From this many rows on the loop would notice: they are scored in a thread (ONNX Runtime lets others run).
 _ALOFT = 32
@@ -75,15 +77,20 @@ async def score_customers(
     # Two triggers that report one posting move the row once.
     new = [(e.business_date, e.amount_minor) for e in {e.key: e for e in evidence}.values()]
     models = sorted({m for c in known for m in asked[c]}, key=lambda m: (m.name, m.version))
-    scores: dict[UUID, dict[Model, float]] = {customer: {} for customer in known}
+    scores: dict[UUID, dict[Model, tuple[float, str]]] = {customer: {} for customer in known}
     for model in models:
         values = {c: moved(rows[c], new) for c in known if model in asked[c]}
-        for customer, score in zip(values, await _run(model, aligned(model, rows, values)), strict=True):
-            scores[customer][model] = score
+        seen = aligned(model, rows, values)
+        for customer, told in zip(values, zip(await _run(model, seen), fingerprints(seen), strict=True), strict=True):
+            scores[customer][model] = told
     return ScoreAnswer(
         models=tuple(map(_answering, models)),
         items=tuple(
-            ScoredItem(customer_id=customer, scores=tuple(scores[customer].get(model) for model in models))
+            ScoredItem(
+                customer_id=customer,
+                scores=tuple(scores[customer].get(model, _NOBODY)[0] for model in models),
+                features_hashes=tuple(scores[customer].get(model, _NOBODY)[1] for model in models),
+            )
             for customer in known
         ),
         unknown=tuple(customer for customer in asked if customer not in rows),

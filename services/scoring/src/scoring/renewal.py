@@ -9,9 +9,9 @@ from uuid import UUID
 import numpy as np
 import structlog
 
-from attune_contracts.scoring import Score, ScoresPublished
+from attune_contracts.scoring import HASH_DIGITS, Score, ScoresPublished
 from scoring.arms import Shares, arms_of
-from scoring.features import Floats, with_evidence
+from scoring.features import Floats, fingerprints, with_evidence
 from scoring.model import Model
 from scoring.outputs import UnfitModel
 from scoring.registry import Answers
@@ -63,15 +63,22 @@ def renew(
     scores: dict[UUID, list[Score]] = {customer: [] for customer in touched}
     for model in dict.fromkeys(m for models in asked.values() for m in models):
         mine = {customer: values[customer] for customer in touched if model in asked[customer]}
+        seen = aligned(model, rows, mine)
         try:
-            found = model.score(aligned(model, rows, mine))
+            found = model.score(seen)
         except UnfitModel as unfit:  # the other models renew theirs, and this one's scores stay as they are
             log.error("model_unfit", model=model.name, version=model.version, reason=str(unfit))
             continue
-        for customer, score in zip(mine, found, strict=True):
-            newest = max(now, *(item.at for item in touched[customer].values()))
+        for customer, score, features_hash in zip(mine, found, fingerprints(seen), strict=True):
             scores[customer].append(
-                Score(model=model.name, version=model.version, score=float(score), scored_at=newest)
+                Score(
+                    model=model.name,
+                    version=model.version,
+                    score=float(score),
+                    scored_at=max(now, *(item.at for item in touched[customer].values())),
+                    model_hash=model.sha256[:HASH_DIGITS],
+                    features_hash=features_hash,
+                )
             )
     return [
         ScoresPublished(merge=True, customer_id=customer, scores=tuple(sorted(told, key=lambda one: one.model)))

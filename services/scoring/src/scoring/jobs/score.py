@@ -21,7 +21,7 @@ from pyarrow import parquet
 
 from attune_contracts.datasets import FEATURES, SCORES, SHADOW_SCORES, Dataset
 from attune_contracts.pointer import Pointer
-from attune_contracts.scoring import ScoresPublished
+from attune_contracts.scoring import HASH_DIGITS, ScoresPublished
 from attune_measure.arms import ModelArm, model_arm_sql
 from attune_service_kit import lake_sql
 from attune_service_kit.errors import Invalid
@@ -279,6 +279,7 @@ def _table(
         pa.repeat(pa.scalar(scored_at, pa.timestamp("us", "UTC")), size),
         pa.array(model.likeliest(answer), pa.string()) if model.output.classes else pa.nulls(size, pa.string()),
         pa.array(seen, pa.string()),
+        pa.repeat(pa.scalar(model.sha256[:HASH_DIGITS]), size),
     ]
     if part.why is not None:
         columns.append(pa.repeat(pa.scalar(part.why), size))
