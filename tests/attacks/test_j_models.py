@@ -1,12 +1,18 @@
 """J: models that somebody brings. Each is looked at in a process with limits, by its own words only."""
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
+from attune_service_kit.testing import StartService, eventually
+from scoring import registry
+from scoring.app import SERVICE
 from scoring.feature_specs import specs_of
 from scoring.outputs import Output
+from scoring.spec import About
 from scoring.vetting.sandbox import Suspect, Verdict, ask
 
 from .onnx_models import FEATURES, GOOD, endless, hostile, script
@@ -64,6 +70,38 @@ def test_j77_what_takes_for_ever_is_killed_and_the_next_one_is_looked_at(tmp_pat
     assert [r["code"] + r["detail"] for r in by_processor.reasons] == ["timethe processor"]
     assert [r["code"] + r["detail"] for r in by_clock.reasons] == ["timethe clock"]
     assert after.reasons == []
+
+
+async def test_j77_while_a_model_runs_for_ever_everybody_else_is_scored(
+    start_service: StartService, token: Callable[..., dict[str, str]]
+) -> None:
+    service = await start_service(SERVICE, vetting_cpu_seconds=1)
+    good, busy = GOOD, endless()
+    asked: tuple[tuple[bytes, Literal["trained", "uploaded"]], ...] = ((good, "trained"), (busy, "uploaded"))
+    for content, origin in asked:
+        async with service.runtime.database.transaction() as tx:
+            number = await registry.register(
+                tx, About("brought", "propensity", "buys"), onnx=content, sha256=hashlib.sha256(content).hexdigest(),
+                features=FEATURES, metrics={}, card={}, origin=origin,
+            )  # fmt: skip
+            if origin == "trained":
+                await registry.promote(tx, "brought", number)
+            else:
+                await service.runtime.jobs.start(tx, "vet", {"model": "brought", "version": number})
+    row = {"age": 40, "products_held": 2, "digital_share_90d": 0.5}
+    body, headers = {"model": "brought", "rows": [row]}, token("model_admin")
+    told: set[str] = set()
+
+    async def settled() -> bool:
+        answer = await service.client.post("/v1/scores", json=body, headers=headers)
+        told.add(f"{answer.status_code} {answer.text}")
+        state = "SELECT state FROM model_version WHERE version = 2"
+        return bool(await service.everything.pool.fetchval(state) == "refused")
+
+    await eventually(settled, 60, every=0.05, what="a verdict")
+
+    assert len(told) == 1
+    assert next(iter(told)).startswith("200 ")
 
 
 def test_j78_other_files_are_no_models(verdicts: dict[str, Verdict]) -> None:

@@ -1,5 +1,6 @@
 """Models that a bank brings: bytes and manifest in, looked at by a job, vetted or refused with reasons."""
 
+import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -185,6 +186,30 @@ async def test_bytes_that_are_none_others_archives_or_too_many_are_refused_at_on
         (415, "unsupported_media_type"),
     ]
     assert (await app.client.get("/v1/models", headers=token("model_admin"))).json()["items"] == []
+
+
+async def test_j81_uploads_at_once_get_their_numbers_one_after_the_other(app: RunningService, token: Headers) -> None:
+    answers = await asyncio.gather(*(send(app, token, onnx_bytes(0.01 * n)) for n in range(1, 5)))
+
+    assert [a.status_code for a in answers] == [202] * 4
+    assert sorted(a.json()["version"] for a in answers) == [1, 2, 3, 4]
+
+
+async def test_a_version_changes_nothing_that_decisions_rely_on(app: RunningService, token: Headers) -> None:
+    """Purpose and output stay those of the versions that answer; a high risk is not talked away."""
+    sheet = {"metrics": {"auc": 0.8}, "training": {"dataset": "crm"}, "card": {"limits": "none"}}
+    await send(app, token, onnx_bytes(), risk_class="high_risk", **sheet)
+    churn = await send(app, token, onnx_bytes(), purpose="churn")
+    value = await send(app, token, onnx_bytes(), output="value", lowest=0.0)
+    again = await send(app, token, onnx_bytes(), risk_class="minimal", owner="Somebody else")
+
+    shown = (await app.client.get(f"/v1/models/{NAME}", headers=token("model_admin"))).json()
+    assert [(a.status_code, a.json().get("code")) for a in (churn, value, again)] == [
+        (409, "other_output"),
+        (409, "other_output"),
+        (202, None),
+    ]
+    assert (shown["purpose"], shown["output"], shown["risk_class"]) == ("propensity", "probability", "high_risk")
 
 
 async def test_only_a_model_administrator_brings_models(app: RunningService, token: Headers) -> None:

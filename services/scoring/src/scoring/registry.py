@@ -49,10 +49,10 @@ WHERE model = $1 AND version = $2 AND state = 'uploaded' RETURNING version"""
 _DESCRIBE = """
 INSERT INTO model (name, purpose, target, owner, risk_class, population, output, classes, lowest, highest)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-ON CONFLICT (name) DO UPDATE SET (purpose, target, owner, risk_class, population, lowest, highest) =
-    (excluded.purpose, excluded.target, excluded.owner, excluded.risk_class, excluded.population, excluded.lowest,
-     excluded.highest)
-RETURNING output, classes"""
+ON CONFLICT (name) DO UPDATE SET (target, owner, population, risk_class) =
+    (excluded.target, excluded.owner, excluded.population,
+     CASE WHEN model.risk_class = 'high_risk' THEN model.risk_class ELSE excluded.risk_class END)
+RETURNING purpose, output, classes, lowest, highest"""
 _STORE = """
 INSERT INTO model_version (model, version, onnx, sha256, features, metrics, card, state, trained_at, feature_specs,
                            snapshot, card_html, origin)
@@ -91,7 +91,7 @@ class UnknownVersion(NotFound):
 
 
 class OtherOutput(Conflict):
-    """The model's other versions answer with something else: this is another model."""
+    """The model's other versions have another purpose or answer with something else: this is another model."""
 
     code = "other_output"
 
@@ -128,10 +128,14 @@ async def register(
     features are the catalogue's.
     """
     # The upsert holds the model's row: two versions of one model get their numbers one after the other.
+    # What decides by the model relies on purpose, kind and range: no version changes them for those that answer.
     stands = await tx.conn.fetchrow(_DESCRIBE, *_described(about))
     assert stands is not None  # noqa: S101 - it returns what it has written
-    if (stands["output"], tuple(stands["classes"] or ())) != (about.output.kind, about.output.classes):
-        raise OtherOutput("the model's versions answer with something else", "该模型其他版本的输出类型不同")
+    if (stands["purpose"], _output(stands)) != (about.purpose, about.output):
+        raise OtherOutput(
+            "the model of this name has another purpose or answers with something else",
+            "同名模型的用途或输出类型不同",
+        )
     newest = await tx.conn.fetchval("SELECT coalesce(max(version), 0) FROM model_version WHERE model = $1", about.name)
     version = int(newest) + 1
     specs = [spec.model_dump() for spec in feature_specs or specs_of(features)]
@@ -296,12 +300,13 @@ async def _load(conn: Conn, row: asyncpg.Record) -> Model:
 
 
 def _description(row: asyncpg.Record) -> Described:
-    return {
-        "output": Output(
-            row["output"],
-            tuple(row["classes"] or ()),
-            -inf if row["lowest"] is None else row["lowest"],
-            inf if row["highest"] is None else row["highest"],
-        ),
-        "specs": specs_of(row["features"], orjson.loads(row["feature_specs"])),
-    }
+    return {"output": _output(row), "specs": specs_of(row["features"], orjson.loads(row["feature_specs"]))}
+
+
+def _output(row: asyncpg.Record) -> Output:
+    return Output(
+        row["output"],
+        tuple(row["classes"] or ()),
+        -inf if row["lowest"] is None else row["lowest"],
+        inf if row["highest"] is None else row["highest"],
+    )
