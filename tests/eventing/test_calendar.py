@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from eventing.compiled import Compiled
-from eventing.customers import Customer, unpacked
+from eventing.customers import Customer
 from eventing.definition import Definition
 from eventing.shapes.dated import DatedFact
 from eventing.verdicts import Raised
@@ -33,7 +33,7 @@ def known(source: str, on: str, since: str | None = None, of: str = "holding_mat
 
 def reached(customer: Customer, one: Compiled, today: str, *dates: DatedFact) -> list[tuple[str, int, bool]]:
     found, _ = customer.reach(one, day(today), dates)
-    customer.states[one.name, b""] = unpacked(one, customer.states[one.name, b""].pack())
+    customer.states.update(customer.packed([(one.name, b"")]))
     return [(f.verdict.key, f.verdict.day, f.verdict.late) for f in found if isinstance(f.verdict, Raised)]
 
 

@@ -69,7 +69,7 @@ async def streamed(eventing: Any, *postings: TransactionPosted, count: int) -> N
 async def balances(eventing: Any) -> dict[Any, int]:
     from eventing.judging import Subject
 
-    rows = await eventing.rows("SELECT customer_id, packed FROM keyed_state")
+    rows = await eventing.rows("SELECT customer_id, packed FROM keyed_state WHERE trigger <> ''")
     subjects = {row["customer_id"]: Subject.unpack(row["packed"]).history for row in rows}
     return {customer: history.base + sum(history.nets) for customer, history in subjects.items()}
 

@@ -13,7 +13,7 @@ from attune_contracts.identifiers import account_id, customer_id
 from attune_contracts.ledger import TransactionPosted
 from eventing.compiled import Compiled
 from eventing.customers import Found as OneFound
-from eventing.customers import Shared, unpacked
+from eventing.customers import Shared
 from eventing.definition import Definition
 from eventing.facts import Fact, of_behaviour, of_posting
 from eventing.replaying import Partition
@@ -172,7 +172,7 @@ def streamed(case: Case, facts: list[Fact]) -> tuple[Found, dict[Any, bytes], Pa
         partition.apply("1", fact)
         customer = partition.customers["1"]
         for key, state in customer.states.items():
-            customer.states[key] = unpacked(case.trigger, state.pack())
+            customer.states[key] = state if isinstance(state, bytes) else state.pack()
         customer.shared = Shared.unpack(customer.shared.pack())
     found = partition.standing.get(case.trigger.name, {})
     return {key: (v.day, v.amount, v.compared_with) for (_, key), v in found.items()}, partition.states(), partition

@@ -28,6 +28,8 @@ log = structlog.get_logger(__name__)
 
 Handler = Callable[["Runtime", "Transaction", "list[Event]"], Awaitable[None]]
 BatchHandler = Handler
+Quiet = Callable[["Transaction"], Awaitable[None]]
+QuietHook = Callable[["Runtime", int], Quiet | None]
 AssignedHook = Callable[["Runtime", int], Awaitable[None] | None]
 
 _CLOCK = ClockAdvanced.TYPE
@@ -68,6 +70,7 @@ class Subscription:
 
     `batch_handler` gets every event of a batch in order; without it each handler gets consecutive events of its type.
     `on_assigned` is called when a partition's lease is taken (again): what was cached of it may be stale.
+    `on_quiet` is asked when a partition had no message just now: what it returns is done in a transaction of its own.
     """
 
     stream: Literal["EVT", "LEDGER"]
@@ -76,6 +79,7 @@ class Subscription:
     batch: int = 500
     batch_handler: BatchHandler | None = None
     on_assigned: AssignedHook | None = None
+    on_quiet: QuietHook | None = None
 
     def by_type(self) -> dict[str, Handler]:
         """Return the handlers by event type."""
@@ -92,6 +96,7 @@ class Plan:
     batch_handler: BatchHandler | None
     on_assigned: AssignedHook | None
     tells_time: bool
+    on_quiet: QuietHook | None = None
 
     @property
     def types(self) -> list[str]:
@@ -154,7 +159,7 @@ def plans(runtime: "Runtime") -> list[Plan]:
     if told and not any(s.stream == "EVT" for s in subscriptions):
         subscriptions.append(Subscription("EVT", {}))
     return [
-        Plan(s.stream, s.by_type(), s.batch, s.batch_handler, s.on_assigned, told and s.stream == "EVT")
+        Plan(s.stream, s.by_type(), s.batch, s.batch_handler, s.on_assigned, told and s.stream == "EVT", s.on_quiet)
         for s in subscriptions
     ]
 

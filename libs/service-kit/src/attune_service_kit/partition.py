@@ -193,15 +193,30 @@ class PartitionWorker:
             if batch:
                 await self._apply(batch)
                 self._applied = batch[-1].delivery
-            elif time.monotonic() - verified > _VERIFY_SECONDS:
-                verified = time.monotonic()
-                await reader.verify()
+            else:
+                if time.monotonic() - verified > _VERIFY_SECONDS:
+                    verified = time.monotonic()
+                    await reader.verify()
+                await self._use_the_quiet()
             if self.retry:
                 self.retry = False
                 await self._retry_quarantined()
             if self.hand_over:
                 await self._give_away()
                 return
+
+    async def _use_the_quiet(self) -> None:
+        """There was no message just now: do what the service has to do then, if the partition is still ours."""
+        todo = None if self.plan.on_quiet is None else self.plan.on_quiet(self._runtime, self.number)
+        if todo is None:
+            return
+        async with (
+            self._turns.shared(),
+            asyncio.timeout(self._handler_seconds),
+            self._runtime.worker_database.transaction() as tx,
+        ):
+            await todo(tx)
+            await self._positions.confirm(tx.conn, self.consumer, self._last_seq)
 
     async def _give_away(self) -> None:
         log.info("lease_handed_over", consumer=self.consumer)

@@ -29,6 +29,7 @@ SERVICE = Service(
         "import": "eventing.jobs.transactions:run",
         "import_undo": "eventing.jobs.undo:run",
         "accounts": Light("eventing.jobs.accounts:run"),
+        "backfill": "eventing.jobs.backfill:run",
         "rebuild": "eventing.jobs.rebuild:run",
         "reconcile": "eventing.jobs.reconcile:run",
         "replay": "eventing.jobs.replay:run",

@@ -36,9 +36,13 @@ class Compiled:
     kind: str
     lateness: int
     cooldown: int
+    least: int = 0
+    """The smallest amount of a candidate, in minor units, beside what the conditions say."""
 
     @staticmethod
-    def of(definition: Definition, version: int = 1, *, enabled: bool = True, digits: int = 2) -> "Compiled":
+    def of(
+        definition: Definition, version: int = 1, *, enabled: bool = True, digits: int = 2, least: int = 0
+    ) -> "Compiled":
         """Compile a definition; refuses as the conditions' language does."""
         parts = tuple(_part(definition, digits, mark, text) for mark, text in _conditions(definition))
         kind = definition.kind
@@ -47,7 +51,7 @@ class Compiled:
         if kind == "silence" and definition.silence is not None and definition.silence.had is not None:
             kind = "lost"
         lateness, cooldown = definition.lateness.number, definition.cooldown.number
-        return Compiled(definition, version, enabled, digits, parts, kind, lateness, cooldown)
+        return Compiled(definition, version, enabled, digits, parts, kind, lateness, cooldown, least)
 
     @property
     def name(self) -> str:
@@ -58,6 +62,19 @@ class Compiled:
     def expires_hours(self) -> int:
         """How long a moment lasts."""
         return self.definition.expires.number
+
+    @property
+    def metric(self) -> str:
+        """What the figures of its evidence are."""
+        own = self.definition.own_history
+        if own is None:
+            return self.kind
+        return f"{own.compared_with}_{own.over.number}{own.over.unit[0]}"
+
+    @property
+    def state(self) -> str:
+        """Which state it keeps: by kind, but of closing balances for a change of them."""
+        return "changed_balance" if self.kind == "change" and self.takes_every_deposit else self.kind
 
     @property
     def by_account(self) -> bool:
@@ -89,7 +106,7 @@ class Compiled:
 
     def allowed(self, found: int, fact: Fact) -> int:
         """What the conditions that are TRUE of a fact make of it."""
-        if found & CANDIDATE and (fact.reverses is not None or not self.enabled):
+        if found & CANDIDATE and (fact.reverses is not None or not self.enabled or fact.amount < self.least):
             found &= ~CANDIDATE
         if self.kind == "behaviour" and fact.source != "behaviours":
             found &= UNLESS

@@ -4,7 +4,7 @@ Nothing here knows a database: the worker, a rebuild, a backfill and the tests a
 """
 
 from bisect import insort
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -38,6 +38,13 @@ class Found(NamedTuple):
     trigger: Compiled
     account: bytes
     verdict: Verdict
+
+
+class Taken(NamedTuple):
+    """The triggers that a fact concerns, what it is to them, and what was found."""
+
+    concerned: list[tuple[Compiled, int]]
+    found: list[Found]
 
 
 @dataclass(slots=True)
@@ -106,117 +113,123 @@ _STATES: dict[str, tuple[Callable[[], AnyState], Callable[[bytes], AnyState]]] =
 }
 
 
-def unpacked(trigger: Compiled, packed: bytes) -> AnyState:
-    """A state of a trigger behind its bytes."""
-    return _STATES[_kind(trigger)][1](packed)
-
-
-def _kind(trigger: Compiled) -> str:
-    return "changed_balance" if trigger.kind == "change" and trigger.takes_every_deposit else trigger.kind
-
-
 @dataclass(slots=True)
 class Customer:
     """One customer's states, by trigger and account, what they share, and the accounts' opening balances.
 
-    `opening` is the sum over the deposit accounts, `openings` has each account's own.
+    `opening` is the sum over the deposit accounts, `openings` has each account's own. A state is bytes until it is
+    asked.
     """
 
     opening: int = 0
     openings: dict[bytes, int] = field(default_factory=dict)
     branch_id: str | None = None
     shared: Shared = field(default_factory=Shared)
-    states: dict[Key, AnyState] = field(default_factory=dict)
+    states: dict[Key, AnyState | bytes] = field(default_factory=dict)
     touched: set[Key] = field(default_factory=set)
     """What has changed since this was last emptied: what is to be written."""
 
-    def apply(self, index: FactIndex, fact: Fact, newest: int) -> list[Found]:
+    def apply(self, index: FactIndex, fact: Fact, newest: int) -> Taken:
         """Take in a fact; `newest` is the partition's largest business day, this fact's included."""
         found: list[Found] = []
+        concerned = index.concerned(fact)
         changed, moved_back = self.shared.see(fact)
         if changed:
             self.touched.add((SHARED, b""))
         undone = self.shared.undone(fact) if self.shared.reversals else 0
-        for trigger, marks in index.concerned(fact):
-            key = (trigger.name, fact.account if trigger.by_account else b"")
-            state = self.states.get(key)
+        for trigger, marks in concerned:
+            key = _key(trigger, fact)
+            state = self.state(trigger, key[1])
             if state is None:
-                state = self.states[key] = _STATES[_kind(trigger)][0]()
+                state = self.states[key] = _STATES[trigger.state][0]()
             assert isinstance(state, State)  # noqa: S101 - dates are no facts
-            verdicts = state.apply(fact, marks, trigger, self._about(trigger, key[1], newest, undone))
+            verdicts = state.apply(fact, marks, trigger, self.about(trigger, key[1], newest, undone))
             self.touched.add(key)
             found += [Found(trigger, key[1], verdict) for verdict in verdicts]
         if fact.reverses is not None:
-            found += self._reverse(index, fact, newest)
+            for trigger, state, about in self._with_state(index, fact, newest):
+                verdicts = state.reverse(fact.reverses, fact.day, trigger, about)
+                found += [Found(trigger, _key(trigger, fact)[1], verdict) for verdict in verdicts]
         if moved_back:
-            found += self._again(index, fact, newest)
-        return found
+            # What waits on the customer's first fact of all is judged once more.
+            for trigger, state, about in self._with_state(index, fact, newest):
+                if trigger.needs_first and fact.day >= newest - trigger.lateness:
+                    verdicts = state.again(trigger, about)
+                    found += [Found(trigger, _key(trigger, fact)[1], verdict) for verdict in verdicts]
+        return Taken(concerned, found)
 
-    def _about(self, trigger: Compiled, account: bytes, newest: int, undone: int = 0) -> About:
+    def state(self, trigger: Compiled, account: bytes) -> AnyState | None:
+        """The state of a trigger, decoded; None if there is none."""
+        state = self.states.get((trigger.name, account))
+        if isinstance(state, bytes):
+            state = self.states[trigger.name, account] = _STATES[trigger.state][1](state)
+        return state
+
+    def about(self, trigger: Compiled, account: bytes, newest: int = 0, undone: int = 0) -> About:
+        """What else a trigger's judgement asks of the customer, or the account."""
         opening = self.opening if not trigger.by_account else self.openings.get(account, 0)
         first = self.shared.first(trigger, account) if trigger.needs_first else 0
         return About(opening, first, newest, undone)
 
-    def _reverse(self, index: FactIndex, fact: Fact, newest: int) -> list[Found]:
-        found: list[Found] = []
-        assert fact.reverses is not None  # noqa: S101 - the caller has looked
+    def _with_state(self, index: FactIndex, fact: Fact, newest: int) -> Iterator[tuple[Compiled, State, About]]:
         for trigger in index.triggers:
-            key = (trigger.name, fact.account if trigger.by_account else b"")
-            state = self.states.get(key)
-            if isinstance(state, State):
-                about = self._about(trigger, key[1], newest)
-                verdicts = state.reverse(fact.reverses, fact.day, trigger, about)
-                found += [Found(trigger, key[1], verdict) for verdict in verdicts]
+            key = _key(trigger, fact)
+            if isinstance(state := self.state(trigger, key[1]), State):
                 self.touched.add(key)
-        return found
-
-    def _again(self, index: FactIndex, fact: Fact, newest: int) -> list[Found]:
-        """The customer's first fact of all may have moved back: what waits on it is judged once more."""
-        found: list[Found] = []
-        for trigger in index.triggers:
-            key = (trigger.name, fact.account if trigger.by_account else b"")
-            state = self.states.get(key)
-            if trigger.needs_first and isinstance(state, State) and fact.day >= newest - trigger.lateness:
-                verdicts = state.again(trigger, self._about(trigger, key[1], newest))
-                found += [Found(trigger, key[1], verdict) for verdict in verdicts]
-                self.touched.add(key)
-        return found
+                yield trigger, state, self.about(trigger, key[1], newest)
 
     def due(self, trigger: Compiled, account: bytes) -> int | None:
-        """The day after which this trigger may find something without a fact; dates are asked by `next_day`."""
-        state = self.states.get((trigger.name, account))
-        if not trigger.has_timer or not isinstance(state, State):
-            return None
-        return state.due(trigger, self._about(trigger, account, 0))
+        """The day after which this trigger may find something without a fact; dates are asked by `reach`."""
+        state = self.state(trigger, account) if trigger.has_timer else None
+        return state.due(trigger, self.about(trigger, account)) if isinstance(state, State) else None
 
     def fire(self, trigger: Compiled, account: bytes, through: int) -> list[Found]:
         """The days up to `through` are over for this trigger."""
-        key = (trigger.name, account)
-        state = self.states.get(key)
+        state = self.state(trigger, account)
         if not isinstance(state, State):
             return []
-        self.touched.add(key)
-        verdicts = state.fire(through, trigger, self._about(trigger, account, 0))
+        self.touched.add((trigger.name, account))
+        verdicts = state.fire(through, trigger, self.about(trigger, account))
         return [Found(trigger, account, verdict) for verdict in verdicts]
 
-    def reach(self, trigger: Compiled, today: int, dates: Sequence[DatedFact]) -> tuple[list[Found], int | None]:
-        """The business day has been reached: what the customer's dates bring, and the next day that may bring more."""
-        found: list[Found] = []
-        later: list[int] = []
-        accounts = {date.account for date in dates} if trigger.by_account else {b""}
-        for account in sorted(accounts):
-            key = (trigger.name, account)
-            state = self.states.get(key)
-            if state is None:
-                state = self.states[key] = Dated()
-            assert isinstance(state, Dated)  # noqa: S101 - the trigger's shape is the calendar
-            mine = [date for date in dates if date.account == account or not trigger.by_account]
-            verdicts = state.fire(today, trigger, mine)
-            self.touched.add(key)
-            found += [Found(trigger, account, verdict) for verdict in verdicts]
-            following = next_day(trigger, mine, today)
-            later += [] if following is None else [following]
-        return found, min(later, default=None)
+    def reach(
+        self, trigger: Compiled, today: int, dates: Sequence[DatedFact], account: bytes = b""
+    ) -> tuple[list[Found], int | None]:
+        """The business day has been reached: what the dates bring, and the next day that may bring more."""
+        state = self.state(trigger, account)
+        if state is None:
+            state = self.states[trigger.name, account] = Dated()
+        assert isinstance(state, Dated)  # noqa: S101 - the trigger's shape is the calendar
+        self.touched.add((trigger.name, account))
+        verdicts = state.fire(today, trigger, dates)
+        return [Found(trigger, account, verdict) for verdict in verdicts], next_day(trigger, dates, today)
+
+    def reach_all(
+        self, trigger: Compiled, today: int, dates: Sequence[DatedFact]
+    ) -> tuple[list[Found], dict[Key, int | None]]:
+        """`reach` for the customer, or for each account that has dates; with the next day of each."""
+        if not trigger.by_account:
+            found, due = self.reach(trigger, today, dates)
+            return found, {(trigger.name, b""): due}
+        everything: list[Found] = []
+        dues: dict[Key, int | None] = {}
+        for account in sorted({one.account for one in dates}):
+            found, due = self.reach(trigger, today, [one for one in dates if one.account == account], account)
+            everything += found
+            dues[trigger.name, account] = due
+        return everything, dues
+
+    def packed(self, keys: Iterable[Key]) -> list[tuple[Key, bytes]]:
+        """The bytes of some states, those that are shared among them."""
+        found: list[tuple[Key, bytes]] = []
+        for key in keys:
+            state = self.shared if key[0] == SHARED else self.states[key]
+            found.append((key, state if isinstance(state, bytes) else state.pack()))
+        return found
+
+
+def _key(trigger: Compiled, fact: Fact) -> Key:
+    return trigger.name, fact.account if trigger.by_account else b""
 
 
 def emitted(found: Found) -> Found:
@@ -227,12 +240,3 @@ def emitted(found: Found) -> Found:
     amount = verdict.amount if "amount" in emit else None
     compared = verdict.compared_with if "compared_with" in emit else None
     return found._replace(verdict=verdict._replace(amount=amount, compared_with=compared))
-
-
-def packed_states(customer: Customer, keys: Iterable[Key]) -> list[tuple[Key, bytes]]:
-    """The bytes of some of a customer's states."""
-    found = []
-    for key in keys:
-        state = customer.shared if key[0] == SHARED else customer.states[key]
-        found.append((key, state.pack()))
-    return found

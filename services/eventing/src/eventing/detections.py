@@ -10,10 +10,8 @@ from attune_contracts.eventing import DetectionEvidence, DetectionRaised, Detect
 from attune_contracts.identifiers import detection_id
 from attune_service_kit.consumer import Event
 from attune_service_kit.database import Transaction
-from eventing.judging import Rule
+from eventing.compiled import Compiled
 from eventing.verdicts import Raised, Withdrawn
-
-METRIC = "mean_closing_balance_6m"
 
 _STANDING = """
 SELECT detection_id, state = 'raised' AS stands, business_date FROM detection
@@ -43,7 +41,7 @@ class Finding:
     `cause` is the posting that brought it about; a rebuild finds without one.
     """
 
-    rule: Rule
+    trigger: Compiled
     customer_id: UUID
     branch_id: str | None
     currency: str
@@ -54,12 +52,12 @@ class Finding:
     @property
     def id(self) -> UUID:
         """The detection's id, from its key."""
-        return detection_id(self.rule.name, str(self.customer_id), self.verdict.key)
+        return detection_id(self.trigger.name, str(self.customer_id), self.verdict.key)
 
     @property
     def expires_at(self) -> datetime:
         """The end of the time to act."""
-        return self.time + timedelta(hours=self.rule.expires_hours)
+        return self.time + timedelta(hours=self.trigger.expires_hours)
 
 
 def _cause(finding: Finding) -> AbstractContextManager[None]:
@@ -101,18 +99,18 @@ async def _write(tx: Transaction, raised: Sequence[Finding], withdrawn: Sequence
 def _row(finding: Finding, verdict: Raised) -> tuple[object, ...]:
     return (
         finding.id,
-        finding.rule.name,
-        finding.rule.version,
+        finding.trigger.name,
+        finding.trigger.version,
         finding.customer_id,
         verdict.key,
-        UUID(bytes=verdict.account),
+        UUID(bytes=verdict.account) if verdict.account else None,
         date.fromordinal(verdict.day),
         "raised",
         verdict.late,
         verdict.amount,
         verdict.compared_with,
         finding.currency,
-        METRIC,
+        finding.trigger.metric,
         finding.branch_id,
         finding.time,
         finding.expires_at,
@@ -123,7 +121,7 @@ def _say_withdrawn(tx: Transaction, finding: Finding, verdict: Withdrawn) -> Non
     said = DetectionWithdrawn(
         customer_id=finding.customer_id,
         detection_id=finding.id,
-        trigger=finding.rule.name,
+        trigger=finding.trigger.name,
         event_key=verdict.key,
         reason=verdict.reason,
     )
@@ -135,21 +133,25 @@ def _say_raised(tx: Transaction, finding: Finding, verdict: Raised) -> None:
     raised = DetectionRaised(
         customer_id=finding.customer_id,
         detection_id=finding.id,
-        trigger=finding.rule.name,
-        trigger_version=finding.rule.version,
+        trigger=finding.trigger.name,
+        trigger_version=finding.trigger.version,
         event_key=verdict.key,
         business_date=date.fromordinal(verdict.day),
         late=verdict.late,
         expires_at=finding.expires_at,
     )
+    with _cause(finding):
+        tx.emit(raised, time=finding.time)
+    if verdict.amount is None or verdict.compared_with is None:
+        return
     evidence = DetectionEvidence(
         customer_id=finding.customer_id,
         detection_id=finding.id,
-        trigger=finding.rule.name,
+        trigger=finding.trigger.name,
         event_key=verdict.key,
         amount_minor=verdict.amount,
         compared_with_minor=verdict.compared_with,
-        metric=METRIC,
+        metric=finding.trigger.metric,
     )
     with _cause(finding):
-        tx.emit(raised, evidence, time=finding.time)
+        tx.emit(evidence, time=finding.time)

@@ -51,24 +51,31 @@ class Fact(NamedTuple):
 
 def of_posting(posting: TransactionPosted) -> Fact:
     """A posting as a fact; its currency is the caller's to look at."""
-    credit = posting.direction is Direction.CREDIT
-    deposit = posting.account_kind in DEPOSITS
-    amount, booked = posting.amount_minor, posting.booked_at
+    return posted(
+        posting.account_id.bytes, posting.posting_id, posting.business_date, posting.booked_at, posting.direction.value,
+        posting.amount_minor, posting.kind, posting.channel, posting.account_kind.value, bool(posting.flags),
+        posting.reverses,
+    )  # fmt: skip
+
+
+def posted(
+    account: bytes, key: str, day: date, booked: datetime | None, direction: str, amount: int, kind: str,
+    channel: str | None, account_kind: str, flagged: bool, reverses: str | None,
+) -> Fact:  # fmt: skip
+    """A posting by its fields; `booked` has a zone."""
     row = _NO_BEHAVIOUR | {
         "amount_minor": amount,
-        "direction": posting.direction.value,
-        "kind": posting.kind,
-        "channel": posting.channel,
-        "account_kind": posting.account_kind.value,
-        "business_date": posting.business_date,
+        "direction": direction,
+        "kind": kind,
+        "channel": channel,
+        "account_kind": account_kind,
+        "business_date": day,
         "booked_at": None if booked is None else booked.astimezone(UTC).replace(tzinfo=None),
-        "new_money": not posting.flags and posting.reverses is None,
+        "new_money": not flagged and reverses is None,
     }
-    net = (amount if credit else -amount) if deposit else 0
-    return Fact(
-        ordinal(posting.business_date), moment(posting.business_date, booked), posting.posting_id, "postings", row,
-        amount, net, deposit, posting.account_id.bytes, posting.reverses,
-    )  # fmt: skip
+    deposit = account_kind in DEPOSITS
+    net = (amount if direction == Direction.CREDIT else -amount) if deposit else 0
+    return Fact(ordinal(day), moment(day, booked), key, "postings", row, amount, net, deposit, account, reverses)
 
 
 def of_behaviour(key: str, day: date, at: datetime, fields: Row) -> Fact:

@@ -5,7 +5,7 @@ from weakref import WeakKeyDictionary
 from attune_contracts.customer_360 import ImportCompleted, ProfileChanged
 from attune_contracts.ledger import TransactionPosted
 from attune_service_kit.clock import BusinessClock
-from attune_service_kit.consumer import Event, Subscription
+from attune_service_kit.consumer import Event, Quiet, Subscription
 from attune_service_kit.database import Transaction
 from attune_service_kit.runtime import Runtime
 from eventing import accounts
@@ -30,6 +30,13 @@ async def forget(runtime: Runtime, partition: int) -> None:
     ledger(runtime).forget(partition)
 
 
+def quiet(runtime: Runtime, partition: int) -> Quiet | None:
+    """A partition without messages: its timers go by business time."""
+    mine = ledger(runtime)
+    through = mine.silence(runtime, partition)
+    return None if through is None else lambda tx: mine.on_silence(runtime, tx, partition, through)
+
+
 async def import_completed(runtime: Runtime, tx: Transaction, events: list[Event]) -> None:
     """Accounts of an import lie in the lake: load their owners."""
     # The event names the job: one that is already reading must not swallow what comes after it.
@@ -47,6 +54,7 @@ SUBSCRIPTIONS = (
         handlers={TransactionPosted: transactions_posted},
         batch_handler=transactions_posted,
         on_assigned=forget,
+        on_quiet=quiet,
         batch=1_000,
     ),
     Subscription(stream="EVT", handlers={ImportCompleted: import_completed, ProfileChanged: profile_changed}),

@@ -1,6 +1,6 @@
-"""The ledger's stream, batch by batch: state, detections, posting buffer and clock in one transaction (X4, X5, X8)."""
+"""The ledger's stream, batch by batch: states, timers, detections, posting buffer in one transaction (X4, X5, X8)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from uuid import UUID
@@ -13,12 +13,14 @@ from attune_contracts.ledger import TransactionPosted
 from attune_service_kit.consumer import Event, FatalEvent
 from attune_service_kit.database import Transaction
 from attune_service_kit.runtime import Runtime
-from eventing import detections, postings, states, triggers
+from eventing import detections, facts, postings, states, timers, triggers
 from eventing.business_clock import Pulse
+from eventing.compiled import Compiled
+from eventing.customers import Customer, Found, Key, emitted
 from eventing.detections import Finding
-from eventing.judging import Rule, Subject, is_beyond
+from eventing.fact_index import FactIndex
+from eventing.shapes.dated import DatedFact
 from eventing.states import Memory
-from eventing.trigger_index import TriggerIndex, seen_by
 
 log = structlog.get_logger(__name__)
 
@@ -42,16 +44,26 @@ _BEYOND = """
 UPDATE posting p SET came = 'beyond' FROM unnest($1::uuid[], $2::text[]) AS b(account, posting)
 WHERE p.account_id = b.account AND p.posting_id = b.posting"""
 
+# Of so many looks at a partition without messages one asks for timers that a job has set.
+CALENDAR_TICKS = 5
+
 Arrived = tuple[Event, TransactionPosted]
 
 
 @dataclass
 class Ledger:
-    """What a worker remembers of each partition; the database is the truth."""
+    """What a worker remembers of each partition; the database is the truth.
+
+    `quiet` has, for a partition that was found without messages, the business day of the last such moment, and how many
+    there were.
+    """
 
     size: int = 2_500
     pulse: Pulse = field(default_factory=Pulse)
     memories: dict[int, Memory] = field(default_factory=dict)
+    quiet: dict[int, tuple[int, int]] = field(default_factory=dict)
+    silent_through: dict[int, int] = field(default_factory=dict)
+    in_force: tuple[object, FactIndex] | None = None
 
     def memory(self, partition: int) -> Memory:
         """The partition's memory."""
@@ -60,19 +72,71 @@ class Ledger:
     def forget(self, partition: int) -> None:
         """Another worker may have written meanwhile."""
         self.memory(partition).clear()
+        self.quiet.pop(partition, None)
+        self.silent_through.pop(partition, None)
 
     async def on_batch(self, runtime: Runtime, tx: Transaction, events: list[Event]) -> None:
         """Apply one partition's events in order."""
         arrived = [(event, _read(event, runtime)) for event in events]
         partition = events[0].partition
-        batch = await Batch.open(tx, self.memory(partition), partition, arrived[0][1].currency)
+        batch = await self.open(runtime, tx, partition, arrived[0][1].currency)
         fresh = await _store(tx.conn, [(event, p) for event, p in arrived if batch.counts(p)])
-        await batch.memory.load(tx.conn, {posting.customer_id for _, posting in fresh if postings.is_deposit(posting)})
+        await batch.memory.load(tx.conn, {p.customer_id for _, p in fresh if p.currency == batch.currency})
         for event, posting in fresh:
             batch.apply(event, posting)
         latest = max(event.time for event in events)
+        await batch.fire(latest)
         await batch.close(latest)
         tx.after_commit(lambda: self.pulse.observe(latest))
+
+    def silence(self, runtime: Runtime, partition: int) -> int | None:
+        """Up to which business day a partition without messages may have timers that are due; None if it has none.
+
+        Called when there was no message just now. Business time counts that was known when there was none once before:
+        whatever was booked by then has come.
+        """
+        known, times = self.quiet.get(partition, (0, 0))
+        today = runtime.clock.business_date().toordinal()
+        self.quiet[partition] = today, times + 1
+        looks = self.memory(partition).overdue or (times % CALENDAR_TICKS == 0 and self.has_calendar)
+        return known if known and (looks or known > self.silent_through.get(partition, 0)) else None
+
+    @property
+    def has_calendar(self) -> bool:
+        """Whether a job may have set timers: that of the dates does."""
+        return self.in_force is not None and any(t.kind == "calendar" for t in self.in_force[1].triggers)
+
+    async def on_silence(self, runtime: Runtime, tx: Transaction, partition: int, through: int) -> None:
+        """No facts come: the days that business time has left behind are over here, too (X35)."""
+        batch = await self.open(runtime, tx, partition, None)
+        await batch.fire(tx.now, through)
+        await batch.close(None)
+
+        def over() -> None:
+            self.silent_through[partition] = through
+
+        tx.after_commit(over)
+
+    async def open(self, runtime: Runtime, tx: Transaction, partition: int, currency: str | None) -> "Batch":
+        """Lock the partition's row, so that no rebuild comes between, and read what counts now."""
+        row = await tx.conn.fetchrow(_OPEN, partition)
+        assert row is not None  # noqa: S101 - the first migration makes the eight rows
+        memory = self.memory(partition)
+        memory.begin(row["epoch"])
+        if row["currency"] is None and currency is not None:
+            await tx.conn.execute(_ADOPT, currency)
+        base = row["currency"] or currency or ""
+        index = self._index(await triggers.in_force(tx.conn), base)
+        newest = row["business_date"].toordinal() if row["business_date"] else 0
+        today = runtime.clock.business_date().toordinal()
+        return Batch(tx, memory, partition, base, index, newest, row["run"], today)
+
+    def _index(self, rows: Sequence[triggers.Row], currency: str) -> FactIndex:
+        """The triggers in force, compiled once for each version."""
+        version = (currency, tuple((row["name"], row["version"], row["enabled"]) for row in rows))
+        if self.in_force is None or self.in_force[0] != version:
+            self.in_force = version, FactIndex(triggers.compiled(row, currency) for row in rows)
+        return self.in_force[1]
 
 
 @dataclass
@@ -83,63 +147,112 @@ class Batch:
     memory: Memory
     partition: int
     currency: str
-    rules: list[Rule]
-    index: TriggerIndex
+    index: FactIndex
     newest: int
     run: UUID | None
+    today: int
     findings: list[Finding] = field(default_factory=list)
-    touched: dict[tuple[UUID, str], Subject] = field(default_factory=dict)
-    beyond: int = 0
-    beyond_keys: list[tuple[UUID, str]] = field(default_factory=list)
-
-    @staticmethod
-    async def open(tx: Transaction, memory: Memory, partition: int, currency: str) -> "Batch":
-        """Lock the partition's row, so that no rebuild comes between, and read what counts now."""
-        row = await tx.conn.fetchrow(_OPEN, partition)
-        assert row is not None  # noqa: S101 - the first migration makes the eight rows
-        memory.begin(row["epoch"])
-        if row["currency"] is None:
-            await tx.conn.execute(_ADOPT, currency)
-        rows = [r for r in await triggers.current(tx.conn) if r["kind"] == "own_history"]
-        rules = [triggers.rule(r) for r in rows]
-        index = TriggerIndex.of((r["event_type"], rule) for r, rule in zip(rows, rules, strict=True))
-        newest = row["business_date"].toordinal() if row["business_date"] else 0
-        return Batch(tx, memory, partition, row["currency"] or currency, rules, index, newest, row["run"])
+    touched: dict[UUID, Customer] = field(default_factory=dict)
+    dues: dict[tuple[UUID, Key], int | None] = field(default_factory=dict)
+    beyond: list[tuple[UUID, str]] = field(default_factory=list)
 
     def counts(self, posting: TransactionPosted) -> bool:
         """Whether the posting is to be applied: what an abandoned replay left on the stream is not."""
         return posting.origin == "live" or posting.run == self.run
 
     def apply(self, event: Event, posting: TransactionPosted) -> None:
-        """Book one posting under every rule and judge what it touches."""
-        movement = postings.movement(posting)
-        self.newest = max(self.newest, movement.day)
-        before = self.beyond
-        if not postings.is_deposit(posting) or posting.currency != self.currency:
+        """Book one posting under every trigger that it concerns, and judge what it touches."""
+        day = facts.ordinal(posting.business_date)
+        if day > self.newest:
+            self.newest, self.memory.overdue = day, True
+        if posting.currency != self.currency:
             return
-        customer = self.memory.customers[posting.customer_id]
-        can_fire = self.index.candidates(event.type, posting.amount_minor) if movement.candidate else ()
-        for rule in self.rules:
-            subject = customer.subjects.get(rule.name)
-            if subject is None:
-                subject = customer.subjects[rule.name] = Subject()
-            self.beyond += is_beyond(movement.day, self.newest, rule)
-            for verdict in subject.apply(seen_by(rule, movement, can_fire), rule, customer.opening, self.newest):
-                who = posting.customer_id, customer.branch_id
-                self.findings.append(Finding(rule, *who, self.currency, event.time, event, verdict))
-            self.touched[posting.customer_id, rule.name] = subject
-        if self.beyond > before:
-            self.beyond_keys.append((posting.account_id, posting.posting_id))
+        customer_id = posting.customer_id
+        customer = self.memory.customers[customer_id]
+        fact = facts.of_posting(posting)
+        taken = customer.apply(self.index, fact, self.newest)
+        self.touched[customer_id] = customer
+        self._find(customer_id, customer, taken.found, event.time, event)
+        if any(day < self.newest - trigger.lateness for trigger, _ in taken.concerned):
+            self.beyond.append((posting.account_id, posting.posting_id))
 
-    async def close(self, latest: datetime) -> None:
+    def _find(
+        self, customer_id: UUID, customer: Customer, found: Iterable[Found], time: datetime, cause: Event | None
+    ) -> None:
+        for one in map(emitted, found):
+            who = customer_id, customer.branch_id
+            self.findings.append(Finding(one.trigger, *who, self.currency, time, cause, one.verdict))
+
+    async def fire(self, time: datetime, silent: int = 0) -> None:
+        """Let the timers fire whose day the watermark has passed, or business time less the lateness (`silent`)."""
+        timed = {trigger.name: trigger for trigger in self.index.triggers if trigger.has_timer}
+        await self._arm(timed)
+        if not timed or (not self.memory.overdue and not silent):
+            return
+        newest = max(self.newest, silent)
+        through = {
+            name: self.today if trigger.kind == "calendar" else newest - trigger.lateness - 1
+            for name, trigger in timed.items()
+        }
+        due = await timers.due(self.tx.conn, self.partition, through)
+        if due:
+            await self.memory.load(self.tx.conn, {timer.customer_id for timer in due})
+            calendar = {t.customer_id for t in due if timed[t.key[0]].kind == "calendar"}
+            dates = await timers.dates(self.tx.conn, calendar) if calendar else {}
+            for customer_id, key in due:
+                customer = self.memory.customers[customer_id]
+                self.touched[customer_id] = customer
+                found = self._fire(customer_id, key, timed[key[0]], through[key[0]], dates.get(customer_id, ()))
+                self._find(customer_id, customer, found, time, None)
+        left = len(due) == timers.AT_ONCE
+        self.tx.after_commit(lambda: setattr(self.memory, "overdue", left))
+        await timers.write(self.tx.conn, self.partition, self.dues)
+
+    def _fire(
+        self, customer_id: UUID, key: Key, trigger: Compiled, through: int, dates: Sequence[DatedFact]
+    ) -> list[Found]:
+        """What one timer finds. One that fails is no event's fault: it is set aside, and said."""
+        customer = self.memory.customers[customer_id]
+        self.dues[customer_id, key] = None
+        try:
+            if trigger.kind == "calendar":
+                found, dues = customer.reach_all(trigger, self.today, dates)
+                self.dues |= {(customer_id, at): day for at, day in dues.items()}
+            else:
+                found = customer.fire(trigger, key[1], through)
+                self.dues[customer_id, key] = customer.due(trigger, key[1])
+        except Exception:
+            log.exception("timer_set_aside", trigger=trigger.name, partition=self.partition)
+            customer.touched.discard(key)
+            return []
+        return found
+
+    async def _arm(self, timed: dict[str, Compiled]) -> None:
+        """Set the timers of the states that facts have touched."""
+        dues = {
+            (customer_id, key): customer.due(timed[key[0]], key[1])
+            for customer_id, customer in self.touched.items()
+            for key in customer.touched
+            if key[0] in timed
+        }
+        if dues:
+            await timers.write(self.tx.conn, self.partition, dues)
+            if min((day for day in dues.values() if day is not None), default=self.newest) < self.newest:
+                self.memory.overdue = True
+
+    async def close(self, latest: datetime | None) -> None:
         """Write what was touched; `latest` is the largest business time of the batch."""
-        await states.save(self.tx.conn, self.partition, [(c, t, subject) for (c, t), subject in self.touched.items()])
+        await states.save(self.tx.conn, self.partition, self.touched.items())
+        for customer in self.touched.values():
+            customer.touched.clear()
         await detections.apply(self.tx, self.findings)
-        await self.tx.conn.execute(_ADVANCE, self.partition, date.fromordinal(self.newest), latest, self.beyond)
+        if latest is not None:
+            day = date.fromordinal(self.newest)
+            await self.tx.conn.execute(_ADVANCE, self.partition, day, latest, len(self.beyond))
         self.tx.after_commit(self.memory.settle)
         if self.beyond:
-            await self.tx.conn.execute(_BEYOND, *map(list, zip(*self.beyond_keys, strict=True)))
-            log.warning("postings_beyond_watermark", partition=self.partition, count=self.beyond)
+            await self.tx.conn.execute(_BEYOND, *map(list, zip(*self.beyond, strict=True)))
+            log.warning("postings_beyond_watermark", partition=self.partition, count=len(self.beyond))
 
 
 def _read(event: Event, runtime: Runtime) -> TransactionPosted:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from eventing.compiled import Compiled
-from eventing.customers import Customer, Found, Key, emitted, packed_states
+from eventing.customers import Customer, Found, Key, emitted
 from eventing.fact_index import FactIndex
 from eventing.facts import Fact
 from eventing.shapes.dated import DatedFact
@@ -38,8 +38,9 @@ class Partition:
         """A fact comes: what is found at once, and what the days find that are over now."""
         self.newest = max(self.newest, fact.day)
         customer = self.customers.setdefault(subject, Customer())
-        found = [emitted(one) for one in customer.apply(self.index, fact, self.newest)]
-        self.beyond += any(fact.day < self.newest - trigger.lateness for trigger in self.index.triggers)
+        taken = customer.apply(self.index, fact, self.newest)
+        found = [emitted(one) for one in taken.found]
+        self.beyond += any(fact.day < self.newest - trigger.lateness for trigger, _ in taken.concerned)
         self._note(subject, found)
         self._arm(subject, customer)
         return found + self.advance(self.newest)
@@ -72,7 +73,7 @@ class Partition:
             if trigger.kind == "calendar":
                 for subject, known in sorted(dates.items()):
                     customer = self.customers.setdefault(subject, Customer())
-                    found = [emitted(one) for one in customer.reach(trigger, today, known)[0]]
+                    found = [emitted(one) for one in customer.reach_all(trigger, today, known)[0]]
                     self._note(subject, found)
                     everything += found
         return everything
@@ -82,7 +83,7 @@ class Partition:
         return {
             (subject, key): packed
             for subject, customer in self.customers.items()
-            for key, packed in packed_states(customer, customer.states)
+            for key, packed in customer.packed(customer.states)
         }
 
     def _note(self, subject: Subject, found: Sequence[Found]) -> None:

@@ -1,4 +1,7 @@
-"""Keyed state in PostgreSQL, and the part of it that one partition's worker holds decoded (X5, X6, X34)."""
+"""Keyed state in PostgreSQL, and the part of it that one partition's worker holds (X5, X6, X34).
+
+A customer is in memory with all states; each is decoded when a fact first concerns it.
+"""
 
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
@@ -7,39 +10,36 @@ from uuid import UUID
 
 import asyncpg
 
-from eventing.judging import Subject
+from eventing.customers import SHARED, Customer, Key, Shared
+
+NO_ACCOUNT = UUID(int=0)
 
 _OWNERS = """
-SELECT customer_id, min(branch_id) AS branch_id,
-       coalesce(sum(opening_balance_minor) FILTER (WHERE kind IN ('demand', 'time')), 0)::bigint AS opening
-FROM account_owner WHERE customer_id = any($1::uuid[]) GROUP BY customer_id"""
-_STATES = "SELECT customer_id, trigger, packed FROM keyed_state WHERE customer_id = any($1::uuid[])"
+SELECT customer_id, account_id, branch_id, opening_balance_minor AS opening, kind IN ('demand', 'time') AS deposit
+FROM account_owner WHERE customer_id = any($1::uuid[])"""
+_STATES = "SELECT customer_id, trigger, account_id, packed FROM keyed_state WHERE customer_id = any($1::uuid[])"
 _SAVE = """
-INSERT INTO keyed_state (customer_id, trigger, partition, packed)
-SELECT c, t, $3, p FROM unnest($1::uuid[], $2::text[], $4::bytea[]) AS s(c, t, p)
-ON CONFLICT (customer_id, trigger) DO UPDATE SET packed = excluded.packed"""
+INSERT INTO keyed_state (customer_id, trigger, account_id, partition, packed)
+SELECT c, t, a, $4, p FROM unnest($1::uuid[], $2::text[], $3::uuid[], $5::bytea[]) AS s(c, t, a, p)
+ON CONFLICT (customer_id, trigger, account_id) DO UPDATE SET packed = excluded.packed"""
 
-
-@dataclass(slots=True)
-class Customer:
-    """One customer's decoded states, by trigger, and what the accounts say."""
-
-    opening: int = 0
-    branch_id: str | None = None
-    subjects: dict[str, Subject] = field(default_factory=dict)
+Row = tuple[UUID, str, UUID, int, bytes]
+"""A row of keyed_state: customer, trigger, account, partition, packed."""
 
 
 @dataclass(slots=True)
 class Memory:
-    """The decoded customers of one partition, the least recently used leaving first.
+    """The customers of one partition, the least recently used leaving first.
 
     Customers that a transaction touched are `unsettled` until it has committed: if it has not, they are forgotten.
+    `overdue`: there may be timers that are due.
     """
 
     size: int
     epoch: int = -1
     customers: "OrderedDict[UUID, Customer]" = field(default_factory=OrderedDict)
     unsettled: set[UUID] = field(default_factory=set)
+    overdue: bool = True
 
     def begin(self, epoch: int) -> None:
         """Start a batch: forget what a failed one left behind, and everything if the states were rebuilt."""
@@ -60,6 +60,7 @@ class Memory:
         """Forget everything."""
         self.customers.clear()
         self.unsettled = set()
+        self.overdue = True
 
     async def load(self, conn: asyncpg.Connection, customer_ids: Iterable[UUID]) -> None:
         """Make sure that these customers are in memory; one round trip each for owners and states."""
@@ -68,29 +69,50 @@ class Memory:
         missing = [c for c in wanted if c not in self.customers]
         for customer_id in wanted.difference(missing):
             self.customers.move_to_end(customer_id)
-        if not missing:
-            return
-        for customer_id in missing:
-            self.customers[customer_id] = Customer()
-        for row in await conn.fetch(_OWNERS, missing):
-            customer = self.customers[row["customer_id"]]
-            customer.opening, customer.branch_id = row["opening"], row["branch_id"]
-        for row in await conn.fetch(_STATES, missing):
-            self.customers[row["customer_id"]].subjects[row["trigger"]] = Subject.unpack(row["packed"])
+        if missing:
+            self.customers.update(await load(conn, missing))
 
 
-async def openings(conn: asyncpg.Connection, customer_ids: Iterable[UUID]) -> dict[UUID, int]:
-    """The sum of each customer's deposit accounts' opening balances."""
-    return {row["customer_id"]: row["opening"] for row in await conn.fetch(_OWNERS, list(customer_ids))}
+async def load(conn: asyncpg.Connection, customer_ids: Sequence[UUID], *, states: bool = True) -> dict[UUID, Customer]:
+    """Customers with their accounts' opening balances and, unless they are made anew, their states."""
+    customers = {customer_id: Customer() for customer_id in customer_ids}
+    for row in await conn.fetch(_OWNERS, customer_ids):
+        customer, branch_id = customers[row["customer_id"]], row["branch_id"]
+        if branch_id is not None:
+            customer.branch_id = min(customer.branch_id or branch_id, branch_id)
+        if row["deposit"]:
+            customer.opening += row["opening"]
+            customer.openings[row["account_id"].bytes] = row["opening"]
+    for row in await conn.fetch(_STATES, customer_ids) if states else ():
+        customer, packed = customers[row["customer_id"]], row["packed"]
+        if row["trigger"] == SHARED:
+            customer.shared = Shared.unpack(packed)
+        else:
+            customer.states[row["trigger"], account_of(row["account_id"])] = packed
+    return customers
 
 
-async def save(conn: asyncpg.Connection, partition: int, touched: Sequence[tuple[UUID, str, Subject]]) -> None:
+async def save(conn: asyncpg.Connection, partition: int, touched: Iterable[tuple[UUID, Customer]]) -> None:
     """Write the touched states in one statement."""
-    if touched:
-        await conn.execute(
-            _SAVE,
-            [customer_id for customer_id, _, _ in touched],
-            [trigger for _, trigger, _ in touched],
-            partition,
-            [subject.pack() for _, _, subject in touched],
-        )
+    written = [row for customer_id, customer in touched for row in rows(customer_id, partition, customer)]
+    if written:
+        columns = list(zip(*written, strict=True))
+        await conn.execute(_SAVE, *map(list, columns[:3]), partition, list(columns[4]))
+
+
+def rows(customer_id: UUID, partition: int, customer: Customer) -> list[Row]:
+    """The rows of what was touched of a customer."""
+    return [
+        (customer_id, key[0], id_of(key), partition, packed)
+        for key, packed in customer.packed(sorted(customer.touched))
+    ]
+
+
+def id_of(key: Key) -> UUID:
+    """The account's id of a state's key; the nil UUID for the whole customer."""
+    return UUID(bytes=key[1]) if key[1] else NO_ACCOUNT
+
+
+def account_of(account_id: UUID) -> bytes:
+    """The account in a state's key."""
+    return b"" if account_id == NO_ACCOUNT else account_id.bytes

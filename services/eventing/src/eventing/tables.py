@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, Column, DateTime, Index, LargeBinary, SmallInteger, Text, text
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, Index, LargeBinary, SmallInteger, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
@@ -25,8 +25,14 @@ def _text(*, nullable: bool = False, primary_key: bool = False) -> Any:
     return Column(Text, nullable=nullable, primary_key=primary_key)
 
 
-def _big() -> Any:
-    return Column(BigInteger, nullable=False)
+def _big(*, nullable: bool = False) -> Any:
+    return Column(BigInteger, nullable=nullable)
+
+
+def _account(*, primary_key: bool = False) -> Any:
+    """The account of a trigger whose grain is the account; else the nil UUID."""
+    nil = text("'00000000-0000-0000-0000-000000000000'::uuid")
+    return Column(Uuid, nullable=False, primary_key=primary_key, server_default=nil)
 
 
 def _small(*, primary_key: bool = False) -> Any:
@@ -38,7 +44,10 @@ def _yes_no(default: str) -> Any:
 
 
 class Trigger(Table, table=True):
-    """One version of a trigger's parameters; the largest version counts. Never changed, only followed."""
+    """One version of a trigger; never changed, only followed. Without a definition it is large-deposit's parameters.
+
+    The largest version that is backfilled is in force: a new one goes live when its states are there.
+    """
 
     __tablename__ = "trigger"
 
@@ -54,6 +63,9 @@ class Trigger(Table, table=True):
     enabled: bool
     created_at: datetime = Field(sa_column=_moment(default=True))
     created_by: str = Field(sa_column=_text())
+    definition: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB))
+    definition_text: str | None = Field(default=None, sa_column=_text(nullable=True))
+    backfilled_at: datetime | None = Field(default=None, sa_column=_moment(nullable=True, default=True))
 
 
 class LedgerPartition(Table, table=True):
@@ -74,14 +86,44 @@ class LedgerPartition(Table, table=True):
 
 
 class KeyedState(Table, table=True):
-    """One customer's history under one trigger, packed (X34). C2."""
+    """A customer's or account's state under one trigger, packed (X34); what all triggers share has no trigger. C2."""
 
     __tablename__ = "keyed_state"
 
     customer_id: UUID = Field(primary_key=True)
     trigger: str = Field(sa_column=_text(primary_key=True))
+    account_id: UUID = Field(sa_column=_account(primary_key=True))
     partition: int = Field(sa_column=_small())
     packed: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class Timer(Table, table=True):
+    """The day after which a state may find something without a fact (X35); of a calendar's: the day itself. C2."""
+
+    __tablename__ = "timer"
+    __table_args__ = (Index("timer_due", "partition", "trigger", "due"),)
+
+    customer_id: UUID = Field(primary_key=True)
+    trigger: str = Field(sa_column=_text(primary_key=True))
+    account_id: UUID = Field(sa_column=_account(primary_key=True))
+    partition: int = Field(sa_column=_small())
+    due: date
+
+
+class DatedFact(Table, table=True):
+    """A date of a customer that a dataset knows: of which kind, and since which business day (NULL = always). C2."""
+
+    __tablename__ = "dated_fact"
+
+    customer_id: UUID = Field(primary_key=True)
+    kind: str = Field(sa_column=_text(primary_key=True))
+    source_id: str = Field(sa_column=_text(primary_key=True))
+    day: date
+    known_on: date | None = None
+    account_id: UUID | None = None
+    product: str | None = Field(default=None, sa_column=_text(nullable=True))
+    product_kind: str | None = Field(default=None, sa_column=_text(nullable=True))
+    amount_minor: int | None = Field(default=None, sa_column=_big(nullable=True))
 
 
 class BaseCurrency(Table, table=True):
@@ -193,13 +235,13 @@ class Detection(Table, table=True):
     trigger_version: int
     customer_id: UUID
     event_key: str = Field(sa_column=_text())
-    account_id: UUID
+    account_id: UUID | None = None
     business_date: date
     state: str = Field(sa_column=_text())
     reason: str | None = Field(default=None, sa_column=_text(nullable=True))
     late: bool
-    amount_minor: int = Field(sa_column=_big())
-    compared_with_minor: int = Field(sa_column=_big())
+    amount_minor: int | None = Field(default=None, sa_column=_big(nullable=True))
+    compared_with_minor: int | None = Field(default=None, sa_column=_big(nullable=True))
     currency: str = Field(sa_column=_text())
     metric: str = Field(sa_column=_text())
     branch_id: str | None = Field(default=None, sa_column=_text(nullable=True))

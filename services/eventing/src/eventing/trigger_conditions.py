@@ -29,6 +29,19 @@ def needs(condition: Condition | None) -> Needs:
     return Needs(floor, column, codes)
 
 
+def same_but_for_amount(condition: Condition, other: Condition) -> int | None:
+    """The smallest amount that `condition` asks for beside what `other` says; None if it says anything else."""
+    known = set(_conjuncts(other.root))
+    more = [node for node in _conjuncts(condition.root) if node not in known]
+    floors = [_floor(node) for node in more]
+    alike = known <= set(_conjuncts(condition.root)) and all(_is_floor(node) for node in more)
+    return max(floors, default=0) if alike else None
+
+
+def _is_floor(node: Node) -> bool:
+    return isinstance(node, Compare) and node.op in (">=", ">", "<=", "<") and _floor(node) > 0
+
+
 def _conjuncts(node: Node) -> Iterable[Node]:
     if isinstance(node, Logic) and node.op == "and":
         for part in node.parts:

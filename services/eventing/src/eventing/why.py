@@ -48,7 +48,7 @@ SELECT account_id, posting::text AS posting, received_at FROM intake_pending
 WHERE posting_id = $1 ORDER BY received_at LIMIT 1"""
 _DETECTIONS = """
 SELECT detection_id, trigger, trigger_version, event_key, state, reason, late FROM detection WHERE customer_id = $1"""
-_PACKED = "SELECT trigger, packed FROM keyed_state WHERE customer_id = $1"
+_PACKED = "SELECT trigger, packed FROM keyed_state WHERE customer_id = $1 AND trigger = any($2::text[])"
 
 Row = Mapping[str, Any]
 
@@ -181,9 +181,10 @@ async def _facts(conn: Any, scope: Scope, customer_id: UUID) -> Facts:
     accounts = {row["account_id"]: row for row in rows}
     state = await conn.fetchrow(_STATE, rows[0]["partition"] if rows else 0)
     streamed = await conn.fetch(_STREAMED, list(accounts))
+    versions = [row for row in await triggers.versions(conn) if row["definition"] is None]
     return Facts(
         accounts=accounts,
-        versions=[row for row in await triggers.versions(conn) if row["kind"] == "own_history"],
+        versions=versions,
         currency=state["currency"] or "",
         newest=state["newest"],
         known={
@@ -193,7 +194,10 @@ async def _facts(conn: Any, scope: Scope, customer_id: UUID) -> Facts:
             for row in streamed
         },
         detections=await conn.fetch(_DETECTIONS, customer_id) if accounts else [],
-        subjects={row["trigger"]: Subject.unpack(row["packed"]) for row in await conn.fetch(_PACKED, customer_id)},
+        subjects={
+            row["trigger"]: Subject.unpack(row["packed"])
+            for row in await conn.fetch(_PACKED, customer_id, [row["name"] for row in versions])
+        },
     )
 
 

@@ -945,10 +945,10 @@ class DetectionRef(Model):
 
 
 class Evidence(Model):
-    """Why: the amount, and what it was compared with."""
+    """Why: the amount, and what it was compared with; null where the trigger has no such figure, or leaves it out."""
 
-    amount: str
-    compared_with: str
+    amount: str | None
+    compared_with: str | None
     currency: str
     metric: str
 
@@ -956,7 +956,7 @@ class Evidence(Model):
 class DetectionView(Model):
     """What a trigger found, on whom and why. `raised` stands; amounts and the bank's account id need evidence:read."""
 
-    account_id: UUID
+    account_id: UUID | None
     account_source_id: str | None
     branch_id: str | None
     """The customer's branch today"""

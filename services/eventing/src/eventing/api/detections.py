@@ -45,10 +45,10 @@ _EXAMPLE: dict[str, Any] = {
 
 
 class Evidence(BaseModel):
-    """Why: the amount, and what it was compared with."""
+    """Why: the amount, and what it was compared with; null where the trigger has no such figure, or leaves it out."""
 
-    amount: str
-    compared_with: str
+    amount: str | None
+    compared_with: str | None
     currency: str
     metric: str
 
@@ -63,7 +63,7 @@ class DetectionView(BaseModel):
     trigger_version: int
     customer_id: UUID
     event_key: str
-    account_id: UUID
+    account_id: UUID | None
     account_source_id: str | None
     branch_id: str | None = Field(description="The customer's branch today")
     business_date: date
@@ -81,12 +81,16 @@ def view(row: feed.Row, caller: Caller) -> DetectionView:
         return DetectionView.model_validate(dict(row) | {"account_source_id": None, "evidence": None})
     currency = row["currency"]
     evidence = Evidence(
-        amount=to_text(row["amount_minor"], currency),
-        compared_with=to_text(row["compared_with_minor"], currency),
+        amount=_text(row["amount_minor"], currency),
+        compared_with=_text(row["compared_with_minor"], currency),
         currency=currency,
         metric=row["metric"],
     )
     return DetectionView.model_validate(dict(row) | {"evidence": evidence})
+
+
+def _text(minor: int | None, currency: str) -> str | None:
+    return None if minor is None else to_text(minor, currency)
 
 
 @router.get(

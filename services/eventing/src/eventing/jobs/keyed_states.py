@@ -9,11 +9,11 @@ import duckdb
 
 from attune_service_kit.jobs import JobContext
 from eventing import triggers
-from eventing.judging import Rule
+from eventing.compiled import Compiled
 
 LOCK = "SELECT partition, epoch, business_date FROM ledger_partition ORDER BY partition FOR UPDATE"
 _STAGE = "CREATE TEMP TABLE rebuilt (LIKE keyed_state) ON COMMIT DROP"
-_COLUMNS = ("customer_id", "trigger", "partition", "packed")
+_COLUMNS = ("customer_id", "trigger", "account_id", "partition", "packed")
 # The stream may still bring what the lake has of the last days: those postings are known already.
 _KNOWN = """
 INSERT INTO posting (account_id, posting_id, business_date, direction, amount_minor, currency, kind, in_lake, came)
@@ -25,15 +25,15 @@ _KNOWN_COLUMNS = ("account_id", "posting_id", "business_date", "direction", "amo
 KNOWN_DAYS = 31
 _CURRENCY = "SELECT currency FROM base_currency"
 
-State = tuple[UUID, str, int, bytes]
+State = tuple[UUID, str, UUID, int, bytes]
 
 
-async def rules(job: JobContext) -> tuple[list[tuple[Rule, triggers.Row]], str | None]:
-    """The current rules over the own history, each with its row, and the base currency."""
+async def rules(job: JobContext) -> tuple[list[tuple[Compiled, triggers.Row]], str | None]:
+    """The triggers in force, each with its row, and the base currency."""
     async with job.runtime.worker_database.pool.acquire() as conn:
-        rows = [row for row in await triggers.current(conn) if row["kind"] == "own_history"]
+        rows = await triggers.in_force(conn)
         currency: str | None = await conn.fetchval(_CURRENCY)
-    return [(triggers.rule(row), row) for row in rows], currency
+    return [(triggers.compiled(row, currency or ""), row) for row in rows], currency
 
 
 def newest(con: duckdb.DuckDBPyConnection, before: date) -> dict[int, date]:

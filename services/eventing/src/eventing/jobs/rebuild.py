@@ -1,7 +1,6 @@
 """Keyed state anew from the lake, as streaming the days before would have left it (X4, X34)."""
 
 import asyncio
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -13,16 +12,14 @@ from attune_contracts.identifiers import PARTITIONS
 from attune_service_kit.database import Transaction
 from attune_service_kit.failpoints import failpoint
 from attune_service_kit.jobs import JobContext
-from eventing import lake_history
-from eventing.jobs import day_close, keyed_states, rebuild_now, workbench
-from eventing.jobs.keyed_states import State
-from eventing.judging import Rule
+from eventing.compiled import Compiled
+from eventing.jobs import all_states, day_close, keyed_states, rebuild_now, workbench
+from eventing.jobs.all_states import AllStates
 
 _EPOCH = """
 UPDATE ledger_partition p
 SET epoch = epoch + 1, run = $1, event_time = NULL, beyond_watermark = 0, business_date = d.day
 FROM unnest($2::smallint[], $3::date[]) AS d(number, day) WHERE p.partition = d.number"""
-_SWAP = "TRUNCATE keyed_state; INSERT INTO keyed_state SELECT * FROM rebuilt"
 
 
 @dataclass(frozen=True)
@@ -30,7 +27,7 @@ class Rebuilt:
     """All keyed states as of the beginning of a day, ready to be swapped in."""
 
     before: date
-    states: list[State]
+    states: AllStates
     newest: list[date | None]  # by partition
 
 
@@ -53,27 +50,20 @@ async def run(job: JobContext) -> dict[str, Any]:
             await keyed_states.remember_last_days(tx.conn, con, before, range(PARTITIONS))
             await swap(tx, rebuilt, run=None)
     await job.progress(2, 2, "states swapped in")
-    customers = len({state[0] for state in rebuilt.states})
+    customers = len(rebuilt.states.packed)
     return {"customers": customers, "before": before.isoformat(), "raised": 0, "withdrawn": 0}
 
 
 async def compute(job: JobContext, con: duckdb.DuckDBPyConnection, before: date) -> Rebuilt:
     """The states that the lake's postings of days before `before` give; `account_owner` is loaded."""
     found, currency = await keyed_states.rules(job)
-    return await asyncio.to_thread(_compute, con, before, [rule for rule, _ in found], currency)
+    return await asyncio.to_thread(_compute, con, before, [trigger for trigger, _ in found], currency)
 
 
-def _compute(con: duckdb.DuckDBPyConnection, before: date, found: list[Rule], currency: str | None) -> Rebuilt:
-    states = [state for rule in found for state in _states(con, rule, before, currency)] if currency else []
+def _compute(con: duckdb.DuckDBPyConnection, before: date, found: list[Compiled], currency: str | None) -> Rebuilt:
     days = keyed_states.newest(con, before)
-    return Rebuilt(before, states, [days.get(number) for number in range(PARTITIONS)])
-
-
-def _states(con: duckdb.DuckDBPyConnection, rule: Rule, before: date, currency: str) -> Iterator[State]:
-    numbers = keyed_states.partitions(con)
-    lake_history.prepare(con, rule, currency, before)
-    for customer, subject in lake_history.subjects(con, rule):
-        yield UUID(customer), rule.name, numbers[customer], subject.pack()
+    everything = all_states.compute(con, found, currency, before, days) if currency else AllStates()
+    return Rebuilt(before, everything, [days.get(number) for number in range(PARTITIONS)])
 
 
 async def swap(tx: Transaction, rebuilt: Rebuilt, run: UUID | None) -> None:
@@ -81,7 +71,8 @@ async def swap(tx: Transaction, rebuilt: Rebuilt, run: UUID | None) -> None:
 
     A worker that has begun a batch finishes it first, and its states go; one that begins later sees the new epoch.
     """
-    await keyed_states.stage(tx.conn, rebuilt.states)
+    await keyed_states.stage(tx.conn, rebuilt.states.rows())
+    await all_states.stage_timers(tx.conn, rebuilt.states.timers())
     await tx.conn.execute(keyed_states.LOCK)
-    await tx.conn.execute(_SWAP)
+    await all_states.put_in_place(tx.conn)
     await tx.conn.execute(_EPOCH, run, list(range(PARTITIONS)), rebuilt.newest)

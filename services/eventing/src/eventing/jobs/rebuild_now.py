@@ -16,17 +16,17 @@ import asyncpg
 import duckdb
 
 from attune_contracts.identifiers import PARTITIONS, partition
-from attune_contracts.ledger import TransactionPosted
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Conflict
 from attune_service_kit.failpoints import failpoint
 from attune_service_kit.jobs import JobContext
-from eventing import detections, lake_history, postings, states
-from eventing.cool_down import Hit
+from eventing import detections, facts, lake_facts, postings, states
+from eventing.compiled import Compiled
+from eventing.customers import SHARED, Shared
 from eventing.detections import Finding
-from eventing.jobs import day_close, keyed_states, workbench
-from eventing.judging import Rule, Subject
-from eventing.trigger_index import TriggerIndex, seen_by
+from eventing.fact_index import FactIndex
+from eventing.jobs import all_states, day_close, keyed_states, workbench
+from eventing.jobs.all_states import AllStates
 from eventing.verdicts import Raised, Verdict, Withdrawn
 
 # The last day of all: nothing lies after it.
@@ -40,10 +40,6 @@ SELECT p.account_id, p.posting_id, p.business_date, p.booked_at, p.direction, p.
 FROM posting p JOIN account_owner o USING (account_id)
 WHERE NOT p.in_lake AND ($1::uuid[] IS NULL OR o.customer_id = any($1))
 ORDER BY p.business_date, coalesce(p.booked_at, (p.business_date + time '12:00') AT TIME ZONE 'UTC'), p.posting_id"""
-_SWAP = """
-DELETE FROM keyed_state WHERE customer_id = any($1::uuid[])"""
-_SWAP_ALL = "TRUNCATE keyed_state"
-_TAKE = "INSERT INTO keyed_state SELECT * FROM rebuilt"
 _EPOCH = """
 UPDATE ledger_partition p
 SET epoch = epoch + 1, beyond_watermark = CASE WHEN $4 THEN 0 ELSE beyond_watermark END,
@@ -84,18 +80,12 @@ class StatesMoved(Conflict):
 
 @dataclass
 class Computed:
-    """What the lake gives: each rule's subjects and standing hits, by customer."""
+    """What the lake gives, and since when each trigger's version holds."""
 
-    rules: list[tuple[Rule, datetime, str]]  # since when the version holds, and the events it listens to
+    triggers: list[tuple[Compiled, datetime]]
     currency: str
-    newest: Mapping[int, date]
-    subjects: dict[tuple[UUID, str], Subject] = field(default_factory=dict)
-    standing: dict[str, list[tuple[UUID, UUID, Hit]]] = field(default_factory=dict)
-
-    @property
-    def customers(self) -> int:
-        """How many customers have a state."""
-        return len({customer for customer, _ in self.subjects})
+    newest: dict[int, date]
+    everything: AllStates = field(default_factory=AllStates)
 
 
 async def run(job: JobContext) -> dict[str, Any]:
@@ -124,8 +114,8 @@ async def _attempt(
         ids = {"ids": [str(customer) for customer in chosen]}
         con.execute("DELETE FROM account_owner WHERE NOT list_contains($ids, customer_id)", ids)
     found, currency = await keyed_states.rules(job)
-    rules = [(rule, row["created_at"], row["event_type"]) for rule, row in found]
-    computed = Computed(rules, currency or "", keyed_states.newest(con, END))
+    since = [(trigger, row["created_at"]) for trigger, row in found]
+    computed = Computed(since, currency or "", keyed_states.newest(con, END))
     if currency:
         await asyncio.to_thread(_compute, con, computed)
     await job.progress(1, 2, "states computed")
@@ -135,88 +125,92 @@ async def _attempt(
         if [(row["partition"], row["epoch"]) for row in locked] != epochs:
             return None
         days = {row["partition"]: row["business_date"] for row in locked}
-        await _book_since(tx.conn, computed, chosen, days)
+        compiled = [trigger for trigger, _ in computed.triggers]
+        await book_since(tx.conn, computed.everything, compiled, computed.currency, chosen, days)
         numbers = sorted({partition(c) for c in chosen}) if chosen is not None else list(range(PARTITIONS))
         await _swap(tx.conn, computed, chosen, numbers)
         if computed.newest:
             last = max(computed.newest.values()) + timedelta(1)
             await keyed_states.remember_last_days(tx.conn, con, last, numbers)
         raised = withdrawn = 0
-        for rule, since, _ in computed.rules:
-            more, fewer = await _repair(tx, computed, rule, since, chosen)
+        for trigger, since_when in computed.triggers:
+            more, fewer = await _repair(tx, computed, trigger, since_when, chosen)
             raised, withdrawn = raised + more, withdrawn + fewer
         await tx.conn.execute(_JUDGED, chosen)
         failpoint("rebuild.swapped")
-    return {"customers": computed.customers, "before": None, "raised": raised, "withdrawn": withdrawn}
+    return {"customers": len(computed.everything.packed), "before": None, "raised": raised, "withdrawn": withdrawn}
 
 
 def _compute(con: duckdb.DuckDBPyConnection, computed: Computed) -> None:
-    for rule, _, _ in computed.rules:
-        lake_history.prepare(con, rule, computed.currency, END)
-        judged = lake_history.judge(con, rule)
-        for customer, subject in lake_history.subjects(con, rule, judged):
-            computed.subjects[UUID(customer), rule.name] = subject
-        computed.standing[rule.name] = [
-            (UUID(customer), UUID(one.accounts[hit.key]), hit)
-            for customer, one in judged.items()
-            for hit in one.standing()
-        ]
+    found = [trigger for trigger, _ in computed.triggers]
+    computed.everything = all_states.compute(con, found, computed.currency, END, computed.newest)
 
 
-async def _book_since(
-    conn: asyncpg.Connection, computed: Computed, chosen: Sequence[UUID] | None, days: Mapping[int, date | None]
+async def book_since(
+    conn: asyncpg.Connection,
+    everything: AllStates,
+    found: Sequence[Compiled],
+    currency: str,
+    chosen: Sequence[UUID] | None,
+    days: Mapping[int, date | None],
 ) -> None:
-    """Book what has come by the stream since the lake was read, as the worker did."""
+    """Book what has come by the stream since the lake was read, as the worker did, and let the timers follow."""
     fields = [dict(row) for row in await conn.fetch(_SINCE, chosen)]
-    since = [one for one in map(postings.read, fields) if _counts(one, computed.currency)]
-    openings = await states.openings(conn, {one.customer_id for one in since})
+    since = [one for one in map(postings.read, fields) if one.currency == currency]
+    customers = await states.load(conn, sorted({one.customer_id for one in since}), states=False)
+    for customer_id, customer in customers.items():
+        packed = dict(everything.packed.get(customer_id, {}))
+        if (known := packed.pop((SHARED, b""), None)) is not None:
+            customer.shared = Shared.unpack(known)
+        customer.states.update(packed)
+    index = FactIndex(found)
     for one in since:
-        movement = postings.movement(one)
         newest = days[partition(one.customer_id)]
-        for rule, _, event_type in computed.rules:
-            can_fire = TriggerIndex.of([(event_type, rule)]).candidates(event_type, one.amount_minor)
-            subject = computed.subjects.setdefault((one.customer_id, rule.name), Subject())
-            latest = movement.day if newest is None else max(movement.day, newest.toordinal())
-            subject.apply(seen_by(rule, movement, can_fire), rule, openings.get(one.customer_id, 0), latest)
-
-
-def _counts(one: TransactionPosted, currency: str) -> bool:
-    return postings.is_deposit(one) and one.currency == currency
+        day = one.business_date.toordinal()
+        latest = day if newest is None else max(day, newest.toordinal())
+        customers[one.customer_id].apply(index, facts.of_posting(one), latest)
+    for customer_id, customer in customers.items():
+        number = partition(customer_id)
+        newest = days[number]
+        if newest is not None:
+            lake_facts.fire(lake_facts.Judged(customer_id, number, customer), index, newest.toordinal())
+        everything.take(customer_id, number, customer, found)
 
 
 async def _swap(
     conn: asyncpg.Connection, computed: Computed, chosen: Sequence[UUID] | None, numbers: Sequence[int]
 ) -> None:
-    await keyed_states.stage(
-        conn, [(c, trigger, partition(c), subject.pack()) for (c, trigger), subject in computed.subjects.items()]
-    )
-    if chosen is None:
-        await conn.execute(_SWAP_ALL)
-    else:
-        await conn.execute(_SWAP, chosen)
-    await conn.execute(_TAKE)
+    await keyed_states.stage(conn, computed.everything.rows())
+    await all_states.stage_timers(conn, computed.everything.timers())
+    await all_states.put_in_place(conn, customers=chosen)
     await conn.execute(
         _EPOCH, list(range(PARTITIONS)), [computed.newest.get(n) for n in range(PARTITIONS)], numbers, chosen is None
     )
 
 
 async def _repair(
-    tx: Transaction, computed: Computed, rule: Rule, since: datetime, chosen: Sequence[UUID] | None
+    tx: Transaction, computed: Computed, trigger: Compiled, since: datetime, chosen: Sequence[UUID] | None
 ) -> tuple[int, int]:
-    """Raise and withdraw until the streamed postings' detections are the lake's; return how many of each."""
+    """Raise and withdraw until the streamed postings' detections are the lake's; return how many of each.
+
+    What days have found that are over is settled, and stays as it is.
+    """
+    if trigger.has_timer:
+        return 0, 0
     hits = [
-        (customer, hit.key, account, date.fromordinal(hit.day), hit.amount, hit.compared_with)
-        for customer, account, hit in computed.standing.get(rule.name, ())
+        (customer, hit.key, UUID(bytes=hit.account), date.fromordinal(hit.day), hit.amount, hit.compared_with)
+        for customer, hit in computed.everything.standing.get(trigger.name, ())
+        if hit.account
     ]
     await tx.conn.execute("DROP TABLE IF EXISTS hit")
     await tx.conn.execute(_HITS)
     await tx.conn.copy_records_to_table("hit", records=hits, columns=_HIT_COLUMNS)
-    missing = await tx.conn.fetch(_MISSING, rule.name, since) if rule.enabled else []
-    untrue = await tx.conn.fetch(_UNTRUE, rule.name, since, rule.version, chosen)
+    missing = await tx.conn.fetch(_MISSING, trigger.name, since) if trigger.enabled else []
+    untrue = await tx.conn.fetch(_UNTRUE, trigger.name, since, trigger.version, chosen)
     verdicts: list[tuple[asyncpg.Record, Verdict]] = [(row, _raised(row)) for row in missing]
     verdicts += [(row, _withdrawn(row)) for row in untrue]
     findings = [
-        Finding(rule, row["customer_id"], row["branch_id"], computed.currency, tx.now, None, verdict)
+        Finding(trigger, row["customer_id"], row["branch_id"], computed.currency, tx.now, None, verdict)
         for row, verdict in verdicts
     ]
     await detections.apply(tx, findings)

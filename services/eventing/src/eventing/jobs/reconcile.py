@@ -21,7 +21,6 @@ from attune_service_kit.jobs import JobContext
 from attune_service_kit.runtime import Runtime
 from eventing import intake, upkeep
 from eventing.jobs import day_close, keyed_states, workbench
-from eventing.judging import watermark
 
 DATASET = "transactions"
 CHUNK = 500
@@ -169,7 +168,7 @@ async def _settled(job: JobContext) -> dict[int, date]:
     found, _ = await keyed_states.rules(job)
     rows = await job.runtime.worker_database.pool.fetch(_NEWEST)
     known = {row["partition"]: row["business_date"].toordinal() for row in rows if row["business_date"]}
-    return {number: date.fromordinal(min(watermark(day, rule) for rule, _ in found))
+    return {number: date.fromordinal(min(day - trigger.lateness - 1 for trigger, _ in found))
             for number, day in known.items() if found}  # fmt: skip
 
 

@@ -1,0 +1,116 @@
+"""The stream's own judgement over the lake: every customer's facts in order, through the same pure code. For jobs.
+
+The connection holds `transactions` and `account_owner`, as in `lake_history`.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+from uuid import UUID
+
+import duckdb
+
+from eventing import facts
+from eventing.compiled import Compiled
+from eventing.customers import REVERSALS_DAYS, Customer, Shared, emitted
+from eventing.fact_index import FactIndex
+from eventing.verdicts import Raised
+
+CHUNK = 5_000
+
+_FACTS = """
+SELECT o.customer_id, o.partition, t.account_id, t.posting_id, t.business_date, epoch_us(t.booked_at), t.direction,
+       t.amount_minor, t.kind, t.channel, o.kind, len(t.flags) > 0, t.reverses
+FROM transactions t JOIN account_owner o USING (account_id)
+WHERE t.currency = $currency AND t.business_date < $before
+ORDER BY o.customer_id, t.business_date, t.posting_id"""
+_OPENINGS = """
+SELECT customer_id, account_id, opening_balance_minor FROM account_owner WHERE kind IN ('demand', 'time')"""
+_FIRSTS = """
+SELECT o.customer_id, t.account_id, min(t.business_date) FROM transactions t JOIN account_owner o USING (account_id)
+WHERE t.currency = $currency AND t.business_date < $before GROUP BY ALL"""
+_REVERSALS = """
+SELECT o.customer_id, t.business_date, t.reverses FROM transactions t JOIN account_owner o USING (account_id)
+WHERE t.currency = $currency AND t.business_date < $before AND t.reverses IS NOT NULL
+ORDER BY o.customer_id, t.business_date, t.reverses"""
+
+
+@dataclass(slots=True)
+class Judged:
+    """One customer's states when every fact has come in order, and what stands, by trigger and event key."""
+
+    customer_id: UUID
+    partition: int
+    customer: Customer
+    standing: dict[str, dict[str, Raised]] = field(default_factory=dict)
+
+
+def judge(
+    con: duckdb.DuckDBPyConnection, triggers: Sequence[Compiled], currency: str, before: date, newest: dict[int, date]
+) -> Iterator[Judged]:
+    """Every customer with a fact before a day; `newest` is the largest business day of each partition."""
+    index = FactIndex(triggers)
+    openings: dict[str, dict[bytes, int]] = {}
+    for customer_id, account, opening in con.execute(_OPENINGS).fetchall():
+        openings.setdefault(customer_id, {})[UUID(account).bytes] = opening
+    cursor = con.cursor().execute(_FACTS, {"currency": currency, "before": before})
+    for (customer_id, partition), rows in groupby(_rows(cursor), key=itemgetter(0, 1)):
+        known = openings.get(customer_id, {})
+        judged = Judged(UUID(customer_id), partition, Customer(sum(known.values()), known))
+        for fact in sorted(map(_fact, rows), key=lambda fact: fact.place):
+            taken = judged.customer.apply(index, fact, fact.day)
+            _note(judged, taken.found)
+        if partition in newest:
+            fire(judged, index, newest[partition].toordinal())
+        yield judged
+
+
+def fire(judged: Judged, index: FactIndex, newest: int) -> None:
+    """Let every timer fire that the watermark has passed."""
+    for trigger in index.triggers:
+        if trigger.has_timer and trigger.kind != "calendar":
+            for name, account in list(judged.customer.states):
+                if name == trigger.name:
+                    _note(judged, judged.customer.fire(trigger, account, newest - trigger.lateness - 1))
+
+
+def shared(con: duckdb.DuckDBPyConnection, currency: str, before: date) -> dict[str, Shared]:
+    """What each customer's triggers share, by customer: without going through the facts one by one."""
+    found: dict[str, Shared] = {}
+    values = {"currency": currency, "before": before}
+    for customer_id, account, day in con.execute(_FIRSTS, values).fetchall():
+        found.setdefault(customer_id, Shared()).firsts[UUID(account).bytes] = day.toordinal()
+    for customer_id, day, key in con.execute(_REVERSALS, values).fetchall():
+        found[customer_id].reversals.append((day.toordinal(), key))
+    for one in found.values():
+        if one.reversals:
+            last = one.reversals[-1][0]
+            one.reversals = [(day, key) for day, key in one.reversals if day > last - REVERSALS_DAYS]
+    return found
+
+
+def _rows(cursor: duckdb.DuckDBPyConnection) -> Iterator[Any]:
+    while chunk := cursor.fetchmany(CHUNK):
+        yield from chunk
+
+
+def _fact(row: Any) -> facts.Fact:
+    _, _, account, key, day, booked_us, direction, amount, kind, channel, account_kind, flagged, reverses = row
+    booked = None if booked_us is None else datetime.fromtimestamp(booked_us // 1_000_000, UTC).replace(
+        microsecond=booked_us % 1_000_000
+    )  # fmt: skip
+    return facts.posted(
+        UUID(account).bytes, key, day, booked, direction, amount, kind, channel, account_kind, bool(flagged), reverses
+    )  # fmt: skip
+
+
+def _note(judged: Judged, found: Sequence[Any]) -> None:
+    for trigger, _, verdict in map(emitted, found):
+        standing = judged.standing.setdefault(trigger.name, {})
+        if isinstance(verdict, Raised):
+            standing[verdict.key] = verdict
+        elif (known := standing.get(verdict.key)) is not None and known.day <= verdict.day:
+            del standing[verdict.key]

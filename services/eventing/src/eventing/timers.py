@@ -1,0 +1,90 @@
+"""Business timers: rows that are written, cancelled and fired in the states' own transaction, in order of day (X35)."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import NamedTuple
+from uuid import UUID
+
+import asyncpg
+
+from eventing.compiled import Compiled
+from eventing.customers import Key
+from eventing.shapes.dated import DatedFact
+from eventing.states import account_of, id_of
+
+# So many fire in one transaction; the others follow in the next ones.
+AT_ONCE = 2_000
+
+_SET = """
+INSERT INTO timer (customer_id, trigger, account_id, partition, due)
+SELECT c, t, a, $5, d FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::date[]) AS s(c, t, a, d)
+ON CONFLICT (customer_id, trigger, account_id) DO UPDATE SET due = excluded.due WHERE timer.due <> excluded.due"""
+_CANCEL = """
+DELETE FROM timer t USING unnest($1::uuid[], $2::text[], $3::uuid[]) AS s(c, n, a)
+WHERE t.customer_id = s.c AND t.trigger = s.n AND t.account_id = s.a"""
+_DUE = """
+SELECT t.customer_id, t.trigger, t.account_id FROM timer t
+JOIN unnest($2::text[], $3::date[]) AS w(trigger, through) ON w.trigger = t.trigger AND t.due <= w.through
+WHERE t.partition = $1 ORDER BY t.due, t.customer_id, t.trigger, t.account_id LIMIT $4"""
+# Dates have changed: their customers' calendars look again at once.
+_WAKE = """
+INSERT INTO timer (customer_id, trigger, partition, due)
+SELECT DISTINCT o.customer_id, c.name, o.partition, $3::date
+FROM account_owner o CROSS JOIN unnest($2::text[]) AS c(name) WHERE o.customer_id = any($1::uuid[])
+ON CONFLICT (customer_id, trigger, account_id) DO UPDATE SET due = least(timer.due, excluded.due)"""
+_DATES = """
+SELECT customer_id, kind, source_id, day, known_on, account_id, product, product_kind, amount_minor
+FROM dated_fact WHERE customer_id = any($1::uuid[]) ORDER BY customer_id, kind, source_id"""
+
+
+class Timer(NamedTuple):
+    """One state whose day has come."""
+
+    customer_id: UUID
+    key: Key
+
+
+async def write(conn: asyncpg.Connection, partition: int, dues: Mapping[tuple[UUID, Key], int | None]) -> None:
+    """Set the timers of states to their days (ordinals); None = nothing is due, whatever passes."""
+    kept = [(c, key[0], id_of(key), date.fromordinal(due)) for (c, key), due in dues.items() if due is not None]
+    gone = [(c, key[0], id_of(key)) for (c, key), due in dues.items() if due is None]
+    if kept:
+        await conn.execute(_SET, *map(list, zip(*kept, strict=True)), partition)
+    if gone:
+        await conn.execute(_CANCEL, *map(list, zip(*gone, strict=True)))
+
+
+async def due(conn: asyncpg.Connection, partition: int, through: Mapping[str, int]) -> list[Timer]:
+    """The states whose day has come, by trigger up to a day each, in the order of their days; at most AT_ONCE."""
+    days = [date.fromordinal(max(day, 1)) for day in through.values()]
+    rows = await conn.fetch(_DUE, partition, list(through), days, AT_ONCE) if through else []
+    return [Timer(row["customer_id"], (row["trigger"], account_of(row["account_id"]))) for row in rows]
+
+
+async def wake(
+    conn: asyncpg.Connection, customer_ids: Iterable[UUID], triggers: Iterable[Compiled], today: date
+) -> None:
+    """Dates of these customers have changed: the calendar's triggers look at them on this day."""
+    names = [trigger.name for trigger in triggers if trigger.kind == "calendar"]
+    if names:
+        await conn.execute(_WAKE, sorted(set(customer_ids)), names, today)
+
+
+async def dates(conn: asyncpg.Connection, customer_ids: Iterable[UUID]) -> dict[UUID, list[DatedFact]]:
+    """What the datasets know of these customers' dates."""
+    found: dict[UUID, list[DatedFact]] = {customer_id: [] for customer_id in customer_ids}
+    for row in await conn.fetch(_DATES, list(found)):
+        fields = {
+            "product": row["product"],
+            "product_kind": row["product_kind"],
+            "amount_minor": row["amount_minor"],
+            "due_date": row["day"],
+        }
+        known = 0 if row["known_on"] is None else row["known_on"].toordinal()
+        account = b"" if row["account_id"] is None else row["account_id"].bytes
+        found[row["customer_id"]].append(
+            DatedFact(
+                row["source_id"], row["kind"], row["day"].toordinal(), known, fields, row["amount_minor"], account
+            )
+        )
+    return found
