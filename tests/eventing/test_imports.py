@@ -138,9 +138,10 @@ async def test_a_replay_survives_kills_of_its_process(
         killed += await asyncio.to_thread(kill_job, started.json()["id"])
     assert killed == rounds
     result = await eventing.done(started)
-    after = await eventing.rows("SELECT customer_id, packed FROM keyed_state ORDER BY customer_id")
+    states = "SELECT customer_id, trigger, packed FROM keyed_state ORDER BY customer_id, trigger"
+    after = await eventing.rows(states)
     await eventing.done(await eventing.send("POST", "/v1/ledger/replays", body | {"speed": "max"}))
-    assert await eventing.rows("SELECT customer_id, packed FROM keyed_state ORDER BY customer_id") == after
+    assert await eventing.rows(states) == after
     again = await eventing.rows("SELECT count(*) AS n FROM detection WHERE state = 'raised'")
     assert result["detections"]["large-deposit"]["count"] == again[0]["n"] > 10
 

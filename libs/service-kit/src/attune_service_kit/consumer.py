@@ -184,7 +184,8 @@ class Consumers:
         retry_seconds: tuple[float, ...] | None = None,
     ) -> None:
         # Imported here: the worker of a partition needs the types above.
-        from attune_service_kit.partition import PartitionWorker, Turns
+        from attune_service_kit.partition import PartitionWorker
+        from attune_service_kit.turns import Turns
 
         settings = runtime.settings
         owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"

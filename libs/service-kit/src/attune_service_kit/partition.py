@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import inspect
 import time
-from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -21,6 +20,7 @@ from attune_service_kit.messaging import PublishFailed
 from attune_service_kit.position import DATABASE_GONE, LeaseLost, Position, Positions, quarantine, receive
 from attune_service_kit.reader import Delivered, Reader, ReaderBroken
 from attune_service_kit.telemetry import describe
+from attune_service_kit.turns import Turns
 
 if TYPE_CHECKING:
     from attune_service_kit.runtime import Runtime
@@ -32,29 +32,6 @@ DEADLY_STARTS = 3
 _IDLE_SECONDS = 1.0
 _VERIFY_SECONDS = 5.0
 _LONGEST_PAUSE = 5.0
-
-
-class Turns:
-    """How many batches one process has in flight: no more than the pool can serve, or a suspect alone."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._free = asyncio.Semaphore(most)
-        self._gate = asyncio.Lock()
-
-    @contextlib.asynccontextmanager
-    async def shared(self) -> AsyncIterator[None]:
-        """One of several."""
-        async with self._free:
-            yield
-
-    @contextlib.asynccontextmanager
-    async def alone(self) -> AsyncIterator[None]:
-        """The only one."""
-        async with self._gate, contextlib.AsyncExitStack() as stack:
-            for _ in range(self._most):
-                await stack.enter_async_context(self._free)
-            yield
 
 
 class PartitionWorker:
