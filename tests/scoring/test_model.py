@@ -42,7 +42,7 @@ def test_a_session_is_held_by_its_bytes(trained: Trained) -> None:
     one = model.load("propensity-test", 1, trained.features, trained.onnx)
     again = model.load("propensity-test", 2, trained.features, trained.onnx)
 
-    assert one.session is again.session
+    assert one.held is again.held
     assert (one.version, again.version) == (1, 2)
     assert model.loaded("propensity-test", 3, trained.features, trained.sha256) is not None
     assert model.loaded("propensity-test", 3, trained.features, "0" * 64) is None

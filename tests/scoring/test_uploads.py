@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -13,6 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from attune_service_kit.testing import RunningService, StartService, eventually
 from scoring.app import SERVICE
+from scoring.manifest import Manifest
 from scoring.uploads import MOST_BYTES
 
 Headers = Callable[..., dict[str, str]]
@@ -210,6 +212,17 @@ async def test_a_version_changes_nothing_that_decisions_rely_on(app: RunningServ
         (202, None),
     ]
     assert (shown["purpose"], shown["output"], shown["risk_class"]) == ("propensity", "probability", "high_risk")
+
+
+def test_the_guides_manifest_is_one() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "guides" / "bring-your-own-model.md").read_text("utf-8")
+    manifest = Manifest.model_validate_json(guide.partition("```json\n")[2].partition("```")[0])
+
+    assert [(f.name, f.type, f.nullable) for f in manifest.features] == [
+        ("age", "INTEGER", True),
+        ("demand_balance_minor", "BIGINT", True),
+        ("branch_visits_90d", "INTEGER", False),
+    ]
 
 
 async def test_only_a_model_administrator_brings_models(app: RunningService, token: Headers) -> None:

@@ -20,8 +20,21 @@ __all__ = ["Model", "UnfitModel", "load", "loaded"]
 
 _KEPT = 16
 _CORES = os.cpu_count() or 1
-_sessions: OrderedDict[str, onnxruntime.InferenceSession] = OrderedDict()
+_sessions: "OrderedDict[str, Held]" = OrderedDict()
 _lock = threading.Lock()
+
+
+# Matrix products take their sums in an order that depends on how many rows there are: a row alone would get another
+# last bit than among others (P-32). Their names stand in the bytes as they are; trees need none of them.
+_MATRICES = (b"MatMul", b"Gemm", b"Linear", b"SVM", b"LayerNormalization")
+
+
+@dataclass(frozen=True)
+class Held:
+    """A session, and whether it is asked for one row at a time, so that an equal row has an equal answer."""
+
+    session: onnxruntime.InferenceSession
+    one_by_one: bool
 
 
 @dataclass(frozen=True)
@@ -32,7 +45,7 @@ class Model:
     version: int
     sha256: str
     features: tuple[str, ...]
-    session: onnxruntime.InferenceSession = field(repr=False, compare=False)
+    held: "Held" = field(repr=False, compare=False)
     output: Output = field(default=PROBABILITY, compare=False)
     specs: tuple[FeatureSpec, ...] = field(default=(), repr=False, compare=False)
 
@@ -56,12 +69,17 @@ class Model:
         if not len(rows):
             return np.empty((0, max(1, len(self.output.classes))))
         try:
-            raw = np.asarray(self.session.run(None, {self.session.get_inputs()[0].name: rows})[0])
-            return self.output.read(raw, len(rows))
+            if self.held.one_by_one and len(rows) > 1:
+                return np.concatenate([self._run(row[None]) for row in rows])
+            return self._run(rows)
         except UnfitModel as unfit:
             raise UnfitModel(f"{self.name} version {self.version}: {unfit}") from None
         except Exception as error:  # the runtime has a class for each of its faults
             raise UnfitModel(f"{self.name} version {self.version}: {type(error).__name__}") from error
+
+    def _run(self, rows: Floats) -> NDArray[np.float64]:
+        session = self.held.session
+        return self.output.read(np.asarray(session.run(None, {session.get_inputs()[0].name: rows})[0]), len(rows))
 
     def score(self, rows: Floats) -> NDArray[np.float64]:
         """Return one number a row: the probability, the likeliest class's, or the value."""
@@ -110,8 +128,8 @@ def loaded(
 ) -> Model | None:
     """Return the model if a session with these very bytes is held already, without needing the bytes."""
     with _lock:
-        session = _sessions.get(sha256)
-    return _model(name, version, sha256, features, session, output, specs) if session is not None else None
+        held = _sessions.get(sha256)
+    return _model(name, version, sha256, features, held, output, specs) if held is not None else None
 
 
 def forget() -> None:
@@ -125,16 +143,16 @@ def _model(
     version: int,
     sha256: str,
     features: Sequence[str],
-    session: onnxruntime.InferenceSession,
+    held: Held,
     output: Output | None,
     specs: Sequence[FeatureSpec],
 ) -> Model:
     return Model(
-        name, version, sha256, tuple(features), session, output or PROBABILITY, tuple(specs) or specs_of(features)
+        name, version, sha256, tuple(features), held, output or PROBABILITY, tuple(specs) or specs_of(features)
     )
 
 
-def _session(digest: str, onnx: bytes) -> onnxruntime.InferenceSession:
+def _session(digest: str, onnx: bytes) -> Held:
     with _lock:
         if (known := _sessions.get(digest)) is not None:
             _sessions.move_to_end(digest)
@@ -153,8 +171,9 @@ def _session(digest: str, onnx: bytes) -> onnxruntime.InferenceSession:
         raise UnfitModel(f"the runtime does not load it: {error}") from error
     if len(session.get_inputs()) != 1 or session.get_inputs()[0].type != "tensor(float)":
         raise UnfitModel("a model takes one tensor of float32")
+    held = Held(session, any(name in onnx for name in _MATRICES))
     with _lock:
-        _sessions[digest] = session
+        _sessions[digest] = held
         while len(_sessions) > _KEPT:
             _sessions.popitem(last=False)
-    return session
+    return held

@@ -24,7 +24,8 @@ async def run(job: JobContext) -> dict[str, Any]:
         waiting = await registry.waiting(tx.conn, name, number)
     if waiting is None:
         return {"model": name, "version": number, "state": "settled"}
-    with TemporaryDirectory(dir=job.runtime.settings.scratch, prefix="vet-") as folder:
+    settings.scratch.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=settings.scratch, prefix="vet-") as folder:
         path = Path(folder) / "model"
         path.write_bytes(waiting.onnx)
         suspect = sandbox.Suspect(path, waiting.sha256, waiting.specs, waiting.output)
