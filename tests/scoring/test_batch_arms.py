@@ -85,6 +85,10 @@ async def test_each_arm_is_scored_by_its_own_and_the_rest_is_kept_apart(
     last = (await ended(service, 1))[-1]
     assert f"scores.{BROKEN}.1.parquet" in last["result"]
 
+    values = {"age": 40, "demand_balance_minor": 1}
+    unfit = await service.client.post("/v1/scores", json={"model": BROKEN, "rows": [values]}, headers=headers)
+    assert (unfit.status_code, unfit.json()["code"]) == (422, "no_answer")
+
     retired = await service.client.post(
         f"/v1/models/{NAME}/versions/1:retire",
         json={"reason": "stopped"},

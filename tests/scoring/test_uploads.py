@@ -9,8 +9,10 @@ from uuid import uuid4
 
 import httpx
 import numpy as np
+import orjson
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from pydantic import ValidationError
 
 from attune_service_kit.testing import RunningService, StartService, eventually
 from scoring.app import SERVICE
@@ -135,25 +137,26 @@ async def test_what_is_uploaded_is_vetted_or_refused_and_answers_nobody_by_itsel
 @pytest.mark.parametrize(
     ("changes", "fault"),
     [
-        ({"features": [{"name": "gender"}]}, ("body.features", "feature_unusable")),
-        ({"features": [{"name": "value_quadrant"}]}, ("body.features", "feature_unusable")),
-        ({"features": [FEATURES[0], FEATURES[0]]}, ("body.features", "feature_repeated")),
-        ({"features": [{"name": "demand_balance_minor", "unit": "yuan"}]}, ("body.features", "unit_differs")),
-        ({"features": [{"name": "own", "min": 5, "max": 1}]}, ("body.features.0", "range_reversed")),
-        ({"output": "class_probabilities"}, ("body", "classes_unfit")),
-        ({"lowest": 0.0}, ("body", "range_unfit")),
-        ({"risk_class": "high_risk"}, ("body", "data_sheet_missing")),
-        ({"state": "vetted"}, ("body.?", "extra_forbidden")),
+        ({"features": [{"name": "gender"}]}, (("features",), "feature_unusable")),
+        ({"features": [{"name": "value_quadrant"}]}, (("features",), "feature_unusable")),
+        ({"features": [FEATURES[0], FEATURES[0]]}, (("features",), "feature_repeated")),
+        ({"features": [{"name": "demand_balance_minor", "unit": "yuan"}]}, (("features",), "unit_differs")),
+        ({"features": [{"name": "own", "min": 5, "max": 1}]}, (("features", 0), "range_reversed")),
+        ({"features": []}, (("features",), "too_short")),
+        ({"output": "class_probabilities"}, ((), "classes_unfit")),
+        ({"lowest": 0.0}, ((), "range_unfit")),
+        ({"output": "value", "lowest": 2.0, "highest": 1.0}, ((), "range_reversed")),
+        ({"risk_class": "high_risk"}, ((), "data_sheet_missing")),
+        ({"state": "vetted"}, (("state",), "extra_forbidden")),
     ],
 )
-async def test_a_manifest_that_says_too_little_or_what_cannot_be_is_refused(
-    app: RunningService, token: Headers, changes: dict[str, Any], fault: tuple[str, str]
+def test_a_manifest_that_says_too_little_or_what_cannot_be_is_refused(
+    changes: dict[str, Any], fault: tuple[tuple[str | int, ...], str]
 ) -> None:
-    body = MANIFEST | {"file_id": str(uuid4()), "sha256": "0" * 64} | changes
-    answer = await app.client.post(f"/v1/models/{NAME}/versions", json=body, headers=_headers(token))
+    with pytest.raises(ValidationError) as refused:
+        Manifest.model_validate_json(orjson.dumps(MANIFEST | {"file_id": str(uuid4()), "sha256": "0" * 64} | changes))
 
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
-    assert (answer.json()["errors"][0]["at"], answer.json()["errors"][0]["fault"]) == fault
+    assert (refused.value.errors()[0]["loc"], refused.value.errors()[0]["type"]) == fault
 
 
 async def test_bytes_that_are_none_others_archives_or_too_many_are_refused_at_once(
@@ -178,6 +181,15 @@ async def test_bytes_that_are_none_others_archives_or_too_many_are_refused_at_on
         headers=_headers(token) | kind,
     )
     text = await app.client.put(f"/v1/model-uploads/files/{file_id}", content=b"x", headers=_headers(token))
+    unusable = await app.client.post(
+        f"/v1/models/{NAME}/versions",
+        json=MANIFEST | {"file_id": str(file_id), "sha256": "0" * 64, "features": [{"name": "gender"}]},
+        headers=_headers(token),
+    )
+    named = [
+        await app.client.put(f"/v1/model-uploads/files/{name}", content=b"x", headers=_headers(token) | kind)
+        for name in ("..%2F..%2Fx", "CON", "x" * 300, "%00", "model.onnx")
+    ]
 
     assert [(a.status_code, a.json()["code"]) for a in (nothing, other, archive, beyond, later, text)] == [
         (422, "nothing_uploaded"),
@@ -187,6 +199,8 @@ async def test_bytes_that_are_none_others_archives_or_too_many_are_refused_at_on
         (409, "wrong_offset"),
         (415, "unsupported_media_type"),
     ]
+    assert unusable.json()["errors"] == [{"at": "body.features", "fault": "feature_unusable"}]
+    assert {a.status_code for a in named} <= {404, 422}, "a file has an id, and no name"
     assert (await app.client.get("/v1/models", headers=token("model_admin"))).json()["items"] == []
 
 
