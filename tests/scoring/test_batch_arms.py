@@ -17,7 +17,7 @@ from scoring.spec import About
 from .test_service import idle
 from .test_uploads import onnx_bytes
 
-NAME, BROKEN = "propensity-arms", "value-broken"
+NAME, BROKEN, HALF = "propensity-arms", "value-broken", "value-half"
 FEATURES = ["age", "demand_balance_minor"]
 SALT_LENGTH = 32
 
@@ -33,6 +33,14 @@ async def registered(service: RunningService) -> str:
                     sha256=sha256(content).hexdigest(), features=FEATURES, metrics={}, card={},
                 )  # fmt: skip
             await registry.promote(tx, name, 1)
+        for factor in (0.001, -0.5):  # the challenger answers below what a value may be
+            content = onnx_bytes(factor)
+            await registry.register(
+                tx, About(HALF, "propensity", "spends", output=Output("value", lowest=0.4)), onnx=content,
+                sha256=sha256(content).hexdigest(), features=FEATURES, metrics={}, card={},
+            )  # fmt: skip
+        await registry.promote(tx, HALF, 1)
+        await steps.challenge(tx, HALF, 2, None)
         await steps.challenge(tx, NAME, 2, 3_000)
         await steps.shadow(tx, NAME, 3)
         await purposes.put(tx, "propensity", 1_000, 3_000)
@@ -43,13 +51,16 @@ def told(lake: Lake, dataset: str) -> dict[tuple[str, int], tuple[float, str, st
     with lake_sql.connect(lake) as con:
         lake_sql.register(con, lake, dataset)
         why = "why" if dataset == "shadow_scores" else "NULL"
-        rows = con.execute(f"SELECT customer_id, version, score, features_hash, {why} FROM {dataset}").fetchall()
+        rows = con.execute(
+            f"SELECT customer_id, version, score, features_hash, {why} FROM {dataset} WHERE model = $1", [NAME]
+        ).fetchall()
     return {(row[0], row[1]): row[2:] for row in rows}
 
 
 async def ended(service: RunningService, count: int) -> list[dict[str, Any]]:
     async def look() -> list[dict[str, Any]] | None:
-        rows = await service.everything.pool.fetch("SELECT state, result::text FROM job WHERE kind = 'score'")
+        found = await service.everything.pool.fetch("SELECT state, result::text FROM job WHERE kind = 'score'")
+        rows = [dict(row) for row in found]
         done = [row for row in rows if row["state"] in ("done", "failed")]
         return rows if len(done) == len(rows) >= count else None
 
@@ -82,9 +93,10 @@ async def test_each_arm_is_scored_by_its_own_and_the_rest_is_kept_apart(
     assert len(salt) == SALT_LENGTH
     assert {len(row[1]) for row in scores.values()} == {16}
     # The model without an answer has none in the lake, and has stopped nobody.
-    last = (await ended(service, 1))[-1]
-    assert f"scores.{BROKEN}.1.parquet" in last["result"]
+    results = [row["result"] for row in await ended(service, 1)]
+    assert any(f"scores.{BROKEN}.1.parquet" in result for result in results)
 
+    assert bank.latest("scores", f"model={HALF}") is None, "of one arm alone it would take the other's away"
     values = {"age": 40, "demand_balance_minor": 1}
     unfit = await service.client.post("/v1/scores", json={"model": BROKEN, "rows": [values]}, headers=headers)
     assert (unfit.status_code, unfit.json()["code"]) == (422, "no_answer")
@@ -97,5 +109,6 @@ async def test_each_arm_is_scored_by_its_own_and_the_rest_is_kept_apart(
     assert retired.json()["champion"] is None
     await idle(service)
     assert told(bank, "scores") == {}
+    assert {key[1] for key in told(bank, "shadow_scores")} == set()
     silent = await service.client.post("/v1/scores", json={"model": NAME, "rows": [{}]}, headers=headers)
     assert (silent.status_code, silent.json()["code"]) == (404, "no_champion")

@@ -65,10 +65,10 @@ class Table:
         return tuple(a.champion for a in (await self.held(database, name)).of(name) if a.champion)
 
     def swap(self, answers: Answers, shares: Mapping[str, Shares] | None = None) -> None:
-        """Let these answer from now on; what was changed earlier than what is held changes nothing."""
+        """Let these answer from now on. What was changed before what is held, or does not load, changes nothing."""
         stands = self._held.answers.get(answers.name)
         changed = dict(self._held.answers)
-        if stands is None or stands.changed <= answers.changed:
+        if stands is None or (stands.changed <= answers.changed and not answers.broken):
             changed[answers.name] = answers
         newer = dict(self._held.shares)
         for purpose, told in (shares or {}).items():

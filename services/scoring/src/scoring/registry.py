@@ -61,7 +61,10 @@ VALUES ($1, $2, $3, $4, $5, $6::jsonb, $7::jsonb, $8, now(), $9::jsonb, $10::jso
 
 @dataclass(frozen=True)
 class Answers:
-    """Who answers for a model, and who looks on. `changed` is the last step of any of its versions, later = higher."""
+    """Who answers for a model, and who looks on. `changed` is the last step of any of its versions, later = higher.
+
+    `broken`: one of those that should answer does not load.
+    """
 
     name: str
     purpose: str
@@ -69,6 +72,7 @@ class Answers:
     champion: Model | None = None
     challenger: Model | None = None
     shadows: tuple[Model, ...] = ()
+    broken: bool = False
 
     def by(self, arm: ModelArm) -> Model | None:
         """Whose answer customers of this arm get; None where they get none."""
@@ -263,6 +267,7 @@ async def answers(conn: Conn, name: str | None = None, *, shadows: bool = False)
             loaded = await _load(conn, row)
         except UnfitModel as unfit:  # the others answer on; so does what is held of this one
             log.error("model_unfit", model=row["name"], version=row["version"], reason=str(unfit))
+            found[known.name] = replace(known, broken=known.broken or row["state"] != "shadow")
             continue
         if row["state"] == "shadow":
             found[known.name] = replace(known, shadows=(*known.shadows, loaded))

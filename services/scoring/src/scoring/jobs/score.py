@@ -40,7 +40,6 @@ from scoring.settings import ScoringSettings
 log = structlog.get_logger(__name__)
 
 _LOCK = "SELECT pg_advisory_lock(hashtext('scoring.score'))"
-_SCHEMA = arrow_schema(SCORES)
 
 
 @dataclass(frozen=True)
@@ -112,20 +111,22 @@ def _deciding(plan: Plan, name: str) -> list[Part]:
 
 
 def _publish(lake: Lake, plan: Plan, folder: Path, failed: Mapping[str, str]) -> dict[str, ScoresPublished]:
-    """Publish each model's files; return what is to be said, by model. What has failed stands as it stood."""
+    """Publish each model's files; return what is to be said, by model.
+
+    What has failed stands as it stood, the whole model's scores: of one arm alone they would take the other's away.
+    Scores that nobody gives any more are published as none.
+    """
     said = {}
-    for name in sorted({part.model.name for part in plan.parts}):
+    for name in sorted({part.model.name for part in plan.parts} | set(plan.silent)):
         for dataset in (SCORES, SHADOW_SCORES):
-            parts = [p for p in plan.parts if p.model.name == name and p.dataset is dataset and p.file not in failed]
-            if not parts:
+            parts = [p for p in plan.parts if p.model.name == name and p.dataset is dataset]
+            if any(part.file in failed for part in parts) or not (parts or _has_rows(lake, dataset, name)):
                 continue
-            files = [folder / part.file for part in parts]
-            pointer = lake.write(dataset, f"model={name}", files, as_of=plan.pointer.as_of)
+            rows = [folder / p.file for p in parts] if parts else arrow_schema(dataset).empty_table()
+            pointer = lake.write(dataset, f"model={name}", rows, as_of=plan.pointer.as_of)
             if dataset is SCORES:
-                said[name] = ScoresPublished(pointer=pointer, output=parts[0].model.output.kind)
-    for name in plan.silent:
-        pointer = lake.write(SCORES, f"model={name}", _SCHEMA.empty_table(), as_of=plan.pointer.as_of)
-        said[name] = ScoresPublished(pointer=pointer)
+                kind = parts[0].model.output.kind if parts else "probability"
+                said[name] = ScoresPublished(pointer=pointer, output=kind)
     return said
 
 
@@ -154,12 +155,12 @@ async def _plan(job: JobContext) -> Plan | None:
         newer = loaded is None or (pointer.as_of >= loaded[0] and pointer.manifest != loaded[1])
         slot = await feature_rows.empty_slot(tx.conn) if newer else None
         parts = [part for one in answers for part in parts_of(one, shares.get(one.purpose))]
-        silent = [one.name for one in answers if one.champion is None and _has_scores(job.runtime.lake, one.name)]
+        silent = [one.name for one in answers if one.champion is None and not one.broken]
         return Plan(pointer, parts, shares, silent, slot, tx.now)
 
 
-def _has_scores(lake: Lake, name: str) -> bool:
-    pointer = lake.latest("scores", f"model={name}")
+def _has_rows(lake: Lake, dataset: Dataset, name: str) -> bool:
+    pointer = lake.latest(dataset.name, f"model={name}")
     return pointer is not None and pointer.rows > 0
 
 
