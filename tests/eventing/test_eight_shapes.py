@@ -4,17 +4,15 @@ import random
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import orjson
 from tests.eventing.conftest import SOURCE
 from tests.eventing.test_shapes import TEXTS
 
-from attune_contracts.envelope import envelope, nats_subject
-from attune_contracts.identifiers import account_id, customer_id, partition, posting_event_id
+from attune_contracts.identifiers import account_id, customer_id, partition
 from attune_contracts.ledger import AccountKind, TransactionPosted
-from attune_service_kit.messaging import Broker, Message
 from attune_service_kit.testing import eventually
-from attune_service_kit.testing_credentials import nats_seed
 from eventing.compiled import Compiled
 from eventing.definition import Definition
 from eventing.facts import of_posting
@@ -22,6 +20,8 @@ from eventing.replaying import Partition
 
 DAY0 = date(2024, 1, 1)
 DAYS = 150
+PEOPLE = 6
+TIME_ACCOUNTS = {account_id(SOURCE, f"P{n}-T") for n in range(PEOPLE)}
 BODIES: list[dict[str, Any]] = [
     {"count": {"at_least": 3, "within": "7 days"}, "where": "direction = 'debit'"},
     {"count": {"at_least": 2, "within": "6 hours"}, "grain": "account"},
@@ -42,9 +42,9 @@ def definitions() -> list[Definition]:
     return [Definition.model_validate(raw | body | {"trigger": f"t{n}"}) for n, body in enumerate(BODIES)]
 
 
-async def add(eventing: Any, definition: Definition, *, live: bool = True) -> None:
+async def insert(conn: Any, definition: Definition, *, live: bool) -> None:
     """A version of a trigger, as an approved change of its file leaves it."""
-    await eventing.service.runtime.worker_database.pool.execute(
+    await conn.execute(
         f"INSERT INTO trigger ({COLUMNS}, created_by, definition, backfilled_at)"
         f" VALUES ($1, 1, $2, $3, 6, 0, 3, 5, 48, true, 'test', $4, CASE WHEN $5 THEN now() END)",
         definition.trigger, definition.kind, TransactionPosted.TYPE, orjson.dumps(written(definition)).decode(), live,
@@ -59,7 +59,7 @@ def written(definition: Definition) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def postings(people: int = 6, seed: int = 11) -> list[TransactionPosted]:
+def postings(people: int = PEOPLE, seed: int = 11) -> list[TransactionPosted]:
     """Five months of salaries, card payments and transfers, with gaps and reversals, in order."""
     draw = random.Random(seed)
     found: list[TransactionPosted] = []
@@ -89,28 +89,28 @@ def postings(people: int = 6, seed: int = 11) -> list[TransactionPosted]:
     return sorted(found, key=lambda p: of_posting(p).place)
 
 
-def known(bank: Any, people: int = 6) -> None:
-    for person in range(people):
+def with_kinds(sent: list[TransactionPosted]) -> list[TransactionPosted]:
+    """With each account's kind, as intake fills it in."""
+    kinds = {True: AccountKind.TIME, False: AccountKind.DEMAND}
+    return [p.model_copy(update={"account_kind": kinds[p.account_id in TIME_ACCOUNTS]}) for p in sent]
+
+
+def arriving(sent: list[TransactionPosted], seed: int) -> list[TransactionPosted]:
+    """Half of them late, within the lateness."""
+    draw = random.Random(seed)
+    return sorted(sent, key=lambda p: p.business_date + timedelta(draw.choice((0, 0, 2, 5))))
+
+
+def known(bank: Any) -> None:
+    """The people and their accounts."""
+    for person in range(PEOPLE):
         bank.person(f"P{person}", opening=500)
         bank.account(f"P{person}", f"P{person}-T", "time")
 
 
-async def send(eventing: Any, streams: Any, sent: list[TransactionPosted]) -> None:
-    kinds = {
-        row["account_id"]: row["kind"] for row in await eventing.rows("SELECT account_id, kind FROM account_owner")
-    }
-    broker = Broker(streams.url, user="ledger", seed=nats_seed("ledger"), name="adapter")
-    await broker.start()
-    await broker.ready()
+async def send(eventing: Any, sent: list[TransactionPosted]) -> None:
     for posting in sent:
-        posting = posting.model_copy(update={"account_kind": AccountKind(kinds[posting.account_id])})
-        event = envelope(
-            posting, time=datetime.combine(posting.business_date, time(12), UTC),
-            event_id=posting_event_id("live:test", posting.posting_id),
-        )  # fmt: skip
-        subject = nats_subject(posting.TYPE, partition(posting.customer_id))
-        await broker.publish(Message(subject, event.model_dump_json().encode(), str(event.id), "LEDGER"))
-    await broker.stop()
+        await eventing.publish(posting, time=datetime.combine(posting.business_date, time(12), UTC))
     await applied(eventing, [p.posting_id for p in sent])
 
 
@@ -123,15 +123,15 @@ async def applied(eventing: Any, ids: list[str]) -> None:
 
 
 async def states(eventing: Any) -> dict[tuple[Any, ...], bytes]:
-    rows = await eventing.rows("SELECT customer_id, trigger, account_id, partition, packed FROM keyed_state")
-    return {tuple(row.values())[:4]: row["packed"] for row in rows}
+    rows = await eventing.rows("SELECT customer_id, trigger, account_id, packed FROM keyed_state")
+    return {tuple(row.values())[:3]: row["packed"] for row in rows}
 
 
 async def timers(eventing: Any) -> set[tuple[Any, ...]]:
     return {tuple(row.values()) for row in await eventing.rows("SELECT * FROM timer")}
 
 
-async def standing(eventing: Any) -> set[tuple[str, str, str, date]]:
+async def standing(eventing: Any) -> "Standing":
     rows = await eventing.rows(
         "SELECT trigger, customer_id, event_key, business_date FROM detection"
         " WHERE state = 'raised' AND trigger LIKE 't%'"
@@ -139,71 +139,77 @@ async def standing(eventing: Any) -> set[tuple[str, str, str, date]]:
     return {(row["trigger"], str(row["customer_id"]), row["event_key"], row["business_date"]) for row in rows}
 
 
-def expected(sent: list[TransactionPosted], today: date) -> set[tuple[str, str, str, date]]:
-    """What the pure executor finds: one partition for each of the stream's, business time the same for all."""
-    found: set[tuple[str, str, str, date]] = set()
+Standing = set[tuple[str, str, str, date]]
+
+
+def pure(sent: list[TransactionPosted]) -> tuple[Standing, dict[tuple[Any, ...], bytes]]:
+    """What the pure executor finds and keeps: a partition for each of the stream's, business time the same for all."""
+    standing: Standing = set()
+    states: dict[tuple[Any, ...], bytes] = {}
+    compiled = [Compiled.of(definition) for definition in definitions()]
+    today = max(posting.business_date for posting in sent)
+    names = [f"P{n}" for n in range(PEOPLE)]
+    openings = {
+        str(customer_id(SOURCE, name)): {account_id(SOURCE, name).bytes: 500, account_id(SOURCE, f"{name}-T").bytes: 0}
+        for name in names
+    }
     for number in range(8):
         mine = [posting for posting in sent if partition(posting.customer_id) == number]
-        openings = {
-            str(p.customer_id): {account_id(SOURCE, f"P{n}").bytes: 500, account_id(SOURCE, f"P{n}-T").bytes: 0}
-            for n in range(6) for p in mine if p.customer_id == customer_id(SOURCE, f"P{n}")
-        }  # fmt: skip
-        one = Partition.of([Compiled.of(definition) for definition in definitions()], openings)
+        one = Partition.of(compiled, {who: openings[who] for who in {str(p.customer_id) for p in mine}})
         for posting in mine:
-            time_accounts = {account_id(SOURCE, f"P{n}-T") for n in range(6)}
-            kind = AccountKind.TIME if posting.account_id in time_accounts else AccountKind.DEMAND
-            one.apply(str(posting.customer_id), of_posting(posting.model_copy(update={"account_kind": kind})))
+            one.apply(str(posting.customer_id), of_posting(posting))
         if mine:
             one.advance(today.toordinal())
         for name, stands in one.standing.items():
-            found |= {(name, who, key, date.fromordinal(v.day)) for (who, key), v in stands.items()}
-    return found
+            standing |= {(name, who, key, date.fromordinal(v.day)) for (who, key), v in stands.items()}
+        for (who, (name, account)), packed in one.states().items():
+            states[UUID(who), name, UUID(bytes=account) if account else UUID(int=0)] = packed
+        for who, customer in one.customers.items():
+            states[UUID(who), "", UUID(int=0)] = customer.shared.pack()
+    return standing, states
 
 
 async def test_all_shapes_find_on_the_stream_what_the_pure_code_finds_and_a_rebuild_gives_the_bytes(
-    eventing: Any, new_bank: Any, streams: Any, lake_dir: Path, tmp_path: Path
+    eventing: Any, new_bank: Any, lake_dir: Path, tmp_path: Path
 ) -> None:
     bank = new_bank()
     known(bank)
     await eventing.load(bank, lake_dir, tmp_path / "s")
-    await eventing.service.runtime.worker_database.pool.execute("UPDATE trigger SET lateness_days = 5")
-    for definition in definitions()[:-1]:
-        await add(eventing, definition)
-    sent = postings()
+    pool = eventing.service.runtime.worker_database.pool
+    await pool.execute("UPDATE trigger SET lateness_days = 5")
+    *first, last = definitions()
+    for definition in first:
+        await insert(pool, definition, live=True)
+    sent = with_kinds(postings())
     half = len(sent) // 2
-    draw = random.Random(3)
-    arrival = sorted(sent[:half], key=lambda p: p.business_date + timedelta(draw.choice((0, 0, 2, 5))))
-    await send(eventing, streams, arrival)
+    await send(eventing, arriving(sent[:half], 3))
     # The last one becomes known half-way: it goes live with the states of the first half, and the stream goes on.
-    last = definitions()[-1]
-    await add(eventing, last, live=False)
+    await insert(pool, last, live=False)
     async with eventing.service.runtime.worker_database.transaction() as tx:
-        job = await eventing.service.runtime.jobs.start(
-            tx, "backfill", {"trigger": last.trigger, "version": 1}, key="b"
-        )
-    assert job
+        params = {"trigger": last.trigger, "version": 1}
+        await eventing.service.runtime.jobs.start(tx, "backfill", params, key="backfill")
 
     async def live() -> bool:
         rows = await eventing.rows("SELECT backfilled_at FROM trigger WHERE name = $1", last.trigger)
         return rows[0]["backfilled_at"] is not None
 
     assert await eventually(live, 60, every=0.1, what="the new trigger is in force")
-    await send(
-        eventing, streams, sorted(sent[half:], key=lambda p: p.business_date + timedelta(draw.choice((0, 0, 2, 5))))
-    )
-    today = max(p.business_date for p in sent)
-    wanted = expected(sent, today)
-    first_live = max(p.business_date for p in sent[:half])
+    await send(eventing, arriving(sent[half:], 4))
+    wanted, kept = pure(sent)
+    assert {one[0] for one in wanted} == {definition.trigger for definition in definitions()}
+    live_from = max(p.business_date for p in sent[:half])
+
+    def spoken(found: Standing) -> Standing:
+        """Of the last trigger, what lies after it went live."""
+        return {one for one in found if one[0] != last.trigger or one[3] > live_from}
 
     async def settled() -> bool:
-        found = await standing(eventing)
-        news = {one for one in wanted if one[0] != last.trigger or one[3] > first_live}
-        return {one for one in found if one[0] != last.trigger or one[3] > first_live} == news
+        return spoken(await standing(eventing)) == spoken(wanted)
 
     assert await eventually(settled, 60, every=0.3, what="every shape's detections")
-    assert {one[0] for one in wanted} == {definition.trigger for definition in definitions()}
     await eventing.settled()
     before, due = await states(eventing), await timers(eventing)
+    assert {key: packed for key, packed in before.items() if key[1] != "large-deposit"} == kept
     await eventing.done(await eventing.send("POST", "/v1/ledger/rebuilds", {}))
     assert await states(eventing) == before
     assert await timers(eventing) == due

@@ -1,0 +1,103 @@
+"""Twelve kills at fail-points while all shapes are judged: nothing lost, nothing doubled, the states of no death."""
+
+import asyncio
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import orjson
+import pytest
+from tests.eventing.conftest import SOURCE
+from tests.eventing.test_eight_shapes import PEOPLE, arriving, definitions, insert, postings, pure, with_kinds
+
+from attune_contracts.identifiers import account_id, customer_id, partition
+from attune_service_kit.failpoints import EXIT_STATUS, VARIABLE
+from attune_service_kit.testing import Publish, eventually
+from attune_service_kit.testing_credentials import nats_seed
+from eventing.app import SERVICE
+
+pytestmark = [pytest.mark.faults, pytest.mark.slow]
+
+KILLS = 12
+PLACES = ("consumer.after_mark", "consumer.before_commit", "consumer.after_commit")
+
+
+def worker(settings: Any, log: Path, failpoint: str | None) -> subprocess.Popen[bytes]:
+    """The service's worker as a process of its own."""
+    values = {
+        "environment": "test", "port": "0", "clock": "events", "database_url": settings.database_url,
+        "worker_database_url": settings.worker_database_url, "nats_url": settings.nats_url, "nats_user": "eventing",
+        "nats_seed": nats_seed("eventing"), "ledger_nats_user": "ledger", "ledger_nats_seed": nats_seed("ledger"),
+        "lake_url": settings.lake_url, "scratch": str(settings.scratch), "token_issuer": settings.token_issuer,
+        "token_jwks": settings.token_jwks, "cursor_key": settings.cursor_key.get_secret_value(),
+        "kek_file": str(settings.kek_file), "retry_seconds": "[0.05, 0.05]", "lease_seconds": "1",
+    }  # fmt: skip
+    environment = {f"EVENTING_{name.upper()}": str(value) for name, value in values.items()}
+    if failpoint:
+        environment[VARIABLE] = failpoint
+    with log.open("ab") as out:
+        return subprocess.Popen(
+            [sys.executable, "-m", "eventing", "worker"], env={"PATH": os.environ["PATH"], **environment}, stdout=out,
+            stderr=out,
+        )  # fmt: skip
+
+
+async def test_kills_lose_nothing_double_nothing_and_leave_the_bytes(
+    streams: Any,
+    make_database: Callable[..., Any],
+    service_settings: Callable[..., Any],
+    publish: Publish,
+    tmp_path: Path,
+) -> None:
+    settings = service_settings(SERVICE, await make_database(SERVICE), clock="events")
+    connection = await asyncpg.connect(settings.worker_database_url)
+    for number in range(PEOPLE):
+        owner = customer_id(SOURCE, f"P{number}")
+        for name, kind, opening in ((f"P{number}", "demand", 500), (f"P{number}-T", "time", 0)):
+            await connection.execute(
+                "INSERT INTO account_owner (account_id, customer_id, partition, kind, opening_balance_minor)"
+                " VALUES ($1, $2, $3, $4, $5)",
+                account_id(SOURCE, name), owner, partition(owner), kind, opening,
+            )  # fmt: skip
+    await connection.execute("DELETE FROM trigger")
+    for definition in definitions():
+        await insert(connection, definition, live=True)
+    sent = with_kinds(postings())
+    arrival, draw = arriving(sent, 9), random.Random(2)
+    size = -(-len(arrival) // (KILLS + 1))
+    for number in range(KILLS):
+        await publish(*arrival[number * size : (number + 1) * size])
+        process = worker(settings, tmp_path / "log", f"{PLACES[number % 3]}@{draw.randint(1, 3)}")
+        assert await asyncio.to_thread(process.wait, 60) == EXIT_STATUS, (tmp_path / "log").read_text()[-2000:]
+    await publish(*arrival[KILLS * size :])
+    standing, states = pure(sent)
+    process = worker(settings, tmp_path / "log", None)
+    try:
+
+        async def agreed() -> bool:
+            rows = await connection.fetch("SELECT customer_id, trigger, account_id, packed FROM keyed_state")
+            return {tuple(row.values())[:3]: row["packed"] for row in rows} == states
+
+        assert await eventually(agreed, 90, every=0.5, what="the states of no death")
+        found = await connection.fetch(
+            "SELECT trigger, customer_id::text, event_key, business_date FROM detection WHERE state = 'raised'"
+        )
+        assert {tuple(row.values()) for row in found} == standing
+        assert await connection.fetchval("SELECT count(*) FROM posting") == len(sent)
+        assert not await connection.fetch("SELECT 1 FROM quarantine")
+        said = await connection.fetch("SELECT payload FROM outbox WHERE type LIKE 'eventing.detection.%'")
+        balance: dict[str, int] = {}
+        for row in said:
+            event = orjson.loads(row["payload"])
+            step = {"eventing.detection.raised.v1": 1, "eventing.detection.withdrawn.v1": -1}.get(event["type"], 0)
+            balance[event["data"]["detection_id"]] = balance.get(event["data"]["detection_id"], 0) + step
+        assert sorted(balance.values()) == [0] * (len(balance) - len(standing)) + [1] * len(standing)
+    finally:
+        process.terminate()
+        await asyncio.to_thread(process.wait, 30)
+        await connection.close()
