@@ -56,19 +56,22 @@ class Shared:
     reversals: list[tuple[int, str]] = field(default_factory=list)
 
     def see(self, fact: Fact) -> tuple[bool, bool]:
-        """Take note of a fact; return whether that changed anything, and whether an earlier first was known."""
+        """Take note of a fact; return whether that changed anything, and whether a first fact has moved back."""
+        moved_back = False
         known = self.first_behaviour if fact.source == "behaviours" else self.firsts.get(fact.account, 0)
         changed = not known or fact.day < known
-        if changed and fact.source == "behaviours":
-            self.first_behaviour = fact.day
-        elif changed:
-            self.firsts[fact.account] = fact.day
+        if changed:
+            moved_back = bool(self.first_behaviour or self.firsts)
+            if fact.source == "behaviours":
+                self.first_behaviour = fact.day
+            else:
+                self.firsts[fact.account] = fact.day
         if fact.reverses is not None:
             insort(self.reversals, (fact.day, fact.reverses))
             last = self.reversals[-1][0]
             self.reversals = [(day, key) for day, key in self.reversals if day > last - REVERSALS_DAYS]
-            return True, changed
-        return changed, changed
+            changed = True
+        return changed, moved_back
 
     def first(self, trigger: Compiled, account: bytes) -> int:
         """The day of the subject's first fact of all; 0 = there is none."""
@@ -147,13 +150,13 @@ class Customer:
             self.touched.add(key)
             found += [Found(trigger, key[1], verdict) for verdict in verdicts]
         if fact.reverses is not None:
-            for trigger, state, about in self._with_state(index, fact, newest):
+            for trigger, state, about in self._with_state(index.triggers, fact, newest):
                 verdicts = state.reverse(fact.reverses, fact.day, trigger, about)
                 found += [Found(trigger, _key(trigger, fact)[1], verdict) for verdict in verdicts]
-        if moved_back:
+        if moved_back and fact.day < newest:
             # What waits on the customer's first fact of all is judged once more.
-            for trigger, state, about in self._with_state(index, fact, newest):
-                if trigger.needs_first and fact.day >= newest - trigger.lateness:
+            for trigger, state, about in self._with_state(index.asking_for_first, fact, newest):
+                if fact.day >= newest - trigger.lateness:
                     verdicts = state.again(trigger, about)
                     found += [Found(trigger, _key(trigger, fact)[1], verdict) for verdict in verdicts]
         return Taken(concerned, found)
@@ -171,10 +174,12 @@ class Customer:
         first = self.shared.first(trigger, account) if trigger.needs_first else 0
         return About(opening, first, newest, undone)
 
-    def _with_state(self, index: FactIndex, fact: Fact, newest: int) -> Iterator[tuple[Compiled, State, About]]:
-        for trigger in index.triggers:
+    def _with_state(
+        self, triggers: Sequence[Compiled], fact: Fact, newest: int
+    ) -> Iterator[tuple[Compiled, State, About]]:
+        for trigger in triggers:
             key = _key(trigger, fact)
-            if isinstance(state := self.state(trigger, key[1]), State):
+            if key in self.states and isinstance(state := self.state(trigger, key[1]), State):
                 self.touched.add(key)
                 yield trigger, state, self.about(trigger, key[1], newest)
 

@@ -38,6 +38,7 @@ class FactIndex:
 
     def __init__(self, triggers: Iterable[Compiled]) -> None:
         self.triggers = sorted(triggers, key=lambda trigger: trigger.name)
+        self.asking_for_first = [trigger for trigger in self.triggers if trigger.needs_first]
         self._heard: dict[Heard, _Heard] = {"postings": _Heard(), "behaviours": _Heard()}
         for number, trigger in enumerate(self.triggers):
             for source, heard in self._heard.items():
