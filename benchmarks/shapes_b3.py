@@ -198,7 +198,11 @@ class Servers:
         """One worker process."""
         values = {name: value for name, value in self.settings().model_dump(mode="json", exclude_unset=True).items()}
         values |= {"cursor_key": "u3Jq0Zx81LrTnVb5Wm7yKc2EoPf9SgHd", "nats_seed": seeds("eventing")}
-        values |= {"ledger_nats_seed": seeds("ledger"), "database_url": self.url("app"), "worker_database_url": self.url("worker")}
+        values |= {
+            "ledger_nats_seed": seeds("ledger"),
+            "database_url": self.url("app"),
+            "worker_database_url": self.url("worker"),
+        }
         values.pop("owner_database_url", None)
         environment = {f"EVENTING_{name.upper()}": str(value) for name, value in values.items()}
         with (self.folder / "worker.log").open("ab") as log:
@@ -208,7 +212,9 @@ class Servers:
             )  # fmt: skip
 
 
-async def through_the_worker(servers: Servers, known: list[TransactionPosted], files: list[dict[str, Any]]) -> dict[str, float]:
+async def through_the_worker(
+    servers: Servers, known: list[TransactionPosted], files: list[dict[str, Any]]
+) -> dict[str, float]:
     """Events a second until the worker has committed them all."""
     await servers.postgres.provision(("eventing",)) if not (servers.folder / "made").exists() else None
     if not (servers.folder / "made").exists():
