@@ -25,13 +25,15 @@ from uuid import UUID
 import asyncpg
 import orjson
 from benchmarks.machine import machine
+from nats.js.api import AckPolicy, ConsumerConfig
+from nats.js.errors import NotFoundError
 
 from attune_contracts.envelope import envelope, nats_subject_of
 from attune_contracts.identifiers import account_id, customer_id, partition
-from attune_contracts.ledger import TransactionPosted
+from attune_contracts.ledger import AccountKind, Direction, TransactionPosted
 from attune_service_kit import migrations
-from attune_service_kit.embedded import EmbeddedNats, EmbeddedPostgres
 from attune_service_kit.crypto import new_kek
+from attune_service_kit.embedded import EmbeddedNats, EmbeddedPostgres
 from attune_service_kit.messaging import Broker, Message, provision
 from attune_service_kit.nats_client import connect
 from attune_service_kit.nkeys import new_seed
@@ -103,8 +105,8 @@ def postings(keys: int, count: int, seed: int = 1) -> list[TransactionPosted]:
     return [posting for _, posting in sorted(found, key=lambda pair: pair[0])]
 
 
-DIRECTIONS = tuple(TransactionPosted.model_fields["direction"].annotation)  # type: ignore[arg-type]
-DEMAND = TransactionPosted.model_fields["account_kind"].default
+DIRECTIONS = tuple(Direction)
+DEMAND = AccountKind.DEMAND
 
 
 def facts(known: Sequence[TransactionPosted]) -> list[tuple[UUID, Fact]]:
@@ -196,7 +198,7 @@ class Servers:
 
     def worker(self) -> subprocess.Popen[bytes]:
         """One worker process."""
-        values = {name: value for name, value in self.settings().model_dump(mode="json", exclude_unset=True).items()}
+        values = self.settings().model_dump(mode="json", exclude_unset=True)
         values |= {"cursor_key": "u3Jq0Zx81LrTnVb5Wm7yKc2EoPf9SgHd", "nats_seed": seeds("eventing")}
         values |= {
             "ledger_nats_seed": seeds("ledger"),
@@ -218,6 +220,7 @@ async def through_the_worker(
     """Events a second until the worker has committed them all."""
     await servers.postgres.provision(("eventing",)) if not (servers.folder / "made").exists() else None
     if not (servers.folder / "made").exists():
+        await servers.postgres.provision(("eventing",))
         await migrations.run(SERVICE, servers.url("owner"))
         (servers.folder / "made").write_text("")
     await _clean_streams(servers)
@@ -238,6 +241,7 @@ async def through_the_worker(
         sizes = await conn.fetchrow(
             "SELECT count(*) AS states, avg(length(packed)) AS bytes FROM keyed_state WHERE trigger <> ''"
         )
+        assert sizes is not None
         found = await conn.fetchval("SELECT count(*) FROM detection")
     finally:
         worker.terminate()
@@ -256,8 +260,6 @@ async def raw_limit(servers: Servers, count: int) -> float:
     """Events a second of fetch(500) into a dict of sums: the same stream, nothing stored."""
     reader = await connect(servers.nats.url, seeds("eventing"), inbox_prefix=b"_INBOX_eventing")
     provisioner = await connect(servers.nats.url, seeds("provision"), inbox_prefix=b"_INBOX_provision")
-    from nats.js.api import AckPolicy, ConsumerConfig
-
     config = ConsumerConfig(ack_policy=AckPolicy.NONE, durable_name="eventing_p0")
     await provisioner.jetstream().add_consumer("LEDGER", config)
     await provisioner.close()
@@ -281,7 +283,7 @@ async def _clean_streams(servers: Servers) -> None:
     for stream in ("EVT", "LEDGER"):
         try:
             await js.delete_stream(stream)
-        except Exception:  # noqa: BLE001, S112 - the first run has none
+        except NotFoundError:  # the first run has none
             continue
     await provision(js)
     await provisioner.close()
@@ -311,9 +313,10 @@ def _message(posting: TransactionPosted) -> Message:
 
 
 async def _until(conn: asyncpg.Connection, count: int) -> float:
-    while await conn.fetchval("SELECT count(*) FROM posting") < count:
+    while True:
+        if await conn.fetchval("SELECT count(*) FROM posting") >= count:
+            return time.monotonic()
         await asyncio.sleep(0.05)
-    return time.monotonic()
 
 
 async def end_to_end(known: list[TransactionPosted], numbers: Sequence[int]) -> dict[str, Any]:
