@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from fractions import Fraction
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from eventing.compiled import Compiled, start_of
@@ -225,7 +225,7 @@ class _Judged:
             mean = Fraction(sum(self.balance(day) for day in range(first, past[-1] + 1)), past[-1] + 1 - first)
         if change.at_least is not None and change.of != "count":
             least *= 100
-        holds = {
+        holds: dict[str, Callable[[Any], bool]] = {
             "falls_below": lambda x: mean >= least and values[-1] < x * mean,
             "rises_above": lambda x: mean >= least and values[-1] > x * mean,
             "begins": lambda _: not any(values[:-1]) and values[-1] >= least,

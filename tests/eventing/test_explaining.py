@@ -35,7 +35,8 @@ def posting(key: str, day: int, net: int, account: UUID = ACCOUNT, **more: Any) 
 def version(rule: Rule) -> dict[str, Any]:
     fields = ("name", "version", "months", "minimum_minor", "cooldown_days", "lateness_days", "expires_hours")
     return {name: getattr(rule, name) for name in fields} | {
-        "enabled": rule.enabled, "event_type": TransactionPosted.TYPE, "kind": "own_history", "created_at": CREATED,
+        "enabled": rule.enabled, "event_type": TransactionPosted.TYPE, "definition": None,
+        "kind": "own_history", "created_at": CREATED,
     }  # fmt: skip
 
 

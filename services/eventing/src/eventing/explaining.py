@@ -4,10 +4,10 @@ Nothing is judged here a second time: every part asks what the live judgement as
 list. Pure.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 from attune_contracts.ledger import TransactionPosted
 from eventing import explaining_texts, postings
@@ -27,6 +27,16 @@ class Part(NamedTuple):
     name: str
     passed: bool
     values: dict[str, Value]
+
+
+class Versioned(Protocol):
+    """A version of a trigger."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def version(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +61,11 @@ class Question:
 class Explanation:
     """The parts up to the first that failed, and what they say in one sentence."""
 
-    rule: Rule
+    rule: Versioned
     parts: tuple[Part, ...]
     currency: str
+    said: Mapping[str, str] | None = None
+    """The sentence in both languages, where it is no large-deposit's."""
 
     @property
     def fired(self) -> bool:
@@ -68,6 +80,8 @@ class Explanation:
     @property
     def text(self) -> dict[str, str]:
         """One sentence in both languages."""
+        if self.said is not None:
+            return dict(self.said)
         values = {key: value for part in self.parts for key, value in part.values.items()}
         return explaining_texts.sentence(self.rule.name, self.rule.version, self.failed, values, self.currency)
 
@@ -87,7 +101,7 @@ def is_settled_before(question: Question) -> bool:
     return not all(step(question).passed for step in _STEPS[: _STEPS.index(_history)])
 
 
-def waiting(rule: Rule, currency: str) -> Explanation:
+def waiting(rule: Versioned, currency: str) -> Explanation:
     """The explanation of a posting whose account nobody knows yet."""
     return Explanation(rule, (Part("account", False, {}),), currency)
 

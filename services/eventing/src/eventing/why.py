@@ -22,7 +22,8 @@ from attune_service_kit.errors import Invalid, NotFound, Unavailable
 from attune_service_kit.runtime import Runtime
 from eventing import explaining, postings, triggers, visibility
 from eventing.explaining import Came, Explanation, Question
-from eventing.facts import DEPOSITS
+from eventing.explaining_shapes import ShapeQuestion, explain_shape
+from eventing.facts import DEPOSITS, of_posting
 from eventing.facts import ordinal as ordinal_of
 from eventing.judging import Rule, Subject
 
@@ -181,7 +182,8 @@ async def _facts(conn: Any, scope: Scope, customer_id: UUID) -> Facts:
     accounts = {row["account_id"]: row for row in rows}
     state = await conn.fetchrow(_STATE, rows[0]["partition"] if rows else 0)
     streamed = await conn.fetch(_STREAMED, list(accounts))
-    versions = [row for row in await triggers.versions(conn) if row["definition"] is None]
+    versions = await triggers.versions(conn)
+    plain = [row["name"] for row in versions if row["definition"] is None]
     return Facts(
         accounts=accounts,
         versions=versions,
@@ -195,8 +197,7 @@ async def _facts(conn: Any, scope: Scope, customer_id: UUID) -> Facts:
         },
         detections=await conn.fetch(_DETECTIONS, customer_id) if accounts else [],
         subjects={
-            row["trigger"]: Subject.unpack(row["packed"])
-            for row in await conn.fetch(_PACKED, customer_id, [row["name"] for row in versions])
+            row["trigger"]: Subject.unpack(row["packed"]) for row in await conn.fetch(_PACKED, customer_id, plain)
         },
     )
 
@@ -247,7 +248,10 @@ def from_state(facts: Facts, wanted: Wanted) -> Told | None:
         return None
     (one,) = asked
     explanations = []
-    for row in facts.chosen_versions(wanted):
+    chosen = facts.chosen_versions(wanted)
+    if any(row["definition"] is not None for row in chosen):
+        return None  # other shapes ask more than their own state knows
+    for row in chosen:
         subject = facts.subjects.get(row["name"], Subject())
         question = _question(facts, one, row, subject, reversed_=None)
         if question is None:
@@ -262,6 +266,10 @@ def from_postings(facts: Facts, asked: Sequence[Known], wanted: Wanted) -> list[
     undone = {(p.reverses, p.business_date) for p in deposits if p.reverses is not None}
     found: list[list[Explanation]] = [[] for _ in asked]
     for row in facts.chosen_versions(wanted):
+        if row["definition"] is not None:
+            for one, explanations in zip(asked, found, strict=True):
+                explanations.append(explain_shape(_shape_question(facts, one, row)))
+            continue
         rule, event_type = triggers.rule(row), row["event_type"]
         subjects: dict[date, Subject] = {}
         for one, explanations in zip(asked, found, strict=True):
@@ -299,10 +307,27 @@ def _question(facts: Facts, one: Known, row: Row, subject: Subject, *, reversed_
     return question if judgement is not None or explaining.is_settled_before(question) else None
 
 
+def _shape_question(facts: Facts, one: Known, row: Row) -> ShapeQuestion:
+    trigger = triggers.compiled(row, facts.currency)
+    detection = facts.detections_of(one.posting).get(trigger.name)
+    return ShapeQuestion(
+        posting=one.posting,
+        came=one.came,
+        trigger=trigger,
+        currency=facts.currency,
+        newest=ordinal_of(facts.newest) if facts.newest else 0,
+        known=[of_posting(k.posting) for k in facts.known.values() if k.posting.currency == facts.currency],
+        openings={
+            account.bytes: a["opening"] for account, a in facts.accounts.items() if AccountKind(a["kind"]) in DEPOSITS
+        },
+        detected_by=detection["trigger_version"] if detection else None,
+    )
+
+
 def _waiting(facts: Facts, wanted: Wanted, row: Row) -> Told:
     fields = orjson.loads(row["posting"]) | {"account_id": row["account_id"], "customer_id": wanted.customer_id}
     known = Known(postings.read(fields), "waiting", row["received_at"])
-    explanations = [explaining.waiting(triggers.rule(one), known.posting.currency)
+    explanations = [explaining.waiting(triggers.compiled(one, known.posting.currency), known.posting.currency)
                     for one in facts.chosen_versions(wanted)]  # fmt: skip
     return Told(known, None, explanations, {})
 
