@@ -69,17 +69,17 @@ class Model:
         if not len(rows):
             return np.empty((0, max(1, len(self.output.classes))))
         try:
-            if self.held.one_by_one and len(rows) > 1:
-                return np.concatenate([self._run(row[None]) for row in rows])
-            return self._run(rows)
+            return self.output.read(self._run(rows), len(rows))
         except UnfitModel as unfit:
             raise UnfitModel(f"{self.name} version {self.version}: {unfit}") from None
         except Exception as error:  # the runtime has a class for each of its faults
             raise UnfitModel(f"{self.name} version {self.version}: {type(error).__name__}") from error
 
-    def _run(self, rows: Floats) -> NDArray[np.float64]:
-        session = self.held.session
-        return self.output.read(np.asarray(session.run(None, {session.get_inputs()[0].name: rows})[0]), len(rows))
+    def _run(self, rows: Floats) -> NDArray[np.generic]:
+        run, name = self.held.session.run, self.held.session.get_inputs()[0].name
+        if self.held.one_by_one and len(rows) > 1:
+            return np.concatenate([np.asarray(run(None, {name: row[None]})[0]) for row in rows])
+        return np.asarray(run(None, {name: rows})[0])
 
     def score(self, rows: Floats) -> NDArray[np.float64]:
         """Return one number a row: the probability, the likeliest class's, or the value."""
