@@ -2680,11 +2680,21 @@ class UploadedPart(Model):
 
 
 class UploadedVersion(Model):
-    """A version that is looked at; its state is `uploaded` until the job has ended, then `vetted` or `refused`."""
+    """The job that looks at a version; that one is `uploaded` until the job has ended, then `vetted` or `refused`."""
 
-    job: Job
+    created_at: dt.datetime
+    error: JobError | None
+    finished_at: dt.datetime | None
+    id: UUID
+    kind: str
+    message: str | None
     model: str
+    progress: int
+    result: Mapping[str, Any] | None
     sha256: str
+    started_at: dt.datetime | None
+    state: Annotated[Literal["queued", "running", "done", "failed", "cancelled"], OPEN]
+    total: int | None
     version: int
 
 

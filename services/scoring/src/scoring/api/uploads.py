@@ -5,7 +5,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from attune_service_kit.app import AnyRuntime
 from attune_service_kit.auth import requires
@@ -34,13 +34,33 @@ class FilePart(BaseModel):
     sha256: str = Field(examples=["9f86d081884c7d659a2feaa0c55ad015" * 2])
 
 
-class UploadedVersion(BaseModel):
-    """A version that is looked at; its state is `uploaded` until the job has ended, then `vetted` or `refused`."""
+_JOB: dict[str, JsonValue] = {
+    "id": "0198c1d2-7f40-7abc-8def-0123456789ab",
+    "kind": "vet",
+    "state": "queued",
+    "progress": 0,
+    "total": None,
+    "message": None,
+    "result": None,
+    "error": None,
+    "created_at": "2026-03-17T06:05:11Z",
+    "started_at": None,
+    "finished_at": None,
+}
 
-    model: str = Field(examples=["propensity-wealth"])
+
+class UploadedVersion(Job):
+    """The job that looks at a version; that one is `uploaded` until the job has ended, then `vetted` or `refused`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [_JOB | {"model": "propensity-wealth", "version": 3, "sha256": "9f86d081884c7d65" * 4}]
+        }
+    )
+
+    model: str
     version: int
-    sha256: str = Field(examples=["9f86d081884c7d659a2feaa0c55ad015" * 2])
-    job: Job
+    sha256: str
 
 
 @router.put(
@@ -102,7 +122,7 @@ async def upload(name: Name, body: Manifest, runtime: AnyRuntime, write: Writing
     async def run(tx: Transaction) -> UploadedVersion:
         version, job_id = await uploads.accept(runtime, tx, name, body)
         job = await runtime.jobs.view(tx, job_id)
-        return UploadedVersion(model=name, version=version, sha256=body.sha256, job=job)
+        return UploadedVersion(**job.model_dump(), model=name, version=version, sha256=body.sha256)
 
     return await write(run, status=202)
 
