@@ -11,7 +11,7 @@ from tests.eventing.conftest import SOURCE
 from tests.eventing.test_shapes import TEXTS
 
 from attune_contracts.identifiers import account_id, customer_id, partition
-from attune_contracts.ledger import AccountKind, TransactionPosted
+from attune_contracts.ledger import AccountKind, Direction, TransactionPosted
 from attune_service_kit.testing import eventually
 from eventing.compiled import Compiled
 from eventing.definition import Definition
@@ -213,3 +213,73 @@ async def test_all_shapes_find_on_the_stream_what_the_pure_code_finds_and_a_rebu
     await eventing.done(await eventing.send("POST", "/v1/ledger/rebuilds", {}))
     assert await states(eventing) == before
     assert await timers(eventing) == due
+
+
+async def test_a_replay_lets_no_timer_run_ahead_and_a_second_one_finds_the_same(
+    eventing: Any, new_bank: Any, lake_dir: Path, tmp_path: Path
+) -> None:
+    bank = new_bank()
+    known(bank)
+    sent = with_kinds(postings())
+    for posting in sent:
+        name = next(n for n in bank.accounts if n["account_id"] == str(posting.account_id))["source_id"]
+        net = posting.amount_minor if posting.direction is Direction.CREDIT else -posting.amount_minor
+        bank.post(
+            posting.posting_id, name, posting.business_date, net, kind=posting.kind, channel=posting.channel,
+            booked_at=posting.booked_at, reverses=posting.reverses,
+        )  # fmt: skip
+    await eventing.load(bank, lake_dir, tmp_path / "s")
+    pool = eventing.service.runtime.worker_database.pool
+    await pool.execute("UPDATE trigger SET lateness_days = 5")
+    for definition in definitions():
+        await insert(pool, definition, live=True)
+    wanted, kept = pure(sent)
+    body = {"from": DAY0.isoformat(), "to": max(p.business_date for p in sent).isoformat()}
+    counts = []
+    for _ in range(2):
+        result = await eventing.done(await eventing.send("POST", "/v1/ledger/replays", body))
+        counts.append({name: one["count"] for name, one in result["detections"].items()})
+
+        async def settled() -> bool:
+            return await standing(eventing) == wanted
+
+        assert await eventually(settled, 60, every=0.3, what="every shape's detections")
+    assert counts[0] == counts[1]
+    after = await states(eventing)
+    assert {key: packed for key, packed in after.items() if key[1] != "large-deposit"} == kept
+
+
+async def test_a_timer_that_fails_is_set_aside_and_nothing_else_stops(
+    eventing: Any, new_bank: Any, lake_dir: Path, tmp_path: Path
+) -> None:
+    bank = new_bank()
+    known(bank)
+    await eventing.load(bank, lake_dir, tmp_path / "s")
+    pool = eventing.service.runtime.worker_database.pool
+    await pool.execute("DELETE FROM trigger")
+    await insert(pool, definitions()[4], live=True)
+    cards = [p for p in with_kinds(postings()) if p.kind == "card"]
+    first = {p.customer_id: p for p in reversed(cards)}
+    await send(eventing, list(first.values()))
+    broken = min(first)
+    await pool.execute("UPDATE keyed_state SET packed = 'no state' WHERE customer_id = $1 AND trigger = 't4'", broken)
+    await pool.execute("UPDATE ledger_partition SET epoch = epoch + 1")
+    later = DAY0 + timedelta(DAYS)
+    (poison,) = [p for p in cards if p.customer_id == broken][:1]
+    sent = [
+        p.model_copy(update={"posting_id": f"later-{p.customer_id}", "business_date": later}) for p in first.values()
+    ]
+    await send(eventing, [p for p in sent if p.customer_id != broken])
+    await eventing.publish(poison.model_copy(update={"posting_id": "poison", "business_date": later}))
+
+    async def told() -> bool:
+        found = {one[1] for one in await standing(eventing)}
+        return found == {str(who) for who in first if who != broken}
+
+    assert await eventually(told, 60, every=0.2, what="the others' silences")
+
+    async def held() -> bool:
+        return [row["partition"] for row in await eventing.rows("SELECT consumer AS partition FROM quarantine")] != []
+
+    assert await eventually(held, 60, every=0.2, what="the fact of the broken state in quarantine")
+    assert not await eventing.rows("SELECT 1 FROM timer WHERE customer_id = $1", broken)

@@ -19,6 +19,7 @@ from eventing.compiled import Compiled
 from eventing.customers import Customer, Found, Key, emitted
 from eventing.detections import Finding
 from eventing.fact_index import FactIndex
+from eventing.facts import Fact
 from eventing.shapes.dated import DatedFact
 from eventing.states import Memory
 
@@ -32,6 +33,7 @@ UPDATE ledger_partition
 SET business_date = greatest(business_date, $2), event_time = greatest(event_time, $3),
     beyond_watermark = beyond_watermark + $4
 WHERE partition = $1"""
+_REPLAYS = "SELECT EXISTS (SELECT FROM job WHERE kind = 'replay' AND state IN ('queued', 'running'))"
 _ADOPT = "INSERT INTO base_currency (id, currency) VALUES (1, $1) ON CONFLICT DO NOTHING"
 _STORE = """
 INSERT INTO posting (account_id, posting_id, business_date, booked_at, direction, amount_minor, currency, kind, channel,
@@ -107,7 +109,12 @@ class Ledger:
         return self.in_force is not None and any(t.kind == "calendar" for t in self.in_force[1].triggers)
 
     async def on_silence(self, runtime: Runtime, tx: Transaction, partition: int, through: int) -> None:
-        """No facts come: the days that business time has left behind are over here, too (X35)."""
+        """No facts come: the days that business time has left behind are over here, too (X35).
+
+        Not while a replay sends facts of days that business time knows already.
+        """
+        if await tx.conn.fetchval(_REPLAYS):
+            return
         batch = await self.open(runtime, tx, partition, None)
         await batch.fire(tx.now, through)
         await batch.close(None)
@@ -162,19 +169,25 @@ class Batch:
 
     def apply(self, event: Event, posting: TransactionPosted) -> None:
         """Book one posting under every trigger that it concerns, and judge what it touches."""
-        day = facts.ordinal(posting.business_date)
-        if day > self.newest:
-            self.newest, self.memory.overdue = day, True
+        self._reach(facts.ordinal(posting.business_date))
         if posting.currency != self.currency:
             return
-        customer_id = posting.customer_id
+        if self.take(event, posting.customer_id, facts.of_posting(posting)):
+            self.beyond.append((posting.account_id, posting.posting_id))
+
+    def take(self, event: Event, customer_id: UUID, fact: Fact) -> bool:
+        """Take in a fact of a customer in memory; return whether it came at or before the watermark of a trigger."""
+        self._reach(fact.day)
         customer = self.memory.customers[customer_id]
-        fact = facts.of_posting(posting)
         taken = customer.apply(self.index, fact, self.newest)
         self.touched[customer_id] = customer
         self._find(customer_id, customer, taken.found, event.time, event)
-        if any(day < self.newest - trigger.lateness for trigger, _ in taken.concerned):
-            self.beyond.append((posting.account_id, posting.posting_id))
+        return any(fact.day < self.newest - trigger.lateness for trigger, _ in taken.concerned)
+
+    def _reach(self, day: int) -> None:
+        """The partition's largest business day moves on: timers may be due."""
+        if day > self.newest:
+            self.newest, self.memory.overdue = day, True
 
     def _find(
         self, customer_id: UUID, customer: Customer, found: Iterable[Found], time: datetime, cause: Event | None

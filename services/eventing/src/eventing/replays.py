@@ -61,7 +61,7 @@ async def refuse_if_overtaken(conn: asyncpg.Connection, run: UUID) -> None:
 async def refuse_if_active(conn: asyncpg.Connection) -> None:
     """Refuse while a replay or a rebuild is at work: they would undo each other. Requests take turns here."""
     await conn.execute("SELECT pg_advisory_xact_lock(hashtext('eventing.replay'))")
-    if (active := await conn.fetchval(_ACTIVE, ["replay", "rebuild"])) is not None:
+    if (active := await conn.fetchval(_ACTIVE, ["replay", "rebuild", "backfill"])) is not None:
         raise ReplayRunning("a replay or rebuild is at work", "已有回放或重建任务在运行", job_id=str(active))
 
 
@@ -117,8 +117,11 @@ async def summary(conn: asyncpg.Connection, first: date, last: date) -> dict[str
                 "posting_id": one["event_key"],
                 "account_id": one["source_id"],
                 "date": one["business_date"].isoformat(),
-                "amount": to_text(one["amount_minor"], one["currency"]),
-                "compared_with": to_text(one["compared_with_minor"], one["currency"]),
+            }
+            | {
+                name: to_text(one[f"{name}_minor"], one["currency"])
+                for name in ("amount", "compared_with")
+                if one[f"{name}_minor"] is not None
             },
         }
     return found
