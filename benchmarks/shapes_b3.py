@@ -291,10 +291,13 @@ async def _clean_streams(servers: Servers) -> None:
 
 async def _prepare(conn: asyncpg.Connection, known: list[TransactionPosted], files: list[dict[str, Any]]) -> None:
     owners = sorted({(p.account_id, p.customer_id) for p in known})
-    await conn.executemany(
-        "INSERT INTO account_owner (account_id, customer_id, partition, kind) VALUES ($1, $2, $3, 'demand')",
-        [(account, who, partition(who)) for account, who in owners],
-    )
+    for first in range(0, len(owners), 50_000):
+        some = owners[first : first + 50_000]
+        await conn.execute(
+            "INSERT INTO account_owner (account_id, customer_id, partition, kind)"
+            " SELECT *, 'demand' FROM unnest($1::uuid[], $2::uuid[], $3::smallint[])",
+            [account for account, _ in some], [who for _, who in some], [partition(who) for _, who in some],
+        )  # fmt: skip
     await conn.execute("DELETE FROM trigger")
     await conn.executemany(
         "INSERT INTO trigger (name, version, kind, event_type, months, minimum_minor, cooldown_days, lateness_days,"
