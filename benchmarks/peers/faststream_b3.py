@@ -4,6 +4,8 @@ In an environment of its own (`pip install "faststream[nats]" asyncpg`), against
 `python faststream_b3.py NATS_URL POSTGRES_URL PAYLOADS`; a payload a line. Prints events a second.
 """
 
+# mypy: ignore-errors
+
 import asyncio
 import sys
 import time
@@ -13,12 +15,13 @@ import asyncpg
 import orjson
 from faststream import FastStream
 from faststream.nats import JStream, NatsBroker, PullSub
+from nats import connect
 from nats.js.api import DeliverPolicy
 
 STATE = """
 CREATE TABLE IF NOT EXISTS peer_state (customer_id text PRIMARY KEY, total bigint NOT NULL, facts int NOT NULL);
 CREATE TABLE IF NOT EXISTS peer_inbox (event_id text PRIMARY KEY);
-CREATE TABLE IF NOT EXISTS peer_detection (event_id text PRIMARY KEY, customer_id text NOT NULL, amount bigint NOT NULL);
+CREATE TABLE IF NOT EXISTS peer_detection (event_id text PRIMARY KEY, customer_id text, amount bigint);
 TRUNCATE peer_state, peer_inbox, peer_detection"""
 TAKE = "INSERT INTO peer_inbox VALUES ($1) ON CONFLICT DO NOTHING RETURNING event_id"
 READ = "SELECT total, facts FROM peer_state WHERE customer_id = $1 FOR UPDATE"
@@ -36,10 +39,10 @@ async def main(nats: str, postgres: str, payloads: list[bytes]) -> None:
     seen = asyncio.Event()
     done = 0
 
-    @broker.subscriber(
-        "ledger.posted", stream=JStream("PEER", subjects=["ledger.posted"]), durable="peer", pull_sub=PullSub(batch_size=500),
-        deliver_policy=DeliverPolicy.ALL,
-    )  # fmt: skip
+    stream = JStream("PEER", subjects=["ledger.posted"])
+    pull = PullSub(batch_size=500)
+
+    @broker.subscriber("ledger.posted", stream=stream, durable="peer", pull_sub=pull, deliver_policy=DeliverPolicy.ALL)
     async def posted(body: dict) -> None:
         nonlocal done
         data = body["data"]
@@ -55,12 +58,11 @@ async def main(nats: str, postgres: str, payloads: list[bytes]) -> None:
             seen.set()
 
     app = FastStream(broker, logger=None)
-    await broker.connect()
-    stream = broker._connection.jetstream() if hasattr(broker, "_connection") else None
-    if stream is not None:
-        await stream.add_stream(name="PEER", subjects=["ledger.posted"])
-        for payload in payloads:
-            await stream.publish("ledger.posted", payload)
+    publisher = await connect(nats)
+    await publisher.jetstream().add_stream(name="PEER", subjects=["ledger.posted"])
+    for payload in payloads:
+        await publisher.jetstream().publish("ledger.posted", payload)
+    await publisher.close()
     start = time.monotonic()
     running = asyncio.create_task(app.run())
     await seen.wait()
