@@ -29,6 +29,7 @@ class Compiled:
     """One version of a trigger. `digits` are the base currency's decimals; a trigger that is off finds nothing."""
 
     definition: Definition
+    name: str
     version: int
     enabled: bool
     digits: int
@@ -36,6 +37,10 @@ class Compiled:
     kind: str
     lateness: int
     cooldown: int
+    by_account: bool
+    """Whether the facts of one account are seen together, not those of the customer."""
+    takes_every_deposit: bool
+    """Whether it keeps closing balances: then every posting on a deposit account is its business."""
     least: int = 0
     """The smallest amount of a candidate, in minor units, beside what the conditions say."""
 
@@ -51,12 +56,10 @@ class Compiled:
         if kind == "silence" and definition.silence is not None and definition.silence.had is not None:
             kind = "lost"
         lateness, cooldown = definition.lateness.number, definition.cooldown.number
-        return Compiled(definition, version, enabled, digits, parts, kind, lateness, cooldown, least)
-
-    @property
-    def name(self) -> str:
-        """The trigger's name."""
-        return self.definition.trigger
+        return Compiled(
+            definition, definition.trigger, version, enabled, digits, parts, kind, lateness, cooldown,
+            definition.grain == "account", definition.needs_balance, least,
+        )  # fmt: skip
 
     @property
     def expires_hours(self) -> int:
@@ -75,16 +78,6 @@ class Compiled:
     def state(self) -> str:
         """Which state it keeps: by kind, but of closing balances for a change of them."""
         return "changed_balance" if self.kind == "change" and self.takes_every_deposit else self.kind
-
-    @property
-    def by_account(self) -> bool:
-        """Whether the facts of one account are seen together, not those of the customer."""
-        return self.definition.grain == "account"
-
-    @property
-    def takes_every_deposit(self) -> bool:
-        """Whether it keeps closing balances: then every posting on a deposit account is its business."""
-        return self.definition.needs_balance
 
     @property
     def needs_first(self) -> bool:

@@ -60,17 +60,18 @@ class FactIndex:
 
     def concerned(self, fact: Fact) -> list[tuple[Compiled, int]]:
         """The triggers that a fact is something to, and what it is to them, in the order of their names."""
-        heard = self._heard[fact.source]
+        heard, row = self._heard[fact.source], fact.row
         marks: dict[int, int] = dict.fromkeys(heard.movers, 0) if fact.deposit else {}
-        _ask(heard.any, fact, marks)
+        if heard.any.parts:
+            _ask(heard.any, fact, marks)
         for column, shelves in heard.by_code.items():
-            shelf = shelves.get(fact.row[column])
+            shelf = shelves.get(row[column])
             if shelf is not None:
                 _ask(shelf, fact, marks)
         found = []
-        for number in sorted(marks):
+        for number in sorted(marks) if len(marks) > 1 else marks:
             trigger = self.triggers[number]
-            mark = trigger.allowed(marks[number], fact)
+            mark = marks[number] and trigger.allowed(marks[number], fact)
             if mark or (trigger.takes_every_deposit and fact.deposit):
                 found.append((trigger, mark))
         return found

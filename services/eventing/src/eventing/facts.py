@@ -63,7 +63,7 @@ def posted(
     channel: str | None, account_kind: str, flagged: bool, reverses: str | None,
 ) -> Fact:  # fmt: skip
     """A posting by its fields; `booked` has a zone."""
-    row = _NO_BEHAVIOUR | {
+    row = {
         "amount_minor": amount,
         "direction": direction,
         "kind": kind,
@@ -72,6 +72,10 @@ def posted(
         "business_date": day,
         "booked_at": None if booked is None else booked.astimezone(UTC).replace(tzinfo=None),
         "new_money": not flagged and reverses is None,
+        "behaviour": None,
+        "product": None,
+        "step": None,
+        "seconds": None,
     }
     deposit = account_kind in DEPOSITS
     net = (amount if direction == Direction.CREDIT else -amount) if deposit else 0

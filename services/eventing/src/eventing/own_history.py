@@ -55,7 +55,7 @@ _WIDTHS = (("b", 7), ("h", 15), ("i", 31), ("q", 63))
 
 def packed_ints(values: Sequence[int]) -> bytes:
     """Integers as bytes: all as wide as the widest needs, the width first."""
-    size = max((value if value >= 0 else ~value for value in values), default=0).bit_length()
+    size = max(max(values), ~min(values)).bit_length() if values else 0
     code = next(code for code, bits in _WIDTHS if size <= bits)
     return code.encode() + struct.pack(f"<{len(values)}{code}", *values)
 
