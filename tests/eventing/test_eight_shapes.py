@@ -43,11 +43,17 @@ def definitions() -> list[Definition]:
 
 
 async def insert(conn: Any, definition: Definition, *, live: bool) -> None:
+    """A version of one of the triggers."""
+    await insert_file(conn, written(definition), live=live)
+
+
+async def insert_file(conn: Any, file: dict[str, Any], *, live: bool) -> None:
     """A version of a trigger, as an approved change of its file leaves it."""
+    kind = Definition.model_validate(file).kind
     await conn.execute(
         f"INSERT INTO trigger ({COLUMNS}, created_by, definition, backfilled_at)"
         f" VALUES ($1, 1, $2, $3, 6, 0, 3, 5, 48, true, 'test', $4, CASE WHEN $5 THEN now() END)",
-        definition.trigger, definition.kind, TransactionPosted.TYPE, orjson.dumps(written(definition)).decode(), live,
+        file["trigger"], kind, TransactionPosted.TYPE, orjson.dumps(file).decode(), live,
     )  # fmt: skip
 
 

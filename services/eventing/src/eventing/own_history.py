@@ -50,20 +50,20 @@ class Comparison(NamedTuple):
         return 0 if self.integral is None else mean(self.integral, self.days)
 
 
-_WIDTHS = (("b", 7), ("h", 15), ("i", 31), ("q", 63))
+_CODES = (("b", 7), ("h", 15), ("i", 31), ("q", 63))
+_WIDTHS = {bits: next(code for code, most in _CODES if bits <= most) for bits in range(64)}
 
 
 def packed_ints(values: Sequence[int]) -> bytes:
     """Integers as bytes: all as wide as the widest needs, the width first."""
-    size = max(max(values), ~min(values)).bit_length() if values else 0
-    code = next(code for code, bits in _WIDTHS if size <= bits)
-    return code.encode() + struct.pack(f"<{len(values)}{code}", *values)
+    code = _WIDTHS[max(max(values), ~min(values)).bit_length()] if values else "b"
+    return struct.pack(f"<c{len(values)}{code}", code.encode(), *values)
 
 
 def unpacked_ints(packed: bytes) -> list[int]:
     """The integers behind their bytes."""
     code = chr(packed[0])
-    return list(struct.unpack(f"<{(len(packed) - 1) // struct.calcsize(code)}{code}", packed[1:]))
+    return list(struct.unpack_from(f"<{(len(packed) - 1) // struct.calcsize(code)}{code}", packed, 1))
 
 
 @dataclass(slots=True)
