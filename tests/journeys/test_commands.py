@@ -3,7 +3,23 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import yaml
+from onnx import TensorProto, helper, numpy_helper
+
+from attune.client import Client
+from attune.home import Home
+
+BROUGHT = "brought-by-the-bank"
+SHEET: dict[str, Any] = {
+    "purpose": "propensity",
+    "owner": "Retail analytics",
+    "risk_class": "limited",
+    "target": "buys within 30 days",
+    "population": "retail customers",
+    "features": [{"name": "visits", "type": "INTEGER", "unit": "count", "min": 0, "max": 60, "nullable": False}],
+}
 
 
 @pytest.mark.parametrize(
@@ -70,3 +86,36 @@ def test_an_empty_home_is_reconciled_and_rebuilt(attune: Any, home: Path) -> Non
     assert "0 customers have the bank's id nobody" in attune.refused(
         "eventing", "rebuild", "--home", home, "--customers", "nobody"
     )
+
+
+def onnx_file(path: Path, kind: str) -> Path:
+    """One weight and an activation; with a second, large output-less weight, so that it is sent in several parts."""
+    weights = [
+        numpy_helper.from_array(np.array([[0.1]], dtype=np.float32), "w"),
+        numpy_helper.from_array(np.random.default_rng(1).random(1_500_000, dtype=np.float32), "idle"),
+    ]
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["sum"]), helper.make_node(kind, ["sum"], ["y"])]
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", 1]) for name in ("x", "y")]
+    graph = helper.make_graph(nodes, "g", values[:1], values[1:], weights)
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    path.write_bytes(made.SerializeToString())
+    return path
+
+
+def test_a_banks_own_model_is_sent_in_parts_looked_at_and_answers(attune: Any, home: Path, tmp_path: Path) -> None:
+    sheet = tmp_path / "manifest.yaml"
+    sheet.write_text(yaml.safe_dump(SHEET), encoding="utf-8")
+    good, bad = onnx_file(tmp_path / "good.onnx", "Sigmoid"), onnx_file(tmp_path / "bad.onnx", "Identity")
+
+    vetted = attune("bring-model", "--home", home, BROUGHT, good, sheet)
+    refused = attune.refused("bring-model", "--home", home, BROUGHT, bad, sheet)
+    with Client(Home.at(home), "model_admin") as client:
+        client.post(f"/v1/models/{BROUGHT}/versions/1:promote")
+        told = client.post("/v1/scores", {"model": BROUGHT, "rows": [{"visits": 20}]})
+
+    assert (vetted["version"], vetted["state"], vetted["reasons"]) == (1, "vetted", [])
+    assert f"{BROUGHT} v2 is refused: answer" in refused
+    assert round(told["items"][0]["scores"][0], 4) == round(1 / (1 + np.exp(-2.0)), 4)
+    sheet.write_text(yaml.safe_dump({name: told for name, told in SHEET.items() if name != "owner"}), encoding="utf-8")
+    words = attune.refused("bring-model", "--home", home, BROUGHT, good, sheet)
+    assert "the manifest does not meet its contract: owner: Field required" in words

@@ -9,7 +9,7 @@ from attune_measure.arms import ModelArm, model_arm
 from attune_service_kit import lake_sql
 from attune_service_kit.lake import Lake
 from attune_service_kit.testing import RunningService, StartService, eventually
-from scoring import purposes, registry, steps
+from scoring import purposes, registry
 from scoring.app import SERVICE
 from scoring.outputs import Output
 from scoring.spec import About
@@ -22,27 +22,26 @@ FEATURES = ["age", "demand_balance_minor"]
 SALT_LENGTH = 32
 
 
+STATES = (
+    (NAME, Output(), (0.001, 0.002, 0.003), ("champion", "challenger", "shadow")),
+    (BROKEN, Output("value", lowest=2.0), (0.001,), ("champion",)),
+    # The challenger answers below what a value may be.
+    (HALF, Output("value", lowest=0.4), (0.001, -0.5), ("champion", "challenger")),
+)
+
+
 async def registered(service: RunningService) -> str:
-    """Champion, challenger and shadow of one model, and a second model without an answer; the purpose's salt."""
+    """Versions in the states of their lives, without the events that would score them; return the purpose's salt."""
     async with service.runtime.database.transaction() as tx:
-        for name, count, output in ((NAME, 3, Output()), (BROKEN, 1, Output("value", lowest=2.0))):
-            for number in range(1, count + 1):
-                content = onnx_bytes(0.001 * number)
-                await registry.register(
+        for name, output, factors, states in STATES:
+            for factor, state in zip(factors, states, strict=True):
+                content = onnx_bytes(factor)
+                number = await registry.register(
                     tx, About(name, "propensity", "buys", output=output), onnx=content,
                     sha256=sha256(content).hexdigest(), features=FEATURES, metrics={}, card={},
                 )  # fmt: skip
-            await registry.promote(tx, name, 1)
-        for factor in (0.001, -0.5):  # the challenger answers below what a value may be
-            content = onnx_bytes(factor)
-            await registry.register(
-                tx, About(HALF, "propensity", "spends", output=Output("value", lowest=0.4)), onnx=content,
-                sha256=sha256(content).hexdigest(), features=FEATURES, metrics={}, card={},
-            )  # fmt: skip
-        await registry.promote(tx, HALF, 1)
-        await steps.challenge(tx, HALF, 2, None)
-        await steps.challenge(tx, NAME, 2, 3_000)
-        await steps.shadow(tx, NAME, 3)
+                moved = "UPDATE model_version SET state = $3 WHERE model = $1 AND version = $2"
+                await tx.conn.execute(moved, name, number, state)
         await purposes.put(tx, "propensity", 1_000, 3_000)
         return (await purposes.current(tx, "propensity")).shares.salt
 
@@ -73,7 +72,6 @@ async def test_each_arm_is_scored_by_its_own_and_the_rest_is_kept_apart(
 ) -> None:
     service = await start_service(SERVICE)
     salt = await registered(service)
-    await ended(service, 1)
     headers = token("model_admin")
 
     started = await service.client.post("/v1/scorings", json={}, headers=headers | {"Idempotency-Key": uuid4().hex})

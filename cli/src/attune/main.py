@@ -5,6 +5,7 @@ import typer
 from attune.commands import (
     bank_data,
     bench,
+    bringing,
     demo,
     eventing,
     imports,
@@ -25,7 +26,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for module in (lifecycle, demo, imports, bank_data, eventing, models, triggers, tokens, keys, nats_users, bench):
+for module in (
+    lifecycle,
+    demo,
+    imports,
+    bank_data,
+    eventing,
+    models,
+    bringing,
+    triggers,
+    tokens,
+    keys,
+    nats_users,
+    bench,
+):
     module.register(app)
 
 

@@ -1,0 +1,84 @@
+"""`attune bring-model`: a bank's own ONNX model, sent, looked at and registered."""
+
+import hashlib
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import UUID, uuid4
+
+import typer
+import yaml
+from pydantic import ValidationError
+
+from attune.client import Client
+from attune.commands.options import HomeOption, JsonOption
+from attune.home import Home
+from attune.output import Failure, console, print_result
+from attune.progress import job_progress
+from attune.session import running
+from attune_client import schemas
+
+PART = 4 << 20
+"""Bytes of one request: the gateway takes 8 MB."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("bring-model")(bring_model)
+
+
+def bring_model(
+    name: Annotated[str, typer.Argument(help="The model's name, e.g. propensity-wealth.")],
+    model: Annotated[Path, typer.Argument(help="The ONNX file, 50 MB at most.")],
+    manifest: Annotated[Path, typer.Argument(help="Its data sheet, YAML or JSON: see the guide.")],
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Send a model of one's own and wait until it has been looked at; it answers nobody until it is promoted."""
+    content, sheet = _read(model), _sheet(manifest)
+    with running(Home.at(home)) as place:
+        result = _bring(place, name, content, sheet)
+    if result["state"] == "refused":
+        why = "; ".join(f"{r['code']} {r['detail']}: {r['en']}" for r in result["reasons"])
+        raise Failure(f"{name} v{result['version']} is refused: {why}")
+    print_result(result, as_json, f"{name} v{result['version']} is {result['state']}: promote it, or let it look on")
+
+
+def _read(model: Path) -> bytes:
+    try:
+        return model.read_bytes()
+    except OSError as error:
+        raise Failure(f"{model}: {error.strerror}") from error
+
+
+def _sheet(manifest: Path) -> dict[str, Any]:
+    try:
+        sheet = yaml.safe_load(manifest.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise Failure(f"{manifest}: {error}") from error
+    if not isinstance(sheet, dict):
+        raise Failure(f"{manifest}: a manifest is a mapping of keys, see docs/guides/bring-your-own-model.md")
+    return sheet
+
+
+def _bring(home: Home, name: str, content: bytes, sheet: dict[str, Any]) -> dict[str, Any]:
+    file_id = uuid4()
+    told = sheet | {"file_id": str(file_id), "sha256": hashlib.sha256(content).hexdigest()}
+    try:
+        body = schemas.Manifest.model_validate(told)
+    except ValidationError as error:
+        raise Failure(f"the manifest does not meet its contract: {_faults(error)}") from error
+    with Client(home) as client, Client(home, "model_admin") as admin, job_progress(console) as progress:
+        for offset in range(0, max(len(content), 1), PART):
+            _send(admin, file_id, offset, content[offset : offset + PART])
+        started = admin.ask(lambda attune: attune.models.upload(name, body))
+        return client.wait_job("scoring", str(started.id), progress(f"look at {name} v{started.version}"))
+
+
+def _send(client: Client, file_id: UUID, offset: int, part: bytes) -> None:
+    client.ask(lambda attune: attune.models.model_files_put_(file_id, part, offset=offset))
+
+
+def _faults(error: ValidationError) -> str:
+    return "; ".join(
+        f"{'.'.join(map(str, fault['loc'])) or 'manifest'}: {fault['msg']}" for fault in error.errors()[:5]
+    )
