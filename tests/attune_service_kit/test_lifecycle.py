@@ -25,3 +25,21 @@ async def test_a_task_that_forgets_that_it_was_cancelled_is_told_again(monkeypat
     await asyncio.wait_for(lifecycle._cancel(tasks), 5)
     assert forgotten
     assert all(task.cancelled() for task in tasks)
+
+
+async def test_a_cancellation_that_nobody_asked_for_ends_no_background_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    """asyncpg, closing a lost connection, awaits a waiter that it has cancelled itself."""
+    begun = asyncio.Queue[int]()
+
+    async def work(_runtime: object) -> None:
+        await begun.put(begun.qsize())
+        waiter = asyncio.get_running_loop().create_future()
+        waiter.cancel()
+        await waiter
+
+    task = asyncio.create_task(lifecycle._forever(work, None))  # type: ignore[arg-type] # it asks nothing of it
+    for _ in range(2):
+        await asyncio.wait_for(begun.get(), 5)
+    task.cancel()
+    await asyncio.wait([task], timeout=5)
+    assert task.cancelled()

@@ -9,6 +9,7 @@ import asyncpg
 import structlog
 
 from attune_service_kit import auth, clock, consumer, crypto, failpoints, idempotency, key_rotation, relay
+from attune_service_kit.cancellation import stop_if_cancelled
 from attune_service_kit.database import APP_LIMITS, WORKER_LIMITS, Database
 from attune_service_kit.jobs import Jobs
 from attune_service_kit.lake import Lake
@@ -123,7 +124,8 @@ async def _forever(work: Background, runtime: Runtime) -> None:
         try:
             await work(runtime)
             return
-        except Exception:
+        except (Exception, asyncio.CancelledError):
+            stop_if_cancelled()
             log.exception("background_task_failed", kind=_name(work), seconds=pause)
         await asyncio.sleep(pause)
         pause = min(pause * 2, 30)
@@ -134,11 +136,7 @@ def _name(work: Background) -> str:
 
 
 async def _cancel(tasks: Sequence["asyncio.Task[None]"]) -> None:
-    """Cancel, and again until all have ended.
-
-    Until Python 3.12, `asyncio.wait_for` forgets that it was cancelled if its answer comes in the same moment
-    (gh-86296); nats-py waits so for every message.
-    """
+    """Cancel, and again until all have ended: one cancellation can be lost (`cancellation`)."""
     pending = set(tasks)
     while pending:
         for task in pending:

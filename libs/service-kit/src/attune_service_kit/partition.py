@@ -14,6 +14,7 @@ import structlog
 
 from attune_contracts.envelope import nats_subject
 from attune_service_kit import quarantine as quarantined
+from attune_service_kit.cancellation import stop_if_cancelled
 from attune_service_kit.consumer import Event, FatalEvent, Plan
 from attune_service_kit.failpoints import failpoint
 from attune_service_kit.messaging import PublishFailed
@@ -106,7 +107,7 @@ class PartitionWorker:
                 log.warning("consumer_waits", consumer=self.consumer, reason=f"{type(error).__name__}: {error}"[:200])
             except Exception:
                 log.exception("consumer_failed", consumer=self.consumer)
-            _stop_if_cancelled()
+            stop_if_cancelled()
             pause = 0.1 if time.monotonic() - started > _LONGEST_PAUSE else min(pause * 2, _LONGEST_PAUSE)
             await asyncio.sleep(pause)
 
@@ -164,7 +165,7 @@ class PartitionWorker:
         verified = time.monotonic()
         while True:
             batch = await reader.next(self.plan.batch, _IDLE_SECONDS)
-            _stop_if_cancelled()
+            stop_if_cancelled()
             if not self.held:
                 raise LeaseLost(self.consumer)
             if batch:
@@ -343,13 +344,6 @@ class PartitionWorker:
             payload=message.payload,
             error=reason,
         )
-
-
-def _stop_if_cancelled() -> None:
-    """Stop although the cancellation was lost: Python 3.11's wait_for, under nats-py and asyncpg, can swallow one."""
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
 
 
 def _type_of(nats_subject: str) -> str:

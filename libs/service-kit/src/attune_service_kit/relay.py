@@ -13,6 +13,7 @@ import structlog
 
 from attune_contracts.envelope import nats_subject
 from attune_service_kit import outbox, reconcile
+from attune_service_kit.cancellation import stop_if_cancelled
 from attune_service_kit.failpoints import failpoint
 from attune_service_kit.messaging import Broker, Message, Outcome, Stored
 from attune_service_kit.settings import ServiceSettings
@@ -96,8 +97,9 @@ async def _candidate(runtime: "Runtime", publishers: Publishers) -> None:
             log.info("relay_leads")
             await Relay(connection, publishers).lead()
     finally:
-        with contextlib.suppress(*_DATABASE_GONE):
+        with contextlib.suppress(*_DATABASE_GONE, asyncio.CancelledError):
             await connection.close(timeout=2)
+        stop_if_cancelled()
 
 
 class Relay:
