@@ -14,7 +14,7 @@ from attune_service_kit import outbox, reconcile
 from attune_service_kit.database import Database
 from attune_service_kit.embedded import EmbeddedNats, EmbeddedPostgres
 from attune_service_kit.messaging import Broker
-from attune_service_kit.relay import Publishers, Relay
+from attune_service_kit.relay import Publishers, Relay, _end_if_silent
 from attune_service_kit.testing import StartService, eventually, provision_streams
 from attune_service_kit.testing_credentials import nats_seed
 
@@ -205,3 +205,18 @@ async def test_a_commit_wakes_the_relay(database: Database, delivery: ModuleType
         await woken.wait()
     await connection.close()
     assert woken.is_set()
+
+
+async def test_a_leader_frozen_inside_a_statement_loses_the_lock(database: Database) -> None:
+    """Frozen between two messages of one statement its session is not idle: its transaction's time ends it."""
+    frozen, next_one = await database.connect(), await database.connect()
+    await _end_if_silent(frozen, 0.1)
+    assert await frozen.fetchval("SELECT pg_try_advisory_lock(17)")
+    await frozen.execute("BEGIN")
+
+    async def free() -> bool:
+        return bool(await next_one.fetchval("SELECT pg_try_advisory_lock(17)"))
+
+    assert not await free()
+    await eventually(free, 20)
+    await next_one.close()

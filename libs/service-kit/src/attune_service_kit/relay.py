@@ -90,9 +90,7 @@ async def _candidate(runtime: "Runtime", publishers: Publishers) -> None:
     """Lead if nobody else does. The lock is the connection's: whoever loses the connection no longer leads."""
     connection = await runtime.worker_database.connect()
     try:
-        # The leader asks every second. One that is frozen would keep the lock: the server ends its session.
-        silence = int(max(3 * runtime.settings.lease_seconds, 3 * POLL_SECONDS) * 1000)
-        await connection.execute(f"SET idle_session_timeout = {silence}")
+        await _end_if_silent(connection, max(3 * runtime.settings.lease_seconds, 3 * POLL_SECONDS))
         if await connection.fetchval(_LOCK):
             log.info("relay_leads")
             await Relay(connection, publishers).lead()
@@ -100,6 +98,17 @@ async def _candidate(runtime: "Runtime", publishers: Publishers) -> None:
         with contextlib.suppress(*_DATABASE_GONE, asyncio.CancelledError):
             await connection.close(timeout=2)
         stop_if_cancelled()
+
+
+async def _end_if_silent(connection: asyncpg.Connection, seconds: float) -> None:
+    """Let the server end the session of a frozen leader: it would keep the lock. A living one asks every second.
+
+    Frozen between two messages of one statement it is not idle: from PostgreSQL 17 on a transaction's time is limited,
+    with room for the deletions of an hour.
+    """
+    await connection.execute(f"SET idle_session_timeout = {int(seconds * 1000)}")
+    if connection.get_server_version().major >= 17:
+        await connection.execute(f"SET transaction_timeout = {int(4 * seconds * 1000)}")
 
 
 class Relay:
