@@ -15,8 +15,11 @@ from onnx import TensorProto, helper, numpy_helper
 from pydantic import ValidationError
 
 from attune_service_kit.testing import RunningService, StartService, eventually
+from scoring import registry
 from scoring.app import SERVICE
 from scoring.manifest import Manifest
+from scoring.outputs import Output
+from scoring.spec import About
 from scoring.uploads import MOST_BYTES
 
 Headers = Callable[..., dict[str, str]]
@@ -36,8 +39,11 @@ MANIFEST: dict[str, Any] = {
 }
 
 
-def onnx_bytes(factor: float = 0.01, width: int = 2) -> bytes:
-    """Sigmoid of a weighted sum, unknown values as 0; `factor` -1 answers with what is no probability."""
+def onnx_bytes(factor: float = 0.01, width: int = 2, classes: int = 1) -> bytes:
+    """Sigmoid of a weighted sum, unknown values as 0; `factor` -1 answers with what is no probability.
+
+    Several classes: the more the later, by softmax.
+    """
     nodes = [
         helper.make_node(
             "Imputer",
@@ -48,10 +54,14 @@ def onnx_bytes(factor: float = 0.01, width: int = 2) -> bytes:
             replaced_value_float=float("nan"),
         ),
         helper.make_node("MatMul", ["full", "w"], ["sum"]),
-        helper.make_node("Identity" if factor == -1 else "Sigmoid", ["sum"], ["y"]),
+        helper.make_node("Identity" if factor == -1 else "Softmax" if classes > 1 else "Sigmoid", ["sum"], ["y"]),
     ]
-    weights = [numpy_helper.from_array(np.full((width, 1), factor, dtype=np.float32), "w")]
-    values = [helper.make_tensor_value_info(n, TensorProto.FLOAT, ["N", w]) for n, w in (("x", width), ("y", 1))]
+    weights = [
+        numpy_helper.from_array(
+            np.full((width, 1), factor, dtype=np.float32) * np.arange(1, classes + 1, dtype=np.float32), "w"
+        )
+    ]
+    values = [helper.make_tensor_value_info(n, TensorProto.FLOAT, ["N", w]) for n, w in (("x", width), ("y", classes))]
     graph = helper.make_graph(nodes, "g", values[:1], values[1:], weights)
     opsets = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 3)]
     return bytes(helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString())
@@ -237,6 +247,25 @@ def test_the_guides_manifest_is_one() -> None:
         ("demand_balance_minor", "BIGINT", True),
         ("branch_visits_90d", "INTEGER", False),
     ]
+
+
+async def test_a_model_of_classes_tells_the_probability_of_each(app: RunningService, token: Headers) -> None:
+    content, names = onnx_bytes(classes=3), ("mail", "phone", "app")
+    about = About(NAME, "channel", "answers by", output=Output("class_probabilities", names))
+    async with app.runtime.database.transaction() as tx:
+        await registry.register(
+            tx, about, onnx=content, sha256=hashlib.sha256(content).hexdigest(), features=["age", "products_held"],
+            metrics={}, card={},
+        )  # fmt: skip
+        await registry.promote(tx, NAME, 1)
+
+    body = {"model": NAME, "rows": [{"age": 40, "products_held": 2}]}
+    item = (await app.client.post("/v1/scores", json=body, headers=token("model_admin"))).json()["items"][0]
+
+    (classes,) = item["classes"]
+    assert tuple(classes) == names
+    assert sum(classes.values()) == pytest.approx(1, abs=1e-6)
+    assert item["scores"] == [classes["app"]] == [max(classes.values())]
 
 
 async def test_only_a_model_administrator_brings_models(app: RunningService, token: Headers) -> None:

@@ -126,6 +126,8 @@ class ScoredItem(BaseModel):
     scores: tuple[float | None, ...]
     features_hashes: tuple[str | None, ...] = ()
     """Of what each model saw of the customer, in the same order; not told for rows of values."""
+    classes: tuple[dict[str, float] | None, ...] = ()
+    """In the same order, the probability of every class, of models that answer with classes; empty where none does."""
 
 
 class ScoreAnswer(BaseModel):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
@@ -19,8 +20,6 @@ from scoring.settings import ScoringSettings
 from scoring.sql import Conn
 
 log = structlog.get_logger(__name__)
-
-_NOBODY: tuple[None, None] = (None, None)
 
 # From this many rows on the loop would notice: they are scored in a thread (ONNX Runtime lets others run).
 _ALOFT = 32
@@ -58,10 +57,10 @@ async def score_rows(model: Model, rows: Sequence[Mapping[str, object]]) -> Scor
         raise UnfitFeatures(
             "these values do not fit the model's features", "特征取值不符合模型要求", errors=list(map(_told, values))
         )
-    scores = await _run(model, values)
+    told = await _run(model, values)
     return ScoreAnswer(
         models=(_answering(model),),
-        items=tuple(ScoredItem(scores=(score,)) for score in scores),
+        items=tuple(ScoredItem(scores=(one.score,), classes=_classes([one])) for one in told),
     )
 
 
@@ -70,41 +69,66 @@ async def score_customers(
 ) -> ScoreAnswer:
     """Score customers' stored rows, each with the models that answer for them; `evidence` moves the rows first.
 
-    Where one model answers for some and another for others, each customer has null in the place of the other.
+    Where one model answers for some and another for others, each customer has null in the place of the other; and all
+    of them where a model has no answer, which stops no other.
     """
     rows = await stored_rows(conn, asked)
     known = [customer for customer in asked if customer in rows]
     # Two triggers that report one posting move the row once.
     new = [(e.business_date, e.amount_minor) for e in {e.key: e for e in evidence}.values()]
     models = sorted({m for c in known for m in asked[c]}, key=lambda m: (m.name, m.version))
-    scores: dict[UUID, dict[Model, tuple[float, str]]] = {customer: {} for customer in known}
+    told: dict[UUID, dict[Model, _Told]] = {customer: {} for customer in known}
     for model in models:
         values = {c: moved(rows[c], new) for c in known if model in asked[c]}
-        seen = aligned(model, rows, values)
-        for customer, told in zip(values, zip(await _run(model, seen), fingerprints(seen), strict=True), strict=True):
-            scores[customer][model] = told
+        try:
+            answers = await _run(model, aligned(model, rows, values))
+        except NoAnswer:
+            continue
+        for customer, answer in zip(values, answers, strict=True):
+            told[customer][model] = answer
     return ScoreAnswer(
         models=tuple(map(_answering, models)),
-        items=tuple(
-            ScoredItem(
-                customer_id=customer,
-                scores=tuple(scores[customer].get(model, _NOBODY)[0] for model in models),
-                features_hashes=tuple(scores[customer].get(model, _NOBODY)[1] for model in models),
-            )
-            for customer in known
-        ),
+        items=tuple(_item(customer, [told[customer].get(model) for model in models]) for customer in known),
         unknown=tuple(customer for customer in asked if customer not in rows),
         as_of=min((rows[c].as_of for c in known), default=None),
     )
 
 
-async def _run(model: Model, values: Floats) -> list[float]:
+@dataclass(frozen=True)
+class _Told:
+    """One row's answer: its score, its classes' probabilities where it has such, and the hash of what was seen."""
+
+    score: float
+    classes: dict[str, float] | None
+    features_hash: str
+
+
+def _item(customer: UUID, told: Sequence[_Told | None]) -> ScoredItem:
+    return ScoredItem(
+        customer_id=customer,
+        scores=tuple(None if one is None else one.score for one in told),
+        features_hashes=tuple(None if one is None else one.features_hash for one in told),
+        classes=_classes(told),
+    )
+
+
+def _classes(told: Sequence[_Told | None]) -> tuple[dict[str, float] | None, ...]:
+    """By model, where any of them answers with classes."""
+    found = tuple(None if one is None else one.classes for one in told)
+    return found if any(found) else ()
+
+
+async def _run(model: Model, values: Floats) -> list[_Told]:
     try:
-        scores = model.score(values) if len(values) < _ALOFT else await asyncio.to_thread(model.score, values)
+        answer = model.answer(values) if len(values) < _ALOFT else await asyncio.to_thread(model.answer, values)
     except UnfitModel as unfit:
         log.error("model_unfit", model=model.name, version=model.version, reason=str(unfit))
         raise NoAnswer("the model has no answer to these values", "模型无法对这些取值给出结果") from unfit
-    return [float(score) for score in scores]
+    names, hashes = model.output.classes, fingerprints(values)
+    return [
+        _Told(max(row), dict(zip(names, row, strict=True)) if names else None, seen)
+        for row, seen in zip(answer.tolist(), hashes, strict=True)
+    ]
 
 
 def _answering(model: Model) -> AnsweringModel:

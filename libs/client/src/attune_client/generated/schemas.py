@@ -2409,6 +2409,8 @@ class ScoreRequest(Model):
 class ScoredView(Model):
     """One row's scores, in the order of `models`."""
 
+    classes: Sequence[Mapping[str, float] | None]
+    """The probability of every class, of models that answer with classes: their score is the likeliest's"""
     customer_id: UUID | None
     scores: Sequence[float | None]
     """null where another version answers for this customer, or none"""

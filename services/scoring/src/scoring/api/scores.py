@@ -71,6 +71,9 @@ class ScoredView(BaseModel):
 
     customer_id: UUID | None
     scores: list[float | None] = Field(description="null where another version answers for this customer, or none")
+    classes: list[dict[str, float] | None] = Field(
+        description="The probability of every class, of models that answer with classes: their score is the likeliest's"
+    )
 
 
 class ScoresView(BaseModel):
@@ -81,7 +84,7 @@ class ScoresView(BaseModel):
             "examples": [
                 {
                     "models": [{"model": "propensity-wealth", "version": 7, "sha256": _SHA}],
-                    "items": [{"customer_id": None, "scores": [0.2218]}],
+                    "items": [{"customer_id": None, "scores": [0.2218], "classes": []}],
                     "unknown": [],
                     "as_of": None,
                 }
@@ -148,7 +151,10 @@ async def _named(runtime: Runtime, body: ScoreRequest) -> Model | None:
 def _view(answer: ScoreAnswer) -> ScoresView:
     return ScoresView(
         models=list(answer.models),
-        items=[ScoredView(customer_id=item.customer_id, scores=list(item.scores)) for item in answer.items],
+        items=[
+            ScoredView(customer_id=item.customer_id, scores=list(item.scores), classes=list(item.classes))
+            for item in answer.items
+        ],
         unknown=list(answer.unknown),
         as_of=answer.as_of,
     )
