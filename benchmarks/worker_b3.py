@@ -1,4 +1,4 @@
-"""B3's eight shapes through the worker: servers of this run alone, events a second, an open loop, the limit."""
+"""B3's eight shapes through the worker: servers of this run alone, events a second, the limit."""
 
 import asyncio
 import json
@@ -14,8 +14,7 @@ from typing import Any
 
 import asyncpg
 import orjson
-from benchmarks.bank_b3 import SHAPES, compiled, definitions
-from benchmarks.machine import summary
+from benchmarks.bank_b3 import compiled, definitions
 from nats.js.api import AckPolicy, ConsumerConfig
 from nats.js.errors import NotFoundError
 
@@ -145,56 +144,6 @@ def standing(known: list[TransactionPosted], files: list[dict[str, Any]], names:
     return found
 
 
-async def latency(servers: Servers, known: list[TransactionPosted], rate: int) -> dict[str, float]:
-    """Open loop at a fixed rate: milliseconds from an event's intended moment until its detection can be read."""
-    conn, broker = await prepared(servers, known, definitions(len(SHAPES)))
-    worker = servers.worker()
-    seen: dict[str, float] = {}
-    sent: dict[str, float] = {}
-    ended = asyncio.Event()
-
-    async def watch() -> None:
-        while not ended.is_set():
-            rows = await conn.fetch("SELECT event_key FROM detection WHERE NOT event_key = any($1::text[])", list(seen))
-            moment = time.monotonic()
-            for row in rows:
-                seen.setdefault(row["event_key"], moment)
-            await asyncio.sleep(0.01)
-
-    try:
-        await broker.publish(_message(known[0]))
-        await _until(conn, 1)
-        watching = asyncio.create_task(watch())
-        messages = [(posting.posting_id, _message(posting)) for posting in known[1:]]
-        start = time.monotonic() + 0.1
-        # In slices of ten milliseconds: a call for each message would be what is measured.
-        slice_ = max(rate // 100, 1)
-        publishing = []
-        for number in range(0, len(messages), slice_):
-            due = start + number / rate
-            if (wait := due - time.monotonic()) > 0:
-                await asyncio.sleep(wait)
-            some = messages[number : number + slice_]
-            sent |= {key: due for key, _ in some}
-            publishing.append(asyncio.create_task(broker.publish_window([message for _, message in some])))
-        await asyncio.gather(*publishing)
-        async with asyncio.timeout(120):
-            # The connection is the watcher's until it has ended.
-            other = await asyncpg.connect(servers.url("worker"))
-            await _until(other, len(known))
-            await other.close()
-        await asyncio.sleep(0.5)
-        ended.set()
-        await watching
-    finally:
-        worker.terminate()
-        await asyncio.to_thread(worker.wait, 30)
-        await broker.stop()
-        await conn.close()
-    waited = [seen[key] - sent[key] for key in seen if key in sent]
-    return summary(waited) | {"rate": rate, "detections": len(waited)}
-
-
 async def raw_limit(servers: Servers, count: int) -> float:
     """Events a second of fetch(500) into a dict of sums: the same stream, nothing stored."""
     reader = await connect(servers.nats.url, seeds("eventing"), inbox_prefix=b"_INBOX_eventing")
@@ -261,7 +210,7 @@ async def _until(conn: asyncpg.Connection, count: int) -> float:
         await asyncio.sleep(0.05)
 
 
-async def end_to_end(known: list[TransactionPosted], numbers: Sequence[int], rate: int) -> dict[str, Any]:
+async def end_to_end(known: list[TransactionPosted], numbers: Sequence[int]) -> dict[str, Any]:
     """The worker under so many triggers each, and the limit."""
     with tempfile.TemporaryDirectory(prefix="attune-b3-") as place:
         folder = Path(place)
@@ -277,7 +226,6 @@ async def end_to_end(known: list[TransactionPosted], numbers: Sequence[int], rat
                 figures[f"{number} triggers"] = await through_the_worker(servers, known, definitions(number))
                 sys.stderr.write(json.dumps({f"{number} triggers": figures[f"{number} triggers"]}) + "\n")
             figures["limit"] = await raw_limit(servers, len(known))
-            figures["latency"] = await latency(servers, known[: rate * 20], rate)
             return figures
         finally:
             servers.nats.stop()
