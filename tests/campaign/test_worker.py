@@ -293,6 +293,11 @@ async def test_projections_follow_import_features_and_scores(
     await import_the_bank(service, publish, lake_dir, first, second)
     await load_features_and_scores(service, publish, lake_dir, first, second)
     assert await followed(service, publish, token, first) == [account_id("tests", "A9")]
+    # No version of the model answers any more: what it has scored goes, newer single scores too.
+    nothing = write(lake_dir, datasets.SCORES, "model=propensity-purchase", [])
+    await publish(ScoresPublished(pointer=nothing), time=NOW)
+    gone = "SELECT array_agg(model) = '{churn}' FROM proj_scores"
+    await eventually(lambda: service.everything.pool.fetchval(gone), what="no score of the model")
 
 
 async def assign(service: RunningService, customers: Sequence[UUID], second_for: UUID) -> None:
