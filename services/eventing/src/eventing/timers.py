@@ -7,6 +7,7 @@ from uuid import UUID
 
 import asyncpg
 
+from attune_contracts.identifiers import partition
 from eventing.compiled import Compiled
 from eventing.customers import Key
 from eventing.shapes.dated import DatedFact
@@ -29,8 +30,8 @@ WHERE t.partition = $1 ORDER BY t.due, t.customer_id, t.trigger, t.account_id LI
 # Dates have changed: their customers' calendars look again at once.
 _WAKE = """
 INSERT INTO timer (customer_id, trigger, partition, due)
-SELECT DISTINCT o.customer_id, c.name, o.partition, $3::date
-FROM account_owner o CROSS JOIN unnest($2::text[]) AS c(name) WHERE o.customer_id = any($1::uuid[])
+SELECT w.customer_id, c.name, w.partition, $4::date
+FROM unnest($1::uuid[], $2::smallint[]) AS w(customer_id, partition) CROSS JOIN unnest($3::text[]) AS c(name)
 ON CONFLICT (customer_id, trigger, account_id) DO UPDATE SET due = least(timer.due, excluded.due)"""
 _DATES = """
 SELECT customer_id, kind, source_id, day, known_on, account_id, product, product_kind, amount_minor
@@ -67,7 +68,8 @@ async def wake(
     """Dates of these customers have changed: the calendar's triggers look at them on this day."""
     names = [trigger.name for trigger in triggers if trigger.kind == "calendar"]
     if names:
-        await conn.execute(_WAKE, sorted(set(customer_ids)), names, today)
+        woken = sorted(set(customer_ids))
+        await conn.execute(_WAKE, woken, [partition(customer_id) for customer_id in woken], names, today)
 
 
 async def dates(conn: asyncpg.Connection, customer_ids: Iterable[UUID]) -> dict[UUID, list[DatedFact]]:
