@@ -1,6 +1,7 @@
 """All shapes on the running service: found as facts come and days pass, a rebuild's bytes, a backfill meanwhile."""
 
 import random
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,14 @@ import orjson
 from tests.eventing.conftest import SOURCE
 from tests.eventing.test_shapes import TEXTS
 
+from attune_contracts.eventing import BehaviourRecorded
 from attune_contracts.identifiers import account_id, customer_id, partition
 from attune_contracts.ledger import AccountKind, Direction, TransactionPosted
 from attune_service_kit.testing import eventually
+from eventing.behaviours import fact
 from eventing.compiled import Compiled
 from eventing.definition import Definition
-from eventing.facts import of_posting
+from eventing.facts import Fact, of_posting
 from eventing.replaying import Partition
 
 DAY0 = date(2024, 1, 1)
@@ -32,6 +35,11 @@ BODIES: list[dict[str, Any]] = [
     {"change": {"of": "sum", "rises_above": "1.2", "baseline": 2}, "where": "kind = 'card'"},
     {"change": {"of": "closing_balance", "falls_below": "0.9", "baseline": 1, "every": "week"}},
     {"own_history": {"compare": "amount", "with": "max", "over": "20 days"}},
+    {
+        "on": ["postings", "behaviours"], "where": "behaviour = 'viewed'",
+        "behaviour": {"at_least": 2, "within": "5 days", "same": "product", "unless": "kind = 'card' AND amount >= 6"},
+    },
+    {"silence": {"for": "20 days"}, "on": "behaviours"},
     {"own_history": {"over": "20 days", "times": "0.5"}, "where": "amount >= 1"},
 ]  # fmt: skip
 COLUMNS = "name, version, kind, event_type, months, minimum_minor, cooldown_days, lateness_days, expires_hours, enabled"
@@ -95,13 +103,41 @@ def postings(people: int = PEOPLE, seed: int = 11) -> list[TransactionPosted]:
     return sorted(found, key=lambda p: of_posting(p).place)
 
 
+def views(seed: int = 5) -> list[BehaviourRecorded]:
+    """What the same people look at."""
+    draw = random.Random(seed)
+    found = []
+    for number in range(120):
+        on = DAY0 + timedelta(draw.randrange(DAYS))
+        found.append(
+            BehaviourRecorded(
+                customer_id=customer_id(SOURCE, f"P{draw.randrange(PEOPLE)}"), behaviour_id=f"v{number:03d}",
+                behaviour=draw.choice(("viewed", "viewed", "started")), product=draw.choice(("p", "q", None)),
+                business_date=on, occurred_at=datetime.combine(on, time(draw.randint(0, 23)), UTC),
+            )
+        )  # fmt: skip
+    return found
+
+
+Arriving = TransactionPosted | BehaviourRecorded
+
+
+def fact_of(one: Arriving) -> Fact:
+    return of_posting(one) if isinstance(one, TransactionPosted) else fact(one)
+
+
+def everything() -> list[Arriving]:
+    """Postings and behaviours, in order."""
+    return sorted([*with_kinds(postings()), *views()], key=lambda one: fact_of(one).place)
+
+
 def with_kinds(sent: list[TransactionPosted]) -> list[TransactionPosted]:
     """With each account's kind, as intake fills it in."""
     kinds = {True: AccountKind.TIME, False: AccountKind.DEMAND}
     return [p.model_copy(update={"account_kind": kinds[p.account_id in TIME_ACCOUNTS]}) for p in sent]
 
 
-def arriving(sent: list[TransactionPosted], seed: int) -> list[TransactionPosted]:
+def arriving(sent: list[Arriving], seed: int) -> list[Arriving]:
     """Half of them late, within the lateness."""
     draw = random.Random(seed)
     return sorted(sent, key=lambda p: p.business_date + timedelta(draw.choice((0, 0, 2, 5))))
@@ -114,15 +150,19 @@ def known(bank: Any) -> None:
         bank.account(f"P{person}", f"P{person}-T", "time")
 
 
-async def send(eventing: Any, sent: list[TransactionPosted]) -> None:
-    for posting in sent:
-        await eventing.publish(posting, time=datetime.combine(posting.business_date, time(12), UTC))
-    await applied(eventing, [p.posting_id for p in sent])
+async def send(eventing: Any, sent: Sequence[Arriving]) -> None:
+    for one in sent:
+        await eventing.publish(one, time=datetime.combine(one.business_date, time(12), UTC))
+    await applied(eventing, [fact_of(one).key for one in sent])
 
 
 async def applied(eventing: Any, ids: list[str]) -> None:
     async def there() -> bool:
-        rows = await eventing.rows("SELECT count(*) AS n FROM posting WHERE posting_id = any($1::text[])", ids)
+        rows = await eventing.rows(
+            "SELECT (SELECT count(*) FROM posting WHERE posting_id = any($1::text[]))"
+            " + (SELECT count(*) FROM behaviour WHERE behaviour_id = any($1::text[])) AS n",
+            ids,
+        )
         return bool(rows[0]["n"] == len(ids))
 
     assert await eventually(there, 60, every=0.1, what="the postings are applied")
@@ -148,7 +188,7 @@ async def standing(eventing: Any) -> "Standing":
 Standing = set[tuple[str, str, str, date]]
 
 
-def pure(sent: list[TransactionPosted]) -> tuple[Standing, dict[tuple[Any, ...], bytes]]:
+def pure(sent: Sequence[Arriving]) -> tuple[Standing, dict[tuple[Any, ...], bytes]]:
     """What the pure executor finds and keeps: a partition for each of the stream's, business time the same for all."""
     standing: Standing = set()
     states: dict[tuple[Any, ...], bytes] = {}
@@ -163,7 +203,7 @@ def pure(sent: list[TransactionPosted]) -> tuple[Standing, dict[tuple[Any, ...],
         mine = [posting for posting in sent if partition(posting.customer_id) == number]
         one = Partition.of(compiled, {who: openings[who] for who in {str(p.customer_id) for p in mine}})
         for posting in mine:
-            one.apply(str(posting.customer_id), of_posting(posting))
+            one.apply(str(posting.customer_id), fact_of(posting))
         if mine:
             one.advance(today.toordinal())
         for name, stands in one.standing.items():
@@ -186,7 +226,7 @@ async def test_all_shapes_find_on_the_stream_what_the_pure_code_finds_and_a_rebu
     *first, last = definitions()
     for definition in first:
         await insert(pool, definition, live=True)
-    sent = with_kinds(postings())
+    sent = everything()
     half = len(sent) // 2
     await send(eventing, arriving(sent[:half], 3))
     # The last one becomes known half-way: it goes live with the states of the first half, and the stream goes on.

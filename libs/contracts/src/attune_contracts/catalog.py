@@ -63,6 +63,7 @@ _ENTRIES = (
     Entry(eventing.DetectionRaised, ("customer_360", "campaign")),
     Entry(eventing.DetectionEvidence, ("scoring", "campaign"), "C2"),
     Entry(eventing.DetectionWithdrawn, ("customer_360", "campaign")),
+    Entry(eventing.BehaviourRecorded, ("eventing",), "C2", stream="LEDGER"),
     Entry(eventing.TransactionsPublished, ("insight",), partition="dataset"),
     Entry(eventing.ClockAdvanced, SERVICES, partition="addressed"),
     Entry(insight.FeaturesPublished, ("customer_360", "scoring", "campaign"), partition="dataset"),

@@ -1,12 +1,16 @@
 """What eventing says."""
 
 from datetime import date, datetime
-from typing import ClassVar
+from typing import Annotated, ClassVar
 from uuid import UUID
+
+from pydantic import Field, StringConstraints
 
 from attune_contracts.envelope import CustomerData, Data
 from attune_contracts.ledger import BankId, Code
 from attune_contracts.pointer import Published
+
+ProductCode = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
 
 
 class DetectionRaised(CustomerData):
@@ -45,6 +49,21 @@ class DetectionWithdrawn(CustomerData):
     trigger: str
     event_key: BankId
     reason: Code
+
+
+class BehaviourRecorded(CustomerData):
+    """What a customer did on a front end: a product viewed, a step of an application. Readable by eventing only. C2."""
+
+    TYPE: ClassVar[str] = "eventing.behaviour.recorded.v1"
+
+    behaviour_id: BankId
+    behaviour: Code
+    product: ProductCode | None = None
+    step: ProductCode | None = None
+    channel: Code | None = None
+    seconds: Annotated[int, Field(ge=0, le=10**6)] | None = None
+    occurred_at: datetime
+    business_date: date
 
 
 class TransactionsPublished(Published):

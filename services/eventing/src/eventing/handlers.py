@@ -3,6 +3,7 @@
 from weakref import WeakKeyDictionary
 
 from attune_contracts.customer_360 import ImportCompleted, ProfileChanged
+from attune_contracts.eventing import BehaviourRecorded
 from attune_contracts.ledger import TransactionPosted
 from attune_service_kit.clock import BusinessClock
 from attune_service_kit.consumer import Event, Quiet, Subscription
@@ -20,8 +21,8 @@ def ledger(runtime: Runtime) -> Ledger:
     return _LEDGERS.setdefault(runtime.clock, Ledger())
 
 
-async def transactions_posted(runtime: Runtime, tx: Transaction, events: list[Event]) -> None:
-    """Postings, in order."""
+async def facts_arrived(runtime: Runtime, tx: Transaction, events: list[Event]) -> None:
+    """Postings and behaviours, in order."""
     await ledger(runtime).on_batch(runtime, tx, events)
 
 
@@ -51,8 +52,8 @@ async def profile_changed(_: Runtime, tx: Transaction, events: list[Event]) -> N
 SUBSCRIPTIONS = (
     Subscription(
         stream="LEDGER",
-        handlers={TransactionPosted: transactions_posted},
-        batch_handler=transactions_posted,
+        handlers={TransactionPosted: facts_arrived, BehaviourRecorded: facts_arrived},
+        batch_handler=facts_arrived,
         on_assigned=forget,
         on_quiet=quiet,
         batch=1_000,

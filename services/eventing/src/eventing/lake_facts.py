@@ -1,11 +1,11 @@
 """The stream's own judgement over the lake: every customer's facts in order, through the same pure code. For jobs.
 
-The connection holds `transactions` and `account_owner`, as in `lake_history`.
+The connection holds `transactions` and `account_owner`, as in `lake_history`, and `behaviour`.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -13,6 +13,7 @@ from uuid import UUID
 
 import duckdb
 
+from attune_contracts.identifiers import partition
 from eventing import facts
 from eventing.compiled import Compiled
 from eventing.customers import REVERSALS_DAYS, Customer, Shared, emitted
@@ -20,18 +21,25 @@ from eventing.fact_index import FactIndex
 from eventing.verdicts import Raised
 
 CHUNK = 5_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _FACTS = """
-SELECT o.customer_id, o.partition, t.account_id, t.posting_id, t.business_date, epoch_us(t.booked_at), t.direction,
-       t.amount_minor, t.kind, t.channel, o.kind, len(t.flags) > 0, t.reverses
+SELECT o.customer_id, t.posting_id AS key, t.business_date AS day, epoch_us(t.booked_at) AS us, t.channel, t.account_id,
+       t.direction, t.amount_minor, t.kind, o.kind AS account_kind, len(t.flags) > 0 AS flagged, t.reverses,
+       NULL AS behaviour, NULL AS product, NULL AS step, NULL AS seconds
 FROM transactions t JOIN account_owner o USING (account_id)
 WHERE t.currency = $currency AND t.business_date < $before
-ORDER BY o.customer_id, t.business_date, t.posting_id"""
+UNION ALL
+SELECT customer_id, behaviour_id, business_date, occurred_us, channel, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+       behaviour, product, step, seconds
+FROM behaviour WHERE business_date < $before
+ORDER BY customer_id, day, key"""
 _OPENINGS = """
 SELECT customer_id, account_id, opening_balance_minor FROM account_owner WHERE kind IN ('demand', 'time')"""
 _FIRSTS = """
 SELECT o.customer_id, t.account_id, min(t.business_date) FROM transactions t JOIN account_owner o USING (account_id)
 WHERE t.currency = $currency AND t.business_date < $before GROUP BY ALL"""
+_FIRST_BEHAVIOURS = "SELECT customer_id, min(business_date) FROM behaviour WHERE business_date < $before GROUP BY ALL"
 _REVERSALS = """
 SELECT o.customer_id, t.business_date, t.reverses FROM transactions t JOIN account_owner o USING (account_id)
 WHERE t.currency = $currency AND t.business_date < $before AND t.reverses IS NOT NULL
@@ -57,14 +65,14 @@ def judge(
     for customer_id, account, opening in con.execute(_OPENINGS).fetchall():
         openings.setdefault(customer_id, {})[UUID(account).bytes] = opening
     cursor = con.cursor().execute(_FACTS, {"currency": currency, "before": before})
-    for (customer_id, partition), rows in groupby(_rows(cursor), key=itemgetter(0, 1)):
-        known = openings.get(customer_id, {})
-        judged = Judged(UUID(customer_id), partition, Customer(sum(known.values()), known))
+    for customer_id, rows in groupby(_rows(cursor), key=itemgetter(0)):
+        known, number = openings.get(customer_id, {}), partition(UUID(customer_id))
+        judged = Judged(UUID(customer_id), number, Customer(sum(known.values()), known))
         for fact in sorted(map(_fact, rows), key=lambda fact: fact.place):
             taken = judged.customer.apply(index, fact, fact.day)
             _note(judged, taken.found)
-        if partition in newest:
-            fire(judged, index, newest[partition].toordinal())
+        if number in newest:
+            fire(judged, index, newest[number].toordinal())
         yield judged
 
 
@@ -83,6 +91,8 @@ def shared(con: duckdb.DuckDBPyConnection, currency: str, before: date) -> dict[
     values = {"currency": currency, "before": before}
     for customer_id, account, day in con.execute(_FIRSTS, values).fetchall():
         found.setdefault(customer_id, Shared()).firsts[UUID(account).bytes] = day.toordinal()
+    for customer_id, day in con.execute(_FIRST_BEHAVIOURS, {"before": before}).fetchall():
+        found.setdefault(customer_id, Shared()).first_behaviour = day.toordinal()
     for customer_id, day, key in con.execute(_REVERSALS, values).fetchall():
         found[customer_id].reversals.append((day.toordinal(), key))
     for one in found.values():
@@ -98,13 +108,16 @@ def _rows(cursor: duckdb.DuckDBPyConnection) -> Iterator[Any]:
 
 
 def _fact(row: Any) -> facts.Fact:
-    _, _, account, key, day, booked_us, direction, amount, kind, channel, account_kind, flagged, reverses = row
-    booked = None if booked_us is None else datetime.fromtimestamp(booked_us // 1_000_000, UTC).replace(
-        microsecond=booked_us % 1_000_000
-    )  # fmt: skip
+    _, key, day, us, channel, account, direction, amount, kind, account_kind, flagged, reverses, *done = row
+    at = None if us is None else _EPOCH + timedelta(microseconds=us)
+    if account is None:
+        assert at is not None  # noqa: S101 - a behaviour has its moment
+        behaviour, product, step, seconds = done
+        fields = {"behaviour": behaviour, "product": product, "step": step, "channel": channel, "seconds": seconds}
+        return facts.of_behaviour(key, day, at, fields)
     return facts.posted(
-        UUID(account).bytes, key, day, booked, direction, amount, kind, channel, account_kind, bool(flagged), reverses
-    )  # fmt: skip
+        UUID(account).bytes, key, day, at, direction, amount, kind, channel, account_kind, bool(flagged), reverses
+    )
 
 
 def _note(judged: Judged, found: Sequence[Any]) -> None:

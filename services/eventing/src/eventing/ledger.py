@@ -8,12 +8,13 @@ from uuid import UUID
 import asyncpg
 import structlog
 
+from attune_contracts.eventing import BehaviourRecorded
 from attune_contracts.identifiers import partition as number_of
 from attune_contracts.ledger import TransactionPosted
 from attune_service_kit.consumer import Event, FatalEvent
 from attune_service_kit.database import Transaction
 from attune_service_kit.runtime import Runtime
-from eventing import detections, facts, postings, states, timers, triggers
+from eventing import behaviours, detections, facts, postings, states, timers, triggers
 from eventing.business_clock import Pulse
 from eventing.compiled import Compiled
 from eventing.customers import Customer, Found, Key, emitted
@@ -79,13 +80,25 @@ class Ledger:
 
     async def on_batch(self, runtime: Runtime, tx: Transaction, events: list[Event]) -> None:
         """Apply one partition's events in order."""
-        arrived = [(event, _read(event, runtime)) for event in events]
-        partition = events[0].partition
-        batch = await self.open(runtime, tx, partition, arrived[0][1].currency)
-        fresh = await _store(tx.conn, [(event, p) for event, p in arrived if batch.counts(p)])
-        await batch.memory.load(tx.conn, {p.customer_id for _, p in fresh if p.currency == batch.currency})
-        for event, posting in fresh:
-            batch.apply(event, posting)
+        read = [(event, _read(event, runtime)) for event in events]
+        postings_ = [(event, one) for event, one in read if isinstance(one, TransactionPosted)]
+        done = [one for _, one in read if isinstance(one, BehaviourRecorded)]
+        currency = postings_[0][1].currency if postings_ else None
+        batch = await self.open(runtime, tx, events[0].partition, currency)
+        fresh = {id(event) for event, _ in await _store(tx.conn, [(e, p) for e, p in postings_ if batch.counts(p)])}
+        new = await behaviours.store(tx.conn, done)
+        await batch.memory.load(
+            tx.conn,
+            {b.customer_id for b in done}
+            | {p.customer_id for e, p in postings_ if id(e) in fresh and p.currency == batch.currency},
+        )
+        for event, one in read:
+            if isinstance(one, TransactionPosted):
+                if id(event) in fresh:
+                    batch.apply(event, one)
+            elif (key := (one.customer_id, one.behaviour_id)) in new:
+                new.discard(key)
+                batch.late += batch.take(event, one.customer_id, behaviours.fact(one))
         latest = max(event.time for event in events)
         await batch.fire(latest)
         await batch.close(latest)
@@ -162,6 +175,7 @@ class Batch:
     touched: dict[UUID, Customer] = field(default_factory=dict)
     dues: dict[tuple[UUID, Key], int | None] = field(default_factory=dict)
     beyond: list[tuple[UUID, str]] = field(default_factory=list)
+    late: int = 0
 
     def counts(self, posting: TransactionPosted) -> bool:
         """Whether the posting is to be applied: what an abandoned replay left on the stream is not."""
@@ -261,24 +275,25 @@ class Batch:
         await detections.apply(self.tx, self.findings)
         if latest is not None:
             day = date.fromordinal(self.newest)
-            await self.tx.conn.execute(_ADVANCE, self.partition, day, latest, len(self.beyond))
+            await self.tx.conn.execute(_ADVANCE, self.partition, day, latest, len(self.beyond) + self.late)
         self.tx.after_commit(self.memory.settle)
         if self.beyond:
             await self.tx.conn.execute(_BEYOND, *map(list, zip(*self.beyond, strict=True)))
             log.warning("postings_beyond_watermark", partition=self.partition, count=len(self.beyond))
 
 
-def _read(event: Event, runtime: Runtime) -> TransactionPosted:
+def _read(event: Event, runtime: Runtime) -> TransactionPosted | BehaviourRecorded:
     try:
-        posting = postings.read(event.data)
-    except postings.UnreadablePosting as error:
+        is_behaviour = event.type == BehaviourRecorded.TYPE
+        found = behaviours.read(event.data) if is_behaviour else postings.read(event.data)
+    except (postings.UnreadablePosting, behaviours.UnreadableBehaviour) as error:
         raise FatalEvent(str(error)) from error
-    if number_of(posting.customer_id) != event.partition:
+    if number_of(found.customer_id) != event.partition:
         raise FatalEvent("the event lies in another partition than its customer's")
     # On the wall clock a day far ahead is an error of the sender; it would push the watermark over everybody.
-    if runtime.settings.clock == "wall" and (posting.business_date - runtime.clock.business_date()).days > 1:
+    if runtime.settings.clock == "wall" and (found.business_date - runtime.clock.business_date()).days > 1:
         raise FatalEvent("the business date lies in the future")
-    return posting
+    return found
 
 
 async def _store(conn: asyncpg.Connection, arrived: Sequence[Arrived]) -> list[Arrived]:

@@ -219,6 +219,26 @@ class Posting(Table, table=True):
     received_at: datetime = Field(sa_column=_moment(default=True))
 
 
+class Behaviour(Table, table=True):
+    """What a front end has recorded, kept whole; `came_in` is the transaction that wrote it. C2."""
+
+    __tablename__ = "behaviour"
+
+    customer_id: UUID = Field(primary_key=True)
+    behaviour_id: str = Field(sa_column=_text(primary_key=True))
+    business_date: date
+    occurred_at: datetime = Field(sa_column=_moment())
+    behaviour: str = Field(sa_column=_text())
+    product: str | None = Field(default=None, sa_column=_text(nullable=True))
+    step: str | None = Field(default=None, sa_column=_text(nullable=True))
+    channel: str | None = Field(default=None, sa_column=_text(nullable=True))
+    seconds: int | None = None
+    received_at: datetime = Field(sa_column=_moment(default=True))
+    came_in: int = Field(
+        sa_column=Column(BigInteger, nullable=False, server_default=text("pg_current_xact_id()::text::bigint"))
+    )
+
+
 class Detection(Table, table=True):
     """What a trigger found. `unconfirmed`: a running replay has not found it again yet. C2."""
 

@@ -12,6 +12,7 @@ from uuid import UUID
 import asyncpg
 import duckdb
 
+from attune_contracts.identifiers import partition
 from eventing import fact_fields, lake_facts, lake_history, states, triggers
 from eventing.compiled import Compiled
 from eventing.cool_down import Hit
@@ -103,7 +104,7 @@ def compute(
             for hit in one.standing()
         ]  # fmt: skip
     for customer, shared in lake_facts.shared(con, currency, before).items():
-        everything.put(UUID(customer), numbers[customer], (SHARED, b""), shared.pack())
+        everything.put(UUID(customer), partition(UUID(customer)), (SHARED, b""), shared.pack())
     for one in lake_facts.judge(con, others, currency, before, newest) if others else ():
         one.customer.touched.discard((SHARED, b""))
         everything.take(one.customer_id, one.partition, one.customer, others)

@@ -52,10 +52,11 @@ async def _attempt(job: JobContext, con: Any) -> dict[str, Any] | None:
         raise NotFound("there is no such version of a trigger", "没有该触发器版本")
     currency = await pool.fetchval(_CURRENCY) or ""
     trigger = triggers.compiled(row, currency)
-    everything = AllStates()
+    everything, snapshot = AllStates(), ""
     if trigger.kind != "calendar" and currency:
         await day_close.publish_alone(job, con)
         await workbench.load_owners(con, job.runtime)
+        snapshot = await workbench.load_behaviours(con, job.runtime)
         newest = keyed_states.newest(con, END)
         everything = await asyncio.to_thread(all_states.compute, con, [trigger], currency, END, newest)
     await job.progress(1, 2, "states computed")
@@ -67,8 +68,9 @@ async def _attempt(job: JobContext, con: Any) -> dict[str, Any] | None:
         days = {one["partition"]: one["business_date"] for one in locked}
         if trigger.kind == "calendar":
             await _dates(tx.conn, trigger, everything, job.runtime.clock.business_date())
-        else:
-            await rebuild_now.book_since(tx.conn, everything, [trigger], currency, None, days)
+        elif snapshot:
+            news = await rebuild_now.since(tx.conn, currency, snapshot, None)
+            await rebuild_now.book_since(tx.conn, everything, [trigger], news, days)
         names = [name] if trigger.kind == "calendar" else [name, SHARED]
         await _put(tx.conn, everything, names)
         await triggers.go_live(tx.conn, name, version)

@@ -7,6 +7,7 @@ from uuid import UUID
 import asyncpg
 import duckdb
 
+from attune_contracts.identifiers import partition
 from attune_service_kit.jobs import JobContext
 from eventing import triggers
 from eventing.compiled import Compiled
@@ -38,13 +39,18 @@ async def rules(job: JobContext) -> tuple[list[tuple[Compiled, triggers.Row]], s
 
 def newest(con: duckdb.DuckDBPyConnection, before: date) -> dict[int, date]:
     """The largest business day before `before`, by partition."""
-    return dict(
+    found: dict[int, date] = dict(
         con.execute(
             "SELECT o.partition, max(t.business_date) FROM transactions t JOIN account_owner o USING (account_id)"
             " WHERE t.business_date < $before GROUP BY o.partition",
             {"before": before},
         ).fetchall()
     )
+    behaviours = "SELECT customer_id, max(business_date) FROM behaviour WHERE business_date < $before GROUP BY ALL"
+    for customer_id, day in con.execute(behaviours, {"before": before}).fetchall():
+        number = partition(UUID(customer_id))
+        found[number] = max(day, found.get(number, day))
+    return found
 
 
 def partitions(con: duckdb.DuckDBPyConnection) -> dict[str, int]:

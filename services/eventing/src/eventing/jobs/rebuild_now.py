@@ -20,11 +20,12 @@ from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Conflict
 from attune_service_kit.failpoints import failpoint
 from attune_service_kit.jobs import JobContext
-from eventing import detections, facts, lake_facts, postings, states
+from eventing import behaviours, detections, facts, lake_facts, postings, states
 from eventing.compiled import Compiled
 from eventing.customers import SHARED, Shared
 from eventing.detections import Finding
 from eventing.fact_index import FactIndex
+from eventing.facts import Fact
 from eventing.jobs import all_states, day_close, keyed_states, workbench
 from eventing.jobs.all_states import AllStates
 from eventing.verdicts import Raised, Verdict, Withdrawn
@@ -113,9 +114,12 @@ async def _attempt(
     if chosen is not None:
         ids = {"ids": [str(customer) for customer in chosen]}
         con.execute("DELETE FROM account_owner WHERE NOT list_contains($ids, customer_id)", ids)
+    snapshot = await workbench.load_behaviours(con, job.runtime)
+    if chosen is not None:
+        con.execute("DELETE FROM behaviour WHERE NOT list_contains($ids, customer_id)", ids)
     found, currency = await keyed_states.rules(job)
-    since = [(trigger, row["created_at"]) for trigger, row in found]
-    computed = Computed(since, currency or "", keyed_states.newest(con, END))
+    in_force = [(trigger, row["created_at"]) for trigger, row in found]
+    computed = Computed(in_force, currency or "", keyed_states.newest(con, END))
     if currency:
         await asyncio.to_thread(_compute, con, computed)
     await job.progress(1, 2, "states computed")
@@ -126,7 +130,8 @@ async def _attempt(
             return None
         days = {row["partition"]: row["business_date"] for row in locked}
         compiled = [trigger for trigger, _ in computed.triggers]
-        await book_since(tx.conn, computed.everything, compiled, computed.currency, chosen, days)
+        news = await since(tx.conn, computed.currency, snapshot, chosen)
+        await book_since(tx.conn, computed.everything, compiled, news, days)
         numbers = sorted({partition(c) for c in chosen}) if chosen is not None else list(range(PARTITIONS))
         await _swap(tx.conn, computed, chosen, numbers)
         if computed.newest:
@@ -146,29 +151,38 @@ def _compute(con: duckdb.DuckDBPyConnection, computed: Computed) -> None:
     computed.everything = all_states.compute(con, found, computed.currency, END, computed.newest)
 
 
+News = list[tuple[UUID, Fact]]
+
+
+async def since(conn: asyncpg.Connection, currency: str, snapshot: str, chosen: Sequence[UUID] | None) -> News:
+    """What has come by the stream since the lake, and the behaviours under a snapshot, were read; in order."""
+    fields = [dict(row) for row in await conn.fetch(_SINCE, chosen)]
+    booked = [one for one in map(postings.read, fields) if one.currency == currency]
+    done = await behaviours.since(conn, snapshot, chosen)
+    news = [(one.customer_id, facts.of_posting(one)) for one in booked]
+    news += [(one.customer_id, behaviours.fact(one)) for one in done]
+    return sorted(news, key=lambda one: one[1].place)
+
+
 async def book_since(
     conn: asyncpg.Connection,
     everything: AllStates,
     found: Sequence[Compiled],
-    currency: str,
-    chosen: Sequence[UUID] | None,
+    news: News,
     days: Mapping[int, date | None],
 ) -> None:
-    """Book what has come by the stream since the lake was read, as the worker did, and let the timers follow."""
-    fields = [dict(row) for row in await conn.fetch(_SINCE, chosen)]
-    since = [one for one in map(postings.read, fields) if one.currency == currency]
-    customers = await states.load(conn, sorted({one.customer_id for one in since}), states=False)
+    """Book what has come, as the worker did, and let the timers follow."""
+    customers = await states.load(conn, sorted({customer_id for customer_id, _ in news}), states=False)
     for customer_id, customer in customers.items():
         packed = dict(everything.packed.get(customer_id, {}))
         if (known := packed.pop((SHARED, b""), None)) is not None:
             customer.shared = Shared.unpack(known)
         customer.states.update(packed)
     index = FactIndex(found)
-    for one in since:
-        newest = days[partition(one.customer_id)]
-        day = one.business_date.toordinal()
-        latest = day if newest is None else max(day, newest.toordinal())
-        customers[one.customer_id].apply(index, facts.of_posting(one), latest)
+    for customer_id, fact in news:
+        newest = days[partition(customer_id)]
+        latest = fact.day if newest is None else max(fact.day, newest.toordinal())
+        customers[customer_id].apply(index, fact, latest)
     for customer_id, customer in customers.items():
         number = partition(customer_id)
         newest = days[number]

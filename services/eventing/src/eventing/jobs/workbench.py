@@ -18,6 +18,20 @@ from attune_service_kit.runtime import Runtime
 _WRITER = "SELECT pg_advisory_lock(hashtext('eventing.transactions'))"
 _AT_ONCE = 4_000_000
 _OWNERS = "SELECT account_id, source_id, customer_id, partition, kind, opening_balance_minor FROM account_owner"
+_BEHAVIOURS = """
+SELECT customer_id, behaviour_id, business_date, (extract(epoch FROM occurred_at) * 1000000)::bigint AS occurred_us,
+       behaviour, product, step, channel, seconds FROM behaviour"""
+_BEHAVIOUR_TYPES = {
+    "customer_id": "VARCHAR",
+    "behaviour_id": "VARCHAR",
+    "business_date": "DATE",
+    "occurred_us": "BIGINT",
+    "behaviour": "VARCHAR",
+    "product": "VARCHAR",
+    "step": "VARCHAR",
+    "channel": "VARCHAR",
+    "seconds": "INTEGER",
+}
 _TYPES = {
     "account_id": "VARCHAR",
     "source_id": "VARCHAR",
@@ -58,6 +72,24 @@ async def load_owners(con: duckdb.DuckDBPyConnection, runtime: Runtime) -> None:
             f"CREATE OR REPLACE TABLE account_owner AS FROM read_csv({lake_sql.quote(str(file))}, header = true,"
             f" auto_detect = false, delim = ',', quote = '\"', escape = '\"', columns = {_TYPES})"
         )
+
+
+async def load_behaviours(con: duckdb.DuckDBPyConnection, runtime: Runtime) -> str:
+    """Copy what front ends have recorded into the table `behaviour`; return the snapshot that it was read under."""
+    runtime.settings.scratch.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=runtime.settings.scratch, prefix="behaviours-") as folder:
+        file = Path(folder) / "behaviour.csv"
+        async with (
+            runtime.worker_database.pool.acquire() as conn,
+            conn.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            snapshot: str = await conn.fetchval("SELECT pg_current_snapshot()::text")
+            await conn.copy_from_query(_BEHAVIOURS, output=file, format="csv", header=True)
+        con.execute(
+            f"CREATE OR REPLACE TABLE behaviour AS FROM read_csv({lake_sql.quote(str(file))}, header = true,"
+            f" auto_detect = false, delim = ',', quote = '\"', escape = '\"', columns = {_BEHAVIOUR_TYPES})"
+        )
+    return snapshot
 
 
 def add(

@@ -1,0 +1,59 @@
+"""What customers do on front ends: once each, kept whole, facts beside the postings (docs/reference/triggers.md)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import asyncpg
+from pydantic import ValidationError
+
+from attune_contracts.eventing import BehaviourRecorded
+from eventing.facts import Fact, of_behaviour
+
+_FIELDS = ("behaviour", "product", "step", "channel", "seconds")
+_STORE = """
+INSERT INTO behaviour (customer_id, behaviour_id, business_date, occurred_at, behaviour, product, step, channel,
+                       seconds)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::date[], $4::timestamptz[], $5::text[], $6::text[], $7::text[],
+                     $8::text[], $9::int[])
+ON CONFLICT DO NOTHING RETURNING customer_id, behaviour_id"""
+# What a snapshot of the table has not seen.
+_SINCE = """
+SELECT customer_id, behaviour_id, business_date, occurred_at, behaviour, product, step, channel, seconds FROM behaviour
+WHERE NOT pg_visible_in_snapshot(came_in::text::xid8, $1::text::pg_snapshot)
+  AND ($2::uuid[] IS NULL OR customer_id = any($2)) ORDER BY business_date, occurred_at, behaviour_id"""
+
+
+class UnreadableBehaviour(Exception):
+    """The event's data does not meet the contract; the message names the fields, never their content."""
+
+
+def read(data: Mapping[str, Any]) -> BehaviourRecorded:
+    """The behaviour behind an event's data. Tolerant: unknown fields are ignored. Raises UnreadableBehaviour."""
+    try:
+        return BehaviourRecorded.model_validate(data, extra="ignore")
+    except ValidationError as error:
+        places = {".".join(map(str, fault["loc"])) for fault in error.errors(include_input=False, include_url=False)}
+        raise UnreadableBehaviour(f"not as the contract has it: {', '.join(sorted(places))}") from None
+
+
+def fact(one: BehaviourRecorded) -> Fact:
+    """A behaviour as the triggers see it."""
+    fields = {name: getattr(one, name) for name in _FIELDS}
+    return of_behaviour(one.behaviour_id, one.business_date, one.occurred_at, fields)
+
+
+async def store(conn: asyncpg.Connection, arrived: Sequence[BehaviourRecorded]) -> set[tuple[Any, str]]:
+    """Keep behaviours; return the keys of those that were not there yet."""
+    if not arrived:
+        return set()
+    rows = [
+        (b.customer_id, b.behaviour_id, b.business_date, b.occurred_at, *(getattr(b, name) for name in _FIELDS))
+        for b in arrived
+    ]
+    new = await conn.fetch(_STORE, *map(list, zip(*rows, strict=True)))
+    return {(row["customer_id"], row["behaviour_id"]) for row in new}
+
+
+async def since(conn: asyncpg.Connection, snapshot: str, chosen: Sequence[Any] | None) -> list[BehaviourRecorded]:
+    """What has come since a snapshot of the table was read, in order."""
+    return [BehaviourRecorded.model_validate(dict(row)) for row in await conn.fetch(_SINCE, snapshot, chosen)]
