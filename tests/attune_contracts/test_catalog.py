@@ -87,11 +87,11 @@ def test_events_of_a_customer_keep_the_customers_order(type_: str) -> None:
     assert entry.level in {"C1", "C2"}
 
 
-def test_amounts_and_scores_are_level_c2() -> None:
+def test_amounts_scores_and_behaviours_are_level_c2() -> None:
     carrying = {
         type_
         for type_, entry in CATALOGUE.items()
-        if {"amount_minor", "birth_date", "score", "opening_balance_minor"} & set(field_names(entry.data))
+        if {"amount_minor", "behaviour", "birth_date", "score", "opening_balance_minor"} & set(field_names(entry.data))
     }
     assert carrying == {type_ for type_, entry in CATALOGUE.items() if entry.level == "C2"}
 

@@ -32,9 +32,7 @@ def upgrade() -> None:
         sa.Column("channel", sa.Text),
         sa.Column("seconds", sa.Integer),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("now()")),
-        sa.Column(
-            "came_in", sa.BigInteger, nullable=False, server_default=sa.text("pg_current_xact_id()::text::bigint")
-        ),
+        sa.Column("came_in", sa.BigInteger, nullable=False, server_default=WRITER),
     )
     protect(op, "behaviour", through("account_owner"))
 
