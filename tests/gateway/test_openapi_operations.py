@@ -106,10 +106,12 @@ def test_every_refusal_is_shown_as_it_is_said_in_both_languages() -> None:
 def test_every_long_job_is_followed_cancelled_and_resumed() -> None:
     """Whatever answers 202 answers with a job of a service that shows its jobs.
 
-    But for postings and what is tried again: the stream takes them in. And for changes that wait for a second person.
+    But for postings, behaviours and what is tried again: the stream takes them in. And for changes that wait for a
+    second person.
     """
     waiting = {"$ref": "#/components/schemas/Proposal"}
-    streamed = {name for name in OPERATIONS if name.startswith("POST /v1/quarantine/")} | {"POST /v1/ledger/postings"}
+    streamed = {name for name in OPERATIONS if name.startswith("POST /v1/quarantine/")}
+    streamed |= {"POST /v1/ledger/postings", "POST /v1/behaviours"}
     starting = {
         name: OPERATIONS[name]
         for name in OPERATIONS.keys() - streamed

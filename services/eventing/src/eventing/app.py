@@ -4,7 +4,7 @@ from attune_service_kit.approvals import Approvals
 from attune_service_kit.jobs import Light
 from attune_service_kit.runtime import Service
 from eventing import handlers, upkeep
-from eventing.api import clock, detections, ledger, replays, triggers, why
+from eventing.api import behaviours, clock, detections, ledger, replays, triggers, why
 from eventing.settings import EventingSettings
 from eventing.tables import METADATA
 
@@ -16,6 +16,7 @@ SERVICE = Service(
     routers=(
         ledger.router,
         ledger.imports_history,
+        behaviours.router,
         replays.router,
         clock.router,
         why.router,

@@ -7,6 +7,7 @@ import asyncpg
 from pydantic import ValidationError
 
 from attune_contracts.eventing import BehaviourRecorded
+from attune_service_kit.database import Transaction
 from eventing.facts import Fact, of_behaviour
 
 _FIELDS = ("behaviour", "product", "step", "channel", "seconds")
@@ -16,6 +17,11 @@ INSERT INTO behaviour (customer_id, behaviour_id, business_date, occurred_at, be
 SELECT * FROM unnest($1::uuid[], $2::text[], $3::date[], $4::timestamptz[], $5::text[], $6::text[], $7::text[],
                      $8::text[], $9::int[])
 ON CONFLICT DO NOTHING RETURNING customer_id, behaviour_id"""
+# Beside the postings of the same table: no source system can be called so.
+_SOURCE = "behaviour:{source}"
+_TAKE = """
+INSERT INTO intake (source, posting_id) SELECT $1, p FROM unnest($2::text[]) AS p
+ON CONFLICT DO NOTHING RETURNING posting_id"""
 # What a snapshot of the table has not seen.
 _SINCE = """
 SELECT customer_id, behaviour_id, business_date, occurred_at, behaviour, product, step, channel, seconds FROM behaviour
@@ -34,6 +40,17 @@ def read(data: Mapping[str, Any]) -> BehaviourRecorded:
     except ValidationError as error:
         places = {".".join(map(str, fault["loc"])) for fault in error.errors(include_input=False, include_url=False)}
         raise UnreadableBehaviour(f"not as the contract has it: {', '.join(sorted(places))}") from None
+
+
+async def take(tx: Transaction, source: str, received: Sequence[BehaviourRecorded]) -> int:
+    """Send behaviours to the stream, those seen before left out; return how many went."""
+    by_id = {one.behaviour_id: one for one in received}
+    # Sorted, so that two requests with the same ones never wait for each other.
+    new = await tx.conn.fetch(_TAKE, _SOURCE.format(source=source), sorted(by_id))
+    for row in new:
+        one = by_id[row["posting_id"]]
+        tx.emit(one, time=one.occurred_at)
+    return len(new)
 
 
 def fact(one: BehaviourRecorded) -> Fact:

@@ -2,6 +2,7 @@
 
 from attune_client.base import Sender
 from attune_client.generated.audit import Audit
+from attune_client.generated.behaviours import Behaviours
 from attune_client.generated.books import Books
 from attune_client.generated.branches import Branches
 from attune_client.generated.campaigns import Campaigns
@@ -41,6 +42,7 @@ class Api:
 
     def __init__(self, sender: Sender) -> None:
         self.audit = Audit(sender)
+        self.behaviours = Behaviours(sender)
         self.books = Books(sender)
         self.branches = Branches(sender)
         self.campaigns = Campaigns(sender)

@@ -254,6 +254,36 @@ class AuditorExplanation(Model):
     withheld: Sequence[RefusalView]
 
 
+class BehaviourIn(Model):
+    """One thing that a customer did, e.g. `product_viewed`, `step_started`, `step_completed`."""
+
+    behaviour: str
+    behaviour_id: str
+    customer_id: str
+    """The bank's own customer id"""
+    occurred_at: dt.datetime
+    channel: str | None = None
+    product: str | None = None
+    seconds: int | None = None
+    """How long"""
+    step: str | None = None
+    """Of an application"""
+
+
+class BehavioursIn(Model):
+    """Behaviours of one front end; `source` is the source system of the customer ids."""
+
+    behaviours: Sequence[BehaviourIn]
+    source: str
+
+
+class BehavioursTaken(Model):
+    """What became of them: on their way, or known before."""
+
+    accepted: int
+    duplicates: int
+
+
 class BranchRef(Model):
     """A branch; `name` is null if the branch list does not know it."""
 

@@ -1,0 +1,61 @@
+"""`POST /v1/behaviours`: refused where they cannot be, taken in once, judged by the triggers that listen."""
+
+from pathlib import Path
+from typing import Any
+
+from tests.eventing.conftest import SOURCE
+from tests.eventing.test_eight_shapes import insert_file
+from tests.eventing.test_shapes import TEXTS
+
+from attune_contracts.identifiers import customer_id
+from attune_service_kit.testing import eventually
+
+LOOKED = {"behaviour": "product_viewed", "product": "wealth-90", "channel": "mobile"}
+FILE = {
+    "trigger": "looks-again", "title": TEXTS, "meaning": TEXTS, "on": "behaviours",
+    "where": "behaviour = 'product_viewed'", "behaviour": {"at_least": 3, "within": "7 days", "same": "product"},
+}  # fmt: skip
+
+
+def looked(key: str, at: str, **more: Any) -> dict[str, Any]:
+    return LOOKED | {"behaviour_id": key, "customer_id": "P0", "occurred_at": at} | more
+
+
+async def post(eventing: Any, *sent: dict[str, Any], role: str = "partner") -> Any:
+    return await eventing.send("POST", "/v1/behaviours", {"source": SOURCE, "behaviours": list(sent)}, role=role)
+
+
+async def test_behaviours_are_taken_in_once_and_a_third_look_is_a_detection(
+    eventing: Any, new_bank: Any, lake_dir: Path, tmp_path: Path
+) -> None:
+    first = looked("b1", "2024-03-01T15:59:59Z")
+    assert (await post(eventing, first, role="model_admin")).status_code == 403
+    for wrong in (
+        {"behaviour": "Product Viewed"}, {"occurred_at": "2024-03-01T12:00:00"}, {"seconds": -1},
+        {"occurred_at": "1899-03-01T12:00:00Z"}, {"product": "Wealth"},
+    ):  # fmt: skip
+        assert (await post(eventing, first | wrong)).status_code == 422, wrong
+
+    bank = new_bank()
+    bank.person("P0")
+    await eventing.load(bank, lake_dir, tmp_path / "s")
+    await insert_file(eventing.service.runtime.worker_database.pool, FILE, live=True)
+    answer = await post(eventing, first, looked("b2", "2024-03-01T16:00:00Z"))
+    assert (answer.status_code, answer.json()) == (202, {"accepted": 2, "duplicates": 0})
+    again = await post(eventing, first, looked("b3", "2024-03-04T01:00:00Z"))
+    assert again.json() == {"accepted": 1, "duplicates": 1}
+
+    async def found() -> Any:
+        return await eventing.rows(
+            "SELECT trigger, customer_id, event_key, amount_minor, account_id FROM detection WHERE state = 'raised'"
+        )
+
+    (one,) = await eventually(found, 60, every=0.1, what="the third look")
+    assert one == {
+        "trigger": "looks-again", "customer_id": customer_id(SOURCE, "P0"), "event_key": "b3", "amount_minor": 3,
+        "account_id": None,
+    }  # fmt: skip
+    days = await eventing.rows("SELECT business_date::text AS day FROM behaviour ORDER BY behaviour_id")
+    zone_days = [row["day"] for row in days]
+    assert zone_days == sorted(zone_days)
+    assert len(set(zone_days)) >= 2
