@@ -189,8 +189,8 @@ def test_a_rule_that_is_off_keeps_histories_and_judges_nothing() -> None:
     assert all(not subject.credits for _, subject in lake_history.subjects(con, rule))
 
 
-@pytest.fixture(scope="module")
-def berka() -> tuple[list[Row], list[tuple[str, str, str, int]]]:
+def berka_postings() -> tuple[list[Row], list[tuple[str, str, str, int]]]:
+    """The bank's real postings file, and who owns the accounts."""
     with gzip.open(BERKA / "trans_a.asc.gz") as file:
         lines = csv.DictReader(io.TextIOWrapper(file, "utf-8", newline=""), delimiter=";")
         rows, owners = [], {}
@@ -201,6 +201,11 @@ def berka() -> tuple[list[Row], list[tuple[str, str, str, int]]]:
             net = amount if line["type"] == "PRIJEM" else -amount
             rows.append(posting(line["trans_id"], account, date(1900 + int(d[:2]), int(d[2:4]), int(d[4:])), net))
     return rows, list(owners.values())
+
+
+@pytest.fixture(scope="module")
+def berka() -> tuple[list[Row], list[tuple[str, str, str, int]]]:
+    return berka_postings()
 
 
 class TestBerka:

@@ -5,13 +5,13 @@ from typing import NamedTuple
 
 
 class Hit(NamedTuple):
-    """A credit above the customer's own mean; `moment` is in microseconds from the noon (UTC) of its day."""
+    """A hit; figures that its shape does not have are None. `moment`: microseconds from the noon (UTC) of its day."""
 
     day: int
     moment: int
     key: str
-    amount: int
-    compared_with: int
+    amount: int | None
+    compared_with: int | None
 
 
 def raised(hits: Iterable[Hit], reversals: Mapping[str, Sequence[int]], cooldown_days: int) -> list[Hit]:
