@@ -30,6 +30,7 @@ BY_KEY = {
     "/v1/segments/{code}/members": "customer",
     "/v1/tag-definitions": "tag",
     "/v1/triggers": "name",
+    "/v1/triggers/{name}/versions": "version",
     "/v1/unassigned-customers": "branch",
 }
 

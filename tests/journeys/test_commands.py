@@ -119,3 +119,21 @@ def test_a_banks_own_model_is_sent_in_parts_looked_at_and_answers(attune: Any, h
     sheet.write_text(yaml.safe_dump({name: told for name, told in SHEET.items() if name != "owner"}), encoding="utf-8")
     words = attune.refused("bring-model", "--home", home, BROUGHT, good, sheet)
     assert "the manifest does not meet its contract: owner: Field required" in words
+
+
+def test_a_trigger_file_is_checked_kept_and_judges_the_stream(attune: Any, home: Path, tmp_path: Path) -> None:
+    file = tmp_path / "quiet.yaml"
+    texts = "title: {zh: 静默, en: Quiet}\nmeaning: {zh: 静默, en: Quiet}\n"
+    text = f"trigger: quiet\n{texts}on: postings\nsilence: {{for: 90 days}}\n"
+    file.write_text(text + "where: blance > 3\ncooldwn: 1 days\n", "utf-8")
+    assert "line 7, column 1: unknown key cooldwn" in attune.refused("triggers", "check", file, "--home", home)
+    file.write_text(text + "where: amont > 3\n", "utf-8")
+    assert "line 6, column 8: unknown field amont" in attune.refused("triggers", "add", file, "--home", home)
+    file.write_text(text, "utf-8")
+    assert attune("triggers", "check", file, "--home", home)["kind"] == "silence"
+    assert attune("triggers", "add", file, "--home", home)["version"] == 1
+    assert attune("triggers", "add", file, "--home", home)["version"] == 2
+    assert attune("triggers", "activate", "quiet", "--home", home)["version"] == 2
+    listed = {one["name"]: one for one in attune("triggers", "list", "--home", home)["triggers"]}
+    assert (listed["quiet"]["state"], listed["quiet"]["in_force"]) == ("live", 2)
+    assert "no such trigger" in attune.refused("triggers", "activate", "none", "--home", home)

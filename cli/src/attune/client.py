@@ -142,7 +142,10 @@ def _settled(status: dict[str, Any], jobs: bool) -> bool:
 
 def _faults(problem: Problem) -> str:
     """Where a request does not meet its contract."""
-    faults = [f"{f.get('at')}: {f.get('fault')}" for f in problem.extras.get("errors", []) if isinstance(f, dict)]
+    errors = [error for error in problem.extras.get("errors", []) if isinstance(error, dict)]
+    # Of a file, the first fault is the problem's own text.
+    in_file = [f"line {f['line']}, column {f['column']}: {f['en']}" for f in errors if "line" in f][1:]
+    faults = in_file or [f"{f.get('at')}: {f.get('fault')}" for f in errors if "line" not in f]
     return f" ({'; '.join(faults)})" if faults else ""
 
 

@@ -2,8 +2,8 @@
 
 Unknown fields are refused. Numbers and booleans are JSON's own, never texts that look like them. Days and moments are
 ISO 8601 texts between 1900 and 2100, moments with their offset. Texts are composed (NFC) and hold nothing that cannot
-be seen; a text with a pattern is taken as it stands, any other is trimmed, and `FreeText` may have several lines. The
-limits of a field (lengths, bounds) are its own to say; a test finds those that say none.
+be seen; a text with a pattern is taken as it stands, any other is trimmed, and `FreeText` and `FileText` may have
+several lines. The limits of a field (lengths, bounds) are its own to say; a test finds those that say none.
 """
 
 import re
@@ -39,6 +39,7 @@ SEVERAL_LINES = _SeveralLines()
 # JSON Schema's own "time" has an offset; an hour of the bank's day has none.
 _CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?$"
 TimeOfDay = Annotated[time, WithJsonSchema({"type": "string", "pattern": _CLOCK, "examples": ["08:30:00"]})]
+FileText = Annotated[str, StringConstraints(min_length=1, max_length=64 * 1024, pattern=r"^[\s\S]+$"), SEVERAL_LINES]
 FreeText = Annotated[str, StringConstraints(min_length=1, max_length=2000), SEVERAL_LINES]
 
 
@@ -79,8 +80,11 @@ def _scalar(node: dict[str, Any]) -> Any:
 
 
 def _text(node: dict[str, Any]) -> Any:
-    several_lines = node.get("metadata", {}).get(_SEVERAL)
-    clean = texts.free if several_lines else texts.plain if node.get("pattern") else texts.trimmed
+    several_lines, as_it_stands = node.get("metadata", {}).get(_SEVERAL), node.get("pattern")
+    if several_lines:
+        clean = texts.file if as_it_stands else texts.free
+    else:
+        clean = texts.plain if as_it_stands else texts.trimmed
     return _before(lambda value: clean(value) if isinstance(value, str) else value, node)
 
 

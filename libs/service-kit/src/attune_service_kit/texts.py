@@ -36,6 +36,14 @@ def free(text: str) -> str:
     return "".join(c for c in composed if c in _LINES or unicodedata.category(c) not in _REFUSED).strip()
 
 
+def file(text: str) -> str:
+    """A file's lines as they stand, composed: places in it are told by line and column. Raises UnseenCharacters."""
+    composed = unicodedata.normalize("NFC", _LINE_ENDS.sub("\n", text))
+    if any(c not in _LINES and unicodedata.category(c) in _REFUSED for c in composed):
+        raise UnseenCharacters
+    return composed
+
+
 def same(text: str) -> str:
     """The form in which two writings of one name are equal: compatibility forms, case and spacing aside."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())

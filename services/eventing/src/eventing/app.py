@@ -4,7 +4,7 @@ from attune_service_kit.approvals import Approvals
 from attune_service_kit.jobs import Light
 from attune_service_kit.runtime import Service
 from eventing import handlers, upkeep
-from eventing.api import behaviours, clock, detections, ledger, replays, triggers, why
+from eventing.api import behaviours, clock, detections, ledger, replays, trigger_versions, triggers, why
 from eventing.settings import EventingSettings
 from eventing.tables import METADATA
 
@@ -22,8 +22,9 @@ SERVICE = Service(
         why.router,
         detections.router,
         triggers.router,
+        trigger_versions.router,
     ),
-    approvals=Approvals("triggers:approve", (triggers.CHANGE,)),
+    approvals=Approvals("triggers:approve", (triggers.CHANGE, trigger_versions.ACTIVATION)),
     subscriptions=handlers.SUBSCRIPTIONS,
     tasks=(upkeep.tell_time, upkeep.release_pending, upkeep.close_days),
     jobs={

@@ -5,7 +5,16 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
 
 Source = Literal["postings", "behaviours", "dates"]
 Unit = Literal["minutes", "hours", "days", "months"]
@@ -75,15 +84,29 @@ def _amount(value: Any) -> Any:
     return Decimal(text)
 
 
+def _shown(*units: str) -> WithJsonSchema:
+    """How editors know a span."""
+    return WithJsonSchema({"type": "string", "pattern": f"^[0-9]{{1,5}} ({'|'.join(units)})s?$"})
+
+
+def _number(pattern: str) -> WithJsonSchema:
+    return WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": f"^{pattern}$"}]})
+
+
 _written = BeforeValidator(_span)
-AnySpan = Annotated[Span, _written, _of(1, 10_000, "minutes", "hours", "days")]
-DaySpan = Annotated[Span, _written, _of(1, 3_650, "days")]
-Past = Annotated[Span, _written, _of(1, 3_650, "days", "months")]
-Lateness = Annotated[Span, _written, _of(0, 365, "days")]
-CoolDown = Annotated[Span, _written, _of(0, 3_650, "days")]
-Expiry = Annotated[Span, _written, _of(1, 8_760, "hours")]
-Factor = Annotated[Fraction, BeforeValidator(_factor)]
-Amount = Annotated[Decimal, BeforeValidator(_amount)]
+AnySpan = Annotated[Span, _written, _of(1, 10_000, "minutes", "hours", "days"), _shown("minute", "hour", "day")]
+DaySpan = Annotated[Span, _written, _of(1, 3_650, "days"), _shown("day")]
+Past = Annotated[Span, _written, _of(1, 3_650, "days", "months"), _shown("day", "month")]
+Lateness = Annotated[Span, _written, _of(0, 365, "days"), _shown("day")]
+CoolDown = Annotated[Span, _written, _of(0, 3_650, "days"), _shown("day")]
+Expiry = Annotated[Span, _written, _of(1, 8_760, "hours"), _shown("hour")]
+Factor = Annotated[Fraction, BeforeValidator(_factor), _number(_FACTOR.pattern)]
+Amount = Annotated[Decimal, BeforeValidator(_amount), _number(_AMOUNT.pattern)]
+
+
+def _sources() -> WithJsonSchema:
+    one = {"enum": ["postings", "behaviours", "dates"]}
+    return WithJsonSchema({"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]})
 
 
 class _Part(BaseModel):
@@ -158,7 +181,7 @@ class Absence(_Part):
 class Silence(_Part):
     """Nothing any more; with `had` and `has`, a customer whose assets are gone."""
 
-    for_: Annotated[Span, _written, _of(1, 3_650, "days", "months"), Field(alias="for")]
+    for_: Annotated[Past, Field(alias="for")]
     had: Amount | None = None
     has: Amount | None = None
 
@@ -237,7 +260,7 @@ class Definition(_Part):
     trigger: Name
     title: Texts
     meaning: Texts
-    on: Annotated[tuple[Source, ...], BeforeValidator(lambda on: (on,) if isinstance(on, str) else on)]
+    on: Annotated[tuple[Source, ...], BeforeValidator(lambda on: (on,) if isinstance(on, str) else on), _sources()]
     grain: Literal["customer", "account"] = "customer"
     where: ConditionText | None = None
     own_history: OwnHistory | None = None

@@ -1,36 +1,55 @@
 """Triggers: versioned parameters; a change is a new version (X9: the version is not part of a detection's key)."""
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import asyncpg
 import orjson
+import yaml
 
-from attune_service_kit.errors import NotFound
+from attune_contracts.ledger import TransactionPosted
+from attune_service_kit.errors import Conflict, Invalid, NotFound
 from eventing import money
 from eventing.compiled import Compiled
 from eventing.definition import Definition
 from eventing.judging import Rule
+from eventing.trigger_files import TriggerFile
 
 Row = Mapping[str, Any]
+State = Literal["draft", "live", "paused", "superseded"]
 # A connection, or the pool for a single read.
 Queryable = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy | asyncpg.Pool
 
-_CURRENT = """
-SELECT DISTINCT ON (name) name, version, kind, event_type, months, minimum_minor, cooldown_days, lateness_days,
-       expires_hours, enabled, created_at, created_by, definition, backfilled_at
-FROM trigger {where} ORDER BY name, version DESC"""
-_VERSIONS = """
-SELECT name, version, kind, event_type, months, minimum_minor, cooldown_days, lateness_days, expires_hours, enabled,
-       created_at, created_by, definition, backfilled_at
-FROM trigger ORDER BY name, version DESC"""
+# `in_force`: the version that judges the stream, NULL where none does.
+_SELECT = """
+SELECT {distinct} name, version, kind, event_type, months, minimum_minor, cooldown_days, lateness_days, expires_hours,
+       enabled, created_at, created_by, definition, definition_text, backfilled_at,
+       (SELECT max(f.version) FROM trigger f WHERE f.name = t.name AND f.backfilled_at IS NOT NULL) AS in_force
+FROM trigger t {where} ORDER BY name, version DESC"""
+_CURRENT = _SELECT.replace("{distinct}", "DISTINCT ON (name)")
+_VERSIONS = _SELECT.format(distinct="", where="")
+_ONE = _SELECT.format(distinct="", where="WHERE name = $1 AND version = $2")
+_HISTORY = _SELECT.format(distinct="", where="WHERE name = $1 AND version < $2") + " LIMIT $3"
+_TURN = "SELECT pg_advisory_xact_lock(hashtext('eventing.trigger.' || $1))"
 _LIVE = "UPDATE trigger SET backfilled_at = now() WHERE name = $1 AND version = $2 AND backfilled_at IS NULL"
 _ADD = """
 INSERT INTO trigger (name, version, kind, event_type, months, minimum_minor, cooldown_days, lateness_days,
-                     expires_hours, enabled, created_by)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"""
+                     expires_hours, enabled, created_by, definition, definition_text, backfilled_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, CASE WHEN $14 THEN now() END)"""
 # What a new version may change; the rest is the trigger's nature.
 PARAMETERS = ("minimum_minor", "cooldown_days", "lateness_days", "expires_hours", "enabled")
+
+
+class TriggerExists(Conflict):
+    """There is a trigger of this name."""
+
+    code = "trigger_exists"
+
+
+class NotInForce(Conflict):
+    """No version of the trigger judges the stream yet."""
+
+    code = "trigger_not_in_force"
 
 
 async def current(conn: Queryable) -> list[Row]:
@@ -64,27 +83,101 @@ async def get(conn: Queryable, name: str) -> Row:
     return cast(Row, row)
 
 
-async def change(conn: Queryable, name: str, changes: Row, who: str) -> tuple[Row, bool]:
-    """Add a version with the given parameters changed; return the newest one and whether it is new.
+async def version(conn: Queryable, name: str, number: int) -> Row:
+    """One version of a trigger; refuses an unknown one."""
+    row: Any = await conn.fetchrow(_ONE, name, number)
+    if row is None:
+        raise NotFound("there is no such version of a trigger", "没有该触发器版本")
+    return cast(Row, row)
 
-    Two changes at once take turns, so no version is lost.
+
+async def history(conn: Queryable, name: str, below: int, limit: int) -> list[Row]:
+    """A trigger's versions below a number, the newest first."""
+    rows: Any = await conn.fetch(_HISTORY, name, below, limit)
+    return cast(list[Row], rows)
+
+
+async def change(conn: Queryable, name: str, changes: Row, who: str) -> tuple[Row, bool]:
+    """Add a version with the given parameters changed; return it and whether it is new.
+
+    It follows the version in force, and is in force at once: its states are that one's. Two changes at once take turns,
+    so no version is lost.
     """
-    await conn.execute("SELECT pg_advisory_xact_lock(hashtext('eventing.trigger.' || $1))", name)
-    old = await get(conn, name)
+    await conn.execute(_TURN, name)
+    newest = await get(conn, name)
+    if newest["in_force"] is None:
+        raise NotInForce("no version is in force yet: activate one first", "尚无生效版本，请先启用")
+    old = newest if newest["version"] == newest["in_force"] else await version(conn, name, newest["in_force"])
     new = dict(old) | dict(changes)
     if all(new[key] == old[key] for key in PARAMETERS):
         return old, False
-    await conn.execute(
-        _ADD,
-        name,
-        old["version"] + 1,
-        old["kind"],
-        old["event_type"],
-        old["months"],
-        *(new[key] for key in PARAMETERS),
-        who,
-    )
+    content = None if old["definition"] is None else _with_parameters(old, new)
+    await _add(conn, newest["version"] + 1, new, who, content, None if content is None else as_text(content))
     return await get(conn, name), True
+
+
+async def add(conn: Queryable, file: TriggerFile, text: str, who: str, *, new: bool) -> Row:
+    """Keep a file as the first version of a new trigger, or as the next one; it judges nothing until it is activated.
+
+    Refuses with TriggerExists, or NotFound.
+    """
+    wanted = file.definition
+    await conn.execute(_TURN, wanted.trigger)
+    known: Any = await conn.fetchval("SELECT max(version) FROM trigger WHERE name = $1", wanted.trigger)
+    if new and known is not None:
+        raise TriggerExists("there is a trigger of this name: add a version to it", "同名触发器已存在，请新增版本")
+    if not new and known is None:
+        raise NotFound("there is no such trigger", "没有该触发器")
+    row = {
+        "name": wanted.trigger,
+        "kind": wanted.kind,
+        "event_type": TransactionPosted.TYPE,
+        "months": 0,
+        "minimum_minor": 0,
+        "cooldown_days": wanted.cooldown.number,
+        "lateness_days": wanted.lateness.number,
+        "expires_hours": wanted.expires.number,
+        "enabled": True,
+    }
+    await _add(conn, (known or 0) + 1, row, who, file.content, text, live=False)
+    return await get(conn, wanted.trigger)
+
+
+async def _add(
+    conn: Queryable, number: int, row: Row, who: str, content: Any, text: str | None, *, live: bool = True
+) -> None:
+    stored = None if content is None else orjson.dumps(content).decode()
+    await conn.execute(
+        _ADD, row["name"], number, row["kind"], row["event_type"], row["months"], *(row[key] for key in PARAMETERS),
+        who, stored, text, live,
+    )  # fmt: skip
+
+
+def _with_parameters(old: Row, new: Row) -> dict[str, Any]:
+    """The file's content with other parameters."""
+    if new["minimum_minor"] != old["minimum_minor"]:
+        raise Invalid("its smallest amount stands in `where`: add a version", "最低金额写在 where 条件中，请新增版本")
+    return content(old) | {
+        "cooldown": f"{new['cooldown_days']} days",
+        "lateness": f"{new['lateness_days']} days",
+        "expires": f"{new['expires_hours']} hours",
+    }
+
+
+def as_text(file: Mapping[str, Any]) -> str:
+    """A file's content as YAML."""
+    text: str = yaml.safe_dump(dict(file), allow_unicode=True, sort_keys=False)
+    return text
+
+
+def state(row: Row) -> State:
+    """Where in its life a version is."""
+    in_force = row["in_force"]
+    if in_force is None or row["version"] > in_force:
+        return "draft"
+    if row["version"] < in_force:
+        return "superseded"
+    return "live" if row["enabled"] else "paused"
 
 
 def rule(row: Row) -> Rule:
@@ -105,25 +198,28 @@ def rule(row: Row) -> Rule:
 LARGE_DEPOSIT = "account_kind = 'demand' AND direction = 'credit' AND new_money"
 
 
-def definition(row: Row) -> Definition:
-    """A version's definition; the parameters of before say large-deposit's."""
-    if row["definition"] is not None:
-        stored: Any = row["definition"]
-        return Definition.model_validate(orjson.loads(stored) if isinstance(stored, str) else stored)
+def content(row: Row) -> dict[str, Any]:
+    """What a version's file says; the parameters of before say large-deposit's."""
+    stored: Any = row["definition"]
+    if stored is not None:
+        return dict(orjson.loads(stored) if isinstance(stored, str) else stored)
     texts = {"zh": "大额入账", "en": "Large deposit"}
-    return Definition.model_validate(
-        {
-            "trigger": row["name"],
-            "title": texts,
-            "meaning": texts,
-            "on": "postings",
-            "where": LARGE_DEPOSIT,
-            "own_history": {"over": f"{row['months']} months"},
-            "lateness": f"{row['lateness_days']} days",
-            "cooldown": f"{row['cooldown_days']} days",
-            "expires": f"{row['expires_hours']} hours",
-        }
-    )
+    return {
+        "trigger": row["name"],
+        "title": texts,
+        "meaning": texts,
+        "on": "postings",
+        "where": LARGE_DEPOSIT,
+        "own_history": {"over": f"{row['months']} months"},
+        "lateness": f"{row['lateness_days']} days",
+        "cooldown": f"{row['cooldown_days']} days",
+        "expires": f"{row['expires_hours']} hours",
+    }
+
+
+def definition(row: Row) -> Definition:
+    """A version's definition."""
+    return Definition.model_validate(content(row))
 
 
 def compiled(row: Row, currency: str) -> Compiled:

@@ -82,6 +82,20 @@ class Action(Model):
     value: CampaignMoney | None
 
 
+class Activated(Model):
+    """The version that is being made ready: the job makes its states, then it judges the stream."""
+
+    job_id: UUID
+    name: str
+    version: int
+
+
+class Activation(Model):
+    """Which version is to judge the stream."""
+
+    version: int
+
+
 class AnsweringModel(Model):
     """Which bytes have answered."""
 
@@ -421,6 +435,24 @@ class ChannelContactability(Model):
     direction: Annotated[Literal["inbound", "outbound"], OPEN]
     free_from: dt.datetime | None
     reason: CampaignWhy | None
+
+
+class ConditionView(Model):
+    """A condition of the file: where it stands, what it says in words, which fields it reads, their data level."""
+
+    en: str
+    fields: Sequence[str]
+    key: str
+    level: str
+    zh: str
+
+
+class Checked(Model):
+    """What a file says, in short."""
+
+    conditions: Sequence[ConditionView]
+    kind: str
+    trigger: str
 
 
 class ClockHours(Model):
@@ -861,6 +893,14 @@ class DailyHours(Model):
     start: str
 
 
+class DayRate(Model):
+    """Detections of one business day."""
+
+    business_date: dt.date
+    raised: int
+    withdrawn: int
+
+
 class Decision(Model):
     """Why it was decided so; no personal data."""
 
@@ -1004,6 +1044,23 @@ class DetectionView(Model):
     trigger_version: int
 
 
+class Difference(Model):
+    """One key that differs; null where the file does not have it."""
+
+    after: Any
+    before: Any
+    key: str
+
+
+class Differences(Model):
+    """How a version differs from another one."""
+
+    differences: Sequence[Difference]
+    name: str
+    other: int
+    version: int
+
+
 class Discard(Model):
     """Why a message is given up."""
 
@@ -1078,6 +1135,12 @@ class FeatureSpec(Model):
     nullable: bool | None = None
     type: Annotated[Literal["INTEGER", "BIGINT", "DOUBLE", "BOOLEAN"], OPEN] | None = None
     unit: str | None = None
+
+
+class FileBody(Model):
+    """A trigger file, YAML or JSON, as docs/reference/triggers.md has it."""
+
+    file: str
 
 
 class FilePart(Model):
@@ -1403,7 +1466,7 @@ class Reason(Model):
     zh: str
 
 
-class VersionView(Model):
+class ScoringVersionView(Model):
     """One version. `state`: uploaded, vetted, shadow, challenger, champion, retired or refused (`reasons` says why).
     `origin`: trained or uploaded. `snapshot` tells of the data that it was trained on.
     """
@@ -1436,7 +1499,7 @@ class ModelView(Model):
     risk_class: str
     """minimal, limited or high_risk"""
     target: str
-    versions: Sequence[VersionView]
+    versions: Sequence[ScoringVersionView]
 
 
 class ReasonToCall(Model):
@@ -2096,7 +2159,7 @@ class TimelineEntryViewPage(Model):
 
 
 class TriggerView(Model):
-    """A trigger's newest version."""
+    """A trigger's newest version. `in_force` is the one that judges the stream; null before the first is activated."""
 
     cooldown_days: int
     created_at: dt.datetime
@@ -2104,11 +2167,13 @@ class TriggerView(Model):
     enabled: bool
     event_type: str
     expires_hours: int
+    in_force: int | None
     kind: str
     lateness_days: int
     minimum_minor: int
     months: int
     name: str
+    state: Annotated[Literal["draft", "live", "paused", "superseded"], OPEN]
     version: int
 
 
@@ -2133,6 +2198,29 @@ class UnassignedCountPage(Model):
     """One page of a list: Page_UnassignedCount_"""
 
     items: Sequence[UnassignedCount]
+    next_cursor: str | None
+
+
+class VersionView(Model):
+    """One version of a trigger. `draft` judges nothing yet; `superseded` is followed by one in force."""
+
+    created_at: dt.datetime
+    created_by: str
+    definition: Mapping[str, Any]
+    """What the file says"""
+    enabled: bool
+    file: str
+    """The file's text"""
+    kind: str
+    name: str
+    state: Annotated[Literal["draft", "live", "paused", "superseded"], OPEN]
+    version: int
+
+
+class VersionViewPage(Model):
+    """One page of a list: Page_VersionView_"""
+
+    items: Sequence[VersionView]
     next_cursor: str | None
 
 
@@ -2313,6 +2401,13 @@ class QuadrantSizes(Model):
     customers: int
     quadrants: Mapping[str, int]
     stale: bool
+
+
+class Rate(Model):
+    """Detections by day, the last days of business time; days without any are there with 0."""
+
+    days: Sequence[DayRate]
+    name: str
 
 
 class ReasonGiven(Model):

@@ -2,8 +2,9 @@
 
 import uuid
 from collections.abc import AsyncIterator
+from typing import Annotated, Literal
 
-from attune_client.base import Operations, pages
+from attune_client.base import OPEN, Operations, pages
 from attune_client.generated import schemas
 
 
@@ -25,6 +26,14 @@ class Triggers(Operations):
         """Every item of `list`, page after page."""
         return pages(lambda cursor: self.list(enabled=enabled, limit=limit, cursor=cursor))
 
+    async def create(self, body: schemas.FileBody, *, idempotency_key: str | None = None) -> schemas.VersionView:
+        """Keep a new trigger's first version, a draft. Keep a trigger file as version 1. A draft judges nothing
+        until it is activated. Scope: triggers:write.
+        """
+        return await self._call(
+            schemas.VersionView, "POST", "/v1/triggers", body=body, key=idempotency_key or uuid.uuid4().hex
+        )
+
     async def get(self, name: str) -> schemas.TriggerView:
         """One trigger. Show the newest version of a trigger. Scope: triggers:read."""
         return await self._call(schemas.TriggerView, "GET", "/v1/triggers/{name}", at={"name": name})
@@ -43,3 +52,92 @@ class Triggers(Operations):
             body=body,
             key=idempotency_key or uuid.uuid4().hex,
         )
+
+    async def rate(self, name: str, *, days: int | None = None) -> schemas.Rate:
+        """How often a trigger fires, by business day. Count the detections that the caller may see, day by day.
+        Scope: detections:read.
+        """
+        return await self._call(
+            schemas.Rate, "GET", "/v1/triggers/{name}/rate", at={"name": name}, params={"days": days}
+        )
+
+    async def versions(
+        self,
+        name: str,
+        *,
+        state: Annotated[Literal["draft", "live", "paused", "superseded"], OPEN] | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> schemas.VersionViewPage:
+        """A trigger's versions, the newest first. List the versions of a trigger. Scope: triggers:read."""
+        return await self._call(
+            schemas.VersionViewPage,
+            "GET",
+            "/v1/triggers/{name}/versions",
+            at={"name": name},
+            params={"state": state, "limit": limit, "cursor": cursor},
+        )
+
+    def iterate_versions(
+        self,
+        name: str,
+        *,
+        state: Annotated[Literal["draft", "live", "paused", "superseded"], OPEN] | None = None,
+        limit: int | None = None,
+    ) -> AsyncIterator[schemas.VersionView]:
+        """Every item of `versions`, page after page."""
+        return pages(lambda cursor: self.versions(name, state=state, limit=limit, cursor=cursor))
+
+    async def add_version(
+        self, name: str, body: schemas.FileBody, *, idempotency_key: str | None = None
+    ) -> schemas.VersionView:
+        """Keep another version of a trigger, a draft. Keep a trigger file as the next version. The one in force goes
+        on until this one is activated. Scope: triggers:write.
+        """
+        return await self._call(
+            schemas.VersionView,
+            "POST",
+            "/v1/triggers/{name}/versions",
+            at={"name": name},
+            body=body,
+            key=idempotency_key or uuid.uuid4().hex,
+        )
+
+    async def get_version(self, name: str, version: int) -> schemas.VersionView:
+        """One version of a trigger, with its file. Show a version. Scope: triggers:read."""
+        return await self._call(
+            schemas.VersionView, "GET", "/v1/triggers/{name}/versions/{version}", at={"name": name, "version": version}
+        )
+
+    async def compare(self, name: str, version: int, *, other: int) -> schemas.Differences:
+        """How a version differs from another one. List the keys of the file that differ, those of `other` as
+        `before`. Scope: triggers:read.
+        """
+        return await self._call(
+            schemas.Differences,
+            "GET",
+            "/v1/triggers/{name}/versions/{version}/differences",
+            at={"name": name, "version": version},
+            params={"other": other},
+        )
+
+    async def activate(
+        self, name: str, body: schemas.Activation, *, idempotency_key: str | None = None
+    ) -> schemas.Activated | schemas.Proposal:
+        """Let a draft judge the stream. Start the job that makes the version's states from what has been; then it
+        judges what comes. The stream goes on meanwhile, judged by the version before. Scope: triggers:write.
+        """
+        return await self._call(
+            schemas.Activated | schemas.Proposal,
+            "POST",
+            "/v1/triggers/{name}:activate",
+            at={"name": name},
+            body=body,
+            key=idempotency_key or uuid.uuid4().hex,
+        )
+
+    async def validate_(self, body: schemas.FileBody) -> schemas.Checked:
+        """Check a trigger file, and say its conditions in words; nothing is kept. Refuse with every fault's line and
+        column, or tell what the file says. Scope: triggers:write.
+        """
+        return await self._call(schemas.Checked, "POST", "/v1/triggers:validate", body=body)

@@ -11,7 +11,7 @@ from attune_service_kit.approvals import Change, Submit, TwoPersons
 from attune_service_kit.auth import Caller, requires
 from attune_service_kit.bodies import Body
 from attune_service_kit.database import Transaction
-from attune_service_kit.errors import NotFound, refusals
+from attune_service_kit.errors import Invalid, NotFound, refusals
 from attune_service_kit.idempotency import REFUSALS
 from attune_service_kit.paging import Cursor, InvalidCursor, Limit, Page, decode_cursor, page
 from attune_service_kit.runtime import Runtime
@@ -22,10 +22,12 @@ MayRead = Depends(requires("triggers:read"))
 
 
 class TriggerView(BaseModel):
-    """A trigger's newest version."""
+    """A trigger's newest version. `in_force` is the one that judges the stream; null before the first is activated."""
 
     name: str
     version: int
+    in_force: int | None
+    state: triggers.State
     kind: str
     event_type: str
     months: int
@@ -36,6 +38,10 @@ class TriggerView(BaseModel):
     enabled: bool
     created_at: datetime
     created_by: str
+
+
+def _view(row: triggers.Row) -> TriggerView:
+    return TriggerView.model_validate(dict(row) | {"state": triggers.state(row)})
 
 
 class TriggerChange(Body):
@@ -64,7 +70,7 @@ async def listing(
     key, bound = runtime.settings.cursor_key, ("triggers", caller.subject, enabled)
     after: str = decode_cursor(key, cursor, bound_to=bound)[0] if cursor else ""
     rows: Any = await triggers.current(runtime.database.pool)
-    views = [TriggerView.model_validate(dict(row)) for row in rows]
+    views = [_view(row) for row in rows]
     chosen = sorted((v for v in views if v.name > after and enabled in (None, v.enabled)), key=lambda v: v.name)
     return page(chosen[: limit + 1], limit, key, lambda view: [view.name], bound_to=bound)
 
@@ -78,7 +84,7 @@ async def listing(
 )
 async def get(name: str, runtime: AnyRuntime) -> TriggerView:
     """Show the newest version of a trigger."""
-    return TriggerView.model_validate(dict(await triggers.get(runtime.database.pool, name)))
+    return _view(await triggers.get(runtime.database.pool, name))
 
 
 async def _change(_: Runtime, tx: Transaction, name: str, body: TriggerChange) -> TriggerView:
@@ -86,11 +92,11 @@ async def _change(_: Runtime, tx: Transaction, name: str, body: TriggerChange) -
     row, is_new = await triggers.change(tx.conn, name, changes, tx.who)
     if is_new:
         await tx.audit("trigger.changed", "trigger", name, version=row["version"], detail=changes)
-    return TriggerView.model_validate(dict(row))
+    return _view(row)
 
 
 async def _version(tx: Transaction, name: str) -> object:
-    return (await triggers.get(tx.conn, name))["version"]
+    return (await triggers.get(tx.conn, name))["in_force"]
 
 
 CHANGE = Change("trigger.change", TriggerChange, _change, _version)
@@ -102,7 +108,7 @@ CHANGE = Change("trigger.change", TriggerChange, _change, _version)
     summary="Change a trigger's parameters",
     dependencies=[Depends(requires("triggers:write"))],
     response_model=TriggerView,
-    responses=refusals(NotFound, *REFUSALS),
+    responses=refusals(NotFound, Invalid, triggers.NotInForce, *REFUSALS),
 )
 async def put(name: str, body: TriggerChange, submit: Annotated[Submit, Depends(TwoPersons(CHANGE))]) -> Response:
     """Make a new version. What it changes holds from the next posting on; earlier detections stay."""

@@ -1,0 +1,207 @@
+"""Reading a trigger file: YAML in, a checked definition out, or every fault with its line and column. Pure."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, cast
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from attune_expressions.catalogue import standard
+from attune_expressions.condition import Condition, parse
+from attune_expressions.refusals import Refused, nearest
+from attune_service_kit.files.yaml_lines import read_yaml
+from eventing import fact_fields
+from eventing.definition import SHAPES, Definition, Opportunity, Texts
+
+LONGEST = 64 * 1024
+MOST_FAULTS = 20
+
+Path = tuple[str | int, ...]
+Place = tuple[int, int]
+
+# Where conditions stand in a file.
+CONDITIONS: tuple[Path, ...] = (
+    ("where",), ("sequence", "first"), ("sequence", "then"), ("absence", "after"), ("absence", "without"),
+    ("change", "share_of"), ("behaviour", "unless"),
+)  # fmt: skip
+_PARTS: dict[str, type[BaseModel]] = {**SHAPES, "title": Texts, "meaning": Texts, "opportunity": Opportunity}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One fault: where in the file (both from 1), under which key, and the reason in both languages."""
+
+    line: int
+    column: int
+    key: str
+    en: str
+    zh: str
+
+
+class TriggerFileRefused(Exception):
+    """The file is no trigger; nothing of it is kept."""
+
+    def __init__(self, faults: list[Fault]) -> None:
+        super().__init__("; ".join(f"line {fault.line}, column {fault.column}: {fault.en}" for fault in faults))
+        self.faults = faults
+
+
+@dataclass(frozen=True)
+class TriggerFile:
+    """A file that was read: its definition, its content as it is stored, and its conditions by key."""
+
+    definition: Definition
+    content: dict[str, Any]
+    conditions: dict[str, Condition]
+
+
+def read(text: str, digits: int = 2) -> TriggerFile:
+    """Read a trigger file (YAML, so JSON too) in a base currency of so many decimals; TriggerFileRefused."""
+    if len(text.encode()) > LONGEST:
+        raise TriggerFileRefused([Fault(1, 1, "", "a trigger file has at most 64 KB", "触发器文件不得超过 64 KB")])
+    try:
+        content, _ = read_yaml(text)
+    except (ValueError, RecursionError) as error:
+        raise TriggerFileRefused([_no_yaml(str(error))]) from None
+    if not isinstance(content, dict):
+        raise TriggerFileRefused([Fault(1, 1, "", "a trigger file is a mapping of keys", "触发器文件应为键值映射")])
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    places = {} if root is None else dict(_places(root, ()))
+    try:
+        definition = Definition.model_validate(content)
+    except ValidationError as error:
+        faults = [_fault(dict(one), places) for one in error.errors(include_url=False, include_input=False)]
+        raise TriggerFileRefused(sorted(faults, key=lambda f: (f.line, f.column))[:MOST_FAULTS]) from None
+    return TriggerFile(definition, content, _conditions(definition, content, places, text.splitlines(), digits))
+
+
+# --- where things stand ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Node:
+    """Where a key and its value begin, from 0, and how a text is written."""
+
+    key: Place
+    value: Place
+    style: str | None = None
+
+
+def _places(node: yaml.Node, path: Path) -> Iterator[tuple[Path, _Node]]:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            below = (*path, key.value)
+            yield below, _Node(_mark(key), _mark(value), getattr(value, "style", None))
+            yield from _places(value, below)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            below = (*path, index)
+            yield below, _Node(_mark(item), _mark(item), getattr(item, "style", None))
+            yield from _places(item, below)
+
+
+def _mark(node: yaml.Node) -> Place:
+    return node.start_mark.line, node.start_mark.column
+
+
+def _no_yaml(reason: str) -> Fault:
+    line, _, rest = reason.removeprefix("line ").partition(": ")
+    found = int(line) if reason.startswith("line ") and line.isdecimal() else 1
+    said = rest if reason.startswith("line ") and rest else reason
+    return Fault(found, 1, "", f"it is no YAML of ours: {said}", f"不是可读取的 YAML：{said}")
+
+
+# --- the definition's faults -----------------------------------------------------------------------------------------
+
+
+def _fault(error: dict[str, Any], places: dict[Path, _Node]) -> Fault:
+    path = tuple(error["loc"])
+    node = next((places[path[:end]] for end in range(len(path), 0, -1) if path[:end] in places), _Node((0, 0), (0, 0)))
+    unknown = error["type"] == "extra_forbidden"
+    line, column = node.key if unknown or path not in places else node.value
+    key = ".".join(str(step) for step in path)
+    en, zh = _reason(error, path)
+    return Fault(line + 1, column + 1, key, en, zh)
+
+
+def _reason(error: dict[str, Any], path: Path) -> tuple[str, str]:
+    match error["type"]:
+        case "extra_forbidden":
+            near = nearest(str(path[-1]), _keys(path[:-1]))
+            hint, hint_zh = (f"; did you mean {near}?", f"；是否为 {near}？") if near else ("", "")
+            return f"unknown key {path[-1]}{hint}", f"未知的键 {path[-1]}{hint_zh}"
+        case "missing":
+            return f"{path[-1]} is missing", f"缺少 {path[-1]}"
+        case "value_error":
+            said = str(error["ctx"]["error"])
+            return said, f"取值不符合要求：{said}"
+        case _:
+            said = str(error["msg"])
+            return said[:1].lower() + said[1:], f"取值不符合要求：{said}"
+
+
+def _keys(path: Path) -> Iterable[str]:
+    model = Definition if not path else _PARTS.get(str(path[0]))
+    return [] if model is None else [field.alias or name for name, field in model.model_fields.items()]
+
+
+# --- its conditions --------------------------------------------------------------------------------------------------
+
+
+def _conditions(
+    definition: Definition, content: dict[str, Any], places: dict[Path, _Node], lines: list[str], digits: int
+) -> dict[str, Condition]:
+    found: dict[str, Condition] = {}
+    faults: list[Fault] = []
+    for path in CONDITIONS:
+        text = _at(content, path)
+        if text is None:
+            continue
+        key = ".".join(str(step) for step in path)
+        try:
+            found[key] = fact_fields.read(text, definition.on, digits)
+        except Refused as refused:
+            line, column = _inside(places[path], refused.at.line, refused.at.column, lines)
+            en, zh = _of_the_customer(text, definition, digits) or (refused.en, refused.zh)
+            faults.append(Fault(line, column, key, en, zh))
+    if faults:
+        raise TriggerFileRefused(faults)
+    return found
+
+
+def _at(content: dict[str, Any], path: Path) -> str | None:
+    value: Any = content
+    for step in path:
+        value = value.get(step) if isinstance(value, dict) else None
+    return cast("str | None", value)
+
+
+def _inside(node: _Node, line: int, column: int, lines: list[str]) -> Place:
+    """Where in the file a place of a condition is; both from 1, of a text as well as of the file.
+
+    Of a text that YAML has folded, the line that it begins on.
+    """
+    first, start = node.value
+    if node.style in ("|", ">"):
+        beneath = [text for text in lines[first + 1 :] if text.strip()]
+        indent = len(beneath[0]) - len(beneath[0].lstrip()) if beneath else 0
+        return (first + 1 + line, indent + column) if node.style == "|" else (first + 2, indent + 1)
+    if line > 1 or (node.style is None and first + 1 < len(lines) and column > len(lines[first]) - start):
+        return first + 1, start + 1
+    return first + 1, start + column + (node.style is not None)
+
+
+def _of_the_customer(text: str, definition: Definition, digits: int) -> tuple[str, str] | None:
+    """The reason where a condition would be one if a trigger could read the customer's fields."""
+    known = fact_fields.catalogue(definition.on, digits)
+    customer = standard(digits).of("customer").fields
+    try:
+        condition = parse(text, known.with_fields(f for name, f in customer.items() if name not in known.fields))
+    except Refused:
+        return None
+    names = ", ".join(field.name for field in condition.fields if field.name not in known.fields)
+    return (
+        f"{names} is the customer's: a trigger reads what its facts say; whom an offer suits is for the offer to ask",
+        f"{names} 属于客户字段：触发器只读取事件本身的字段，产品是否适合由产品条件判断",
+    )
