@@ -203,8 +203,12 @@ async def test_customers_are_scored_by_every_champion_from_their_stored_row(
     await with_row(app, {k: float(v) for k, v in ROW.items()})
     stranger = str(customer_id("tests", "P2"))
     told = (await ask({"customer_ids": [stranger, str(KNOWN)]})).json()
-    assert told["items"] == [{"customer_id": str(KNOWN), "scores": [offline.score(ROW, 1)], "classes": []}]
+    item = {"customer_id": str(KNOWN), "scores": [offline.score(ROW, 1)], "classes": []}
+    assert told["items"] == [item | {"reasons": []}]
     assert (told["unknown"], told["as_of"]) == ([stranger], "2026-02-28")
+    why = (await ask({"customer_ids": [str(KNOWN)], "reasons": 2})).json()["items"][0].pop("reasons")
+    rows = (await ask({"model": NAME, "rows": [ROW], "reasons": 2})).json()["items"][0].pop("reasons")
+    assert why == rows != [[]]
 
 
 async def test_a_hundred_swaps_under_load_fail_nobody(app: RunningService, offline: Offline, token: Headers) -> None:
@@ -289,10 +293,8 @@ async def test_campaign_asks_over_nats(start_service: StartService, versions: li
     told = await ask(KNOWN)
     assert told["models"] == [{"model": NAME, "version": 1, "sha256": offline.models[1].sha256}]
     seen = np.array([[ROW[name] for name in offline.models[1].features]], dtype=np.float32)
-    one = {"customer_id": str(KNOWN), "scores": [offline.score(ROW, 1)], "features_hashes": fingerprints(seen)} | {
-        "classes": []
-    }
-    assert told["items"] == [one]
+    one = {"customer_id": str(KNOWN), "scores": [offline.score(ROW, 1)], "features_hashes": fingerprints(seen)}
+    assert told["items"] == [one | {"classes": [], "reasons": []}]
     # A credit that the snapshot has not seen moves the row, once, whoever reports it.
     new = NewMoney(key="T1", amount_minor=86_000_000, business_date=date(2026, 3, 17))
     moved = ROW | {"demand_balance_minor": 90_000_000, "postings_90d": 13}

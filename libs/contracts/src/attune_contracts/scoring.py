@@ -114,6 +114,23 @@ class AnsweringModel(BaseModel):
     sha256: str
 
 
+class Reason(BaseModel):
+    """What one feature does to a score: the score less what it were with the feature at `baseline`.
+
+    `compared_with` says what the baseline is: the median of the training snapshot, or an unknown value (null).
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    feature: str
+    direction: Literal["raises", "lowers"]
+    effect: float
+    baseline: float | None
+    compared_with: Literal["training_median", "unknown"]
+    zh: str
+    en: str
+
+
 class ScoredItem(BaseModel):
     """One row's scores, in the order of the answer's `models`; `customer_id` is null for rows of values.
 
@@ -128,6 +145,8 @@ class ScoredItem(BaseModel):
     """Of what each model saw of the customer, in the same order; not told for rows of values."""
     classes: tuple[dict[str, float] | None, ...] = ()
     """In the same order, the probability of every class, of models that answer with classes; empty where none does."""
+    reasons: tuple[tuple[Reason, ...] | None, ...] = ()
+    """In the same order, the reasons, strongest first; null where a model cannot tell; empty where none are asked."""
 
 
 class ScoreAnswer(BaseModel):

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from math import nan
 
 import numpy as np
 import onnxruntime
@@ -39,7 +40,10 @@ class Held:
 
 @dataclass(frozen=True)
 class Model:
-    """One version of a model, loaded. `score` takes float32 rows in the order of `features`, NaN = unknown."""
+    """One version of a model, loaded. `score` takes float32 rows in the order of `features`, NaN = unknown.
+
+    `usual` are the features' usual values, which reasons compare with; NaN where none is stated.
+    """
 
     name: str
     version: int
@@ -48,6 +52,7 @@ class Model:
     held: "Held" = field(repr=False, compare=False)
     output: Output = field(default=PROBABILITY, compare=False)
     specs: tuple[FeatureSpec, ...] = field(default=(), repr=False, compare=False)
+    usual: tuple[float, ...] = field(default=(), repr=False, compare=False)
 
     @property
     def of_snapshot(self) -> bool:
@@ -109,12 +114,13 @@ def load(
     sha256: str | None = None,
     output: Output | None = None,
     specs: Sequence[FeatureSpec] = (),
+    usual: Sequence[float] = (),
 ) -> Model:
     """Load a model from its bytes; raises UnfitModel."""
     digest = hashlib.sha256(onnx).hexdigest()
     if sha256 is not None and digest != sha256:
         raise UnfitModel(f"{name} version {version}: the bytes are not those that were registered")
-    return _model(name, version, digest, features, _session(digest, onnx), output, specs)
+    return _model(name, version, digest, features, _session(digest, onnx), output, specs, usual)
 
 
 def loaded(
@@ -125,11 +131,12 @@ def loaded(
     *,
     output: Output | None = None,
     specs: Sequence[FeatureSpec] = (),
+    usual: Sequence[float] = (),
 ) -> Model | None:
     """Return the model if a session with these very bytes is held already, without needing the bytes."""
     with _lock:
         held = _sessions.get(sha256)
-    return _model(name, version, sha256, features, held, output, specs) if held is not None else None
+    return _model(name, version, sha256, features, held, output, specs, usual) if held is not None else None
 
 
 def forget() -> None:
@@ -146,9 +153,17 @@ def _model(
     held: Held,
     output: Output | None,
     specs: Sequence[FeatureSpec],
+    usual: Sequence[float],
 ) -> Model:
     return Model(
-        name, version, sha256, tuple(features), held, output or PROBABILITY, tuple(specs) or specs_of(features)
+        name,
+        version,
+        sha256,
+        tuple(features),
+        held,
+        output or PROBABILITY,
+        tuple(specs) or specs_of(features),
+        tuple(usual) or (nan,) * len(features),
     )
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import structlog
 
-from attune_contracts.scoring import AnsweringModel, NewMoney, ScoreAnswer, ScoredItem
+from attune_contracts.scoring import AnsweringModel, NewMoney, Reason, ScoreAnswer, ScoredItem
 from attune_service_kit.errors import Invalid
 from attune_service_kit.runtime import Runtime
 from scoring.feature_rows import stored_rows
@@ -15,6 +15,7 @@ from scoring.feature_values import Fault, matrix
 from scoring.features import Floats, fingerprints
 from scoring.model import Model
 from scoring.outputs import UnfitModel
+from scoring.reasons import effects, strongest
 from scoring.renewal import aligned, moved
 from scoring.settings import ScoringSettings
 from scoring.sql import Conn
@@ -23,6 +24,9 @@ log = structlog.get_logger(__name__)
 
 # From this many rows on the loop would notice: they are scored in a thread (ONNX Runtime lets others run).
 _ALOFT = 32
+
+# Each row with reasons is asked once more for every feature.
+MOST_EXPLAINED = 100
 
 
 class TooManyRows(Invalid):
@@ -43,29 +47,33 @@ class NoAnswer(Invalid):
     code = "no_answer"
 
 
-def check_size(runtime: Runtime, rows: int) -> None:
+def check_size(runtime: Runtime, rows: int, *, explained: bool = False) -> None:
     """Refuse with TooManyRows."""
     assert isinstance(runtime.settings, ScoringSettings)  # noqa: S101 - the service declares it
-    if rows > (most := runtime.settings.most_rows):
+    most = min(runtime.settings.most_rows, MOST_EXPLAINED) if explained else runtime.settings.most_rows
+    if rows > most:
         raise TooManyRows("more rows than one request may bring", "单次请求行数超限", most=most)
 
 
-async def score_rows(model: Model, rows: Sequence[Mapping[str, object]]) -> ScoreAnswer:
-    """Score rows of values, each of exactly the model's features; UnfitFeatures."""
+async def score_rows(model: Model, rows: Sequence[Mapping[str, object]], reasons: int = 0) -> ScoreAnswer:
+    """Score rows of values, each of exactly the model's features, with so many reasons; UnfitFeatures."""
     values = matrix(model.specs, rows)
     if isinstance(values, list):
         raise UnfitFeatures(
             "these values do not fit the model's features", "特征取值不符合模型要求", errors=list(map(_told, values))
         )
-    told = await _run(model, values)
+    told = await _run(model, values, reasons)
     return ScoreAnswer(
         models=(_answering(model),),
-        items=tuple(ScoredItem(scores=(one.score,), classes=_classes([one])) for one in told),
+        items=tuple(
+            ScoredItem(scores=(one.score,), classes=_classes([one]), reasons=(one.reasons,) if reasons else ())
+            for one in told
+        ),
     )
 
 
 async def score_customers(
-    conn: Conn, asked: Mapping[UUID, Sequence[Model]], evidence: Sequence[NewMoney] = ()
+    conn: Conn, asked: Mapping[UUID, Sequence[Model]], evidence: Sequence[NewMoney] = (), reasons: int = 0
 ) -> ScoreAnswer:
     """Score customers' stored rows, each with the models that answer for them; `evidence` moves the rows first.
 
@@ -81,14 +89,14 @@ async def score_customers(
     for model in models:
         values = {c: moved(rows[c], new) for c in known if model in asked[c]}
         try:
-            answers = await _run(model, aligned(model, rows, values))
+            answers = await _run(model, aligned(model, rows, values), reasons)
         except NoAnswer:
             continue
         for customer, answer in zip(values, answers, strict=True):
             told[customer][model] = answer
     return ScoreAnswer(
         models=tuple(map(_answering, models)),
-        items=tuple(_item(customer, [told[customer].get(model) for model in models]) for customer in known),
+        items=tuple(_item(customer, [told[customer].get(model) for model in models], reasons) for customer in known),
         unknown=tuple(customer for customer in asked if customer not in rows),
         as_of=min((rows[c].as_of for c in known), default=None),
     )
@@ -96,19 +104,21 @@ async def score_customers(
 
 @dataclass(frozen=True)
 class _Told:
-    """One row's answer: its score, its classes' probabilities where it has such, and the hash of what was seen."""
+    """One row's answer: its score, its classes' probabilities where it has such, the hash of what was seen, reasons."""
 
     score: float
     classes: dict[str, float] | None
     features_hash: str
+    reasons: tuple[Reason, ...] | None
 
 
-def _item(customer: UUID, told: Sequence[_Told | None]) -> ScoredItem:
+def _item(customer: UUID, told: Sequence[_Told | None], reasons: int) -> ScoredItem:
     return ScoredItem(
         customer_id=customer,
         scores=tuple(None if one is None else one.score for one in told),
         features_hashes=tuple(None if one is None else one.features_hash for one in told),
         classes=_classes(told),
+        reasons=tuple(None if one is None else one.reasons for one in told) if reasons else (),
     )
 
 
@@ -118,16 +128,24 @@ def _classes(told: Sequence[_Told | None]) -> tuple[dict[str, float] | None, ...
     return found if any(found) else ()
 
 
-async def _run(model: Model, values: Floats) -> list[_Told]:
+async def _run(model: Model, values: Floats, reasons: int) -> list[_Told]:
     try:
         answer = model.answer(values) if len(values) < _ALOFT else await asyncio.to_thread(model.answer, values)
     except UnfitModel as unfit:
         log.error("model_unfit", model=model.name, version=model.version, reason=str(unfit))
         raise NoAnswer("the model has no answer to these values", "模型无法对这些取值给出结果") from unfit
     names, hashes = model.output.classes, fingerprints(values)
+    why: list[tuple[Reason, ...] | None] = [None] * len(values)
+    if reasons and len(values):
+        try:
+            lines = await asyncio.to_thread(effects, model.answer, values, answer, model.usual)
+        except UnfitModel as unfit:  # it cannot do without a value: the scores stand, without reasons
+            log.warning("reasons_unfit", model=model.name, version=model.version, reason=str(unfit))
+        else:
+            why = [strongest(model.features, line, model.usual, reasons) for line in lines.tolist()]
     return [
-        _Told(max(row), dict(zip(names, row, strict=True)) if names else None, seen)
-        for row, seen in zip(answer.tolist(), hashes, strict=True)
+        _Told(max(row), dict(zip(names, row, strict=True)) if names else None, seen, told)
+        for row, seen, told in zip(answer.tolist(), hashes, why, strict=True)
     ]
 
 

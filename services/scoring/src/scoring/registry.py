@@ -19,6 +19,7 @@ from scoring.feature_specs import FeatureSpec, specs_of
 from scoring.life_cycle import Recorded, State, Step
 from scoring.model import Model
 from scoring.outputs import Output, UnfitModel
+from scoring.reasons import usual
 from scoring.spec import About
 from scoring.sql import Conn
 
@@ -27,7 +28,8 @@ log = structlog.get_logger(__name__)
 CHANNEL = "scoring_champions"
 """Notified with every promotion: each process that answers listens."""
 
-_COLUMNS = "v.model, v.version, v.sha256, v.features, v.feature_specs::text, m.output, m.classes, m.lowest, m.highest"
+_COLUMNS = """v.model, v.version, v.sha256, v.features, v.feature_specs::text, m.output, m.classes, m.lowest, m.highest,
+       coalesce(v.snapshot -> 'features', '{}')::text AS distributions"""
 _ANSWERS = f"""
 SELECT {_COLUMNS}, v.state, m.name, m.purpose,
        (SELECT max(id) FROM promotion p WHERE p.model = m.name) AS changed
@@ -86,6 +88,7 @@ class Described(TypedDict):
 
     output: Output
     specs: tuple[FeatureSpec, ...]
+    usual: tuple[float, ...]
 
 
 class UnknownVersion(NotFound):
@@ -305,7 +308,11 @@ async def _load(conn: Conn, row: asyncpg.Record) -> Model:
 
 
 def _description(row: asyncpg.Record) -> Described:
-    return {"output": _output(row), "specs": specs_of(row["features"], orjson.loads(row["feature_specs"]))}
+    return {
+        "output": _output(row),
+        "specs": specs_of(row["features"], orjson.loads(row["feature_specs"])),
+        "usual": usual(row["features"], orjson.loads(row["distributions"])),
+    }
 
 
 def _output(row: asyncpg.Record) -> Output:

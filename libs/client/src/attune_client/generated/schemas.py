@@ -46,7 +46,7 @@ class BothLanguages(Model):
     zh: str
 
 
-class CampaignReason(Model):
+class Reason(Model):
     """Why an action is proposed."""
 
     code: str
@@ -76,7 +76,7 @@ class Action(Model):
     opportunity_id: UUID | None
     product_id: str | None
     rank: int
-    reasons: Sequence[CampaignReason]
+    reasons: Sequence[Reason]
     risk_level: str | None
     script: ScriptText | None
     value: CampaignMoney | None
@@ -912,7 +912,7 @@ class ServiceAction(Model):
 
     name: BothLanguages
     offer: str
-    reasons: Sequence[CampaignReason]
+    reasons: Sequence[Reason]
     script: ScriptText | None
 
 
@@ -932,7 +932,7 @@ class NextBestActions(Model):
     channel: str
     customer_type: CustomerType | None
     decision_id: UUID
-    message: CampaignReason | None
+    message: Reason | None
     models: Sequence[ModelVersion]
     personalised: bool
     score_source: Annotated[Literal["stored", "fresh", "none"], OPEN]
@@ -1457,7 +1457,7 @@ class ModelSummary(Model):
     versions: int
 
 
-class Reason(Model):
+class ScoringApiModelsReason(Model):
     """Why an uploaded version was refused, and where; `detail` holds what the model calls it, cleaned."""
 
     code: str
@@ -1477,7 +1477,7 @@ class ScoringVersionView(Model):
     features: Sequence[str]
     metrics: Mapping[str, float]
     origin: str
-    reasons: Sequence[Reason]
+    reasons: Sequence[ScoringApiModelsReason]
     sha256: str
     snapshot: Mapping[str, Any]
     state: str
@@ -2526,9 +2526,25 @@ class ScoreRequest(Model):
 
     customer_ids: Sequence[UUID] | None = None
     model: str | None = None
+    reasons: int | None = None
+    """So many reasons a score, the strongest first; of 100 rows or customers at most"""
     rows: Sequence[Mapping[str, Any]] | None = None
     """Each with exactly the model's features; null = unknown"""
     version: int | None = None
+
+
+class AttuneContractsScoringReason(Model):
+    """What one feature does to a score: the score less what it were with the feature at `baseline`. `compared_with`
+    says what the baseline is: the median of the training snapshot, or an unknown value (null).
+    """
+
+    baseline: float | None
+    compared_with: Annotated[Literal["training_median", "unknown"], OPEN]
+    direction: Annotated[Literal["raises", "lowers"], OPEN]
+    effect: float
+    en: str
+    feature: str
+    zh: str
 
 
 class ScoredView(Model):
@@ -2537,6 +2553,8 @@ class ScoredView(Model):
     classes: Sequence[Mapping[str, float] | None]
     """The probability of every class, of models that answer with classes: their score is the likeliest's"""
     customer_id: UUID | None
+    reasons: Sequence[Sequence[AttuneContractsScoringReason] | None]
+    """What each feature does to the score, where reasons are asked for; null where the model cannot tell"""
     scores: Sequence[float | None]
     """null where another version answers for this customer, or none"""
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from attune_contracts.scoring import AnsweringModel, ScoreAnswer
+from attune_contracts.scoring import AnsweringModel, Reason, ScoreAnswer
 from attune_service_kit.app import AnyRuntime
 from attune_service_kit.auth import Caller, requires
 from attune_service_kit.bodies import Body
@@ -45,7 +45,7 @@ class ScoreRequest(Body):
                     "model": "propensity-wealth",
                     "rows": [{"age": 45, "demand_balance_minor": 8600000, "holds_wealth": False}],
                 },
-                {"customer_ids": [_CUSTOMER]},
+                {"customer_ids": [_CUSTOMER], "reasons": 3},
             ]
         },
     )
@@ -56,6 +56,9 @@ class ScoreRequest(Body):
         default=None, description="Each with exactly the model's features; null = unknown"
     )
     customer_ids: Annotated[list[UUID], Field(min_length=1)] | None = None
+    reasons: Annotated[int, Field(ge=0, le=20)] = Field(
+        default=0, description="So many reasons a score, the strongest first; of 100 rows or customers at most"
+    )
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
@@ -74,6 +77,9 @@ class ScoredView(BaseModel):
     classes: list[dict[str, float] | None] = Field(
         description="The probability of every class, of models that answer with classes: their score is the likeliest's"
     )
+    reasons: list[list[Reason] | None] = Field(
+        description="What each feature does to the score, where reasons are asked for; null where the model cannot tell"
+    )
 
 
 class ScoresView(BaseModel):
@@ -84,7 +90,7 @@ class ScoresView(BaseModel):
             "examples": [
                 {
                     "models": [{"model": "propensity-wealth", "version": 7, "sha256": _SHA}],
-                    "items": [{"customer_id": None, "scores": [0.2218], "classes": []}],
+                    "items": [{"customer_id": None, "scores": [0.2218], "classes": [], "reasons": []}],
                     "unknown": [],
                     "as_of": None,
                 }
@@ -117,7 +123,7 @@ async def score(body: ScoreRequest, runtime: AnyRuntime, caller: Reader) -> Scor
     """Score at once; nothing is stored. Customers and named versions are for model administrators."""
     if (body.version is not None or body.customer_ids is not None) and "models:read" not in caller.scopes:
         raise Forbidden("customers and versions are for model administrators", "仅模型管理员可用", needs="models:read")
-    online.check_size(runtime, len(body.rows or body.customer_ids or ()))
+    online.check_size(runtime, len(body.rows or body.customer_ids or ()), explained=body.reasons > 0)
     named = await _named(runtime, body)
     if named is not None:
         return _view(await _score(runtime, body, dict.fromkeys(body.customer_ids or (), (named,)), named))
@@ -134,10 +140,10 @@ async def _score(
 ) -> ScoreAnswer:
     if body.rows is not None:
         assert of_rows is not None  # noqa: S101 - whoever answers has a champion
-        return await online.score_rows(of_rows, body.rows)
+        return await online.score_rows(of_rows, body.rows, body.reasons)
     of_snapshot = {customer: [m for m in models if m.of_snapshot] for customer, models in asked.items()}
     async with runtime.database.pool.acquire() as conn:
-        return await online.score_customers(conn, of_snapshot)
+        return await online.score_customers(conn, of_snapshot, reasons=body.reasons)
 
 
 async def _named(runtime: Runtime, body: ScoreRequest) -> Model | None:
@@ -152,7 +158,12 @@ def _view(answer: ScoreAnswer) -> ScoresView:
     return ScoresView(
         models=list(answer.models),
         items=[
-            ScoredView(customer_id=item.customer_id, scores=list(item.scores), classes=list(item.classes))
+            ScoredView(
+                customer_id=item.customer_id,
+                scores=list(item.scores),
+                classes=list(item.classes),
+                reasons=[None if told is None else list(told) for told in item.reasons],
+            )
             for item in answer.items
         ],
         unknown=list(answer.unknown),
