@@ -37,7 +37,18 @@ OF_THE_BANK = {
     "proposal_id",
 }
 # Names of plans, models and lists: the same for everybody who may read them.
-NAMES = {"code", "name", "version", "purpose", "tag", "script_id", "product_id", "request_id", "entity_id"}
+NAMES = {
+    "behaviour_id",
+    "code",
+    "name",
+    "version",
+    "purpose",
+    "tag",
+    "script_id",
+    "product_id",
+    "request_id",
+    "entity_id",
+}
 _TEXTS = {"branch_id": (OWN_BRANCH, FOREIGN_BRANCH, "B9"), "employee_id": ("E1", "E2", "E9")}
 _TEXTS |= {"manager_id": _TEXTS["employee_id"], "household_id": ("H1", "H2", "H9")}
 

@@ -1,17 +1,23 @@
 """A calendar on the running service: dates by business time, late ones, changed ones, and a backfill's past."""
 
+import asyncio
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
-from tests.eventing.conftest import SOURCE
+from tests.eventing.conftest import SOURCE, row
 from tests.eventing.test_eight_shapes import insert_file
 from tests.eventing.test_shapes import TEXTS
 
-from attune_contracts.identifiers import customer_id
+from attune_contracts.customer_360 import ImportCompleted
+from attune_contracts.datasets import HOLDINGS
+from attune_contracts.identifiers import customer_id, new_id
+from attune_service_kit.lake import Lake
+from attune_service_kit.lake_schema import arrow_schema
 from attune_service_kit.testing import eventually
-from eventing import ledger, timers, triggers
+from eventing import ledger
 from eventing.definition import Definition
 
 TODAY = date(2024, 3, 1)
@@ -24,22 +30,15 @@ async def at(eventing: Any, day: date) -> None:
     assert answer.status_code == 200, answer.text
 
 
-async def dated(eventing: Any, source: str, day: date, known: date | None = None) -> None:
-    """A dataset says when a holding matures."""
-    pool = eventing.service.runtime.worker_database.pool
-    await pool.execute(
-        "INSERT INTO dated_fact (customer_id, kind, source_id, day, known_on, product, amount_minor)"
-        " VALUES ($1, 'holding_matures_on', $2, $3, $4, 'td', 500)"
-        " ON CONFLICT (customer_id, kind, source_id) DO UPDATE SET day = excluded.day, known_on = excluded.known_on",
-        WHO, source, day, known,
-    )  # fmt: skip
-
-
-async def woken(eventing: Any, today: date) -> None:
-    """The dates of the customer have changed."""
-    async with eventing.service.runtime.worker_database.transaction() as tx:
-        rows = await triggers.in_force(tx.conn)
-        await timers.wake(tx.conn, [WHO], [triggers.compiled(row, "CNY") for row in rows], today)
+async def holdings(eventing: Any, lake_dir: Path, scratch: Path, matures: dict[str, date]) -> None:
+    """An import says when the customer's holdings mature: these, and no others."""
+    rows = [
+        row(HOLDINGS, holding_id=name, customer_id=str(WHO), product_id="td", matures_on=day, amount_minor=500)
+        for name, day in matures.items()
+    ]
+    table = pa.Table.from_pylist(rows, schema=arrow_schema(HOLDINGS))
+    pointer = await asyncio.to_thread(Lake(str(lake_dir), scratch).write, HOLDINGS, "all", table, as_of=TODAY)
+    await eventing.publish(ImportCompleted(import_id=new_id(), pointers=(pointer,)))
 
 
 async def found(eventing: Any) -> dict[str, tuple[date, bool, int | None]]:
@@ -57,8 +56,8 @@ async def test_a_calendar_fires_by_business_time_and_a_backfill_says_nothing_of_
     bank.person("P0")
     await eventing.load(bank, lake_dir, tmp_path / "s")
     await at(eventing, TODAY)
-    await dated(eventing, "past", TODAY - timedelta(3))
-    await dated(eventing, "next", TODAY + timedelta(9))
+    matures = {"past": TODAY - timedelta(3), "next": TODAY + timedelta(9), "gone": TODAY + timedelta(12)}
+    await holdings(eventing, lake_dir, tmp_path / "s", matures)
     file = {
         "trigger": "due", "title": TEXTS, "meaning": TEXTS, "on": "dates", "cooldown": "0 days",
         "calendar": {"of": "holding_matures_on", "offsets": [-7, 0]},
@@ -83,10 +82,8 @@ async def test_a_calendar_fires_by_business_time_and_a_backfill_says_nothing_of_
     next_ = TODAY + timedelta(9)
     assert await found(eventing) == {f"next:{next_}:-7": (TODAY + timedelta(2), False, 500)}
     # A date that becomes known late, within the lateness, and one that changes.
-    today = TODAY + timedelta(4)
-    await dated(eventing, "late", TODAY + timedelta(10), known=today)
-    await dated(eventing, "next", TODAY + timedelta(30), known=today)
-    await woken(eventing, today)
+    matures = {"past": TODAY - timedelta(3), "next": TODAY + timedelta(30), "late": TODAY + timedelta(10)}
+    await holdings(eventing, lake_dir, tmp_path / "s", matures)
 
     async def second() -> bool:
         return len(await found(eventing)) == 2

@@ -288,6 +288,8 @@ class Definition(_Part):
             raise ValueError("`on: dates` is for the shape calendar, and for no other")
         if self.behaviour is not None and "behaviours" not in self.on:
             raise ValueError("the shape behaviour listens to behaviours")
+        if self.where is not None and (self.sequence is not None or self.absence is not None):
+            raise ValueError("a sequence and an absence have conditions of their own, no `where`")
         if self.needs_balance and self.on != ("postings",):
             raise ValueError("closing balances come from postings alone")
         if self.grain == "account" and self.on not in (("postings",), ("dates",)):

@@ -1,4 +1,4 @@
-"""After an import of customer-360: whose the accounts are, and which branch lies under which."""
+"""After an import of customer-360: whose the accounts are, which branch lies under which, which dates are known."""
 
 from typing import Any
 from uuid import UUID
@@ -9,7 +9,7 @@ from attune_contracts.identifiers import partition
 from attune_service_kit import branch_scope, lake_sql
 from attune_service_kit.database import Transaction
 from attune_service_kit.jobs import JobContext
-from eventing import accounts
+from eventing import accounts, dated_facts
 from eventing.settings import EventingSettings
 
 CHUNK = 100_000
@@ -24,18 +24,21 @@ _ADOPT = "INSERT INTO base_currency (id, currency) VALUES (1, $1) ON CONFLICT DO
 
 
 async def run(job: JobContext) -> dict[str, Any]:
-    """Params: none; reads the newest `accounts`, `parties` and `branches`. Result: `{accounts, changed}`."""
+    """Params: none; reads the newest datasets. Result: `{accounts, changed, dates}`, the last two in changed rows."""
     settings = job.runtime.settings
     assert isinstance(settings, EventingSettings)  # noqa: S101 - the service declares it
     with lake_sql.connect(job.runtime.lake, settings) as con:
-        lake_sql.register(con, job.runtime.lake, "accounts", "parties", "branches")
+        lake_sql.register(con, job.runtime.lake, "branches", *dated_facts.DATASETS)
         async with job.transaction() as tx:
             total, changed = await _owners(tx, con)
             await branch_scope.replace(tx.conn, con.execute(branch_scope.CLOSURE).fetchall())
             currency = settings.base_currency or _first(con, _CURRENCY)
             if currency is not None:
                 await tx.conn.execute(_ADOPT, currency)
-    return {"accounts": total, "changed": changed}
+            kinds = await dated_facts.asked_for(tx.conn)
+            today = job.runtime.clock.business_date()
+            dates = await dated_facts.load(tx.conn, con, kinds, today, currency or "")
+    return {"accounts": total, "changed": changed, "dates": dates}
 
 
 async def _owners(tx: Transaction, con: duckdb.DuckDBPyConnection) -> tuple[int, int]:

@@ -13,10 +13,11 @@ from uuid import UUID
 import asyncpg
 
 from attune_contracts.identifiers import partition
+from attune_service_kit import lake_sql
 from attune_service_kit.errors import NotFound
 from attune_service_kit.failpoints import failpoint
 from attune_service_kit.jobs import JobContext
-from eventing import states, timers, triggers
+from eventing import dated_facts, states, timers, triggers
 from eventing.compiled import Compiled
 from eventing.customers import SHARED
 from eventing.jobs import all_states, day_close, keyed_states, rebuild_now, workbench
@@ -66,8 +67,11 @@ async def _attempt(job: JobContext, con: Any) -> dict[str, Any] | None:
         if [(one["partition"], one["epoch"]) for one in locked] != epochs:
             return None
         days = {one["partition"]: one["business_date"] for one in locked}
-        if trigger.kind == "calendar":
-            await _dates(tx.conn, trigger, everything, job.runtime.clock.business_date())
+        if trigger.definition.calendar is not None:
+            today = job.runtime.clock.business_date()
+            lake_sql.register(con, job.runtime.lake, *dated_facts.DATASETS)
+            await dated_facts.load(tx.conn, con, {trigger.definition.calendar.of}, today, currency)
+            await _dates(tx.conn, trigger, everything, today)
         elif snapshot:
             news = await rebuild_now.since(tx.conn, currency, snapshot, None)
             await rebuild_now.book_since(tx.conn, everything, [trigger], news, days)
