@@ -54,6 +54,11 @@ async def test_a_replay_finds_what_the_lake_finds_and_leaves_the_bytes_of_a_rebu
     found = result["detections"]["large-deposit"]
     assert (found["count"], found["subjects"]) == (sum(map(len, expected.values())), len(expected))
     assert found["count"] > 10
+    tried = await eventing.done(await eventing.send("POST", "/v1/backtests", {"trigger": "large-deposit"} | body))
+    assert (tried["detections"], tried["subjects"]) == (found["count"], found["subjects"])
+    assert sum(tried["per_day"].values()) == found["count"]
+    earliest = tried["first"] | {"posting_id": tried["first"]["event_key"]}
+    assert {name: earliest[name] for name in found["first"]} == found["first"]
     assert await standing(eventing) == expected
     streamed = await states(eventing)
 

@@ -72,6 +72,10 @@ def test_the_same_files_twice_change_nothing(attune: Any, home: Path, berka: Pat
 
 def test_replay_finds_exactly_140_on_85_accounts(attune: Any, home: Path) -> None:
     assert opportunities(attune("replay", "--home", home, *RANGE, "--cooldown-days", 0)) == 140
+    tried = attune("backtest", "large-deposit", "--home", home, *RANGE)
+    assert (tried["detections"], tried["subjects"]) == (140, 85)
+    found = tried["first"] | {"posting_id": tried["first"]["event_key"]}
+    assert {name: found[name] for name in FIRST} == FIRST
 
 
 def test_a_second_replay_prints_the_same(attune: Any, home: Path) -> None:
@@ -101,6 +105,8 @@ def test_with_a_cool_down_of_30_days_it_is_106(attune: Any, home: Path) -> None:
     result = attune("replay", "--home", home, *RANGE, "--cooldown-days", 30)
     assert result["detections"]["large-deposit"]["count"] == 106
     assert result["opportunities"] == 106
+    tried = attune("backtest", "large-deposit", "--home", home, *RANGE)
+    assert (tried["detections"], tried["subjects"]) == (106, 85)
 
 
 def test_and_140_again_without_it(attune: Any, home: Path) -> None:

@@ -30,6 +30,8 @@ SHEET: dict[str, Any] = {
         (("replay", "--from", "2026-02-30", "--to", "2026-03-01"), "--from '2026-02-30' is no day"),
         (("replay", "--from", "2026-03-02", "--to", "2026-03-01"), "lies after"),
         (("replay", "--from", "2026-03-01", "--to", "2026-03-02", "--speed", "fast"), "neither 'max' nor a number"),
+        (("backtest", "none.yaml", "--from", "2026-03-01", "--to", "2026-03-02"), "there is no file none.yaml"),
+        (("backtest", "large-deposit", "--from", "2026-03-02", "--to", "2026-03-01"), "lies after"),
         (("bench", "B99"), "no workload B99"),
         (("reconcile", "--date", "yesterday"), "--date 'yesterday' is no day"),
         (("reconcile", "--date", "2026-03-01", "--mapping", "none.yaml"), "name both the folder and --mapping"),

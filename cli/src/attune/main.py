@@ -3,6 +3,7 @@
 import typer
 
 from attune.commands import (
+    backtest,
     bank_data,
     bench,
     bringing,
@@ -35,6 +36,7 @@ for module in (
     models,
     bringing,
     triggers,
+    backtest,
     tokens,
     keys,
     nats_users,

@@ -4,7 +4,7 @@ from attune_service_kit.approvals import Approvals
 from attune_service_kit.jobs import Light
 from attune_service_kit.runtime import Service
 from eventing import handlers, upkeep
-from eventing.api import behaviours, clock, detections, ledger, replays, trigger_versions, triggers, why
+from eventing.api import backtests, behaviours, clock, detections, ledger, replays, trigger_versions, triggers, why
 from eventing.settings import EventingSettings
 from eventing.tables import METADATA
 
@@ -23,6 +23,7 @@ SERVICE = Service(
         detections.router,
         triggers.router,
         trigger_versions.router,
+        backtests.router,
     ),
     approvals=Approvals("triggers:approve", (triggers.CHANGE, trigger_versions.ACTIVATION)),
     subscriptions=handlers.SUBSCRIPTIONS,
@@ -31,6 +32,7 @@ SERVICE = Service(
         "import": "eventing.jobs.transactions:run",
         "import_undo": "eventing.jobs.undo:run",
         "accounts": Light("eventing.jobs.accounts:run"),
+        "backtest": "eventing.jobs.backtest:run",
         "backfill": "eventing.jobs.backfill:run",
         "rebuild": "eventing.jobs.rebuild:run",
         "reconcile": "eventing.jobs.reconcile:run",

@@ -268,6 +268,17 @@ class AuditorExplanation(Model):
     withheld: Sequence[RefusalView]
 
 
+class BacktestRequest(Model):
+    """A trigger by its name, or a definition as its file says it, and the days that it is tried on."""
+
+    from_: dt.date = Field(alias="from")
+    to: dt.date
+    definition: Mapping[str, Any] | None = None
+    """Or a trigger file's content"""
+    trigger: str | None = None
+    """The name of a trigger: its newest version is tried"""
+
+
 class BehaviourIn(Model):
     """One thing that a customer did, e.g. `product_viewed`, `step_started`, `step_completed`."""
 

@@ -11,6 +11,16 @@ from attune_client.generated import schemas
 class Triggers(Operations):
     """Operations on triggers."""
 
+    async def backtests_start(
+        self, body: schemas.BacktestRequest, *, idempotency_key: str | None = None
+    ) -> schemas.Job:
+        """Find what a trigger would have found in the lake. Start the job. Its result has `detections`, `subjects`,
+        `per_day`, `first`. Nothing is raised. Scope: triggers:write.
+        """
+        return await self._call(
+            schemas.Job, "POST", "/v1/backtests", body=body, key=idempotency_key or uuid.uuid4().hex
+        )
+
     async def list(
         self, *, enabled: bool | None = None, limit: int | None = None, cursor: str | None = None
     ) -> schemas.TriggerViewPage:
