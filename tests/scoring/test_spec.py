@@ -24,7 +24,7 @@ def test_the_shipped_spec_is_valid_and_takes_every_numeric_feature() -> None:
     shipped = TrainingSpec.model_validate(yaml.safe_load(SHIPPED.read_text(encoding="utf-8")))
 
     assert shipped.model == "propensity-purchase"
-    assert shipped.target == f"time_deposit_opened_or_wealth_purchase_within_{shipped.label.within_days}_days"
+    assert shipped.target == f"time_deposit_opened_or_wealth_purchase_within_{shipped.event.within_days}_days"
     assert shipped.features == NUMERIC
     assert not {"customer_id", "as_of", "branch_id", "value_quadrant"} & set(NUMERIC)
 
@@ -38,7 +38,7 @@ def test_the_shipped_spec_is_valid_and_takes_every_numeric_feature() -> None:
         ({"features": []}, ("features",)),
         ({"label": {"kinds": [], "within_days": 30}}, ("label", "kinds")),
         ({"label": {"kinds": ["x"], "within_days": 0}}, ("label", "within_days")),
-        ({"split": {"by": "row"}}, ("split", "by")),
+        ({"split": {"by": "row"}}, ("split",)),
         ({"params": {"objective": "regression"}}, ("params", "objective")),
         ({"lable": {}}, ("lable",)),
     ],
@@ -51,7 +51,7 @@ def test_a_wrong_spec_is_refused_at_its_place(changes: dict[str, Any], place: tu
 
 
 def test_the_label_begins_the_day_after_the_snapshot_and_ends_inside_the_ledger() -> None:
-    label = spec().label
+    label = spec().event
 
     assert label_window(label, AS_OF, date(2026, 3, 2)) == (date(2026, 2, 1), date(2026, 3, 2))
     with pytest.raises(SpecRefused, match="not inside the ledger, which ends on 2026-03-01"):
@@ -62,7 +62,7 @@ def test_the_label_begins_the_day_after_the_snapshot_and_ends_inside_the_ledger(
 
 @pytest.mark.parametrize("starts_on", [AS_OF, date(2025, 12, 1)])
 def test_a_window_that_the_features_have_seen_is_refused(starts_on: date) -> None:
-    label = spec(label={"kinds": ["wealth_purchase"], "within_days": 30, "starts_on": starts_on}).label
+    label = spec(label={"kinds": ["wealth_purchase"], "within_days": 30, "starts_on": starts_on}).event
 
     with pytest.raises(SpecRefused, match="the label would leak"):
         label_window(label, AS_OF, date(2027, 1, 1))

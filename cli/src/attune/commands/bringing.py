@@ -68,10 +68,15 @@ def _bring(home: Home, name: str, content: bytes, sheet: dict[str, Any]) -> dict
     except ValidationError as error:
         raise Failure(f"the manifest does not meet its contract: {_faults(error)}") from error
     with Client(home) as client, Client(home, "model_admin") as admin, job_progress(console) as progress:
-        for offset in range(0, max(len(content), 1), PART):
-            _send(admin, file_id, offset, content[offset : offset + PART])
+        send(admin, file_id, content)
         started = admin.ask(lambda attune: attune.models.upload(name, body))
         return client.wait_job("scoring", str(started.id), progress(f"look at {name} v{started.version}"))
+
+
+def send(client: Client, file_id: UUID, content: bytes) -> None:
+    """Send a file's bytes, in parts that the gateway takes."""
+    for offset in range(0, max(len(content), 1), PART):
+        _send(client, file_id, offset, content[offset : offset + PART])
 
 
 def _send(client: Client, file_id: UUID, offset: int, part: bytes) -> None:

@@ -1,12 +1,15 @@
 """`attune train`: a model from a specification, live when it is ready."""
 
+import hashlib
 from pathlib import Path
 from typing import Annotated, Any
+from uuid import uuid4
 
 import typer
 import yaml
 
 from attune.client import Client
+from attune.commands.bringing import send
 from attune.commands.options import HomeOption, JsonOption
 from attune.home import Home
 from attune.output import Failure, console, print_result
@@ -22,19 +25,27 @@ def register(app: typer.Typer) -> None:
 def train(
     spec: Annotated[Path, typer.Argument(help="The model's specification, e.g. specs/propensity-purchase.yaml.")],
     as_of: Annotated[str | None, typer.Option(help="Train on what was known on this day (overrides the file).")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="The file to learn from, where the specification's dataset is a file.")
+    ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Train a model as its specification says, export it to ONNX and register the version."""
     with running(Home.at(home)) as place:
-        result = run_training(place, spec, as_of)
+        result = run_training(place, spec, as_of, data=data)
     metrics = ", ".join(f"{name} {value:.4f}" for name, value in result["metrics"].items() if isinstance(value, float))
+    if result["refused"]:
+        refused = ", ".join(f"{one['feature']} ({one['reason']})" for one in result["refused"])
+        metrics += f"; no features: {refused}"
     waits = f"; it answers when another person approves proposal {result['proposal']}" if result.get("proposal") else ""
     print_result(result, as_json, f"{result['model']} v{result['version']}: {metrics}{waits}")
 
 
-def run_training(home: Home, spec_file: Path, as_of: str | None = None, quiet: bool = False) -> dict[str, Any]:
-    """Make the feature snapshot that the specification needs, then train; return metrics, model, version."""
+def run_training(
+    home: Home, spec_file: Path, as_of: str | None = None, quiet: bool = False, data: Path | None = None
+) -> dict[str, Any]:
+    """Make the feature snapshot that the specification needs, or send its file; train; return metrics and version."""
     try:
         spec = yaml.safe_load(spec_file.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
@@ -44,13 +55,35 @@ def run_training(home: Home, spec_file: Path, as_of: str | None = None, quiet: b
     if as_of:
         spec["as_of"] = as_of
     spec = {key: str(value) if key == "as_of" else value for key, value in spec.items()}
+    content = _learned_from(spec, spec_file, data)
     with Client(home) as client, Client(home, "model_admin") as admin, job_progress(console, quiet=quiet) as progress:
         if spec.get("as_of"):
             known = {str(s["as_of"]) for s in admin.get("/v1/feature-snapshots")["items"]}
             if spec["as_of"] not in known:
                 body = {"as_of": spec["as_of"]}
                 client.run_job("insight", "/v1/feature-snapshots", body, progress(f"features as of {spec['as_of']}"))
+        if content is not None:
+            file_id = uuid4()
+            send(admin, file_id, content)
+            spec["file"] |= {"file_id": str(file_id), "sha256": hashlib.sha256(content).hexdigest()}
         job = admin.post("/v1/trainings", spec)
         result = client.wait_job("scoring", job["id"], progress(f"train {spec.get('model', spec_file.stem)}"))
         client.settle(timeout=600)
     return result
+
+
+def _learned_from(spec: dict[str, Any], spec_file: Path, data: Path | None) -> bytes | None:
+    """The bytes to learn from: `--data`, or the specification's `file.path`, from where the specification lies."""
+    described = spec.get("file")
+    if not isinstance(described, dict):
+        if data is not None:
+            raise Failure(f"{spec_file}: it learns from the feature snapshot, not from a file")
+        return None
+    named = described.pop("path", None)
+    if data is None and named is None:
+        raise Failure(f"{spec_file}: say where the file is: --data FILE")
+    path = data or spec_file.parent / str(named)
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Failure(f"{path}: {error.strerror}") from error

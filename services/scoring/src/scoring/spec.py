@@ -2,15 +2,16 @@
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from attune_contracts.ledger import Code
 from attune_service_kit.bodies import Body
 from scoring.feature_specs import FeatureName
 from scoring.features import NUMERIC
+from scoring.file_spec import FileData, Heading, Value
 from scoring.outputs import PROBABILITY, Output
 
 ModelName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
@@ -47,10 +48,34 @@ class Label(_Strict):
 
 
 class Split(_Strict):
-    """How the customers are divided; always by a hash of the customer, so that a repetition divides them alike."""
+    """Who is held back to be tested; a repetition divides alike.
 
-    by: Literal["customer"] = "customer"
+    `customer`: by a hash of the customer, in a file of the column `column`. Files also by `row` (number modulo
+    `modulo` is `test`, from 0), by `time` (from `since` on) or by `column` (its value is one of `values`).
+    """
+
+    by: Literal["customer", "row", "time", "column"] = "customer"
     test_share: Annotated[float, Field(ge=0.05, le=0.5)] = 0.25
+    modulo: Annotated[int, Field(ge=2, le=1000)] | None = None
+    test: Annotated[int, Field(ge=0, le=999)] | None = None
+    since: date | None = None
+    column: Heading | None = None
+    values: Annotated[tuple[Value, ...], Field(max_length=50)] = ()
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        given = {
+            "row": self.modulo is not None and self.test is not None and self.test < self.modulo,
+            "time": self.since is not None,
+            "column": self.column is not None and bool(self.values),
+            "customer": True,
+        }
+        if not given[self.by]:
+            needs = {"row": "modulo and a smaller test", "time": "since", "column": "column and values"}
+            raise PydanticCustomError("split_unfit", "a split by {by} needs {needs}", {
+                "by": self.by, "needs": needs[self.by],
+            })  # fmt: skip
+        return self
 
 
 class Params(_Strict):
@@ -76,27 +101,57 @@ class TrainingSpec(_Strict):
     """One training: which snapshot, which label, which features. Unknown fields are refused."""
 
     model: ModelName
-    purpose: Literal["propensity"] = "propensity"
-    dataset: Literal["features"] = "features"
+    purpose: Literal["propensity", "response", "churn"] = "propensity"
+    owner: Annotated[str, StringConstraints(max_length=200)] = ""
+    population: Annotated[str, StringConstraints(max_length=500)] = ""
+    dataset: Literal["features", "file"] = "features"
     as_of: date | None = Field(
         default=None, description="The snapshot's day; by default the newest that leaves room for the label"
     )
-    label: Label
+    label: Label | None = Field(default=None, description="Of the feature snapshot; a file has its own")
+    file: FileData | None = Field(default=None, description="The dataset `file`")
     features: Annotated[tuple[FeatureName, ...], Field(min_length=1, max_length=200), AfterValidator(_known)] = NUMERIC
     split: Split = Split()
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 1
     params: Params = Params()
     promote: bool = False
 
+    @model_validator(mode="after")
+    def _of_one_dataset(self) -> Self:
+        if (self.dataset == "file") != (self.file is not None):
+            raise PydanticCustomError("file_unfit", "the dataset file, and only it, describes its file")
+        if (self.dataset == "features") != (self.label is not None):
+            raise PydanticCustomError("label_unfit", "the dataset features, and only it, has this label")
+        if self.file is None:
+            if self.split.by != "customer" or self.split.column is not None:
+                raise PydanticCustomError("split_unfit", "the feature snapshot is divided by customer")
+        elif self.split.by == "customer" and self.split.column is None:
+            raise PydanticCustomError("split_unfit", "a file's split by customer names the customers' column")
+        elif self.split.by == "time" and self.file.time is None:
+            raise PydanticCustomError("split_unfit", "a split by time needs the file's column of time")
+        elif self.features != NUMERIC:
+            raise PydanticCustomError("features_unfit", "a file's features are its columns")
+        return self
+
+    @property
+    def event(self) -> Label:
+        """The label of a spec over the feature snapshot."""
+        assert self.label is not None  # noqa: S101 - the validator holds it
+        return self.label
+
     @property
     def target(self) -> str:
         """The label in one word, for the model's card."""
-        return f"{'_or_'.join(self.label.kinds)}_within_{self.label.within_days}_days"
+        if self.file is not None:
+            return f"{self.file.label.column} is {' or '.join(self.file.label.positive)}"
+        label = self.event
+        return f"{'_or_'.join(label.kinds)}_within_{label.within_days}_days"
 
     @property
     def about(self) -> About:
         """What the registry is told of the model."""
-        return About(self.model, self.purpose, self.target, population="customers of the feature snapshot")
+        default = "customers of the feature snapshot" if self.file is None else "rows of a file"
+        return About(self.model, self.purpose, self.target, self.owner, population=self.population or default)
 
 
 class SpecRefused(Exception):
@@ -137,12 +192,12 @@ def choose_snapshot(spec: TrainingSpec, days: list[date], last_day: date | None)
                 f"没有 {spec.as_of} 的特征快照（最新：{known}），请先创建：POST /v1/feature-snapshots",
             )
         return spec.as_of
-    room = timedelta(days=spec.label.within_days)
+    room = timedelta(days=spec.event.within_days)
     fitting = [day for day in days if last_day is not None and day + room <= last_day]
     if not fitting:
         raise SpecRefused(
-            f"no feature snapshot leaves {spec.label.within_days} days of ledger after it (it ends on {last_day});"
+            f"no feature snapshot leaves {spec.event.within_days} days of ledger after it (it ends on {last_day});"
             " name an earlier as_of and make its snapshot: POST /v1/feature-snapshots",
-            f"没有特征快照之后留有 {spec.label.within_days} 天账务数据（截至 {last_day}），请创建更早日期的快照",
+            f"没有特征快照之后留有 {spec.event.within_days} 天账务数据（截至 {last_day}），请创建更早日期的快照",
         )
     return max(fitting)

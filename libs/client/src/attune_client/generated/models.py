@@ -20,8 +20,9 @@ class Models(Operations):
         content_digest: str | None = None,
         idempotency_key: str | None = None,
     ) -> schemas.FilePart:
-        """Send a model's bytes, or a part of them. Take in the bytes of an ONNX file, 50 MB at most; nothing is read
-        of them yet. Files have no name here. Scope: models:write.
+        """Send a model's bytes, or a file to learn from, or a part of either. Take in the bytes of an ONNX file, or
+        of a CSV or Parquet file to learn from; 50 MB at most. Nothing is read of them yet. Files have no name
+        here. Scope: models:write.
         """
         return await self._call(
             schemas.FilePart,

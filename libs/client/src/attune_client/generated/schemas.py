@@ -509,6 +509,19 @@ class ClockRequest(Model):
     to: dt.datetime
 
 
+class Column(Model):
+    """A column that may become a feature. A category's levels are those of the training rows; `unknown` is a level.
+    `known_after: outcome`: known only once the answer is, and therefore refused. `dated`: the column that says of
+    which day the value is; one that is later than the label's day is refused.
+    """
+
+    column: str | None = None
+    """Its heading in the file, where that is another"""
+    dated: str | None = None
+    known_after: Annotated[Literal["outcome"], OPEN] | None = None
+    type: Annotated[Literal["number", "boolean", "category"], OPEN] | None = None
+
+
 class Completion(Model):
     """What came of the contact: a code of the handling policy, with the moment that was agreed for a call-back."""
 
@@ -1152,6 +1165,39 @@ class FileBody(Model):
     """A trigger file, YAML or JSON, as docs/reference/triggers.md has it."""
 
     file: str
+
+
+class FileLabel(Model):
+    """The answer: the column that holds it and the values that mean yes."""
+
+    column: str
+    positive: Sequence[str]
+    dated: str | None = None
+    """The column with the day by which features must be known"""
+
+
+class Protected(Model):
+    """A protected attribute: never a feature, but fairness is reported over it; a number by bands."""
+
+    column: str
+    bands: Sequence[float] | None = None
+
+
+class FileData(Model):
+    """A CSV or Parquet file, sent before by `PUT /v1/model-uploads/files/{file_id}`."""
+
+    columns: Mapping[str, Any]
+    file_id: UUID
+    label: FileLabel
+    sha256: str
+    encoding: Annotated[Literal["utf-8", "gb18030", "latin-1"], OPEN] | None = None
+    format: Annotated[Literal["csv", "parquet"], OPEN] | None = None
+    headings: Sequence[str] | None = None
+    """Where the file's first line has none"""
+    protected: Mapping[str, Any] | None = None
+    separator: str | None = None
+    time: str | None = None
+    """A column of ISO dates: stability over time, split by time"""
 
 
 class FilePart(Model):
@@ -2662,10 +2708,18 @@ class SourceRecords(Model):
 
 
 class Split(Model):
-    """How the customers are divided; always by a hash of the customer, so that a repetition divides them alike."""
+    """Who is held back to be tested; a repetition divides alike. `customer`: by a hash of the customer, in a file of
+    the column `column`. Files also by `row` (number modulo `modulo` is `test`, from 0), by `time` (from `since`
+    on) or by `column` (its value is one of `values`).
+    """
 
-    by: Annotated[Literal["customer"], OPEN] | None = None
+    by: Annotated[Literal["customer", "row", "time", "column"], OPEN] | None = None
+    column: str | None = None
+    modulo: int | None = None
+    since: dt.date | None = None
+    test: int | None = None
     test_share: float | None = None
+    values: Sequence[str] | None = None
 
 
 class StaffExplanation(Model):
@@ -2774,15 +2828,20 @@ class TaskDetail(Model):
 class TrainingSpec(Model):
     """One training: which snapshot, which label, which features. Unknown fields are refused."""
 
-    label: Label
     model: str
     as_of: dt.date | None = None
     """The snapshot's day; by default the newest that leaves room for the label"""
-    dataset: Annotated[Literal["features"], OPEN] | None = None
+    dataset: Annotated[Literal["features", "file"], OPEN] | None = None
     features: Sequence[str] | None = None
+    file: FileData | None = None
+    """The dataset `file`"""
+    label: Label | None = None
+    """Of the feature snapshot; a file has its own"""
+    owner: str | None = None
     params: Params | None = None
+    population: str | None = None
     promote: bool | None = None
-    purpose: Annotated[Literal["propensity"], OPEN] | None = None
+    purpose: Annotated[Literal["propensity", "response", "churn"], OPEN] | None = None
     seed: int | None = None
     split: Split | None = None
 

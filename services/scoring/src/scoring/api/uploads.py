@@ -66,7 +66,7 @@ class UploadedVersion(Job):
 @router.put(
     "/v1/model-uploads/files/{file_id}",
     operation_id="model-files-put",
-    summary="Send a model's bytes, or a part of them",
+    summary="Send a model's bytes, or a file to learn from, or a part of either",
     dependencies=[Administrator],
     response_model=FilePart,
     responses=refusals(ChecksumMismatch, WrongOffset, TooLarge, Invalid, *REFUSALS),
@@ -87,7 +87,10 @@ async def put(
         str | None, Header(description="RFC 9530: sha-256=:BASE64: of the body", max_length=200)
     ] = None,
 ) -> Response:
-    """Take in the bytes of an ONNX file, 50 MB at most; nothing is read of them yet. Files have no name here."""
+    """Take in the bytes of an ONNX file, or of a CSV or Parquet file to learn from; 50 MB at most.
+
+    Nothing is read of them yet. Files have no name here.
+    """
     store = uploads.store(runtime)
     if offset == 0:
         store.sweep()

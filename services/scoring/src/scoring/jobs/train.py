@@ -2,7 +2,10 @@
 
 import asyncio
 from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import duckdb
 
@@ -12,6 +15,8 @@ from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Invalid
 from attune_service_kit.jobs import JobContext
 from attune_service_kit.lake import Lake
+from attune_service_kit.runtime import Runtime
+from scoring import uploads
 from scoring.api.models import PROMOTION, Promotion
 from scoring.registry import promote, register
 from scoring.settings import ScoringSettings
@@ -45,9 +50,12 @@ async def run(job: JobContext) -> dict[str, Any]:
         return job.cursor
     spec = TrainingSpec.model_validate({name: value for name, value in job.params.items() if name != "asked_by"})
     try:
-        as_of, examples = await asyncio.to_thread(read, job.runtime.lake, settings, spec)
-        await job.progress(1, 3, f"{len(examples.label)} examples of {as_of}")
-        trained = await asyncio.to_thread(_train, examples, spec)
+        if spec.file is not None:
+            as_of, examples = None, await asyncio.to_thread(read_upload, job.runtime, spec)
+        else:
+            as_of, examples = await asyncio.to_thread(read, job.runtime.lake, settings, spec)
+        await job.progress(1, 3, f"{len(examples.label)} examples of {as_of or 'the file'}")
+        trained = await asyncio.to_thread(_train, examples, spec, as_of)
     except SpecRefused as refused:
         raise TrainingRefused(refused.en, refused.zh) from refused
     await job.progress(2, 3, "trained")
@@ -60,9 +68,22 @@ def read(lake: Lake, settings: ScoringSettings, spec: TrainingSpec) -> tuple[dat
         lake_sql.register(con, lake, "transactions", "accounts")
         last = _last_day(con)
         as_of = choose_snapshot(spec, [pointer.as_of for pointer in lake.pointers("features")], last)
-        window = label_window(spec.label, as_of, last)
+        window = label_window(spec.event, as_of, last)
         lake_sql.register(con, lake, "features", partition=f"as_of={as_of}")
         return as_of, read_examples(con, spec, window)
+
+
+def read_upload(runtime: Runtime, spec: TrainingSpec) -> Examples:
+    """Read the examples of the file that was sent before; raises SpecRefused, NothingUploaded."""
+    # The training stack, as below.
+    from scoring.training.files import read_file
+
+    assert spec.file is not None  # noqa: S101 - asked for files only
+    runtime.settings.scratch.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=runtime.settings.scratch, prefix="training-") as folder:
+        return read_file(
+            uploads.store(runtime).assemble(spec.file.file_id, Path(folder) / "files") / uploads.FILE, spec
+        )
 
 
 def _last_day(con: duckdb.DuckDBPyConnection) -> date | None:
@@ -70,18 +91,19 @@ def _last_day(con: duckdb.DuckDBPyConnection) -> date | None:
     return row[0] if row else None
 
 
-def _train(examples: Examples, spec: TrainingSpec) -> "Trained":
+def _train(examples: Examples, spec: TrainingSpec, as_of: date | None) -> "Trained":
     # Seconds of import, spared where the data has been refused.
     from scoring.training.exporting import ParityBroken
     from scoring.training.trainer import train
 
     try:
-        return train(examples, spec)
+        return train(examples, spec, as_of)
     except ParityBroken as broken:
         raise ParityRefused(str(broken), "导出的模型与训练模型的结果不一致") from broken
 
 
-async def _register(job: JobContext, spec: TrainingSpec, as_of: date, trained: "Trained") -> dict[str, Any]:
+async def _register(job: JobContext, spec: TrainingSpec, as_of: date | None, trained: "Trained") -> dict[str, Any]:
+    day = as_of.isoformat() if as_of else None
     async with job.transaction() as tx:
         tx.who = job.params.get("asked_by", tx.who)
         version = await register(
@@ -91,13 +113,17 @@ async def _register(job: JobContext, spec: TrainingSpec, as_of: date, trained: "
             sha256=trained.sha256,
             features=trained.features,
             metrics=trained.metrics,
-            card=trained.card | {"as_of": as_of.isoformat(), "trained_by": tx.who},
+            card=trained.card | {"as_of": day, "trained_by": tx.who},
+            feature_specs=trained.specs,
+            snapshot=trained.snapshot,
         )
-        proposal = await let_answer(job, tx, spec.model, version) if version == 1 or spec.promote else None
+        # What was learned from a file answers for the bank's customers only if somebody says so.
+        first = version == 1 and spec.file is None
+        proposal = await let_answer(job, tx, spec.model, version) if first or spec.promote else None
         job.cursor = {
             "model": spec.model,
             "version": version,
-            "as_of": as_of.isoformat(),
+            "as_of": day,
             "metrics": trained.metrics,
             "rows": trained.metrics["rows"],
             "features": list(trained.features),
@@ -105,7 +131,15 @@ async def _register(job: JobContext, spec: TrainingSpec, as_of: date, trained: "
             "sha256": trained.sha256,
             "proposal": proposal,
         }
+        if spec.file is not None:
+            file_id = spec.file.file_id
+            # Kept until now: an interrupted training reads it again.
+            tx.after_commit(lambda: _forget(job.runtime, file_id))
     return job.cursor
+
+
+def _forget(runtime: Runtime, file_id: UUID) -> None:
+    uploads.store(runtime).remove(file_id)
 
 
 async def let_answer(job: JobContext, tx: Transaction, name: str, version: int) -> str | None:

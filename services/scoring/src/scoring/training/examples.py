@@ -1,6 +1,7 @@
 """The training table: features of a snapshot, the label from the postings after it, and who is tested."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 import duckdb
@@ -33,17 +34,25 @@ ORDER BY f.customer_id
 
 @dataclass(frozen=True)
 class Examples:
-    """Rows in the order of the customers' ids: float32 features with NaN for NULL, the label, and who is held back."""
+    """Rows in the order of the customers' ids, or of the file: float32 features with NaN for NULL, the label, the test.
+
+    `levels` name a category's codes; `groups` say to which group of a protected attribute a row belongs; `slices` are
+    consecutive spans of time; `refused` are columns that are no features, with the reason.
+    """
 
     names: tuple[str, ...]
     rows: NDArray[np.float32]
     label: NDArray[np.bool_]
     test: NDArray[np.bool_]
+    levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    groups: Mapping[str, NDArray[np.str_]] = field(default_factory=dict)
+    slices: NDArray[np.str_] | None = None
+    refused: Mapping[str, str] = field(default_factory=dict)
 
     def only(self, names: tuple[str, ...]) -> "Examples":
         """Return the same rows with these features only."""
         index = [self.names.index(name) for name in names]
-        return Examples(names, np.ascontiguousarray(self.rows[:, index]), self.label, self.test)
+        return replace(self, names=names, rows=np.ascontiguousarray(self.rows[:, index]))
 
 
 def read_examples(con: duckdb.DuckDBPyConnection, spec: TrainingSpec, window: tuple[date, date]) -> Examples:
@@ -55,7 +64,7 @@ def read_examples(con: duckdb.DuckDBPyConnection, spec: TrainingSpec, window: tu
         {
             "first": window[0],
             "last": window[1],
-            "kinds": list(spec.label.kinds),
+            "kinds": list(spec.event.kinds),
             "salt": f"split-{spec.seed}",
             "test_share": round(spec.split.test_share * 10_000),
         },

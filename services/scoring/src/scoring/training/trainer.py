@@ -2,10 +2,13 @@
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any
+from datetime import date
+from typing import Any, Literal
 
 from scoring import model
+from scoring.feature_specs import FeatureSpec, specs_of
 from scoring.spec import SpecRefused, TrainingSpec
+from scoring.training import reports
 from scoring.training.examples import Examples
 from scoring.training.exporting import check_parity, export
 from scoring.training.fitting import check_enough, fit, refused_features
@@ -22,22 +25,26 @@ class Trained:
     metrics: dict[str, float]
     card: dict[str, Any]
     refused: list[dict[str, str]]
+    specs: tuple[FeatureSpec, ...]
+    snapshot: dict[str, Any]
 
 
-def train(examples: Examples, spec: TrainingSpec) -> Trained:
+def train(examples: Examples, spec: TrainingSpec, as_of: date | None = None) -> Trained:
     """Train on the examples. Raises SpecRefused where the data cannot serve, ParityBroken where the export differs."""
     check_enough(examples)
-    refused = refused_features(examples)
+    refused = dict(examples.refused) | refused_features(examples)
     names = tuple(name for name in examples.names if name not in refused)
     if not names:
         raise SpecRefused("no feature is left to learn from", "没有可用于学习的特征")
     used = examples.only(names)
     booster = fit(used, spec)
     onnx = export(booster)
-    parity = check_parity(booster, model.load(spec.model, 0, names, onnx), used.rows)
+    exported = model.load(spec.model, 0, names, onnx)
+    parity = check_parity(booster, exported, used.rows)
     # What will answer is measured: the exported model, not the one it came from.
-    score = model.load(spec.model, 0, names, onnx).score(used.rows[used.test])
-    metrics = measure(used.label[used.test], score) | {"rows": len(used.label), "features": len(names)}
+    score = exported.score(used.rows[used.test])
+    label = used.label[used.test]
+    metrics = measure(label, score) | {"rows": len(used.label), "features": len(names)}
     gain = booster.feature_importance(importance_type="gain")
     card = {
         "spec": spec.model_dump(mode="json"),
@@ -46,6 +53,29 @@ def train(examples: Examples, spec: TrainingSpec) -> Trained:
         "positives": int(used.label.sum()),
         "parity": parity,
         "gain": {name: round(float(value), 3) for name, value in zip(names, gain, strict=True)},
+        "levels": {name: list(levels) for name, levels in used.levels.items() if name in names},
+        "fairness": reports.fairness(examples, score),
+        "calibration": reports.calibration(label, score),
+        "stability": reports.stability(used, score),
+        "traits": reports.traits(used),
     }
     refusals = [{"feature": name, "reason": reason} for name, reason in refused.items()]
-    return Trained(onnx, hashlib.sha256(onnx).hexdigest(), names, metrics, card, refusals)
+    about = {"dataset": spec.dataset, "as_of": as_of.isoformat() if as_of else None}
+    return Trained(
+        onnx, hashlib.sha256(onnx).hexdigest(), names, metrics, card, refusals, _specs(spec, names),
+        reports.snapshot(used, score, about),
+    )  # fmt: skip
+
+
+def _specs(spec: TrainingSpec, names: tuple[str, ...]) -> tuple[FeatureSpec, ...]:
+    """What the version takes: the catalogue's features, or the file's own, a category by its level's code."""
+    if spec.file is None:
+        return specs_of(names)
+    types: dict[str, Literal["DOUBLE", "BOOLEAN", "INTEGER"]] = {
+        "number": "DOUBLE", "boolean": "BOOLEAN", "category": "INTEGER",
+    }  # fmt: skip
+    return tuple(
+        FeatureSpec(name=name, type=types[column.type], unit="code" if column.type == "category" else "")
+        for name in names
+        for column in [spec.file.columns[name]]
+    )

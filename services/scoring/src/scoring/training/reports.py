@@ -1,0 +1,132 @@
+"""What the card says beside the metrics: fairness, calibration, traits, stability; what drift is watched against."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+
+from scoring.training.examples import Examples
+
+BINS = 10
+FEWEST = 20
+"""Fewer rows of either class tell nothing of a group or a span of time."""
+_AGE_BANDS = (30.0, 60.0)
+
+Scores = NDArray[np.float64]
+Labels = NDArray[np.bool_]
+
+
+def fairness(examples: Examples, score: Scores) -> dict[str, list[dict[str, Any]]]:
+    """Return, for each protected attribute, its groups among the tested, if a campaign takes the best tenth (R-25).
+
+    `selection_rate`: the share that is taken; `tpr`: that share of those who respond; null without any of them.
+    `ratio`: the selection rate by that of the group most often taken; below 0.8 is for a person to look at.
+    """
+    label, test = examples.label[examples.test], examples.test
+    taken = np.zeros(len(score), dtype=np.bool_)
+    taken[np.argsort(-score, kind="stable")[: max(1, len(score) // 10)]] = True
+    told: dict[str, list[dict[str, Any]]] = {}
+    for name, groups in _protected(examples).items():
+        members = groups[test]
+        lines: list[dict[str, Any]] = [
+            {
+                "group": str(group),
+                "rows": int((of := members == group).sum()),
+                "base_rate": float(label[of].mean()),
+                "mean_score": float(score[of].mean()),
+                "selection_rate": float(taken[of].mean()),
+                "tpr": float(taken[of & label].mean()) if (of & label).any() else None,
+            }
+            for group in np.unique(members)
+        ]
+        most = max(line["selection_rate"] for line in lines)
+        told[name] = [line | {"ratio": line["selection_rate"] / most if most else None} for line in lines]
+    return told
+
+
+def _protected(examples: Examples) -> dict[str, NDArray[np.str_]]:
+    groups = dict(examples.groups)
+    if not groups and "age" in examples.names:
+        age = examples.rows[:, examples.names.index("age")]
+        low, high = _AGE_BANDS
+        bands = np.array([f"< {low:g}", f"{low:g} to {high:g}", f">= {high:g}"])
+        known = bands[np.searchsorted(_AGE_BANDS, np.nan_to_num(age), side="right")]
+        groups["age"] = np.where(np.isnan(age), "unknown", known)
+    return groups
+
+
+def calibration(label: Labels, score: Scores) -> dict[str, Any]:
+    """Return ten bins of equal size, what was foretold and what came, and the mean distance between the two."""
+    bins = [part for part in np.array_split(np.argsort(score, kind="stable"), BINS) if len(part)]
+    table = [
+        {"rows": len(part), "foretold": float(score[part].mean()), "came": float(label[part].mean())} for part in bins
+    ]
+    error = sum(line["rows"] * abs(line["foretold"] - line["came"]) for line in table) / len(score)
+    return {"bins": table, "error": error}
+
+
+def stability(examples: Examples, score: Scores) -> list[dict[str, Any]]:
+    """Return the auc of each span of time among the tested; null where too few of either class."""
+    if examples.slices is None:
+        return []
+    spans, label = examples.slices[examples.test], examples.label[examples.test]
+    found: list[dict[str, Any]] = []
+    for first in np.unique(spans):
+        of = spans == first
+        positives = int(label[of].sum())
+        enough = min(positives, int(of.sum()) - positives) >= FEWEST
+        auc = float(roc_auc_score(label[of], score[of])) if enough else None
+        found.append({"from": str(first), "rows": int(of.sum()), "auc": auc})
+    return found
+
+
+def traits(examples: Examples) -> list[dict[str, Any]]:
+    """Return how those who answer yes differ from the others, the strongest first: who leaves, and who buys (M-22).
+
+    `difference`: that of the means in standard deviations (the root of the two variances' mean). Values are those
+    of the model's features; codes of a category rise with its response.
+    """
+    found: list[dict[str, Any]] = []
+    for index, name in enumerate(examples.names):
+        values = examples.rows[:, index].astype(np.float64)
+        known = ~np.isnan(values)
+        yes, no = values[known & examples.label], values[known & ~examples.label]
+        if len(yes) < 2 or len(no) < 2:
+            continue
+        spread = float(np.sqrt((yes.var(ddof=1) + no.var(ddof=1)) / 2))
+        if spread > 0:
+            difference = float((yes.mean() - no.mean()) / spread)
+            found.append({"feature": name, "difference": difference, "yes": yes.mean(), "no": no.mean()})
+    return sorted(found, key=lambda line: -abs(float(line["difference"])))
+
+
+def snapshot(examples: Examples, score: Scores, about: dict[str, Any]) -> dict[str, Any]:
+    """Return what drift is watched against: each feature's bins with their counts, the scores', response by decile.
+
+    Features are those of the training rows, scores and deciles those of the tested; decile 1 is the best. `edges` are
+    the inner bounds of the bins, which hold what is above the bound before and not above their own.
+    """
+    train = ~examples.test
+    features = {
+        name: _distribution(examples.rows[train, index].astype(np.float64)) for index, name in enumerate(examples.names)
+    }
+    scores = _distribution(score)
+    label = examples.label[examples.test]
+    parts = np.array_split(np.argsort(-score, kind="stable"), BINS)
+    deciles = [
+        {"decile": place, "n": len(part), "responses": int(label[part].sum())} for place, part in enumerate(parts, 1)
+    ]
+    return about | {
+        "rows": int(train.sum()),
+        "features": features,
+        "scores": {"edges": scores["edges"], "counts": scores["counts"]},
+        "deciles": deciles,
+    }
+
+
+def _distribution(values: Scores) -> dict[str, Any]:
+    known = values[~np.isnan(values)]
+    edges = np.unique(np.quantile(known, np.arange(1, BINS) / BINS)) if len(known) else np.empty(0)
+    counts = np.bincount(np.searchsorted(edges, known, side="left"), minlength=len(edges) + 1)
+    return {"edges": edges.tolist(), "counts": counts.tolist(), "missing": len(values) - len(known)}
