@@ -82,11 +82,13 @@ def callers(scope: str, token: Token) -> list[dict[str, str]]:
 
 
 def unsent(case: Any) -> list[Any]:
-    """The check for what is wrong in a query, where that is an empty list, which on the wire is nothing, or an object.
+    """The check for what is wrong in a query, where on the wire nothing is: a list of none or of one, an object.
 
-    An object's members are parameters of their own there: `cursor` = {"state": "running"} asks for a state, rightly.
+    An object's members are parameters of their own there: `cursor` = {"state": "running"} asks for a state, rightly;
+    a list of one is that one: `parent` = ["0"] is `parent=0`.
     """
-    gone = any(value == [] or isinstance(value, dict) for value in (case.query or {}).values())
+    values = (case.query or {}).values()
+    gone = any(isinstance(value, dict) or (isinstance(value, list) and len(value) < 2) for value in values)
     return [negative_data_rejection] if gone else []
 
 
