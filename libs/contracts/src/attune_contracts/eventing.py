@@ -74,6 +74,25 @@ class TransactionsPublished(Published):
     import_id: UUID | None = None
 
 
+class TriggerActivated(Data):
+    """A version of a trigger judges the stream from now on. Published to all partitions, before its first detection."""
+
+    TYPE: ClassVar[str] = "eventing.trigger.activated.v1"
+
+    trigger: str
+    version: int
+    title_zh: str
+    title_en: str
+    priority: int
+    family: str
+    product_kind: str | None = None
+    partition: int
+
+    def subject(self) -> str:
+        """Return the partition's name: the publisher addresses it, not the hash."""
+        return f"p{self.partition}"
+
+
 class ClockAdvanced(Data):
     """Business time has moved on (X1). Published to all partitions: `partition` says which this one is for."""
 

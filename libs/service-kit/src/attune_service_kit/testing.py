@@ -20,7 +20,7 @@ from fastapi import FastAPI
 from nats.js.errors import NotFoundError
 
 from attune_contracts.envelope import Data, Envelope, envelope, nats_subject, nats_subject_of
-from attune_contracts.eventing import ClockAdvanced
+from attune_contracts.eventing import ClockAdvanced, TriggerActivated
 from attune_service_kit import job_starter, migrations
 from attune_service_kit.auth import DevelopmentIssuer
 from attune_service_kit.crypto import new_kek
@@ -389,7 +389,7 @@ async def publish(streams: EmbeddedNats) -> AsyncIterator[Publish]:
                 await brokers[user].start()
                 await brokers[user].ready()
             subject = nats_subject_of(event)
-            if isinstance(item, ClockAdvanced):  # addressed to a partition, not about anybody
+            if isinstance(item, ClockAdvanced | TriggerActivated):  # addressed to a partition, not about anybody
                 subject = nats_subject(item.TYPE, item.partition)
             message = Message(subject, event.model_dump_json().encode(), str(event.id), stream_of(event.type))
             await brokers[user].publish(message)

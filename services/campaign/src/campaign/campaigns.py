@@ -4,12 +4,22 @@ from dataclasses import dataclass
 
 import asyncpg
 
+from attune_contracts.eventing import TriggerActivated
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Conflict, NotFound
 from attune_service_kit.reads import Queryable
 from campaign.sql import one
 
 _NEWEST = "SELECT DISTINCT ON (code) * FROM campaign ORDER BY code, version DESC"
+# As the shipped campaign has them.
+_CONTROL_BP = 1_000
+_WINDOW = 14
+_PURCHASES = ("time_deposit_opened", "wealth_purchase")
+_ADOPT = """
+INSERT INTO campaign (code, version, trigger, family, control_share_bp, outcome, outcome_kinds, window_business_days,
+                      enabled, product_kind, name_zh, name_en, created_by)
+SELECT $1, 1, $1, $2, $3, 'purchase_14_business_days', $4, $5, true, $6, $7, $8, $9
+WHERE NOT EXISTS (SELECT FROM campaign WHERE trigger = $1) ON CONFLICT DO NOTHING RETURNING code"""
 
 
 class StaleVersion(Conflict):
@@ -65,6 +75,20 @@ async def get(conn: Queryable, code: str) -> Campaign:
     if row is None:
         raise NotFound("there is no such campaign", "营销活动不存在")
     return _campaign(row)
+
+
+async def adopt(tx: Transaction, activated: TriggerActivated) -> bool:
+    """Make a campaign for a trigger that none names, so that each detection is an opportunity; whether one was made.
+
+    It has a control group like any other, and counts purchases; a marketer changes what should be otherwise.
+    """
+    made = await tx.conn.fetchval(
+        _ADOPT, activated.trigger, activated.family, _CONTROL_BP, list(_PURCHASES), _WINDOW, activated.product_kind,
+        activated.title_zh, activated.title_en, f"trigger {activated.trigger}",
+    )  # fmt: skip
+    if made is not None:
+        await tx.audit("campaign.made", "campaign", activated.trigger, version=1)
+    return made is not None
 
 
 async def change(tx: Transaction, code: str, wanted: Change, *, version: int) -> Campaign:

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 from attune_contracts.customer_360 import ConsentChanged, ImportCompleted, ProfileChanged, VisitOpened
-from attune_contracts.eventing import DetectionEvidence, DetectionRaised, DetectionWithdrawn
+from attune_contracts.eventing import DetectionEvidence, DetectionRaised, DetectionWithdrawn, TriggerActivated
 from attune_contracts.insight import FeaturesPublished
 from attune_contracts.scoring import ScoresPublished
 from attune_service_kit.consumer import Event, Subscription
 from attune_service_kit.database import Transaction
 from attune_service_kit.runtime import Runtime
-from campaign import consent_withdrawals, consents, opportunities, plans, projections, turns, visits
+from campaign import campaigns, consent_withdrawals, consents, opportunities, plans, projections, turns, visits
 
 
 async def detection_raised(runtime: Runtime, tx: Transaction, events: list[Event]) -> None:
@@ -27,6 +27,14 @@ async def detection_evidence(_runtime: Runtime, tx: Transaction, events: list[Ev
 async def detection_withdrawn(_runtime: Runtime, tx: Transaction, events: list[Event]) -> None:
     """A detection was untrue after all."""
     await opportunities.withdraw(tx, [(DetectionWithdrawn.model_validate(e.data), e.time) for e in events])
+
+
+async def trigger_activated(runtime: Runtime, tx: Transaction, events: list[Event]) -> None:
+    """A trigger judges the stream: if no campaign names it, one is made before its first detection comes."""
+    for event in events:
+        activated = TriggerActivated.model_validate(event.data)
+        if await campaigns.adopt(tx, activated):
+            await plans.ensure_salt(tx.conn, runtime.settings, activated.trigger)
 
 
 async def scores_published(runtime: Runtime, tx: Transaction, events: list[Event]) -> None:
@@ -83,6 +91,7 @@ async def _load(runtime: Runtime, tx: Transaction, what: str, pointers: Sequence
 SUBSCRIPTION = Subscription(
     stream="EVT",
     handlers={
+        TriggerActivated: trigger_activated,
         DetectionRaised: detection_raised,
         DetectionEvidence: detection_evidence,
         DetectionWithdrawn: detection_withdrawn,

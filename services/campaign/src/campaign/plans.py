@@ -13,6 +13,7 @@ from attune_measure.arms import Arm, Salt, arm_number, assign, salt_on
 from attune_service_kit.database import Database
 from attune_service_kit.reads import Queryable
 from attune_service_kit.runtime import Runtime
+from attune_service_kit.settings import ServiceSettings
 from campaign.contact_policy import ContactPolicy
 from campaign.decision_facts import policy_json
 from campaign.offer_index import Catalogue, compile_catalogue
@@ -27,7 +28,7 @@ Versions = tuple[int, int, int]
 
 _VERSIONS = """
 SELECT (SELECT max(version) FROM catalogue), (SELECT max(version) FROM policy WHERE kind = 'contact'),
-       (SELECT max(version) FROM policy WHERE kind = 'holdout')"""
+       (SELECT max(version) FROM policy WHERE kind = 'holdout'), (SELECT count(*) FROM salt)"""
 
 
 @dataclass(frozen=True)
@@ -61,17 +62,16 @@ _CACHE: WeakKeyDictionary[Database, Plans] = WeakKeyDictionary()
 
 async def current(database: Database, conn: Queryable, versions: Versions | None = None) -> Plans:
     """The plans of these versions, or of the newest; from memory where they have not changed."""
-    wanted = versions or await _versions(conn)
     cached = _CACHE.get(database)
-    if cached is None or cached.versions != wanted:
-        cached = await _load(conn, wanted)
+    if versions is None:
+        *newest, salts = await one(conn, _VERSIONS)
+        versions = (newest[0], newest[1], newest[2])
+        if cached is not None and salts != sum(map(len, cached.salts.values())):  # a campaign has come
+            cached = None
+    if cached is None or cached.versions != versions:
+        cached = await _load(conn, versions)
         _CACHE[database] = cached
     return cached
-
-
-async def _versions(conn: Queryable) -> Versions:
-    catalogue, contact, holdout = await one(conn, _VERSIONS)
-    return catalogue, contact, holdout
 
 
 async def catalogue_of(conn: Queryable, version: int) -> Catalogue:
@@ -100,19 +100,23 @@ async def _load(conn: Queryable, versions: Versions) -> Plans:
 
 async def ensure_salts(runtime: Runtime) -> None:
     """Make the salts that are missing: derived from the secret in the settings, else drawn. Never changed here."""
-    settings = runtime.settings
-    secret = settings.arm_secret if isinstance(settings, CampaignSettings) else None
     async with runtime.database.transaction() as tx:
         names = [UNIVERSAL, *(r[0] for r in await tx.conn.fetch("SELECT DISTINCT code FROM campaign ORDER BY code"))]
         for name in names:
-            value = _derived(secret.get_secret_value(), name) if secret else secrets.token_hex(16)
-            await tx.conn.execute(
-                "INSERT INTO salt (name, valid_from, value) SELECT $1, $2, $3"
-                " WHERE NOT EXISTS (SELECT FROM salt WHERE name = $1) ON CONFLICT DO NOTHING",
-                name,
-                BEGINNING,
-                value,
-            )
+            await ensure_salt(tx.conn, runtime.settings, name)
+
+
+async def ensure_salt(conn: Queryable, settings: ServiceSettings, name: str) -> None:
+    """Make the salt of this name unless there is one."""
+    secret = settings.arm_secret if isinstance(settings, CampaignSettings) else None
+    value = _derived(secret.get_secret_value(), name) if secret else secrets.token_hex(16)
+    await conn.fetch(
+        "INSERT INTO salt (name, valid_from, value) SELECT $1, $2, $3"
+        " WHERE NOT EXISTS (SELECT FROM salt WHERE name = $1) ON CONFLICT DO NOTHING",
+        name,
+        BEGINNING,
+        value,
+    )
 
 
 def _derived(secret: str, name: str) -> str:

@@ -12,7 +12,8 @@ from uuid import UUID
 
 import asyncpg
 
-from attune_contracts.identifiers import partition
+from attune_contracts.eventing import TriggerActivated
+from attune_contracts.identifiers import PARTITIONS, partition
 from attune_service_kit import lake_sql
 from attune_service_kit.errors import NotFound
 from attune_service_kit.failpoints import failpoint
@@ -78,9 +79,25 @@ async def _attempt(job: JobContext, con: Any) -> dict[str, Any] | None:
         names = [name] if trigger.kind == "calendar" else [name, SHARED]
         await _put(tx.conn, everything, names)
         await triggers.go_live(tx.conn, name, version)
+        for number in range(PARTITIONS):
+            tx.emit_to(_activated(trigger, number), number)
         await tx.conn.execute(_NEW_EPOCH)
         failpoint("backfill.swapped")
     return {"trigger": name, "version": version, "customers": len(everything.packed)}
+
+
+def _activated(trigger: Compiled, number: int) -> TriggerActivated:
+    wanted = trigger.definition
+    return TriggerActivated(
+        trigger=trigger.name,
+        version=trigger.version,
+        title_zh=wanted.title.zh,
+        title_en=wanted.title.en,
+        priority=wanted.priority,
+        family=wanted.opportunity.family or trigger.name,
+        product_kind=wanted.opportunity.product,
+        partition=number,
+    )
 
 
 async def _put(conn: asyncpg.Connection, everything: AllStates, names: Sequence[str]) -> None:
