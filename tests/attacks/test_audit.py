@@ -21,7 +21,12 @@ def test_every_write_goes_through_the_kit_which_leaves_a_row() -> None:
         if any(p["name"] == "Idempotency-Key" for p in operation.get("parameters", []))
     }
     # They ask by a body, since what they ask with has no place in an address; they write nothing.
-    asking = {("POST", "/v1/customers:search"), ("POST", "/v1/scores"), ("POST", "/v1/triggers:validate")}
+    asking = {
+        ("POST", "/v1/customers:search"),
+        ("POST", "/v1/scores"),
+        ("POST", "/v1/scores:matrix"),
+        ("POST", "/v1/triggers:validate"),
+    }
     assert [str(o) for o in WRITES if (o.method, o.path) not in keyed | asking] == []
 
 

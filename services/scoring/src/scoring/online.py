@@ -5,11 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+import numpy as np
 import structlog
+from numpy.typing import NDArray
 
 from attune_contracts.scoring import AnsweringModel, NewMoney, Reason, ScoreAnswer, ScoredItem
 from attune_service_kit.errors import Invalid
 from attune_service_kit.runtime import Runtime
+from scoring import matrices
 from scoring.feature_rows import stored_rows
 from scoring.feature_values import Fault, matrix
 from scoring.features import Floats, fingerprints
@@ -41,6 +44,12 @@ class UnfitFeatures(Invalid):
     code = "features_unfit"
 
 
+class NoMatrix(Invalid):
+    """The body is no matrix: a line of names, then whole rows of little-endian float32."""
+
+    code = "no_matrix"
+
+
 class NoAnswer(Invalid):
     """The model answers these values with what is no answer: they lie beyond all that it was ever asked."""
 
@@ -57,11 +66,7 @@ def check_size(runtime: Runtime, rows: int, *, explained: bool = False) -> None:
 
 async def score_rows(model: Model, rows: Sequence[Mapping[str, object]], reasons: int = 0) -> ScoreAnswer:
     """Score rows of values, each of exactly the model's features, with so many reasons; UnfitFeatures."""
-    values = matrix(model.specs, rows)
-    if isinstance(values, list):
-        raise UnfitFeatures(
-            "these values do not fit the model's features", "特征取值不符合模型要求", errors=list(map(_told, values))
-        )
+    values = _fit(matrix(model.specs, rows))
     told = await _run(model, values, reasons)
     return ScoreAnswer(
         models=(_answering(model),),
@@ -70,6 +75,25 @@ async def score_rows(model: Model, rows: Sequence[Mapping[str, object]], reasons
             for one in told
         ),
     )
+
+
+async def score_matrix(model: Model, body: bytes) -> bytes:
+    """The answer to a matrix as little-endian float64, a line a row; NoMatrix, TooManyRows, UnfitFeatures, NoAnswer."""
+    try:
+        values = _fit(matrices.read(model.specs, body))
+    except matrices.NoMatrix:
+        raise NoMatrix("the body is no matrix of float32 under a line of names", "请求体不是带特征名的矩阵") from None
+    if len(values) > matrices.MOST_ROWS:
+        raise TooManyRows("more rows than one request may bring", "单次请求行数超限", most=matrices.MOST_ROWS)
+    return (await _ask(model, values)).astype("<f8").tobytes()
+
+
+def _fit(values: Floats | list[Fault]) -> Floats:
+    if isinstance(values, list):
+        raise UnfitFeatures(
+            "these values do not fit the model's features", "特征取值不符合模型要求", errors=list(map(_told, values))
+        )
+    return values
 
 
 async def score_customers(
@@ -128,12 +152,16 @@ def _classes(told: Sequence[_Told | None]) -> tuple[dict[str, float] | None, ...
     return found if any(found) else ()
 
 
-async def _run(model: Model, values: Floats, reasons: int) -> list[_Told]:
+async def _ask(model: Model, values: Floats) -> NDArray[np.float64]:
     try:
-        answer = model.answer(values) if len(values) < _ALOFT else await asyncio.to_thread(model.answer, values)
+        return model.answer(values) if len(values) < _ALOFT else await asyncio.to_thread(model.answer, values)
     except UnfitModel as unfit:
         log.error("model_unfit", model=model.name, version=model.version, reason=str(unfit))
         raise NoAnswer("the model has no answer to these values", "模型无法对这些取值给出结果") from unfit
+
+
+async def _run(model: Model, values: Floats, reasons: int) -> list[_Told]:
+    answer = await _ask(model, values)
     names, hashes = model.output.classes, fingerprints(values)
     why: list[tuple[Reason, ...] | None] = [None] * len(values)
     if reasons and len(values):

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
@@ -13,9 +13,9 @@ from attune_contracts.scoring import AnsweringModel, Reason, ScoreAnswer
 from attune_service_kit.app import AnyRuntime
 from attune_service_kit.auth import Caller, requires
 from attune_service_kit.bodies import Body
-from attune_service_kit.errors import Forbidden, Invalid, refusals
+from attune_service_kit.errors import Forbidden, Invalid, TooLarge, UnsupportedMedia, refusals
 from attune_service_kit.runtime import Runtime
-from scoring import champions, online, registry
+from scoring import champions, matrices, online, registry
 from scoring.champions import NoChampion
 from scoring.model import Model
 from scoring.registry import UnknownVersion, VersionUnfit
@@ -23,6 +23,7 @@ from scoring.renewal import answering
 from scoring.spec import ModelName
 
 router = APIRouter(tags=["scores"])
+STREAMED = r"/v1/scores:matrix"
 
 Reader = Annotated[Caller, Depends(requires("scores:read"))]
 
@@ -133,6 +134,52 @@ async def score(body: ScoreRequest, runtime: AnyRuntime, caller: Reader) -> Scor
         raise NoChampion("no version of this model answers yet", "该模型尚无生效版本")
     asked = {c: answering(c, answers, held.shares) for c in body.customer_ids or ()}
     return _view(await _score(runtime, body, asked, answers[0].champion))
+
+
+_BYTES = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+
+
+@router.post(
+    "/v1/scores:matrix",
+    operation_id="scores-matrix",
+    summary="Score many rows as a matrix of float32",
+    response_class=Response,
+    responses=refusals(
+        NoChampion, Invalid, TooLarge, UnsupportedMedia, online.NoMatrix, online.UnfitFeatures, online.NoAnswer,
+        online.TooManyRows,
+    )
+    | {200: {"description": "Little-endian float64, row by row", "content": _BYTES}},
+    openapi_extra={"requestBody": {"required": True, "content": _BYTES}},
+)  # fmt: skip
+async def score_matrix(
+    request: Request,
+    runtime: AnyRuntime,
+    _caller: Reader,
+    model: Annotated[ModelName, Query(description="Its champion answers")],
+) -> Response:
+    """Score up to 50,000 rows by the champion: the names with commas, a line feed, then the values row by row.
+
+    Values are little-endian float32, NaN = unknown, flags 0 or 1; the names are the model's, in any order. The answer
+    is one number a row, or one a class; `Attune-Model-Version` and `Attune-Model-Sha256` say who gave it.
+    """
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/octet-stream":
+        raise UnsupportedMedia("send application/octet-stream", "请求体须为 application/octet-stream")
+    held = (await champions.table(runtime).held(runtime.database, model)).of(model)
+    champion = held[0].champion if held else None
+    if champion is None:
+        raise NoChampion("no version of this model answers yet", "该模型尚无生效版本")
+    told = await online.score_matrix(champion, await _whole(request))
+    said = {"Attune-Model-Version": str(champion.version), "Attune-Model-Sha256": champion.sha256}
+    return Response(told, media_type="application/octet-stream", headers=said)
+
+
+async def _whole(request: Request) -> bytes:
+    body = bytearray()
+    async for block in request.stream():
+        body += block
+        if len(body) > matrices.MOST_BYTES:
+            raise TooLarge("the matrix is over its limit", "矩阵超过大小限制", most=matrices.MOST_BYTES)
+    return bytes(body)
 
 
 async def _score(
