@@ -1,5 +1,6 @@
 """A backtest over HTTP: a definition's counts on the lake, refusals by place, nothing raised."""
 
+import json
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ async def test_a_definition_is_tried_and_raises_nothing(
     for number, day in enumerate((1, 2, 3, 20)):
         bank.post(str(number), "P1", date(2024, 3, day), 20_000 + number)
     await eventing.load(bank, lake_dir, tmp_path / "s")
-    found = await eventing.done(await eventing.send("POST", "/v1/backtests", {"definition": OFTEN} | DAYS))
+    found = await eventing.done(await eventing.send("POST", "/v1/backtests", {"file": json.dumps(OFTEN)} | DAYS))
     assert (found["detections"], found["subjects"]) == (2, 1)
     assert found["per_day"] == {"2024-03-02": 1, "2024-03-03": 1}
     first = found["first"]
@@ -33,18 +34,19 @@ async def test_a_definition_is_tried_and_raises_nothing(
     assert await eventing.rows("SELECT event_key FROM detection") == []
 
     silent = {key: value for key, value in OFTEN.items() if key != "count"} | {"silence": {"for": "10 days"}}
-    found = await eventing.done(await eventing.send("POST", "/v1/backtests", {"definition": silent} | DAYS))
+    found = await eventing.done(await eventing.send("POST", "/v1/backtests", {"file": json.dumps(silent)} | DAYS))
     assert (found["settled"], found["per_day"]) == ("2025-02-24", {"2024-03-13": 1, "2024-03-30": 1})
 
-    for wrong, path, word in (
-        ({"count": {"at_least": 2, "within": "3 moons"}}, ["count", "within"], "a span is"),
-        ({"where": "amount >= 'x'"}, [], "line 1"),
-        ({"kount": {}}, ["kount"], ""),
+    for wrong, key, word in (
+        ({"count": {"at_least": 2, "within": "3 moons"}}, "count.within", "a span is"),
+        ({"where": "amount >= 'x'"}, "where", "text"),
+        ({"kount": {}}, "kount", "did you mean count"),
     ):
-        refused = await eventing.send("POST", "/v1/backtests", {"definition": OFTEN | wrong} | DAYS)
-        assert (refused.status_code, refused.json()["code"]) == (422, "backtest_refused")
-        fault = refused.json()["faults"][0]
-        assert fault["path"] == path
-        assert word in fault["text"]
+        body = {"file": json.dumps(OFTEN | wrong)} | DAYS
+        refused = await eventing.send("POST", "/v1/backtests", body)
+        assert (refused.status_code, refused.json()["code"]) == (422, "trigger_file_invalid")
+        fault = refused.json()["errors"][0]
+        assert (fault["line"], fault["key"]) == (1, key)
+        assert word in fault["en"], fault
     unknown = await eventing.send("POST", "/v1/backtests", {"trigger": "nobody"} | DAYS)
     assert unknown.status_code == 404

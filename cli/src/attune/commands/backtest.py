@@ -13,8 +13,6 @@ from attune.home import Home
 from attune.output import Failure, console, print_result
 from attune.progress import job_progress
 from attune.session import running
-from attune_client import Problem
-from attune_service_kit.files.yaml_lines import Lines, read_yaml
 
 # So many days with detections are shown; the JSON has all.
 _SHOWN = 31
@@ -36,47 +34,26 @@ def backtest(
     days = day_of(first, "--from"), day_of(last, "--to")
     if days[1] < days[0]:
         raise Failure(f"--from {first} lies after --to {last}")
-    asked, lines = _asked(trigger)
-    body = asked | {"from": days[0].isoformat(), "to": days[1].isoformat()}
+    body = _asked(trigger) | {"from": days[0].isoformat(), "to": days[1].isoformat()}
     with running(Home.at(home)) as place, Client(place) as client, job_progress(console, quiet=as_json) as progress:
-        try:
-            result = client.run_job("eventing", "/v1/backtests", body, progress(f"backtest {trigger}"))
-        except Failure as failure:
-            raise _with_lines(failure, trigger, lines) from failure
+        result = client.run_job("eventing", "/v1/backtests", body, progress(f"backtest {trigger}"))
     if not as_json:
         console.print(_table(result))
     words = f"{result['trigger']}: {result['detections']:,} detections of {result['subjects']:,} customers"
     print_result(result, as_json, words)
 
 
-def _asked(trigger: str) -> tuple[dict[str, Any], Lines]:
-    """What to ask for, and the lines of the file's keys."""
+def _asked(trigger: str) -> dict[str, str]:
+    """What to ask for: a name, or the file's text."""
     file = Path(trigger)
     if file.suffix not in (".yaml", ".yml"):
-        return {"trigger": trigger}, {}
+        return {"trigger": trigger}
     if not file.is_file():
         raise Failure(f"there is no file {file}")
     try:
-        content, lines = read_yaml(file.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
+        return {"file": file.read_text(encoding="utf-8")}
+    except (OSError, UnicodeDecodeError) as error:
         raise Failure(f"{file}: {error}") from error
-    if not isinstance(content, dict):
-        raise Failure(f"{file}: a trigger file holds keys and values")
-    return {"definition": content}, lines
-
-
-def _with_lines(failure: Failure, trigger: str, lines: Lines) -> Failure:
-    """The refusal with the line of the first key that it is about."""
-    problem = failure.__cause__
-    if not lines or not isinstance(problem, Problem):
-        return failure
-    for fault in problem.extras.get("faults", ()):
-        path = tuple(int(part) if part.isdecimal() else part for part in fault["path"])
-        while path and path not in lines:
-            path = path[:-1]
-        place = f"line {lines[path]}: " if path else ""
-        return Failure(f"{trigger}: {place}{'.'.join(fault['path']) or 'trigger'}: {fault['text']}")
-    return failure
 
 
 def _table(result: dict[str, Any]) -> Table:

@@ -110,7 +110,7 @@ class _Exchange:
             raise NotFound("no such resource", "资源不存在")
         receive = self._receive
         if self._scope["method"] in _WITH_BODY:
-            streamed = edge.streamed.fullmatch(self._scope["path"])
+            streamed = edge.streamed.fullmatch(f"{self._scope['method']} {self._scope['path']}")
             receive = self._as_it_is() if streamed else await self._read(edge.max_body)
         await (await edge.hot.answer(self._scope) or edge.app)(self._scope, receive, self._sending)
 

@@ -42,7 +42,7 @@ class Service:
     hot: "Sequence[HotRoute]" = ()
     sealed: Sequence[SealedTable] = ()  # what a new data key seals anew
     urgent: tuple[str, ...] = ()  # ends of paths that keep places of their own under overload (P-16)
-    streamed: tuple[str, ...] = ()  # paths, as regular expressions, whose bodies are files and are not read as JSON
+    streamed: tuple[str, ...] = ()  # methods and paths, as regular expressions, whose bodies are no JSON
     approvals: "Approvals | None" = None  # which changes need two persons
     asks: bool = False  # NATS requests from its HTTP side: an app process has a connection for them
     # "module:function", called with Alembic's operations after every upgrade: functions whose text follows the code.

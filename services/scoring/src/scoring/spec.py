@@ -100,6 +100,21 @@ def _known(names: tuple[str, ...]) -> tuple[str, ...]:
 class TrainingSpec(_Strict):
     """One training: which snapshot, which label, which features. Unknown fields are refused."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "model": "propensity-purchase",
+                    "dataset": "features",
+                    "as_of": "2026-01-31",
+                    "label": {"kinds": ["time_deposit_opened", "wealth_purchase"], "within_days": 90},
+                    "split": {"by": "customer", "test_share": 0.25},
+                    "seed": 20260101,
+                }
+            ]
+        }
+    )
+
     model: ModelName
     purpose: Literal["propensity", "response", "churn"] = "propensity"
     owner: Annotated[str, StringConstraints(max_length=200)] = ""

@@ -273,8 +273,8 @@ class BacktestRequest(Model):
 
     from_: dt.date = Field(alias="from")
     to: dt.date
-    definition: Mapping[str, Any] | None = None
-    """Or a trigger file's content"""
+    file: str | None = None
+    """Or a trigger file"""
     trigger: str | None = None
     """The name of a trigger: its newest version is tried"""
 

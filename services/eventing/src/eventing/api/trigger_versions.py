@@ -144,7 +144,8 @@ class Rate(BaseModel):
     days: list[DayRate]
 
 
-async def _read(conn: triggers.Queryable, text: str) -> TriggerFile:
+async def read_file(conn: triggers.Queryable, text: str) -> TriggerFile:
+    """A trigger file, in the base currency; TriggerFileInvalid with every fault's place."""
     currency: Any = await conn.fetchval(_CURRENCY)
     try:
         return trigger_files.read(text, money.places(currency) if currency else 2)
@@ -173,7 +174,7 @@ def _view(row: Mapping[str, Any]) -> VersionView:
 )
 async def validate(body: FileBody, runtime: AnyRuntime, _: Writer) -> Checked:
     """Refuse with every fault's line and column, or tell what the file says."""
-    found = await _read(runtime.database.pool, body.file)
+    found = await read_file(runtime.database.pool, body.file)
     conditions = [
         ConditionView(
             key=key,
@@ -222,7 +223,7 @@ async def add_version(name: Name, body: FileBody, _: Writer, write: Annotated[Wr
 
 
 async def _keep(tx: Transaction, text: str, name: str | None) -> VersionView:
-    file = await _read(tx.conn, text)
+    file = await read_file(tx.conn, text)
     if name is not None and file.definition.trigger != name:
         raise FileOfAnother(f"the file names {file.definition.trigger}", f"文件中的触发器为 {file.definition.trigger}")
     row = await triggers.add(tx.conn, file, text, tx.who, new=name is None)

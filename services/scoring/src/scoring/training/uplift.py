@@ -48,7 +48,7 @@ class UpliftReport:
     """What a learner is worth on customers it has not seen.
 
     `qini` is the area between its Qini curve and the straight line of a random order, in responses per customer; its
-    interval is that of a bootstrap over customers. `proved`: the order is better than chance, the interval lies above 0.
+    interval is that of a bootstrap over customers. `proved`: the order is better than chance, the interval is above 0.
     """
 
     learner: Literal["t", "x"]
