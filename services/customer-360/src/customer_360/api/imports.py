@@ -20,7 +20,7 @@ from customer_360.loads import OWN_DATASETS
 
 router = APIRouter(tags=["imports"])
 ROUTERS = (router, history("customer_360", "/v1/imports"), uploads("/v1/imports"))
-STREAMED = r"PUT /v1/imports/[^/]+/files/[^/]+"
+STREAMED = r"[A-Z]+ /v1/imports/[^/]+/files/[^/]+"
 
 OwnDataset = Literal[
     "regions",

@@ -21,7 +21,7 @@ from scoring.registry import OtherOutput
 from scoring.uploads import FILE, NoModel
 
 router = APIRouter(tags=["models"])
-STREAMED = r"PUT /v1/model-uploads/files/[^/]+"
+STREAMED = r"[A-Z]+ /v1/model-uploads/files/[^/]+"
 
 Writing = Annotated[Write, Depends(idempotent)]
 Administrator = Depends(requires("models:write"))
