@@ -93,9 +93,7 @@ class LifetimeValue:
         return self.purchases.expected(customers, weeks) * self.amounts.expected(customers)
 
 
-def summarise(
-    customer: NDArray[np.int64], day: NDArray[np.int64], amount: Floats, end: int, digits: int = 2
-) -> Customers:
+def summarise(customer: NDArray[np.int64], day: NDArray[np.int64], amount: Floats, end: int) -> Customers:
     """Customers in the order of their numbers, from purchases up to and including day `end`.
 
     Days are numbers of days; purchases of one day are one, their amounts summed. The first day is no repetition.
@@ -104,7 +102,7 @@ def summarise(
     order = np.lexsort((day[seen], customer[seen]))
     who, when, spent = customer[seen][order], day[seen][order], amount[seen][order]
     starts = np.flatnonzero(np.r_[True, (np.diff(who) != 0) | (np.diff(when) != 0)])
-    who, when, spent = who[starts], when[starts], np.round(np.add.reduceat(spent, starts), digits)
+    who, when, spent = who[starts], when[starts], np.add.reduceat(spent, starts)
     first = np.flatnonzero(np.r_[True, np.diff(who) != 0])
     last = np.r_[first[1:], len(who)] - 1
     x = (last - first).astype(np.float64)
