@@ -48,7 +48,7 @@ async def runtimes(
     ring: Path,
 ) -> AsyncIterator[tuple[Runtime, Runtime]]:
     """Two processes of the sample service: one that does the job, one that runs all the while."""
-    settings = sample_settings(kek_file=ring, key_spread_seconds=0.3, trace_file=None)
+    settings = sample_settings(kek_file=ring, key_spread_seconds=1.5, trace_file=None)
     await migrations.run(sample_service, empty_database.url("sample_owner", "sample"))
     one, other = (make_runtime(sample_service, settings, "job") for _ in range(2))
     async with running(one), running(other):
