@@ -24,7 +24,8 @@ from scoring.app import SERVICE
 from scoring.features import NUMERIC
 from scoring.spec import TrainingSpec
 from scoring.training.examples import Examples
-from scoring.training.trainer import Trained, train
+from scoring.training.trained import Trained
+from scoring.training.trainer import train
 
 NAME = "propensity-test"
 NOW = datetime(2026, 3, 17, 6, tzinfo=UTC)

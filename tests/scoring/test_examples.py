@@ -10,10 +10,11 @@ import pytest
 
 from attune_contracts.datasets import DATASETS
 from attune_service_kit.lake import Lake
-from scoring.jobs.train import read
 from scoring.settings import ScoringSettings
 from scoring.spec import SpecRefused, TrainingSpec, label_window
+from scoring.training.classifier import read
 from scoring.training.examples import read_examples
+from scoring.training.source import Source
 
 AS_OF = date(2026, 1, 31)
 CUSTOMERS = 400
@@ -107,11 +108,11 @@ def test_a_lake_that_cannot_serve_the_spec_is_refused(bank: Lake, change: dict[s
     spec = TrainingSpec.model_validate(SPEC.model_dump(exclude_unset=True) | change)
 
     with pytest.raises(SpecRefused, match=words):
-        read(bank, SETTINGS.model_copy(update={"scratch": bank.scratch}), spec)
+        read(Source(bank, SETTINGS.model_copy(update={"scratch": bank.scratch})), spec)
 
 
 def test_the_newest_snapshot_with_room_is_read_from_the_lake(bank: Lake) -> None:
-    as_of, examples = read(bank, SETTINGS.model_copy(update={"scratch": bank.scratch}), SPEC)
+    as_of, examples = read(Source(bank, SETTINGS.model_copy(update={"scratch": bank.scratch})), SPEC)
 
     assert as_of == AS_OF
     assert len(examples.label) == 3_000

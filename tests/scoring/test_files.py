@@ -21,7 +21,8 @@ from scoring.spec import SpecRefused, TrainingSpec
 from scoring.training import reports
 from scoring.training.examples import Examples
 from scoring.training.files import read_file
-from scoring.training.trainer import Trained, train
+from scoring.training.trained import Trained
+from scoring.training.trainer import train
 
 ROOT = Path(__file__).parents[2]
 SPECS = ROOT / "specs"

@@ -9,7 +9,8 @@ from scoring import model
 from scoring.model import UnfitModel
 from scoring.spec import TrainingSpec
 from scoring.training.examples import Examples
-from scoring.training.trainer import Trained, train
+from scoring.training.trained import Trained
+from scoring.training.trainer import train
 
 SPEC = TrainingSpec.model_validate(
     {

@@ -25,7 +25,8 @@ from scoring.features import NUMERIC, fingerprints
 from scoring.model import Model, load
 from scoring.spec import TrainingSpec
 from scoring.training.examples import Examples
-from scoring.training.trainer import Trained, train
+from scoring.training.trained import Trained
+from scoring.training.trainer import train
 
 Headers = Callable[..., dict[str, str]]
 NAME = "propensity-test"

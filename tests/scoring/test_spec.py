@@ -2,14 +2,15 @@
 
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
 from pydantic import ValidationError
 
 from scoring.features import NUMERIC
-from scoring.spec import SpecRefused, TrainingSpec, choose_snapshot, label_window
+from scoring.spec import Kind, SpecRefused, TrainingSpec, choose_snapshot, label_window
+from scoring.training.kinds import KINDS
 
 SHIPPED = Path(__file__).parents[2] / "specs" / "propensity-purchase.yaml"
 AS_OF = date(2026, 1, 31)
@@ -41,6 +42,7 @@ def test_the_shipped_spec_is_valid_and_takes_every_numeric_feature() -> None:
         ({"split": {"by": "row"}}, ("split",)),
         ({"params": {"objective": "regression"}}, ("params", "objective")),
         ({"lable": {}}, ("lable",)),
+        ({"kind": "oracle"}, ("kind",)),
     ],
 )
 def test_a_wrong_spec_is_refused_at_its_place(changes: dict[str, Any], place: tuple[str, ...]) -> None:
@@ -48,6 +50,12 @@ def test_a_wrong_spec_is_refused_at_its_place(changes: dict[str, Any], place: tu
         spec(**changes)
 
     assert refused.value.errors()[0]["loc"] == place
+
+
+def test_every_kind_that_a_spec_may_name_is_trained_by_a_function() -> None:
+    assert set(KINDS) == set(get_args(Kind))
+    with pytest.raises(ValidationError, match="should be 'classifier'"):
+        spec(kind="oracle")
 
 
 def test_the_label_begins_the_day_after_the_snapshot_and_ends_inside_the_ledger() -> None:

@@ -11,9 +11,10 @@ import pytest
 from scoring import model
 from scoring.spec import SpecRefused, TrainingSpec
 from scoring.training.examples import Examples
-from scoring.training.exporting import ParityBroken, check_parity, export
+from scoring.training.exporting import check_parity, export
 from scoring.training.fitting import fit
-from scoring.training.trainer import Trained, train
+from scoring.training.trained import ParityBroken, Trained
+from scoring.training.trainer import train
 
 SPEC = TrainingSpec.model_validate(
     {"model": "propensity-test", "label": {"kinds": ["wealth_purchase"], "within_days": 30}, "seed": 3}

@@ -16,6 +16,10 @@ from scoring.outputs import PROBABILITY, Output
 
 ModelName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
 RiskClass = Literal["minimal", "limited", "high_risk"]
+Kind = Literal["classifier"]
+"""What is trained, and by which function: see `scoring.training.kinds`."""
+# Kinds that learn from postings of the feature snapshot's customers.
+_LABELLED: frozenset[Kind] = frozenset({"classifier"})
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,7 @@ class TrainingSpec(_Strict):
     )
 
     model: ModelName
+    kind: Kind = "classifier"
     purpose: Literal["propensity", "response", "churn"] = "propensity"
     owner: Annotated[str, StringConstraints(max_length=200)] = ""
     population: Annotated[str, StringConstraints(max_length=500)] = ""
@@ -135,7 +140,8 @@ class TrainingSpec(_Strict):
     def _of_one_dataset(self) -> Self:
         if (self.dataset == "file") != (self.file is not None):
             raise PydanticCustomError("file_unfit", "the dataset file, and only it, describes its file")
-        if (self.dataset == "features") != (self.label is not None):
+        wants = self.dataset == "features" and self.kind in _LABELLED
+        if wants != (self.label is not None):
             raise PydanticCustomError("label_unfit", "the dataset features, and only it, has this label")
         if self.file is None:
             if self.split.by != "customer" or self.split.column is not None:

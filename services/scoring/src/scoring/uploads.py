@@ -10,6 +10,7 @@ from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Invalid, TooLarge
 from attune_service_kit.files.uploads import ChecksumMismatch, Uploads
 from attune_service_kit.runtime import Runtime
+from attune_service_kit.settings import ServiceSettings
 from scoring import registry
 from scoring.manifest import Manifest
 
@@ -27,9 +28,9 @@ class NoModel(Invalid):
     code = "not_a_model"
 
 
-def store(runtime: Runtime) -> Uploads:
+def store(settings: ServiceSettings) -> Uploads:
     """Where the bytes wait."""
-    return Uploads(runtime.settings, most=MOST_BYTES)
+    return Uploads(settings, most=MOST_BYTES)
 
 
 async def accept(runtime: Runtime, tx: Transaction, name: str, manifest: Manifest) -> tuple[int, UUID]:
@@ -59,7 +60,7 @@ async def accept(runtime: Runtime, tx: Transaction, name: str, manifest: Manifes
     job_id = await runtime.jobs.start(tx, "vet", {"model": name, "version": number})
 
     def remove() -> None:
-        store(runtime).remove(manifest.file_id)
+        store(runtime.settings).remove(manifest.file_id)
 
     tx.after_commit(remove)
     return number, job_id
@@ -68,7 +69,7 @@ async def accept(runtime: Runtime, tx: Transaction, name: str, manifest: Manifes
 def _content(runtime: Runtime, file_id: UUID) -> bytes:
     runtime.settings.scratch.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=runtime.settings.scratch, prefix="upload-") as folder:
-        path = store(runtime).assemble(file_id, Path(folder) / "files") / FILE
+        path = store(runtime.settings).assemble(file_id, Path(folder) / "files") / FILE
         if path.stat().st_size > MOST_BYTES:
             raise TooLarge("the upload is too large", "上传文件过大", max_bytes=MOST_BYTES)
         return path.read_bytes()

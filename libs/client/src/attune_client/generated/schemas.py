@@ -2835,6 +2835,7 @@ class TrainingSpec(Model):
     features: Sequence[str] | None = None
     file: FileData | None = None
     """The dataset `file`"""
+    kind: Annotated[Literal["classifier"], OPEN] | None = None
     label: Label | None = None
     """Of the feature snapshot; a file has its own"""
     owner: str | None = None

@@ -91,7 +91,7 @@ async def put(
 
     Nothing is read of them yet. Files have no name here.
     """
-    store = uploads.store(runtime)
+    store = uploads.store(runtime.settings)
     if offset == 0:
         store.sweep()
     part = await store.receive(_body(request), content_digest)

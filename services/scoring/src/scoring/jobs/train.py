@@ -1,30 +1,23 @@
 """The job `train`: from a training spec to a registered version. Params: the spec, and `asked_by`."""
 
 import asyncio
-from datetime import date
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
-import duckdb
-
-from attune_service_kit import lake_sql
 from attune_service_kit.approvals import ProposalPending, propose
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Invalid
 from attune_service_kit.jobs import JobContext
-from attune_service_kit.lake import Lake
 from attune_service_kit.runtime import Runtime
 from scoring import uploads
 from scoring.api.models import PROMOTION, Promotion
 from scoring.registry import promote, register
 from scoring.settings import ScoringSettings
-from scoring.spec import SpecRefused, TrainingSpec, choose_snapshot, label_window
-from scoring.training.examples import Examples, read_examples
-
-if TYPE_CHECKING:
-    from scoring.training.trainer import Trained
+from scoring.spec import SpecRefused, TrainingSpec
+from scoring.training.kinds import KINDS
+from scoring.training.source import Source
+from scoring.training.trained import ParityBroken, Trained
 
 
 class TrainingRefused(Invalid):
@@ -49,66 +42,28 @@ async def run(job: JobContext) -> dict[str, Any]:
     if job.cursor is not None:  # registered before it was interrupted
         return job.cursor
     spec = TrainingSpec.model_validate({name: value for name, value in job.params.items() if name != "asked_by"})
+    loop = asyncio.get_running_loop()
+
+    def say(read: str) -> None:
+        asyncio.run_coroutine_threadsafe(job.progress(1, 3, read), loop).result()
+
     try:
-        if spec.file is not None:
-            as_of, examples = None, await asyncio.to_thread(read_upload, job.runtime, spec)
-        else:
-            as_of, examples = await asyncio.to_thread(read, job.runtime.lake, settings, spec)
-        await job.progress(1, 3, f"{len(examples.label)} examples of {as_of or 'the file'}")
-        trained = await asyncio.to_thread(_train, examples, spec, as_of)
+        trained = await asyncio.to_thread(KINDS[spec.kind], Source(job.runtime.lake, settings), spec, say)
     except SpecRefused as refused:
         raise TrainingRefused(refused.en, refused.zh) from refused
-    await job.progress(2, 3, "trained")
-    return await _register(job, spec, as_of, trained)
-
-
-def read(lake: Lake, settings: ScoringSettings, spec: TrainingSpec) -> tuple[date, Examples]:
-    """Read the examples of the spec's snapshot; raises SpecRefused."""
-    with lake_sql.connect(lake, settings, memory_limit=settings.memory_limit) as con:
-        lake_sql.register(con, lake, "transactions", "accounts")
-        last = _last_day(con)
-        as_of = choose_snapshot(spec, [pointer.as_of for pointer in lake.pointers("features")], last)
-        window = label_window(spec.event, as_of, last)
-        lake_sql.register(con, lake, "features", partition=f"as_of={as_of}")
-        return as_of, read_examples(con, spec, window)
-
-
-def read_upload(runtime: Runtime, spec: TrainingSpec) -> Examples:
-    """Read the examples of the file that was sent before; raises SpecRefused, NothingUploaded."""
-    # The training stack, as below.
-    from scoring.training.files import read_file
-
-    assert spec.file is not None  # noqa: S101 - asked for files only
-    runtime.settings.scratch.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=runtime.settings.scratch, prefix="training-") as folder:
-        return read_file(
-            uploads.store(runtime).assemble(spec.file.file_id, Path(folder) / "files") / uploads.FILE, spec
-        )
-
-
-def _last_day(con: duckdb.DuckDBPyConnection) -> date | None:
-    row = con.execute("SELECT max(business_date) FROM transactions").fetchone()
-    return row[0] if row else None
-
-
-def _train(examples: Examples, spec: TrainingSpec, as_of: date | None) -> "Trained":
-    # Seconds of import, spared where the data has been refused.
-    from scoring.training.exporting import ParityBroken
-    from scoring.training.trainer import train
-
-    try:
-        return train(examples, spec, as_of)
     except ParityBroken as broken:
         raise ParityRefused(str(broken), "导出的模型与训练模型的结果不一致") from broken
+    await job.progress(2, 3, "trained")
+    return await _register(job, spec, trained)
 
 
-async def _register(job: JobContext, spec: TrainingSpec, as_of: date | None, trained: "Trained") -> dict[str, Any]:
-    day = as_of.isoformat() if as_of else None
+async def _register(job: JobContext, spec: TrainingSpec, trained: Trained) -> dict[str, Any]:
+    day = trained.as_of.isoformat() if trained.as_of else None
     async with job.transaction() as tx:
         tx.who = job.params.get("asked_by", tx.who)
         version = await register(
             tx,
-            spec.about,
+            replace(spec.about, output=trained.output),
             onnx=trained.onnx,
             sha256=trained.sha256,
             features=trained.features,
@@ -139,7 +94,7 @@ async def _register(job: JobContext, spec: TrainingSpec, as_of: date | None, tra
 
 
 def _forget(runtime: Runtime, file_id: UUID) -> None:
-    uploads.store(runtime).remove(file_id)
+    uploads.store(runtime.settings).remove(file_id)
 
 
 async def let_answer(job: JobContext, tx: Transaction, name: str, version: int) -> str | None:

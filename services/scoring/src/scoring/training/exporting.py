@@ -9,6 +9,7 @@ from onnxmltools.convert import convert_lightgbm
 from onnxmltools.convert.common.data_types import FloatTensorType
 
 from scoring.model import Model
+from scoring.training.trained import ParityBroken
 
 INPUT = "input"
 SCORES = "probabilities"
@@ -17,10 +18,6 @@ SCORES = "probabilities"
 LARGEST_QUANTILE_DIFFERENCE = 1e-4
 LARGEST_TYPICAL_DIFFERENCE = 1e-5
 LEAST_AGREEMENT = 0.999
-
-
-class ParityBroken(Exception):
-    """The exported model does not answer like the trained one."""
 
 
 def export(booster: lightgbm.Booster) -> bytes:

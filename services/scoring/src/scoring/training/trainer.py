@@ -1,9 +1,7 @@
 """One training from a table to a vetted model: fit, measure, export, compare."""
 
-import hashlib
-from dataclasses import dataclass
 from datetime import date
-from typing import Any, Literal
+from typing import Literal
 
 from scoring import model
 from scoring.feature_specs import FeatureSpec, specs_of
@@ -13,20 +11,7 @@ from scoring.training.examples import Examples
 from scoring.training.exporting import check_parity, export
 from scoring.training.fitting import check_enough, fit, refused_features
 from scoring.training.metrics import measure
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A model that has passed its gates, not yet registered."""
-
-    onnx: bytes
-    sha256: str
-    features: tuple[str, ...]
-    metrics: dict[str, float]
-    card: dict[str, Any]
-    refused: list[dict[str, str]]
-    specs: tuple[FeatureSpec, ...]
-    snapshot: dict[str, Any]
+from scoring.training.trained import Trained
 
 
 def train(examples: Examples, spec: TrainingSpec, as_of: date | None = None) -> Trained:
@@ -62,9 +47,15 @@ def train(examples: Examples, spec: TrainingSpec, as_of: date | None = None) -> 
     refusals = [{"feature": name, "reason": reason} for name, reason in refused.items()]
     about = {"dataset": spec.dataset, "as_of": as_of.isoformat() if as_of else None}
     return Trained(
-        onnx, hashlib.sha256(onnx).hexdigest(), names, metrics, card, refusals, _specs(spec, names),
+        onnx,
+        names,
+        _specs(spec, names),
+        metrics,
+        card,
         reports.snapshot(used, score, about),
-    )  # fmt: skip
+        as_of=as_of,
+        refused=refusals,
+    )
 
 
 def _specs(spec: TrainingSpec, names: tuple[str, ...]) -> tuple[FeatureSpec, ...]:

@@ -1,0 +1,30 @@
+"""The kind `classifier`: how likely is a yes? LightGBM over the feature snapshot or over a file's columns."""
+
+from datetime import date
+
+from scoring.spec import TrainingSpec, label_window
+from scoring.training.examples import Examples, read_examples
+from scoring.training.source import Source
+from scoring.training.trained import Say, Trained
+
+
+def learn(source: Source, spec: TrainingSpec, say: Say) -> Trained:
+    """Read, fit, export, measure; raises SpecRefused, ParityBroken."""
+    as_of, examples = read(source, spec)
+    say(f"{len(examples.label)} examples of {as_of or 'the file'}")
+    # Seconds of import, spared where the data has been refused.
+    from scoring.training.trainer import train
+
+    return train(examples, spec, as_of)
+
+
+def read(source: Source, spec: TrainingSpec) -> tuple[date | None, Examples]:
+    """Read the examples of the spec's snapshot or file; raises SpecRefused, NothingUploaded."""
+    if spec.file is not None:
+        from scoring.training.files import read_file
+
+        with source.upload(spec) as path:
+            return None, read_file(path, spec)
+    with source.tables("transactions", "accounts") as con:
+        as_of, last = source.features(con, spec)
+        return as_of, read_examples(con, spec, label_window(spec.event, as_of, last))
