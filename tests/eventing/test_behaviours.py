@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from tests.eventing.conftest import SOURCE
 from tests.eventing.test_eight_shapes import insert_file
@@ -19,6 +20,12 @@ FILE = {
 
 def looked(key: str, at: str, **more: Any) -> dict[str, Any]:
     return LOOKED | {"behaviour_id": key, "customer_id": "P0", "occurred_at": at} | more
+
+
+async def post_as(eventing: Any, headers: dict[str, str], *sent: dict[str, Any]) -> Any:
+    headers = headers | {"Idempotency-Key": uuid4().hex}
+    body = {"source": SOURCE, "behaviours": list(sent)}
+    return await eventing.service.client.post("/v1/behaviours", json=body, headers=headers)
 
 
 async def post(eventing: Any, *sent: dict[str, Any], role: str = "partner") -> Any:
@@ -45,6 +52,17 @@ async def test_behaviours_are_taken_in_once_and_a_third_look_is_a_detection(
     again = await post(eventing, first, looked("b3", "2024-03-04T01:00:00Z"))
     assert again.json() == {"accepted": 1, "duplicates": 1}
 
+    mine = eventing.token("mobile", customer=customer_id(SOURCE, "P0"))
+    for stranger in ("P1", "nobody"):
+        sent = [first | {"behaviour_id": "a1"}, first | {"behaviour_id": "a2", "customer_id": stranger}]
+        refused = await post_as(eventing, mine, *sent)
+        assert (refused.status_code, refused.json()["code"]) == (404, "not_found"), refused.text
+    # Whether another has used this id is nothing that a customer learns; it counts once all the same.
+    own = await post_as(eventing, mine, first, first | {"behaviour_id": "a1", "behaviour": "logged_in"})
+    assert own.json() == {"accepted": 2, "duplicates": 0}
+    repeated = await post_as(eventing, mine, first)
+    assert repeated.json() == {"accepted": 0, "duplicates": 1}
+
     async def found() -> Any:
         return await eventing.rows(
             "SELECT trigger, customer_id, event_key, amount_minor, account_id FROM detection WHERE state = 'raised'"
@@ -55,6 +73,8 @@ async def test_behaviours_are_taken_in_once_and_a_third_look_is_a_detection(
         "trigger": "looks-again", "customer_id": customer_id(SOURCE, "P0"), "event_key": "b3", "amount_minor": 3,
         "account_id": None,
     }  # fmt: skip
+    stored = await eventing.rows("SELECT behaviour_id FROM behaviour ORDER BY 1")
+    assert [row["behaviour_id"] for row in stored] == ["a1", "b1", "b2", "b3"]
     days = await eventing.rows("SELECT business_date::text AS day FROM behaviour ORDER BY behaviour_id")
     zone_days = [row["day"] for row in days]
     assert zone_days == sorted(zone_days)

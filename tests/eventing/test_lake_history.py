@@ -165,6 +165,24 @@ def test_lake_and_stream_give_the_same_detections_and_the_same_bytes(seed: int, 
     assert sum(map(len, judged.values())) > 5
 
 
+@pytest.mark.parametrize(("beyond", "first"), [(timedelta(0), "b"), (timedelta(microseconds=1), "a")])
+@pytest.mark.parametrize("key", ["a", "b"])
+def test_a_moment_more_than_four_days_from_its_day_is_not_known(beyond: timedelta, first: str, key: str) -> None:
+    """Of two credits of one day `b` is the earlier one by its moment or the other one's, as far as that is known."""
+    account, customer = str(account_id("t", "a")), str(customer_id("t", "c"))
+    day, noon = date(2024, 9, 2), datetime(2024, 9, 2, 12, tzinfo=UTC)
+    away = (timedelta(4) + beyond) * (1 if key == "a" else -1)
+    rows = [
+        posting("0", account, date(2024, 1, 1), 500),
+        *(posting(one, account, day, 900, booked_at=noon + away if one == key else noon) for one in ("a", "b")),
+    ]
+    con = connection(rows, [(account, customer, "demand", 0)])
+    rule = replace(RULE, cooldown_days=30)
+    lake_history.prepare(con, rule, "CZK", date(2030, 1, 1))
+    (judged,) = lake_history.judge(con, rule).values()
+    assert [hit.key for hit in judged.standing()] == [first]
+
+
 def test_a_rebuild_sees_only_the_days_before_and_only_the_base_currency() -> None:
     account, customer = str(account_id("t", "a")), str(customer_id("t", "c"))
     rows = [

@@ -48,10 +48,10 @@ ROLE_SCOPES: dict[str, frozenset[str]] = {
     "model_admin": frozenset(
         WORTH | MAKER | {"models:read", "models:write", "scores:read", "features:write", "parameters:write"}
     ),
-    "partner": frozenset({"ledger:write"}),
+    "partner": frozenset({"ledger:write", "behaviours:write"}),
     "mobile": frozenset(
         {"customers:read", "identity:read", "customers:write", "consents:write", "risk:write"}
-        | {"decisions:read", "decisions:write", "responses:write"}
+        | {"decisions:read", "decisions:write", "responses:write", "behaviours:write"}
     ),
     "auditor": frozenset(
         DETECTIONS
@@ -69,6 +69,7 @@ ROLE_SCOPES: dict[str, frozenset[str]] = {
             "quarantine:read",
             "quarantine:write",
             "ledger:write",
+            "behaviours:write",
             "replays:write",
             "clock:write",
             "detections:read",

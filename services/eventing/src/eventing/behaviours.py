@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 from pydantic import ValidationError
@@ -42,11 +43,15 @@ def read(data: Mapping[str, Any]) -> BehaviourRecorded:
         raise UnreadableBehaviour(f"not as the contract has it: {', '.join(sorted(places))}") from None
 
 
-async def take(tx: Transaction, source: str, received: Sequence[BehaviourRecorded]) -> int:
-    """Send behaviours to the stream, those seen before left out; return how many went."""
+async def take(tx: Transaction, source: str, received: Sequence[BehaviourRecorded], only: UUID | None = None) -> int:
+    """Send behaviours to the stream, those seen before left out; return how many went.
+
+    `only` is the customer whose own front end sends them: its ids are told apart from everybody else's.
+    """
     by_id = {one.behaviour_id: one for one in received}
+    taken_as = _SOURCE.format(source=source) if only is None else f"{_SOURCE.format(source=source)}:{only}"
     # Sorted, so that two requests with the same ones never wait for each other.
-    new = await tx.conn.fetch(_TAKE, _SOURCE.format(source=source), sorted(by_id))
+    new = await tx.conn.fetch(_TAKE, taken_as, sorted(by_id))
     for row in new:
         one = by_id[row["posting_id"]]
         tx.emit(one, time=one.occurred_at)

@@ -14,6 +14,7 @@ from uuid import UUID
 import duckdb
 
 from eventing.cool_down import Hit, is_reversed, raised
+from eventing.facts import FARTHEST
 from eventing.judging import NOBODY, Credit, Rule, Subject
 from eventing.own_history import OwnHistory, mean
 
@@ -47,7 +48,13 @@ def prepare(con: duckdb.DuckDBPyConnection, rule: Rule, currency: str, before: d
     minimum = rule.minimum_minor if rule.enabled else _BEYOND_ALL
     con.execute(
         f"CREATE OR REPLACE TEMP TABLE deposit_movement AS {model('deposit_movements')}",
-        {"before": before, "currency": currency, "months": rule.months, "minimum": minimum},
+        {
+            "before": before,
+            "currency": currency,
+            "months": rule.months,
+            "minimum": minimum,
+            "farthest": FARTHEST,
+        },
     )
 
 

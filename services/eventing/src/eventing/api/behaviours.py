@@ -10,10 +10,10 @@ from attune_contracts.eventing import BehaviourRecorded, ProductCode
 from attune_contracts.identifiers import customer_id
 from attune_contracts.ledger import BankId, Code
 from attune_service_kit.app import AnyRuntime
-from attune_service_kit.auth import requires
+from attune_service_kit.auth import Caller, requires
 from attune_service_kit.bodies import Body
 from attune_service_kit.database import Transaction
-from attune_service_kit.errors import Invalid, refusals
+from attune_service_kit.errors import Invalid, NotFound, refusals
 from attune_service_kit.idempotency import InFlight, KeyMissing, OtherPayload, Write, idempotent
 from attune_service_kit.runtime import Runtime
 from eventing import behaviours
@@ -77,16 +77,25 @@ class BehavioursTaken(BaseModel):
     status_code=202,
     operation_id="behaviours-post",
     summary="Take in what customers do on front ends",
-    dependencies=[Depends(requires("ledger:write"))],
     response_model=BehavioursTaken,
-    responses=refusals(BehaviourRefused, KeyMissing, InFlight, OtherPayload),
+    responses=refusals(BehaviourRefused, NotFound, KeyMissing, InFlight, OtherPayload),
 )
-async def post(body: BehavioursIn, runtime: AnyRuntime, write: Annotated[Write, Depends(idempotent)]) -> Response:
-    """Send behaviours to the ledger's stream, each once, whatever is repeated; triggers judge them as they come."""
+async def post(
+    body: BehavioursIn,
+    runtime: AnyRuntime,
+    caller: Annotated[Caller, Depends(requires("behaviours:write"))],
+    write: Annotated[Write, Depends(idempotent)],
+) -> Response:
+    """Send behaviours to the ledger's stream, each once, whatever is repeated; triggers judge them as they come.
+
+    A customer's own token brings that customer's behaviours; anybody else is unknown to it.
+    """
     received = [_received(at, one, body.source, runtime) for at, one in enumerate(body.behaviours)]
+    if caller.customer is not None and any(one.customer_id != caller.customer for one in received):
+        raise NotFound("there is no such customer", "客户不存在")
 
     async def run(tx: Transaction) -> BehavioursTaken:
-        accepted = await behaviours.take(tx, body.source, received)
+        accepted = await behaviours.take(tx, body.source, received, only=caller.customer)
         return BehavioursTaken(accepted=accepted, duplicates=len(received) - accepted)
 
     return await write(run, status=202)
