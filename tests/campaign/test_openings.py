@@ -37,6 +37,10 @@ def facts(arm: Arm = Arm.TREATED, **changes: object) -> OpeningFacts:
         (facts(personalised_consent=None), "open", None),
         (facts(personalisation=False), "suppressed", "personalisation_off"),
         (facts(Arm.CONTROL, consents=()), "suppressed", "no_consent"),
+        (facts(enabled=False), "suppressed", "campaign_disabled"),
+        (facts(Arm.CONTROL, enabled=False, known=False), "suppressed", "campaign_disabled"),
+        (facts(channels=("relationship_manager",)), "suppressed", "no_channel"),
+        (facts(channels=("mobile",), consents=(Given("call_centre", ANY, True),)), "suppressed", "no_consent"),
     ],
 )
 def test_first_state(given: OpeningFacts, state: str, reason: str | None) -> None:
@@ -62,6 +66,10 @@ def test_first_state(given: OpeningFacts, state: str, reason: str | None) -> Non
         ({"manager_id": "M1", "quadrant": "A", "consents": (Given("call_centre", ANY, True),)}, "call_centre"),
         ({"manager_id": "M1", "consents": (Given("relationship_manager", ANY, True),)}, "relationship_manager"),
         ({"digital_share": 0.9, "consents": (YES, Given("mobile", ANY, False))}, "call_centre"),
+        # The campaign's own ways, in its order.
+        ({"manager_id": "M1", "quadrant": "A", "channels": ("mobile", "relationship_manager")}, "mobile"),
+        ({"manager_id": "M1", "channels": ("relationship_manager", "mobile")}, "relationship_manager"),
+        ({"channels": ("relationship_manager", "mobile")}, "mobile"),
     ],
 )
 def test_channel(changes: dict[str, object], channel: str) -> None:

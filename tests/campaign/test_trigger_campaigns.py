@@ -1,36 +1,133 @@
 """A trigger that no campaign names brings a campaign of its own: each of its detections is an opportunity (X10)."""
 
-from uuid import uuid4
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID, uuid4
 
-from attune_contracts.eventing import TriggerActivated
+from attune_contracts.eventing import DetectionRaised, TriggerActivated
 from attune_service_kit.testing import Publish, RunningService, eventually
+from campaign import campaigns
 
-from .conftest import NOW, raised
+from .conftest import NOW, Headers, add_customer, raised
 from .test_worker import counts, service
 
 __all__ = ["service"]
 
 
+def activated(trigger: str = "maturing", version: int = 1, **more: Any) -> list[TriggerActivated]:
+    """One for each partition."""
+    words = {"title_zh": "到期", "title_en": "Maturing", "priority": 60, "family": trigger} | more
+    return [TriggerActivated(trigger=trigger, version=version, partition=number, **words) for number in range(8)]
+
+
+def found(trigger: str, customers: Iterable[UUID]) -> list[DetectionRaised]:
+    return [raised(c).model_copy(update={"trigger": trigger, "detection_id": uuid4()}) for c in customers]
+
+
+async def applied(service: RunningService, number: int) -> None:
+    async def all_of_them() -> bool:
+        return await service.everything.pool.fetchval("SELECT count(*) FROM inbox") == number
+
+    assert await eventually(all_of_them, 60, every=0.1, what="all events applied")
+
+
 async def test_a_trigger_without_a_campaign_brings_its_own(service: RunningService, publish: Publish) -> None:
     customers = [uuid4() for _ in range(20)]
-    activated = [
-        TriggerActivated(
-            trigger="maturing", version=1, title_zh="到期", title_en="Maturing", priority=60, family="maturing",
-            product_kind="time_deposit", partition=number,
-        )
-        for number in range(8)
-    ]  # fmt: skip
-    shipped = [one.model_copy(update={"trigger": "large-deposit", "title_en": "Another"}) for one in activated]
-    found = [raised(c).model_copy(update={"trigger": "maturing", "detection_id": uuid4()}) for c in customers]
-    await publish(*activated, *shipped, *found, time=NOW)
+    told = activated(product_kind="time_deposit")
+    shipped = activated("large-deposit", title_en="Another")
+    await publish(*told, *shipped, *found("maturing", customers), time=NOW)
 
     async def opened() -> bool:
         return sum((await counts(service)).values()) == len(customers)
 
     assert await eventually(opened, 60, every=0.2, what="an opportunity for each")
-    campaigns = await service.everything.pool.fetch("SELECT code, version, family, product_kind, name_en FROM campaign")
-    told = {row["code"]: (row["version"], row["family"], row["product_kind"], row["name_en"]) for row in campaigns}
-    assert told["maturing"] == (1, "maturing", "time_deposit", "Maturing")
-    assert told["large-deposit"][3] == "Large deposit"
+    rows = await service.everything.pool.fetch("SELECT code, version, family, product_kind, name_en FROM campaign")
+    told_of = {row["code"]: (row["version"], row["family"], row["product_kind"], row["name_en"]) for row in rows}
+    assert told_of["maturing"] == (1, "maturing", "time_deposit", "Maturing")
+    assert told_of["large-deposit"][3] == "Large deposit"
     salts = await service.everything.pool.fetch("SELECT name FROM salt WHERE name = 'maturing'")
     assert len(salts) == 1
+
+
+async def test_its_tasks_go_the_triggers_ways_in_its_order_with_its_words(
+    service: RunningService, publish: Publish, token: Headers
+) -> None:
+    head = token("call_centre")
+    customers = [uuid4() for _ in range(30)]
+    async with service.everything.pool.acquire() as conn:
+        for customer in customers:
+            await add_customer(conn, customer)
+    gentle = activated("gentle", priority=10, channels=("mobile",), script_zh="您好", script_en="Good day")
+    urgent = activated("urgent", priority=90, channels=("mobile", "call_centre"))
+    await publish(*gentle, *urgent, time=NOW)
+    await applied(service, 16)
+    await publish(*found("gentle", customers[:15]), *found("urgent", customers[15:]), time=NOW)
+    await applied(service, 46)
+
+    listed = (await service.client.get("/v1/tasks", headers=head, params={"sort": "priority", "limit": 8})).json()
+    rest = {"sort": "priority", "limit": 8, "cursor": listed["next_cursor"]}
+    tasks = listed["items"] + (await service.client.get("/v1/tasks", headers=head, params=rest)).json()["items"]
+    assert {task["channel"] for task in tasks} == {"mobile"}
+    order = [(task["campaign"], task["campaign_priority"]) for task in tasks]
+    assert order == sorted(order, key=lambda place: -place[1])
+    assert set(order) == {("urgent", 90), ("gentle", 10)}
+    last = (await service.client.get(f"/v1/tasks/{tasks[-1]['id']}", headers=head)).json()
+    first = (await service.client.get(f"/v1/tasks/{tasks[0]['id']}", headers=head)).json()
+    assert last["script"] == {"zh": "您好", "en": "Good day"}
+    assert first["script"] is None
+
+
+async def test_its_campaign_follows_the_trigger_until_a_marketer_has_changed_it(
+    service: RunningService, publish: Publish
+) -> None:
+    database = service.everything
+
+    async def newest() -> tuple[int, int, tuple[str, ...], str]:
+        found = await campaigns.get(database.pool, "maturing")
+        return found.version, found.priority, found.channels, found.name_en
+
+    await publish(*activated(), time=NOW)
+    await applied(service, 8)
+    assert await newest() == (1, 60, (), "Maturing")
+    # The eight tell of the second version before all have told of the first.
+    again = activated(version=2, priority=70, channels=("call_centre",), title_en="Matures")
+    await publish(*again, *(one.model_copy(update={"title_en": "Old"}) for one in activated()), time=NOW)
+    await applied(service, 24)
+    assert await newest() == (2, 70, ("call_centre",), "Matures")
+
+    async with database.transaction() as tx:
+        wanted = campaigns.Change(500, ("wealth_purchase",), 10, True, priority=20)
+        await campaigns.change(tx, "maturing", wanted, version=2)
+    await publish(*activated(version=3, priority=99), time=NOW)
+    await applied(service, 32)
+    assert await newest() == (3, 20, (), "Matures")
+
+
+async def test_what_a_campaign_that_is_off_detects_is_recorded_and_disturbs_nobody(
+    service: RunningService, publish: Publish
+) -> None:
+    customers = [uuid4() for _ in range(10)]
+    async with service.everything.pool.acquire() as conn:
+        for customer in customers:
+            await add_customer(conn, customer)
+    async with service.everything.transaction() as tx:
+        wanted = campaigns.Change(1000, ("wealth_purchase",), 14, False)
+        await campaigns.change(tx, "large-deposit", wanted, version=1)
+    await publish(*(raised(c) for c in customers), time=NOW)
+    await applied(service, 10)
+    reasons = await service.everything.pool.fetch("SELECT state, reason, count(*)::int FROM opportunity GROUP BY 1, 2")
+    assert [tuple(row) for row in reasons] == [("suppressed", "campaign_disabled", 10)]
+    assert await counts(service, "task") == {}
+
+
+async def test_a_detection_of_a_trigger_that_nobody_has_told_of_waits_in_quarantine(
+    service: RunningService, publish: Publish
+) -> None:
+    customer = uuid4()
+    await publish(*found("unheard-of", [customer]), raised(customer), time=NOW)
+
+    async def set_aside() -> bool:
+        return await service.everything.pool.fetchval("SELECT count(*) FROM quarantine") == 1
+
+    assert await eventually(set_aside, 60, every=0.2, what="one set aside")
+    assert sum((await counts(service)).values()) == 1

@@ -139,3 +139,11 @@ def test_a_trigger_file_is_checked_kept_and_judges_the_stream(attune: Any, home:
     listed = {one["name"]: one for one in attune("triggers", "list", "--home", home)["triggers"]}
     assert (listed["quiet"]["state"], listed["quiet"]["in_force"]) == ("live", 2)
     assert "no such trigger" in attune.refused("triggers", "activate", "none", "--home", home)
+    shown = attune("triggers", "show", "quiet", "--home", home)
+    assert (shown["file"], shown["state"], sum(day["raised"] for day in shown["rate"])) == (text, "live", 0)
+    file.write_text(text.replace("90 days", "60 days"), "utf-8")
+    attune("triggers", "add", file, "--home", home)
+    differing = attune("triggers", "diff", "quiet", "2", "3", "--home", home)["differences"]
+    assert differing == [{"key": "silence.for", "before": "90 days", "after": "60 days"}]
+    assert attune("triggers", "pause", "quiet", "--home", home)["enabled"] is False
+    assert attune("triggers", "resume", "quiet", "--home", home)["enabled"] is True

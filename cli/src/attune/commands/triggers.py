@@ -1,4 +1,4 @@
-"""`attune trigger` sets a trigger's parameters; `attune triggers` checks, keeps and activates trigger files."""
+"""`attune trigger` sets a trigger's parameters; `attune triggers` checks, keeps, activates and pauses trigger files."""
 
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +17,7 @@ TriggerName = Annotated[str, typer.Argument(help="The trigger's name, e.g. large
 
 FileArgument = Annotated[Path, typer.Argument(help="A trigger file (docs/reference/triggers.md).")]
 
-group = typer.Typer(name="triggers", help="Trigger files: list, check, add, activate.", no_args_is_help=True)
+group = typer.Typer(name="triggers", help="Triggers and their files.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
@@ -80,6 +80,64 @@ def activate(
     print_result(answer, as_json, words)
 
 
+@group.command("show")
+def show(
+    name: TriggerName,
+    version: Annotated[int | None, typer.Option(min=1, help="By default the newest.")] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show a version of a trigger with its file, and how often it has fired lately."""
+    with running(Home.at(home)) as place, Client(place, "marketer") as client:
+        number = version or client.get(f"/v1/triggers/{name}")["version"]
+        told = dict(client.get(f"/v1/triggers/{name}/versions/{number}"))
+        days = client.get(f"/v1/triggers/{name}/rate")["days"]
+    raised = sum(day["raised"] for day in days)
+    words = f"{name} v{number}, {told['state']}; {raised} detections on {len(days)} days\n{told['file']}"
+    print_result(told | {"rate": days}, as_json, words.rstrip())
+
+
+@group.command("diff")
+def diff(
+    name: TriggerName,
+    before: Annotated[int, typer.Argument(min=1, help="A version.")],
+    after: Annotated[int, typer.Argument(min=1, help="The version to compare with it.")],
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the keys in which two versions of a trigger differ."""
+    with running(Home.at(home)) as place, Client(place, "marketer") as client:
+        told = dict(client.get(f"/v1/triggers/{name}/versions/{after}/differences", other=before))
+    if not as_json:
+        table = Table("key", f"v{before}", f"v{after}")
+        for one in told["differences"]:
+            table.add_row(one["key"], _cell(one["before"]), _cell(one["after"]))
+        console.print(table if told["differences"] else "They say the same.")
+    print_result(told, as_json)
+
+
+@group.command("pause")
+def pause(name: TriggerName, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Let a trigger raise nothing until it is resumed; its states are kept up all the while."""
+    _switch(name, home, as_json, enabled=False)
+
+
+@group.command("resume")
+def resume(name: TriggerName, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Let a paused trigger raise again; what it would have raised meanwhile is not made up for."""
+    _switch(name, home, as_json, enabled=True)
+
+
+def _switch(name: str, home: Path | None, as_json: bool, *, enabled: bool) -> None:
+    with running(Home.at(home)) as place, Client(place) as client:
+        told = set_trigger(client, name, enabled=enabled)
+    print_result(told, as_json, f"{name} v{told['version']} is {told['state']}")
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else str(value)
+
+
 def _text(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
@@ -101,7 +159,7 @@ def trigger(
     print_result(definition, as_json, words)
 
 
-def set_trigger(client: Client, name: str, **parameters: int | None) -> dict[str, object]:
+def set_trigger(client: Client, name: str, **parameters: int | bool | None) -> dict[str, object]:
     """Change the given parameters of a trigger (None = leave it); return its definition.
 
     Failure where another person has to approve the change first.

@@ -75,7 +75,11 @@ class TransactionsPublished(Published):
 
 
 class TriggerActivated(Data):
-    """A version of a trigger judges the stream from now on. Published to all partitions, before its first detection."""
+    """A version of a trigger judges the stream from now on. Published to all partitions, before its first detection.
+
+    `priority`, `family`, `product_kind`, `channels` (the best first, empty: as suits the customer) and the script are
+    for the campaign that is made for a trigger which none names.
+    """
 
     TYPE: ClassVar[str] = "eventing.trigger.activated.v1"
 
@@ -86,6 +90,9 @@ class TriggerActivated(Data):
     priority: int
     family: str
     product_kind: str | None = None
+    channels: tuple[str, ...] = ()
+    script_zh: str | None = None
+    script_en: str | None = None
     partition: int
 
     def subject(self) -> str:

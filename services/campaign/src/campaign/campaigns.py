@@ -8,8 +8,10 @@ from attune_contracts.eventing import TriggerActivated
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Conflict, NotFound
 from attune_service_kit.reads import Queryable
+from campaign.channels import TaskChannel
 from campaign.sql import one
 
+_TURN = "SELECT pg_advisory_xact_lock(hashtext('campaign/' || $1))"
 _NEWEST = "SELECT DISTINCT ON (code) * FROM campaign ORDER BY code, version DESC"
 # As the shipped campaign has them.
 _CONTROL_BP = 1_000
@@ -17,9 +19,26 @@ _WINDOW = 14
 _PURCHASES = ("time_deposit_opened", "wealth_purchase")
 _ADOPT = """
 INSERT INTO campaign (code, version, trigger, family, control_share_bp, outcome, outcome_kinds, window_business_days,
-                      enabled, product_kind, name_zh, name_en, created_by)
-SELECT $1, 1, $1, $2, $3, 'purchase_14_business_days', $4, $5, true, $6, $7, $8, $9
-WHERE NOT EXISTS (SELECT FROM campaign WHERE trigger = $1) ON CONFLICT DO NOTHING RETURNING code"""
+                      enabled, product_kind, name_zh, name_en, channels, priority, script_zh, script_en,
+                      trigger_version, created_by)
+SELECT $1, 1, $1, $2, $10, 'purchase_14_business_days', $11, $12, true, $3, $4, $5, $6, $7, $8, $9, $13, $14
+WHERE NOT EXISTS (SELECT FROM campaign WHERE trigger = $1) ON CONFLICT DO NOTHING RETURNING version"""
+# A campaign that nobody has changed since follows its trigger's newer versions; told eight times, it does so once.
+_FOLLOW = """
+INSERT INTO campaign (code, version, trigger, family, control_share_bp, outcome, outcome_kinds, window_business_days,
+                      capacity, enabled, product_kind, escalate_after_hours, expire_after_hours, name_zh, name_en,
+                      channels, priority, script_zh, script_en, trigger_version, created_by)
+SELECT code, version + 1, trigger, $2, control_share_bp, outcome, outcome_kinds, window_business_days, capacity,
+       enabled, $3, escalate_after_hours, expire_after_hours, $4, $5, $6, $7, $8, $9, $10, $11
+FROM (SELECT DISTINCT ON (code) * FROM campaign WHERE code = $1 ORDER BY code, version DESC) c
+WHERE trigger_version < $10 RETURNING version"""
+_CHANGE = """
+INSERT INTO campaign (code, version, trigger, family, control_share_bp, outcome, outcome_kinds, window_business_days,
+                      capacity, enabled, product_kind, escalate_after_hours, expire_after_hours, name_zh, name_en,
+                      channels, priority, script_zh, script_en, created_by)
+SELECT code, version + 1, trigger, family, $3, outcome, $4, $5, capacity, $6, $7, $8, $9, name_zh, name_en,
+       $10, $11, $12, $13, $14
+FROM campaign WHERE code = $1 AND version = $2 RETURNING *"""
 
 
 class StaleVersion(Conflict):
@@ -49,6 +68,12 @@ class Campaign:
     """What its contacts sell, where that is one kind: the customer's consent must cover it."""
     name_zh: str
     name_en: str
+    channels: tuple[TaskChannel, ...] = ()
+    """Which ways a task may go, the best first; empty: all, by the customer's value and habits."""
+    priority: int = 50
+    """0 to 100: among the campaigns of one customer, and within a list of tasks of one rank."""
+    script_zh: str | None = None
+    script_en: str | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +87,10 @@ class Change:
     product_kind: str | None = None
     escalate_after_hours: int = 24
     expire_after_hours: int | None = None
+    channels: tuple[TaskChannel, ...] = ()
+    priority: int = 50
+    script_zh: str | None = None
+    script_en: str | None = None
 
 
 async def newest(conn: Queryable) -> list[Campaign]:
@@ -80,46 +109,40 @@ async def get(conn: Queryable, code: str) -> Campaign:
 async def adopt(tx: Transaction, activated: TriggerActivated) -> bool:
     """Make a campaign for a trigger that none names, so that each detection is an opportunity; whether one was made.
 
-    It has a control group like any other, and counts purchases; a marketer changes what should be otherwise.
+    It has a control group like any other, and counts purchases. It follows the trigger's later versions until a
+    marketer changes it: from then on it is theirs.
     """
-    made = await tx.conn.fetchval(
-        _ADOPT, activated.trigger, activated.family, _CONTROL_BP, list(_PURCHASES), _WINDOW, activated.product_kind,
-        activated.title_zh, activated.title_en, f"trigger {activated.trigger}",
+    name = activated.trigger
+    await tx.conn.execute(_TURN, name)
+    told = (
+        name, activated.family, activated.product_kind, activated.title_zh, activated.title_en,
+        list(activated.channels), activated.priority, activated.script_zh, activated.script_en,
     )  # fmt: skip
-    if made is not None:
-        await tx.audit("campaign.made", "campaign", activated.trigger, version=1)
+    author = f"trigger {name} v{activated.version}"
+    made = await tx.conn.fetchval(
+        _ADOPT, *told, _CONTROL_BP, list(_PURCHASES), _WINDOW, activated.version, author
+    )  # fmt: skip
+    followed = None if made else await tx.conn.fetchval(_FOLLOW, *told, activated.version, author)
+    if made or followed:
+        await tx.audit("campaign.made" if made else "campaign.followed", "campaign", name, version=made or followed)
     return made is not None
 
 
 async def change(tx: Transaction, code: str, wanted: Change, *, version: int) -> Campaign:
     """Store a new version on top of `version`; StaleVersion if that is no longer the newest."""
-    await tx.conn.execute("SELECT pg_advisory_xact_lock(hashtext('campaign/' || $1))", code)
+    await tx.conn.execute(_TURN, code)
     old = await get(tx.conn, code)
     if old.version != version:
         raise StaleVersion("the campaign has been changed in between", "营销活动已被他人修改", version=old.version)
     row = await one(
-        tx.conn,
-        "INSERT INTO campaign (code, version, trigger, family, control_share_bp, outcome, outcome_kinds,"
-        " window_business_days, capacity, enabled, product_kind, escalate_after_hours, expire_after_hours,"
-        " name_zh, name_en, created_by)"
-        " SELECT code, version + 1, trigger, family, $3, outcome, $4, $5, capacity, $6, $8, $9, $10,"
-        " name_zh, name_en, $7"
-        " FROM campaign WHERE code = $1 AND version = $2 RETURNING *",
-        code,
-        version,
-        wanted.control_share_bp,
-        list(wanted.outcome_kinds),
-        wanted.window_business_days,
-        wanted.enabled,
-        tx.who,
-        wanted.product_kind,
-        wanted.escalate_after_hours,
-        wanted.expire_after_hours,
-    )
+        tx.conn, _CHANGE, code, version, wanted.control_share_bp, list(wanted.outcome_kinds),
+        wanted.window_business_days, wanted.enabled, wanted.product_kind, wanted.escalate_after_hours,
+        wanted.expire_after_hours, list(wanted.channels), wanted.priority, wanted.script_zh, wanted.script_en, tx.who,
+    )  # fmt: skip
     await tx.audit("campaign.changed", "campaign", code, version=version + 1)
     return _campaign(row)
 
 
 def _campaign(row: asyncpg.Record) -> Campaign:
     values = {name: row[name] for name in Campaign.__dataclass_fields__}
-    return Campaign(**values | {"outcome_kinds": tuple(row["outcome_kinds"])})
+    return Campaign(**values | {"outcome_kinds": tuple(row["outcome_kinds"]), "channels": tuple(row["channels"])})

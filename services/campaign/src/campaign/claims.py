@@ -31,7 +31,7 @@ _HELD = f"""
 SELECT t.* FROM task t
 WHERE {visible("t", 1)} AND t.state = 'claimed' AND t.claimed_by = $4 AND t.claimed_until > clock_timestamp()
   AND ($5::text IS NULL OR t.channel = $5)
-ORDER BY t.rank, t.due_at, t.id LIMIT 1 FOR UPDATE OF t"""  # noqa: S608 - a condition of ours
+ORDER BY t.rank, -t.campaign_priority, t.due_at, t.id LIMIT 1 FOR UPDATE OF t"""  # noqa: S608 - a condition of ours
 # $4 who asks, $5 a channel or any, $6 the queue's channels or none, $7 whether whatever the branch has, $8 business
 # time, $9 those put off already. What others have in hand is passed over, not waited for.
 _BEST = f"""
@@ -43,7 +43,7 @@ WHERE {visible("t", 1)}
   AND (t.visible_from IS NULL OR t.visible_from <= $8)
   AND (t.kept_for IS NULL OR t.kept_for = $4 OR t.call_back_at <= $8 - $10::interval)
   AND t.id <> ALL ($9::uuid[])
-ORDER BY t.rank, t.due_at, t.id LIMIT 1 FOR UPDATE OF t SKIP LOCKED"""  # noqa: S608 - a condition of ours
+ORDER BY t.rank, -t.campaign_priority, t.due_at, t.id LIMIT 1 FOR UPDATE OF t SKIP LOCKED"""  # noqa: S608 - a condition of ours
 _STILL_FREE = """
 SELECT contact_id FROM task
 WHERE id = $1 AND (state = 'open' OR state = 'claimed' AND (claimed_by = $2 OR claimed_until <= clock_timestamp()))

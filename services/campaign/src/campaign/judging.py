@@ -98,7 +98,9 @@ async def _capacity(conn: Conn, drafts: Sequence[Draft], known: Mapping[UUID, An
 def _open(draft: Draft, row: Any, plan: Plans, taken: dict[tuple[str, date], int]) -> Judged:
     arm = plan.arm(draft.campaign.code, draft.campaign.control_share_bp, draft.customer_id, draft.business_date)
     if row is None:
-        unknown = OpeningFacts(draft.customer_id, False, arm, draft.escalates_at, draft.expires_at)
+        unknown = OpeningFacts(
+            draft.customer_id, False, arm, draft.escalates_at, draft.expires_at, enabled=draft.campaign.enabled
+        )
         return Judged(draft, open_opportunity(unknown), None)
     place = (row["manager_id"], draft.business_date)
     free = row["daily_capacity"] is None or taken.get(place, 0) < row["daily_capacity"]
@@ -108,6 +110,8 @@ def _open(draft: Draft, row: Any, plan: Plans, taken: dict[tuple[str, date], int
         arm=arm,
         escalates_at=draft.escalates_at,
         expires_at=draft.expires_at,
+        enabled=draft.campaign.enabled,
+        channels=draft.campaign.channels,
         consents=consents.given(orjson.loads(row["marketing"] or "[]")),
         product_kind=draft.campaign.product_kind,
         personalised_consent=row["personalised_consent"],

@@ -7,14 +7,14 @@ from uuid import UUID
 from attune_contracts.campaign import OpportunityState
 from attune_contracts.consent import Given, permitted
 from attune_measure.arms import Arm
-from campaign.channels import Route, routes
+from campaign.channels import Route, TaskChannel, routes
 
 
 @dataclass(frozen=True)
 class OpeningFacts:
     """What is known of the customer. `quadrant` and `digital_share` are None where they may not be read (R-02).
 
-    `consents` are those to marketing contacts, `product_kind` what the campaign sells.
+    `enabled` and `channels` are the campaign's; `consents` those to marketing contacts, `product_kind` what it sells.
     """
 
     customer_id: UUID
@@ -22,6 +22,8 @@ class OpeningFacts:
     arm: Arm
     escalates_at: datetime
     expires_at: datetime
+    enabled: bool = True
+    channels: tuple[TaskChannel, ...] = ()
     consents: tuple[Given, ...] = ()
     product_kind: str | None = None
     personalised_consent: bool | None = None
@@ -76,22 +78,29 @@ def after_policy(opening: Opening, refusal: str | None) -> Opening:
 
 
 def _suppression(facts: OpeningFacts, route: Route | None) -> str | None:
+    if not facts.enabled:
+        return "campaign_disabled"
     if not facts.known:
         return "unknown_customer"
     if not facts.personalisation:
         return "personalisation_off"
     # Unknown = no (X21) for the contact; picking the customer by their behaviour ends where it was refused.
-    if route is None or facts.personalised_consent is False:
+    if facts.personalised_consent is False or (route is None and _ways(facts)):
         return "no_consent"
-    return None
+    # The campaign's own channels may all be closed: for its manager alone, of a customer who has none with time left.
+    return "no_channel" if route is None else None
 
 
 def _route(facts: OpeningFacts) -> Route | None:
     """The best way that the customer permits, None if they permit none."""
-    ways = routes(
+    return next((way for way in _ways(facts) if permitted(facts.consents, way.channel, facts.product_kind)), None)
+
+
+def _ways(facts: OpeningFacts) -> list[Route]:
+    return routes(
         manager_id=facts.manager_id,
         manager_has_capacity=facts.manager_has_capacity,
         quadrant=facts.quadrant,
         digital_share=facts.digital_share,
+        channels=facts.channels,
     )
-    return next((way for way in ways if permitted(facts.consents, way.channel, facts.product_kind)), None)

@@ -1,6 +1,6 @@
 """Opportunities: opened by detections, acted on by staff, withdrawn by repairs (X8, X9, X10)."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +11,7 @@ from attune_contracts.campaign import OpportunityActed, OpportunityAssigned, Opp
 from attune_contracts.eventing import DetectionEvidence, DetectionRaised, DetectionWithdrawn
 from attune_contracts.identifiers import new_id, partition
 from attune_service_kit.database import Transaction
+from attune_service_kit.errors import Conflict
 from campaign import campaigns, contacts, handling, turns
 from campaign.business_days import add_business_days
 from campaign.handling_rules import Clock
@@ -35,6 +36,7 @@ _REJUDGED = """
 UPDATE opportunity SET state = $2, reason = $3, assigned = $4, arm = $5, channel = $6, branch_id = $7, due = $8,
                        task_id = $9, escalates_at = $10
 WHERE id = $1 AND state = 'suppressed'"""
+_JOIN = "UPDATE task SET campaign_priority = $2 WHERE id = $1 AND campaign_priority < $2"
 _TASKS_OF = "SELECT task_id FROM opportunity WHERE detection_id = ANY ($1::uuid[])"
 _WITHDRAW = """
 WITH told AS (SELECT * FROM unnest($1::uuid[], $2::timestamptz[]) AS t (detection_id, at)),
@@ -63,6 +65,12 @@ WHERE t.id = ANY ($1::uuid[]) AND t.state IN ('open', 'claimed')
 RETURNING t.contact_id"""
 
 
+class NoCampaign(Conflict):
+    """A detection of a trigger that no campaign names. Its activation brings one, so this is quarantined, not lost."""
+
+    code = "no_campaign"
+
+
 @dataclass(frozen=True)
 class Detected:
     """A detection, the business time at which it was raised, and what makes its effects name it as their cause."""
@@ -75,8 +83,9 @@ class Detected:
 async def open_for(tx: Transaction, plan: Plans, detections: Sequence[Detected], zone: str = ZONE) -> int:
     """Open one opportunity for each detection that has none yet; return how many. A withdrawn one stands again."""
     await turns.share(tx.conn)
-    by_trigger = {c.trigger: c for c in reversed(await campaigns.newest(tx.conn)) if c.enabled}
-    wanted = {d.raised.detection_id: d for d in detections if d.raised.trigger in by_trigger}
+    # Of several campaigns for one trigger the first that is on; one that is off still records what was detected (X10).
+    by_trigger = {c.trigger: c for c in sorted(await campaigns.newest(tx.conn), key=_last_counts)}
+    wanted = {d.raised.detection_id: d for d in sorted(detections, key=lambda d: -_campaign(by_trigger, d).priority)}
     existing = [row[0] for row in await tx.conn.fetch(_EXISTING, list(wanted))]
     if existing:
         await _raise_again(tx, plan, [wanted.pop(detection) for detection in existing], zone)
@@ -189,6 +198,17 @@ async def close_idle_tasks(conn: Conn, task_ids: Iterable[UUID | None], now: dat
         await contacts.release(conn, [row[0] for row in await conn.fetch(_CLOSE, wanted, now)])
 
 
+def _last_counts(campaign: campaigns.Campaign) -> tuple[bool, tuple[int, ...]]:
+    return campaign.enabled, tuple(-ord(letter) for letter in campaign.code)
+
+
+def _campaign(by_trigger: Mapping[str, campaigns.Campaign], detected: Detected) -> campaigns.Campaign:
+    trigger = detected.raised.trigger
+    if trigger not in by_trigger:
+        raise NoCampaign("no campaign names this trigger", "没有营销活动使用该触发器", trigger=trigger)
+    return by_trigger[trigger]
+
+
 def _draft(detected: Detected, campaign: campaigns.Campaign, clock: Clock) -> Draft:
     detection, hours = detected.raised, campaign.expire_after_hours
     return Draft(
@@ -265,6 +285,7 @@ async def _write_tasks(tx: Transaction, judged: Sequence[Judged]) -> None:
             "customer_id": j.draft.customer_id,
             "branch_id": j.branch_id,
             "campaign": j.draft.campaign.code,
+            "campaign_priority": j.draft.campaign.priority,
             "family": j.draft.campaign.family,
             "channel": j.opening.route.channel,
             "employee_id": j.opening.route.employee_id,
@@ -279,6 +300,9 @@ async def _write_tasks(tx: Transaction, judged: Sequence[Judged]) -> None:
         if j.new_task is not None and j.opening.route is not None
     ]
     await insert_rows(tx.conn, "task", rows)
+    joined = [(j.task_id, j.draft.campaign.priority) for j in judged if j.task_id is not None and j.new_task is None]
+    if joined:
+        await tx.conn.executemany(_JOIN, joined)
 
 
 def _announce(tx: Transaction, judged: Judged, detection_id: UUID) -> None:

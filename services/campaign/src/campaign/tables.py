@@ -24,7 +24,10 @@ class Salt(c.Table, table=True):
 
 
 class Campaign(c.Table, table=True):
-    """One version of a campaign; the highest counts. Shares in basis points."""
+    """One version of a campaign; the highest counts. Shares in basis points.
+
+    `trigger_version` is that of the trigger whose words it has, NULL once a person has changed it.
+    """
 
     code: str = c.text(primary_key=True)
     version: int = Field(primary_key=True)
@@ -41,6 +44,11 @@ class Campaign(c.Table, table=True):
     product_kind: str | None = c.text(default=None)
     name_zh: str = c.text()
     name_en: str = c.text()
+    channels: list[str] = c.texts(sa_column_kwargs={"server_default": "{}"})
+    priority: int = c.small(sa_column_kwargs={"server_default": "50"})
+    script_zh: str | None = c.text(default=None)
+    script_en: str | None = c.text(default=None)
+    trigger_version: int | None = None
     created_by: str = c.text()
     created_at: datetime | None = c.wall_now()
 

@@ -15,6 +15,7 @@ class Task(c.Table, table=True):
     """What one employee or one queue is to do. At most one is alive per customer and trigger family (X9).
 
     `claimed_until` is wall time: a lease. `rank`: 0 an agreed call-back, 1 escalated, 2 any other.
+    `campaign_priority`: the highest of the campaigns whose opportunities lie in it.
     """
 
     __table_args__ = (
@@ -22,7 +23,7 @@ class Task(c.Table, table=True):
         Index("task_employee", "employee_id", "id"),
         Index("task_branch", "branch_id", "id"),
         Index("task_day", "employee_id", "business_date"),
-        Index("task_queue", "channel", "rank", "due_at", "id", postgresql_where=_ALIVE),
+        Index("task_queue", "channel", "rank", text("(-campaign_priority)"), "due_at", "id", postgresql_where=_ALIVE),
         Index("task_waiting", "visible_from", postgresql_where=text("visible_from IS NOT NULL")),
         Index("task_leased", "claimed_until", postgresql_where=text("state = 'claimed'")),
     )
@@ -40,6 +41,7 @@ class Task(c.Table, table=True):
     handling_version: int | None = None
     escalated: bool = False
     rank: int = c.small(default=2, sa_column_kwargs={"server_default": "2"})
+    campaign_priority: int = c.small(default=50, sa_column_kwargs={"server_default": "50"})
     attempts: int = c.small(default=0, sa_column_kwargs={"server_default": "0"})
     claimed_by: str | None = c.text(default=None)
     claimed_until: datetime | None = c.moment(default=None)

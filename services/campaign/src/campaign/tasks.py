@@ -42,6 +42,7 @@ class Task:
     disposition: str | None
     escalated: bool
     priority: Priority
+    campaign_priority: int
     attempts: int
     claimed_by: str | None
     claimed_until: datetime | None
@@ -95,16 +96,19 @@ _ORDERS: dict[Sort, tuple[str, str]] = {
     "created_at": ("t.id", "t.id > $15"),
     "-created_at": ("t.id DESC", "t.id < $15"),
     "due_at": ("t.due_at, t.id", "(t.due_at, t.id) > ($16::timestamptz, $15)"),
-    "priority": ("t.rank, t.due_at, t.id", "(t.rank, t.due_at, t.id) > ($17::smallint, $16::timestamptz, $15)"),
+    "priority": (
+        "t.rank, -t.campaign_priority, t.due_at, t.id",
+        "(t.rank, -t.campaign_priority, t.due_at, t.id) > ($17::smallint, -$18::smallint, $16::timestamptz, $15)",
+    ),
 }
 _LISTS = {
-    sort: f"{_LIST} AND ($15::uuid IS NULL OR $16::timestamptz IS NULL OR $17::smallint IS NULL OR {after})"
-    f" ORDER BY {order} LIMIT $14"
+    sort: f"{_LIST} AND ($15::uuid IS NULL OR $16::timestamptz IS NULL OR $17::smallint IS NULL"
+    f" OR $18::smallint IS NULL OR {after}) ORDER BY {order} LIMIT $14"
     for sort, (order, after) in _ORDERS.items()
 }
 
-Place = tuple[UUID, datetime, int]
-"""Where a page ended: a task's id, its due moment and its rank."""
+Place = tuple[UUID, datetime, int, int]
+"""Where a page ended: a task's id, its due moment, its rank and its campaign's priority."""
 
 
 async def list_tasks(
@@ -126,14 +130,14 @@ async def list_tasks(
         now,
         wanted.waiting,
         limit,
-        *(after or (None, None, None)),
+        *(after or (None, None, None, None)),
     )
     return [task_of(row) for row in rows]
 
 
 def place_of(task: Any) -> list[Any]:
     """What a cursor keeps of the last task of a page."""
-    return [task.id, task.due_at, PRIORITIES.index(task.priority)]
+    return [task.id, task.due_at, PRIORITIES.index(task.priority), task.campaign_priority]
 
 
 async def get(conn: Queryable, caller: Caller, task_id: UUID) -> Task:

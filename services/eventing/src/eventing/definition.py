@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 Source = Literal["postings", "behaviours", "dates"]
+Channel = Literal["relationship_manager", "call_centre", "mobile"]
 Unit = Literal["minutes", "hours", "days", "months"]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
@@ -102,6 +103,12 @@ CoolDown = Annotated[Span, _written, _of(0, 3_650, "days"), _shown("day")]
 Expiry = Annotated[Span, _written, _of(1, 8_760, "hours"), _shown("hour")]
 Factor = Annotated[Fraction, BeforeValidator(_factor), _number(_FACTOR.pattern)]
 Amount = Annotated[Decimal, BeforeValidator(_amount), _number(_AMOUNT.pattern)]
+
+
+def _each_once(channels: tuple[Channel, ...]) -> tuple[Channel, ...]:
+    if len(set(channels)) != len(channels):
+        raise ValueError("each channel is named once")
+    return channels
 
 
 def _sources() -> WithJsonSchema:
@@ -236,8 +243,8 @@ class Opportunity(_Part):
 
     family: Name | None = None
     product: Code | None = None
-    channels: Annotated[tuple[Code, ...], Field(max_length=6)] = ()
-    script: Name | None = None
+    channels: Annotated[tuple[Channel, ...], Field(max_length=3), AfterValidator(_each_once)] = ()
+    script: Texts | None = None
 
 
 Shape = OwnHistory | Calendar | Count | Sequence | Absence | Silence | Change | Behaviour

@@ -331,6 +331,13 @@ class BusinessTime(Model):
     now: dt.datetime
 
 
+class GivenText(Model):
+    """A text in both languages, as it is to be."""
+
+    en: str
+    zh: str
+
+
 class CampaignChange(Model):
     """A campaign as it shall be; `version` is the one it was read at."""
 
@@ -339,20 +346,27 @@ class CampaignChange(Model):
     outcome_kinds: Sequence[str]
     version: int
     window_business_days: int
+    channels: Sequence[Annotated[Literal["mobile", "call_centre", "relationship_manager"], OPEN]] | None = None
+    """Which ways a task may go, the best first; empty: as suits the customer"""
     enabled: bool | None = None
     escalate_after_hours: int | None = None
     """Hours without action after which an opportunity escalates"""
     expire_after_hours: int | None = None
     """Hours after which it is lost; null: as the trigger says"""
+    priority: int | None = None
+    """Among a customer's campaigns, and in lists of tasks"""
     product_kind: (
         Annotated[Literal["demand_deposit", "time_deposit", "wealth", "fund", "insurance", "loan", "card"], OPEN] | None
     ) = None
     """What its contacts sell, where that is one kind: the consent must cover it"""
+    script: GivenText | None = None
+    """What to say, shown with its tasks"""
 
 
 class CampaignView(Model):
     """A campaign. The salt of its arms is a secret and no part of it."""
 
+    channels: Sequence[Annotated[Literal["mobile", "call_centre", "relationship_manager"], OPEN]]
     code: str
     control_share: float
     enabled: bool
@@ -361,9 +375,11 @@ class CampaignView(Model):
     name: BothLanguages
     outcome: str
     outcome_kinds: Sequence[str]
+    priority: int
     product_kind: (
         Annotated[Literal["demand_deposit", "time_deposit", "wealth", "fund", "insurance", "loan", "card"], OPEN] | None
     )
+    script: BothLanguages | None
     trigger: str
     version: int
     window_business_days: int
@@ -1252,13 +1268,6 @@ class GivenNames(Model):
     zh: str
 
 
-class GivenText(Model):
-    """A text in both languages, as it is to be."""
-
-    en: str
-    zh: str
-
-
 class OpeningHours(Model):
     """When a channel works."""
 
@@ -1657,6 +1666,7 @@ class TaskView(Model):
     business_date: dt.date
     call_back_at: dt.datetime | None
     campaign: str
+    campaign_priority: int
     channel: str
     claimed_by: str | None
     claimed_until: dt.datetime | None
@@ -2799,13 +2809,14 @@ class TagDeletionView(Model):
 
 
 class TaskDetail(Model):
-    """A task with its notes, which only those read who may work on it."""
+    """A task with its notes, which only those read who may work on it, and what to say, as its campaign has it."""
 
     attempts: int
     branch_id: str | None
     business_date: dt.date
     call_back_at: dt.datetime | None
     campaign: str
+    campaign_priority: int
     channel: str
     claimed_by: str | None
     claimed_until: dt.datetime | None
@@ -2821,6 +2832,7 @@ class TaskDetail(Model):
     notes: Sequence[NoteView]
     opportunity_ids: Sequence[UUID]
     priority: Annotated[Literal["call_back", "escalated", "normal"], OPEN]
+    script: BothLanguages | None
     state: str
     visible_from: dt.datetime | None
 

@@ -56,6 +56,10 @@ async def _change(_: Runtime, tx: Transaction, code: str, body: CampaignChange) 
         product_kind=body.product_kind,
         escalate_after_hours=body.escalate_after_hours,
         expire_after_hours=body.expire_after_hours,
+        channels=tuple(body.channels),
+        priority=body.priority,
+        script_zh=body.script.zh if body.script else None,
+        script_en=body.script.en if body.script else None,
     )
     return _view(await campaigns.change(tx, code, wanted, version=body.version))
 
@@ -151,4 +155,14 @@ def _view(campaign: campaigns.Campaign) -> CampaignView:
         product_kind=campaign.product_kind,
         escalate_after_hours=campaign.escalate_after_hours,
         expire_after_hours=campaign.expire_after_hours,
+        channels=list(campaign.channels),
+        priority=campaign.priority,
+        script=shown_script(campaign),
     )
+
+
+def shown_script(campaign: campaigns.Campaign) -> BothLanguages | None:
+    """What to say; None where the campaign says nothing."""
+    if campaign.script_zh is None or campaign.script_en is None:
+        return None
+    return BothLanguages(zh=campaign.script_zh, en=campaign.script_en)

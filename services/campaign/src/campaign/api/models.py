@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from attune_contracts.consent import ProductKind
 from attune_contracts.ledger import Code
-from attune_service_kit.bodies import Body
+from attune_service_kit.bodies import SEVERAL_LINES, Body
+from campaign.channels import TaskChannel
 from campaign.contact_policy import ContactPolicy
 from campaign.responses import Outcome
 
@@ -239,6 +240,13 @@ class ClockReport(BaseModel):
     next_cursor: str | None
 
 
+class GivenText(In):
+    """A text in both languages, as it is to be."""
+
+    zh: Annotated[str, Field(min_length=1, max_length=1000), SEVERAL_LINES]
+    en: Annotated[str, Field(min_length=1, max_length=2000), SEVERAL_LINES]
+
+
 class CampaignView(BaseModel):
     """A campaign. The salt of its arms is a secret and no part of it."""
 
@@ -254,6 +262,9 @@ class CampaignView(BaseModel):
     product_kind: ProductKind | None
     escalate_after_hours: int
     expire_after_hours: int | None
+    channels: list[TaskChannel]
+    priority: int
+    script: BothLanguages | None
 
 
 class CampaignChange(In):
@@ -273,6 +284,11 @@ class CampaignChange(In):
     expire_after_hours: int | None = Field(
         default=None, ge=1, le=8_760, description="Hours after which it is lost; null: as the trigger says"
     )
+    channels: list[TaskChannel] = Field(
+        default=[], max_length=3, description="Which ways a task may go, the best first; empty: as suits the customer"
+    )
+    priority: int = Field(default=50, ge=0, le=100, description="Among a customer's campaigns, and in lists of tasks")
+    script: GivenText | None = Field(default=None, description="What to say, shown with its tasks")
 
 
 class ArmResult(BaseModel):

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from attune_service_kit.bodies import SEVERAL_LINES
-from campaign.api.models import BothLanguages, In, Money, OfferCode
+from campaign.api.models import BothLanguages, GivenText, In, Money, OfferCode
 from campaign.catalogue import RiskLevel
 from campaign.channels import Channel
 
@@ -47,13 +47,6 @@ _SCRIPT: dict[str, Any] = {
     },
     "enabled": True,
 }
-
-
-class GivenText(In):
-    """A text in both languages, as it is to be."""
-
-    zh: Annotated[str, Field(min_length=1, max_length=1000), SEVERAL_LINES]
-    en: Annotated[str, Field(min_length=1, max_length=2000), SEVERAL_LINES]
 
 
 class GivenName(In):

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, Field
 
 from attune_contracts.ledger import Code
-from campaign.api.models import In
+from campaign.api.models import BothLanguages, In
 from campaign.handling_rules import Handling
 from campaign.note_rules import LONGEST
 from campaign.tasks import Priority
@@ -36,6 +36,7 @@ class TaskView(BaseModel):
     disposition: str | None
     escalated: bool
     priority: Priority
+    campaign_priority: int
     attempts: int
     claimed_by: str | None
     claimed_until: datetime | None
@@ -59,9 +60,10 @@ class NoteView(BaseModel):
 
 
 class TaskDetail(TaskView):
-    """A task with its notes, which only those read who may work on it."""
+    """A task with its notes, which only those read who may work on it, and what to say, as its campaign has it."""
 
     notes: list[NoteView]
+    script: BothLanguages | None
 
 
 class Completion(In):

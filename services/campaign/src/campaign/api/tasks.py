@@ -11,7 +11,8 @@ from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Forbidden, Invalid, NotFound, refusals
 from attune_service_kit.idempotency import Write, idempotent
 from attune_service_kit.paging import Cursor, InvalidCursor, Limit, Page, decode_cursor, page
-from campaign import claims, notes, outcomes, plans, reassignments, tasks
+from campaign import campaigns, claims, notes, outcomes, plans, reassignments, tasks
+from campaign.api.campaigns import shown_script
 from campaign.api.task_models import (
     Completion,
     NewNote,
@@ -54,7 +55,10 @@ async def list_tasks(
     caller: Reader,
     wanted: Annotated[tasks.TaskFilter, Depends(_filter)],
     sort: Annotated[
-        tasks.Sort, Query(description="priority: call-backs, escalated ones, then the rest, each by their end")
+        tasks.Sort,
+        Query(
+            description="priority: call-backs, escalated ones, then the rest; in each by campaign, then by their end"
+        ),
     ] = "created_at",
     cursor: Cursor = None,
     limit: Limit = 50,
@@ -63,8 +67,8 @@ async def list_tasks(
     key, bound = runtime.settings.cursor_key, ("tasks", caller.subject, wanted, sort)
     after: tasks.Place | None = None
     if cursor:
-        last, due, rank = decode_cursor(key, cursor, bound_to=bound)
-        after = last, due, rank
+        last, due, rank, weight = decode_cursor(key, cursor, bound_to=bound)
+        after = last, due, rank, weight
     reads, now = runtime.database.reads(caller.scope), runtime.clock.now()
     found = await tasks.list_tasks(reads, caller, wanted, sort, now, after, limit + 1)
     views = [TaskView.model_validate(t, from_attributes=True) for t in found]
@@ -79,7 +83,8 @@ async def get(task_id: UUID, runtime: AnyRuntime, caller: Reader) -> TaskDetail:
     written = await notes.of(reads, task_id) if tasks.may_act(caller, task.channel, task.employee_id) else []
     view = TaskView.model_validate(task, from_attributes=True)
     shown = [NoteView.model_validate(note, from_attributes=True) for note in written]
-    return TaskDetail(**view.model_dump(), notes=shown)
+    script = shown_script(await campaigns.get(reads, task.campaign))
+    return TaskDetail(**view.model_dump(), notes=shown, script=script)
 
 
 @router.post(

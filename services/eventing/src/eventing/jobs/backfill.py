@@ -87,15 +87,18 @@ async def _attempt(job: JobContext, con: Any) -> dict[str, Any] | None:
 
 
 def _activated(trigger: Compiled, number: int) -> TriggerActivated:
-    wanted = trigger.definition
+    wanted, opens = trigger.definition, trigger.definition.opportunity
     return TriggerActivated(
         trigger=trigger.name,
         version=trigger.version,
         title_zh=wanted.title.zh,
         title_en=wanted.title.en,
         priority=wanted.priority,
-        family=wanted.opportunity.family or trigger.name,
-        product_kind=wanted.opportunity.product,
+        family=opens.family or trigger.name,
+        product_kind=opens.product,
+        channels=opens.channels,
+        script_zh=opens.script.zh if opens.script else None,
+        script_en=opens.script.en if opens.script else None,
         partition=number,
     )
 
