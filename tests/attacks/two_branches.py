@@ -21,7 +21,7 @@ BOUND = {
     name: number
     for number, name in enumerate(
         ("customer_id", "decision_id", "opportunity_id", "task_id", "contact_id", "suppression_id", "detection_id",
-         "account_id", "branch_id", "employee_id", "manager_id", "household_id"), 1
+         "account_id", "branch_id", "employee_id", "manager_id", "household_id", "backtest_id"), 1
     )
 }  # fmt: skip
 # What is the whole bank's or the machine's: nobody who is bound to a branch or a customer may ask for it.

@@ -1,9 +1,17 @@
 """A backtest over HTTP: a definition's counts on the lake, refusals by place, nothing raised."""
 
+import asyncio
 import json
 from datetime import date
 from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
+from tests.eventing.conftest import LAST, row
+
+from attune_contracts.datasets import EMPLOYEES, SEGMENTS
+from attune_service_kit.lake import Lake
+from attune_service_kit.lake_schema import arrow_schema
 
 DAYS = {"from": "2024-01-01", "to": "2025-02-28"}
 TEXTS = {"zh": "一", "en": "one"}
@@ -50,3 +58,77 @@ async def test_a_definition_is_tried_and_raises_nothing(
         assert word in fault["en"], fault
     unknown = await eventing.send("POST", "/v1/backtests", {"trigger": "nobody"} | DAYS)
     assert unknown.status_code == 404
+
+
+def people(bank: Any) -> None:
+    """Three at two branches, with two credits each in three days; two have a manager."""
+    for number, (branch, manager) in enumerate((("B1", "M1"), ("B1", "M1"), ("B2", None)), 1):
+        bank.person(f"P{number}", branch)
+        bank.parties[-1]["manager_id"] = manager
+        bank.post(f"first-{number}", f"P{number}", date(2024, 1, 1), 1_000)
+        for day in (4, 5):
+            bank.post(f"{number}-{day}", f"P{number}", date(2024, 8, day), 30_000)
+
+
+def beside(lake_dir: Path, scratch: Path, bank: Any) -> None:
+    """Staff and the segments of a day."""
+    lake = Lake(str(lake_dir), scratch)
+    staff = [row(EMPLOYEES, employee_id="M1", branch_id="B1", role="relationship_manager", daily_capacity=1)]
+    parts = [
+        row(SEGMENTS, customer_id=one["customer_id"], as_of=date(2024, 7, 31), segment="digital", value="member")
+        for one in bank.parties[:2]
+    ]
+    for dataset, name, rows in ((EMPLOYEES, "all", staff), (SEGMENTS, "as_of=2024-07-31", parts)):
+        lake.write(dataset, name, pa.Table.from_pylist(rows, schema=arrow_schema(dataset)), as_of=LAST)
+
+
+async def test_who_it_is_of_when_and_who_acts_within_the_callers_branches(
+    eventing: Any, new_bank: Any, lake_dir: Path, tmp_path: Path
+) -> None:
+    bank = new_bank()
+    people(bank)
+    await eventing.load(bank, lake_dir, tmp_path / "s")
+    ask = {"file": json.dumps(OFTEN)} | DAYS
+    found = await eventing.done(await eventing.send("POST", "/v1/backtests", ask | {"capacity": 2}))
+    assert found["by_month"] == {"2024-08": 3}
+    assert found["by_weekday"]["monday"] == 3
+    assert found["by_segment"]["known"] is False
+    assert found["managers"] | {"busiest": []} == found["managers"] | {
+        "capacity": 2,
+        "without_manager": 1,
+        "busiest": [],
+    }
+    # Every customer's second credit is above the mean of six months, and the first one too.
+    (near,) = found["overlap"]["triggers"]
+    assert (near["trigger"], near["shared"], near["share"]) == ("large-deposit", 3, 1.0)
+
+    await asyncio.to_thread(beside, lake_dir, tmp_path / "s", bank)
+    manager = eventing.token("branch_manager", branch="B1")
+    started = await eventing.service.client.post(
+        "/v1/backtests", json=ask | {"overlap": []}, headers=manager | {"Idempotency-Key": "one-of-a-branch-manager"}
+    )
+    own = await eventing.done(started)
+    assert [(one["branch"], one["name"], one["detections"]) for one in own["by_branch"]] == [("B1", "B1", 2)]
+    assert (own["detections"], own["subjects"], own["overlap"]["triggers"]) == (2, 2, [])
+    (part,) = own["by_segment"]["parts"]
+    assert (part["segment"], part["customers"], part["detections"]) == ("digital", 2, 2)
+    (busiest,) = own["managers"]["busiest"]
+    assert (busiest["manager"], busiest["capacity"], busiest["beyond"]) == ("M1", 1, 1)
+
+    path = f"/v1/backtests/{started.json()['id']}"
+    seen = {}
+    for role, branch in (
+        ("branch_manager", "B1"),
+        ("branch_manager", "HQ"),
+        ("branch_manager", "B2"),
+        ("marketer", "*"),
+    ):
+        answer = await eventing.service.client.get(path, headers=eventing.token(role, branch=branch))
+        seen[role, branch] = answer.status_code
+    assert seen == {
+        ("branch_manager", "B1"): 200, ("branch_manager", "HQ"): 200, ("branch_manager", "B2"): 404,
+        ("marketer", "*"): 200,
+    }  # fmt: skip
+    refused = await eventing.send("POST", "/v1/backtests", ask | {"overlap": ["large-deposit", "nobody"]})
+    assert (refused.status_code, refused.json()["code"]) == (422, "backtest_refused")
+    assert "nobody" in refused.json()["detail"]["en"]

@@ -17,7 +17,6 @@ from attune_service_kit.service import create_app, documentation_settings
 # What the bank decides, as scopes and as paths name it.
 DECIDED = {"triggers", "models", "campaigns", "policies", "parameters", "offers", "scripts"}
 ALONE = {
-    "backtests-start": "computes what a trigger would have found; nothing is raised",
     "trainings-start": "a version that is trained answers nobody; a training that would promote it proposes it",
     "scorings-start": "scores anew with the versions that answer already",
     "model-files-put": "bytes that nobody has looked at",

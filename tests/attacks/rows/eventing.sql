@@ -4,3 +4,5 @@ INSERT INTO detection (detection_id, trigger, trigger_version, customer_id, even
   late, amount_minor, compared_with_minor, currency, metric, branch_id, event_time, expires_at, raised_at)
 VALUES (:detection_id, 'large-deposit', 1, :customer_id, 'T1', :account_id, '2026-03-16', 'raised', false, 1, 1, 'CNY',
   'm', :branch_id, now(), now() + interval '1 day', now());
+INSERT INTO job (id, kind, state, params, result)
+VALUES (:backtest_id, 'backtest', 'done', jsonb_build_object('branch', :branch_id::text), '{}');

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from attune.client import Client
 from attune.commands.bank_data import day_of
@@ -14,9 +13,6 @@ from attune.output import Failure, console, print_result
 from attune.progress import job_progress
 from attune.session import running
 
-# So many days with detections are shown; the JSON has all.
-_SHOWN = 31
-
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -24,9 +20,22 @@ def register(app: typer.Typer) -> None:
 
 
 def backtest(
-    trigger: Annotated[str, typer.Argument(metavar="TRIGGER", help="A trigger's name, or its YAML file.")],
+    trigger: Annotated[
+        str, typer.Argument(metavar="TRIGGER", help="A trigger's name, NAME@VERSION, or its YAML file.")
+    ],
     first: Annotated[str, typer.Option("--from", metavar="DATE", help="The first day, YYYY-MM-DD.")],
     last: Annotated[str, typer.Option("--to", metavar="DATE", help="The last day.")],
+    capacity: Annotated[
+        int | None,
+        typer.Option(min=1, max=1_000, help="Opportunities a relationship manager can act on in a day."),
+    ] = None,
+    overlap: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="An active trigger to look at beside it, repeatable; default the first 20."),
+    ] = None,
+    overlap_days: Annotated[
+        int, typer.Option(min=0, max=366, help="Two triggers overlap up to so many days apart.")
+    ] = 7,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -34,20 +43,24 @@ def backtest(
     days = day_of(first, "--from"), day_of(last, "--to")
     if days[1] < days[0]:
         raise Failure(f"--from {first} lies after --to {last}")
-    body = _asked(trigger) | {"from": days[0].isoformat(), "to": days[1].isoformat()}
+    body = asked(trigger) | {"from": days[0].isoformat(), "to": days[1].isoformat(), "overlap_days": overlap_days}
+    body |= {name: value for name, value in (("capacity", capacity), ("overlap", overlap)) if value}
     with running(Home.at(home)) as place, Client(place) as client, job_progress(console, quiet=as_json) as progress:
         result = client.run_job("eventing", "/v1/backtests", body, progress(f"backtest {trigger}"))
     if not as_json:
-        console.print(_table(result))
+        _show(result)
     words = f"{result['trigger']}: {result['detections']:,} detections of {result['subjects']:,} customers"
     print_result(result, as_json, words)
 
 
-def _asked(trigger: str) -> dict[str, str]:
-    """What to ask for: a name, or the file's text."""
+def asked(trigger: str) -> dict[str, Any]:
+    """What to ask for: a name, a name with a version, or the file's text."""
     file = Path(trigger)
     if file.suffix not in (".yaml", ".yml"):
-        return {"trigger": trigger}
+        name, at, version = trigger.partition("@")
+        if at and not (version.isascii() and version.isdecimal()):
+            raise Failure(f"{trigger}: the version is a whole number, as in {name or 'large-deposit'}@2")
+        return {"trigger": name, "version": int(version)} if at else {"trigger": name}
     if not file.is_file():
         raise Failure(f"there is no file {file}")
     try:
@@ -56,9 +69,10 @@ def _asked(trigger: str) -> dict[str, str]:
         raise Failure(f"{file}: {error}") from error
 
 
-def _table(result: dict[str, Any]) -> Table:
-    table = Table("day", "detections", title=f"{result['trigger']}, {result['from']} to {result['to']}")
-    days = list(result["per_day"].items())
-    for day, count in days[-_SHOWN:]:
-        table.add_row(day, f"{count:,}")
-    return table
+def _show(result: dict[str, Any]) -> None:
+    from attune import backtests
+
+    for table in backtests.tables(result):
+        console.print(table)
+    for remark in backtests.remarks(result):
+        console.print(remark, markup=False)

@@ -13,6 +13,9 @@ DETECTIONS = frozenset({"detections:read", "evidence:read"})
 # What customers are worth, and in which segments they stand.
 WORTH = frozenset({"segments:read", "features:read", "parameters:read"})
 
+# What a trigger would have found: tried and looked at, within the caller's own branches.
+BACKTESTS = frozenset({"backtests:read", "backtests:write"})
+
 # Changes of triggers, models, campaigns and parameters: whoever proposes them sees what becomes of them.
 MAKER = frozenset({"proposals:read", "proposals:write"})
 
@@ -24,24 +27,27 @@ ROLE_SCOPES: dict[str, frozenset[str]] = {
         STAFF
         | DETECTIONS
         | WORTH
+        | BACKTESTS
         | {"books:write", "results:read", "suppressions:lift", "tasks:assign", "visits:write"}
     ),
     "marketer": frozenset(
         READ
         | {"campaigns:read", "campaigns:write", "results:read", "triggers:read", "triggers:write", "detections:read"}
         | {"notices:write", "tags:define", "scores:read", "segments:read", "parameters:read"}
+        | BACKTESTS
         | MAKER
     ),
     # Approves what others propose, and proposes nothing.
     "approver": frozenset(
         {"campaigns:approve", "models:approve", "parameters:approve", "triggers:approve", "proposals:read"}
-        | {"campaigns:read", "models:read", "parameters:read", "triggers:read"}
+        | {"backtests:read", "campaigns:read", "models:read", "parameters:read", "triggers:read"}
     ),
     "head_office": frozenset(
         READ
         | DETECTIONS
         | WORTH
         | {"campaigns:read", "results:read", "notices:write", "tags:define", "parameters:write"}
+        | BACKTESTS
         | MAKER
     ),
     "data_steward": frozenset({"customers:read", "identity:read", "identities:review"}),
@@ -76,6 +82,8 @@ ROLE_SCOPES: dict[str, frozenset[str]] = {
             "evidence:read",
             "triggers:read",
             "triggers:write",
+            "backtests:read",
+            "backtests:write",
             "opportunities:read",
             "features:write",
             "segments:read",

@@ -273,10 +273,20 @@ class BacktestRequest(Model):
 
     from_: dt.date = Field(alias="from")
     to: dt.date
+    capacity: int | None = None
+    """Opportunities that a relationship manager can act on in a day; without it the bank's own figure of the
+    employee, else 8
+    """
     file: str | None = None
     """Or a trigger file"""
+    overlap: Sequence[str] | None = None
+    """Active triggers to look at beside this one; without it the 20 of the highest priority, of an empty list none"""
+    overlap_days: int | None = None
+    """Detections of two triggers overlap up to so many days apart"""
     trigger: str | None = None
     """The name of a trigger: its newest version is tried"""
+    version: int | None = None
+    """Of the named trigger: another version than the newest"""
 
 
 class BehaviourIn(Model):

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import AsyncIterator
 from typing import Annotated, Literal
+from uuid import UUID
 
 from attune_client.base import OPEN, Operations, pages
 from attune_client.generated import schemas
@@ -15,11 +16,18 @@ class Triggers(Operations):
         self, body: schemas.BacktestRequest, *, idempotency_key: str | None = None
     ) -> schemas.Job:
         """Find what a trigger would have found in the lake. Start the job. Its result has `detections`, `subjects`,
-        `per_day`, `first`. Nothing is raised. Scope: triggers:write.
+        `per_day`, `first`, by whom and when. Nothing is raised. A caller of a branch is told of that branch and
+        those under it alone. Scope: backtests:write.
         """
         return await self._call(
             schemas.Job, "POST", "/v1/backtests", body=body, key=idempotency_key or uuid.uuid4().hex
         )
+
+    async def backtests_get(self, backtest_id: UUID) -> schemas.Job:
+        """How far a backtest has come, and what it has found. Show a backtest to whoever may see all of it: one of a
+        branch is seen there and from above. Scope: backtests:read.
+        """
+        return await self._call(schemas.Job, "GET", "/v1/backtests/{backtest_id}", at={"backtest_id": backtest_id})
 
     async def list(
         self, *, enabled: bool | None = None, limit: int | None = None, cursor: str | None = None

@@ -1,61 +1,159 @@
-"""What a trigger would have found on some days, by the lake alone (X8): counts, and the first one. Changes nothing."""
+"""What a trigger would have found, by the lake alone (X8), whose it is and who would have acted. Changes nothing."""
 
 import asyncio
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
 import duckdb
 
+from attune_service_kit import lake_sql
 from attune_service_kit.jobs import JobContext
-from eventing import lake_triggers, money, triggers
+from attune_service_kit.runtime import Runtime
+from eventing import lake_backtests, lake_triggers, money, triggers
 from eventing.compiled import Compiled
 from eventing.definition import Definition
 from eventing.jobs import workbench
-from eventing.lake_triggers import Detection
+from eventing.lake_triggers import Detection, NoDates
 
+# So many other triggers are looked at where the request names none: those of the highest priority.
+OTHERS = 20
 _CURRENCY = "SELECT currency FROM base_currency"
+_UNDER = "SELECT branch FROM branch_scope WHERE ancestor = $1"
+_SNAPSHOT = "as_of="
+Found = list[Detection]
+
+
+@dataclass(frozen=True)
+class _Lake:
+    """Where the job looks: the connection, the days and the base currency."""
+
+    con: duckdb.DuckDBPyConnection
+    first: date
+    last: date
+    currency: str
+
+    def settled(self, trigger: Compiled) -> date:
+        """What a timer finds is settled when no fact within the lateness can come before it."""
+        return self.last - timedelta(trigger.lateness + 1)
+
+    async def detections(self, trigger: Compiled, before: int = 0) -> Found:
+        """What stands of the days, and of so many days before them."""
+        first, settled = self.first - timedelta(before), self.settled(trigger)
+        return await asyncio.to_thread(
+            lake_triggers.detections, self.con, trigger, self.currency, first, self.last, settled
+        )
 
 
 async def run(job: JobContext) -> dict[str, Any]:
-    """Params: `trigger`, a name, or `definition`, a file's content; `from`, `to` (ISO dates).
+    """Params: `trigger` and `version`, or `definition`, a file's content; `from`, `to` (ISO dates); and, not needed:
 
-    Result: `{trigger, version, from, to, settled, detections, subjects, per_day: {DAY: count}, first}`.
+    `branch`, whose customers alone are looked at; `capacity`; `overlap`, names of triggers; `overlap_days`.
+    The result is docs/guides/find-moments.md's.
     """
-    first, last = date.fromisoformat(job.params["from"]), date.fromisoformat(job.params["to"])
-    trigger, currency = await _trigger(job)
-    # What a timer finds is settled when no fact within the lateness can come before it.
-    settled = last - timedelta(trigger.lateness + 1)
-    with workbench.opened(job.runtime) as con:
-        await workbench.load_owners(con, job.runtime)
-        if "behaviours" in trigger.definition.on:
-            await workbench.load_behaviours(con, job.runtime)
-        await job.progress(0, 1, "facts gathered")
-        found = await asyncio.to_thread(lake_triggers.detections, con, trigger, currency, first, last, settled)
-        result = {
-            "trigger": trigger.name,
-            "version": None if job.params.get("trigger") is None else trigger.version,
-            "from": first.isoformat(),
-            "to": last.isoformat(),
-            "settled": settled.isoformat() if trigger.has_timer else last.isoformat(),
-            "detections": len(found),
-            "subjects": len({one.customer_id for one in found}),
-            "per_day": {day.isoformat(): count for day, count in sorted(Counter(d.day for d in found).items())},
-            "first": _first(con, found[0], currency) if found else None,
-        }
-    await job.progress(1, 1, "judged")
+    params, runtime = job.params, job.runtime
+    trigger, others, currency = await _triggers(runtime, params)
+    steps = 2 + len(others)
+    with workbench.opened(runtime) as con:
+        lake = _Lake(con, date.fromisoformat(params["from"]), date.fromisoformat(params["to"]), currency)
+        snapshot = await _load(con, runtime, [trigger, *others], lake.last, params.get("branch"))
+        await job.progress(0, steps, "facts gathered")
+        found = await lake.detections(trigger)
+        lake_backtests.gather(con, found)
+        result = _told(lake, trigger, found, named="trigger" in params) | await asyncio.to_thread(
+            _whose, lake, snapshot, params.get("capacity")
+        )
+        await job.progress(1, steps, "judged")
+        result["overlap"] = await _overlap(job, lake, found, others)
+    await job.progress(steps, steps, "judged")
     return result
 
 
-async def _trigger(job: JobContext) -> tuple[Compiled, str]:
-    async with job.runtime.worker_database.pool.acquire() as conn:
+# --- what is tried ---------------------------------------------------------------------------------------------------
+
+
+async def _triggers(runtime: Runtime, params: Mapping[str, Any]) -> tuple[Compiled, list[Compiled], str]:
+    """The trigger, those that its detections are looked at beside, the base currency."""
+    async with runtime.worker_database.pool.acquire() as conn:
         currency: str = await conn.fetchval(_CURRENCY) or ""
-        name = job.params.get("trigger")
-        if name is not None:
-            row = await triggers.get(conn, name)
-            return triggers.compiled(dict(row) | {"enabled": True}, currency), currency
-    definition = Definition.model_validate(job.params["definition"])
-    return Compiled.of(definition, digits=money.places(currency)), currency
+        trigger = await _trigger(conn, params, currency)
+        active = [triggers.compiled(row, currency) for row in await triggers.in_force(conn) if row["enabled"]]
+    wanted = params.get("overlap")
+    others = [one for one in active if one.name != trigger.name and (wanted is None or one.name in wanted)]
+    others.sort(key=lambda one: (-one.definition.priority, one.name))
+    return trigger, others if wanted is not None else others[:OTHERS], currency
+
+
+async def _trigger(conn: triggers.Queryable, params: Mapping[str, Any], currency: str) -> Compiled:
+    if "trigger" in params:
+        row = await triggers.version(conn, params["trigger"], params["version"])
+        return triggers.compiled(dict(row) | {"enabled": True}, currency)
+    definition = Definition.model_validate(params["definition"])
+    return Compiled.of(definition, digits=money.places(currency))
+
+
+async def _load(
+    con: duckdb.DuckDBPyConnection, runtime: Runtime, used: Sequence[Compiled], last: date, branch: str | None
+) -> date | None:
+    """The relations that the triggers and the report ask for, within what the caller sees; the snapshot's day."""
+    await workbench.load_owners(con, runtime)
+    if any("behaviours" in one.definition.on for one in used):
+        await workbench.load_behaviours(con, runtime)
+    if branch is not None:
+        rows = await runtime.worker_database.pool.fetch(_UNDER, branch)
+        lake_backtests.limit_to(con, [row["branch"] for row in rows])
+    lake_sql.register(con, runtime.lake, "branches", "parties", "employees")
+    known = [pointer.partition.removeprefix(_SNAPSHOT) for pointer in runtime.lake.pointers("segments")]
+    day = lake_backtests.snapshot_for([date.fromisoformat(one) for one in known], last)
+    if day is not None:
+        lake_sql.register(con, runtime.lake, "segments", partition=f"{_SNAPSHOT}{day.isoformat()}")
+    return day
+
+
+# --- what is told ----------------------------------------------------------------------------------------------------
+
+
+def _told(lake: _Lake, trigger: Compiled, found: Found, *, named: bool) -> dict[str, Any]:
+    per_day = Counter(one.day for one in found)
+    return {
+        "trigger": trigger.name,
+        "version": trigger.version if named else None,
+        "from": lake.first.isoformat(),
+        "to": lake.last.isoformat(),
+        "settled": (lake.settled(trigger) if trigger.has_timer else lake.last).isoformat(),
+        "detections": len(found),
+        "subjects": len({one.customer_id for one in found}),
+        "per_day": {day.isoformat(): count for day, count in sorted(per_day.items())},
+        "by_month": lake_backtests.by_month(per_day),
+        "by_weekday": lake_backtests.by_weekday(per_day),
+        "first": _first(lake.con, found[0], lake.currency) if found else None,
+    }
+
+
+def _whose(lake: _Lake, snapshot: date | None, capacity: int | None) -> dict[str, Any]:
+    days = (lake.last - lake.first).days + 1
+    return {
+        "by_branch": lake_backtests.by_branch(lake.con),
+        "by_segment": lake_backtests.by_segment(lake.con, snapshot),
+        "managers": lake_backtests.by_manager(lake.con, days, capacity),
+    }
+
+
+async def _overlap(job: JobContext, lake: _Lake, found: Found, others: Sequence[Compiled]) -> dict[str, Any]:
+    within = int(job.params.get("overlap_days", lake_backtests.NEAR))
+    told: list[dict[str, Any]] = []
+    lake_backtests.limit_to_found(lake.con)
+    for number, other in enumerate(others, 2):
+        one: dict[str, Any] = {"trigger": other.name, "version": other.version}
+        try:
+            one |= lake_backtests.overlap(found, await lake.detections(other, before=within), within)
+        except NoDates as refused:
+            one |= {"skipped": {"en": refused.en, "zh": refused.zh}}
+        told.append(one)
+        await job.progress(number, 2 + len(others), f"beside {other.name}")
+    return {"within_days": within, "triggers": told}
 
 
 def _first(con: duckdb.DuckDBPyConnection, one: Detection, currency: str) -> dict[str, Any]:

@@ -17,7 +17,8 @@ from attune_service_kit.runtime import Runtime
 # One writer of the dataset at a time: between looking which postings are there and adding the others.
 _WRITER = "SELECT pg_advisory_lock(hashtext('eventing.transactions'))"
 _AT_ONCE = 4_000_000
-_OWNERS = "SELECT account_id, source_id, customer_id, partition, kind, opening_balance_minor FROM account_owner"
+_OWNERS = """
+SELECT account_id, source_id, customer_id, partition, kind, opening_balance_minor, branch_id FROM account_owner"""
 _BEHAVIOURS = """
 SELECT customer_id, behaviour_id, business_date, (extract(epoch FROM occurred_at) * 1000000)::bigint AS occurred_us,
        behaviour, product, step, channel, seconds FROM behaviour"""
@@ -39,6 +40,7 @@ _TYPES = {
     "partition": "SMALLINT",
     "kind": "VARCHAR",
     "opening_balance_minor": "BIGINT",
+    "branch_id": "VARCHAR",
 }
 
 

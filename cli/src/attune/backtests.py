@@ -1,0 +1,80 @@
+"""What a backtest has found, as tables for the terminal. Texts of the bank stand there as they are, never as markup."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+# So many rows of a table are shown; the JSON has all.
+SHOWN = 31
+_TOP = 12
+
+
+def tables(result: dict[str, Any]) -> Iterator[Table]:
+    """Everything that the result tells, the days first."""
+    title = f"{result['trigger']}, {result['from']} to {result['to']}"
+    yield _table(title, ("day", "detections"), list(result["per_day"].items())[-SHOWN:])
+    yield _table("by month", ("month", "detections"), list(result["by_month"].items())[-SHOWN:])
+    yield _table("by day of the week", ("day", "detections"), result["by_weekday"].items())
+    branches = [(one["branch"] or "none", one["name"] or "", *_counts(one)) for one in result["by_branch"][:_TOP]]
+    yield _table("by branch", ("branch", "name", *_COUNTS), branches)
+    segments = result["by_segment"]
+    if segments["known"]:
+        parts = [(f"{one['segment']}: {one['value']}", *_counts(one)) for one in segments["parts"][:SHOWN]]
+        yield _table(f"by segment, as of {segments['as_of']}", ("segment", *_COUNTS), parts)
+    if result["overlap"]["triggers"]:
+        yield _overlap(result["overlap"])
+    if result["managers"]["known"]:
+        yield _managers(result["managers"])
+
+
+def remarks(result: dict[str, Any]) -> Iterator[str]:
+    """What could not be told, and what the managers' figures come to."""
+    managers = result["managers"]
+    yield (
+        f"at most {managers['most_a_day']:,} a day; {managers['needed']:,} relationship managers with"
+        f" {managers['capacity']} a day could have acted on 95 days of 100"
+    )
+    if managers["known"]:
+        yield (
+            f"{managers['managers']:,} managers, {managers['mean_a_day']} a manager and day;"
+            f" beyond capacity {managers['beyond']:,} detections on {managers['days_over']:,} days of a manager;"
+            f" {managers['without_manager']:,} detections without a manager"
+        )
+    for part in (managers, result["by_segment"]):
+        if not part["known"]:
+            yield str(part["en"])
+
+
+_COUNTS = ("detections", "customers with one", "of customers")
+
+
+def _counts(one: dict[str, Any]) -> tuple[int, int, int]:
+    return one["detections"], one["subjects"], one["customers"]
+
+
+def _overlap(overlap: dict[str, Any]) -> Table:
+    rows = [
+        (one["trigger"], one["skipped"]["en"], "", "")
+        if "skipped" in one
+        else (one["trigger"], one["detections"], one["shared"], f"{one['share']:.1%}")
+        for one in overlap["triggers"]
+    ]
+    title = f"customers with another trigger within {overlap['within_days']} days"
+    return _table(title, ("trigger", "its detections", "shared", "share of ours"), rows)
+
+
+def _managers(managers: dict[str, Any]) -> Table:
+    names = ("manager", "capacity", "customers", "detections", "most_a_day", "on", "days_over", "beyond")
+    rows = [tuple(one[name] for name in names) for one in managers["busiest"][:_TOP]]
+    return _table("relationship managers, the busiest", tuple(name.replace("_", " ") for name in names), rows)
+
+
+def _table(title: str, columns: Iterable[str], rows: Iterable[tuple[Any, ...]]) -> Table:
+    table = Table(title=Text(title))
+    for number, name in enumerate(columns):
+        table.add_column(name, justify="right" if number else "left")
+    for row in rows:
+        table.add_row(*(Text(f"{cell:,}" if isinstance(cell, int) else str(cell)) for cell in row))
+    return table
