@@ -70,6 +70,22 @@ def test_segments_are_shown_where_they_are_known() -> None:
     assert "value_quadrant: A" in text
 
 
+def example(key: str) -> dict[str, Any]:
+    return {"event_key": key, "customer_id": "c", "account_id": None, "date": "2026-01-05"}
+
+
+def test_two_side_by_side() -> None:
+    other = {
+        "trigger": "often", "version": None, "detections": 40, "subjects": 33, "by_month": {"2026-03": 7},
+        "both": 21, "only_this": 10, "only_other": 19,
+        "customers": {"both": 20, "only_this": 10, "only_other": 13},
+        "examples": {"both": [example("T1")], "only_this": [], "only_other": [example("T[b]2"), example("T3")]},
+    }  # fmt: skip
+    text = printed(RESULT | {"against": other})
+    for part in ("first: often[red]@2", "second: often (file)", "only the second", "T[b]2", "2026-03"):
+        assert part in text, part
+
+
 def test_what_is_asked_for(tmp_path: Path) -> None:
     assert asked("often") == {"trigger": "often"}
     assert asked("often@12") == {"trigger": "often", "version": 12}

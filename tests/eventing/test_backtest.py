@@ -41,6 +41,18 @@ async def test_a_definition_is_tried_and_raises_nothing(
     assert (first["event_key"], first["account_id"], first["amount"]) == ("1", "P1", "400.01")
     assert await eventing.rows("SELECT event_key FROM detection") == []
 
+    wider = json.dumps(OFTEN | {"count": {"at_least": 2, "within": "30 days"}})
+    ask = {"file": json.dumps(OFTEN), "against": {"file": wider}, "overlap": []} | DAYS
+    other = (await eventing.done(await eventing.send("POST", "/v1/backtests", ask)))["against"]
+    assert (other["trigger"], other["version"], other["detections"]) == ("often", None, 3)
+    assert (other["both"], other["only_this"], other["only_other"]) == (2, 0, 1)
+    assert other["customers"] == {"both": 1, "only_this": 0, "only_other": 0}
+    assert [one["event_key"] for one in other["examples"]["only_other"]] == ["3"]
+    assert other["examples"]["only_other"][0]["account_id"] == "P1"
+    for wrong, status in (({"trigger": "nobody"}, 404), ({}, 422), ({"trigger": "large-deposit", "version": 9}, 404)):
+        refused = await eventing.send("POST", "/v1/backtests", ask | {"against": wrong})
+        assert refused.status_code == status, refused.text
+
     silent = {key: value for key, value in OFTEN.items() if key != "count"} | {"silence": {"for": "10 days"}}
     found = await eventing.done(await eventing.send("POST", "/v1/backtests", {"file": json.dumps(silent)} | DAYS))
     assert (found["settled"], found["per_day"]) == ("2025-02-24", {"2024-03-13": 1, "2024-03-30": 1})

@@ -144,3 +144,18 @@ def test_overlap_counts_the_detections_near_one_of_the_other(within: int, shared
 
 def test_nothing_overlaps_with_nothing() -> None:
     assert lake_backtests.overlap([], [], 7) == {"detections": 0, "shared": 0, "share": 0.0}
+
+
+def test_two_side_by_side() -> None:
+    extra = detection(FOUR, date(2024, 5, 1))
+    counts, examples = lake_backtests.side_by_side(FOUND, [*FOUND[1:3], extra])
+    assert counts == {
+        "both": 2, "only_this": 2, "only_other": 1, "customers": {"both": 2, "only_this": 1, "only_other": 1},
+    }  # fmt: skip
+    assert examples == {"both": FOUND[1:3], "only_this": [FOUND[0], FOUND[3]], "only_other": [extra]}
+
+
+def test_the_first_examples_of_many() -> None:
+    many = [detection(ONE, date.fromordinal(740_000 + number)) for number in range(50)]
+    counts, examples = lake_backtests.side_by_side(many, [])
+    assert (counts["only_this"], examples["only_this"]) == (50, many[: lake_backtests.EXAMPLES])

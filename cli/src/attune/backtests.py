@@ -14,6 +14,8 @@ _TOP = 12
 def tables(result: dict[str, Any]) -> Iterator[Table]:
     """Everything that the result tells, the days first."""
     title = f"{result['trigger']}, {result['from']} to {result['to']}"
+    if "against" in result:
+        yield from _side_by_side(result, result["against"])
     yield _table(title, ("day", "detections"), list(result["per_day"].items())[-SHOWN:])
     yield _table("by month", ("month", "detections"), list(result["by_month"].items())[-SHOWN:])
     yield _table("by day of the week", ("day", "detections"), result["by_weekday"].items())
@@ -45,6 +47,33 @@ def remarks(result: dict[str, Any]) -> Iterator[str]:
     for part in (managers, result["by_segment"]):
         if not part["known"]:
             yield str(part["en"])
+
+
+def label(one: dict[str, Any]) -> str:
+    """What was tried: the trigger with its version, or the file."""
+    return f"{one['trigger']}@{one['version']}" if one["version"] is not None else f"{one['trigger']} (file)"
+
+
+PARTS = {"both": "both", "only_this": "only the first", "only_other": "only the second"}
+
+
+def _side_by_side(result: dict[str, Any], other: dict[str, Any]) -> Iterator[Table]:
+    customers = other["customers"]
+    rows: list[tuple[Any, ...]] = [
+        (f"first: {label(result)}", result["detections"], result["subjects"]),
+        (f"second: {label(other)}", other["detections"], other["subjects"]),
+        *((words, other[name], customers[name]) for name, words in PARTS.items()),
+    ]
+    yield _table("two side by side", ("", "detections", "customers"), rows)
+    months = sorted({*result["by_month"], *other["by_month"]})[-SHOWN:]
+    both = [(month, result["by_month"].get(month, 0), other["by_month"].get(month, 0)) for month in months]
+    yield _table("by month", ("month", "first", "second"), both)
+    examples = [
+        (words, one["date"], one["customer_id"], one["account_id"] or "", one.get("amount", ""), one["event_key"])
+        for name, words in PARTS.items()
+        for one in other["examples"][name]
+    ]
+    yield _table("the first of each", ("found by", "day", "customer", "account", "amount", "event"), examples)
 
 
 _COUNTS = ("detections", "customers with one", "of customers")

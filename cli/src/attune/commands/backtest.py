@@ -25,6 +25,10 @@ def backtest(
     ],
     first: Annotated[str, typer.Option("--from", metavar="DATE", help="The first day, YYYY-MM-DD.")],
     last: Annotated[str, typer.Option("--to", metavar="DATE", help="The last day.")],
+    against: Annotated[
+        str | None,
+        typer.Option(metavar="TRIGGER", help="What to set beside it: NAME, NAME@VERSION or a file, on the same days."),
+    ] = None,
     capacity: Annotated[
         int | None,
         typer.Option(min=1, max=1_000, help="Opportunities a relationship manager can act on in a day."),
@@ -45,6 +49,7 @@ def backtest(
         raise Failure(f"--from {first} lies after --to {last}")
     body = asked(trigger) | {"from": days[0].isoformat(), "to": days[1].isoformat(), "overlap_days": overlap_days}
     body |= {name: value for name, value in (("capacity", capacity), ("overlap", overlap)) if value}
+    body |= {} if against is None else {"against": asked(against)}
     with running(Home.at(home)) as place, Client(place) as client, job_progress(console, quiet=as_json) as progress:
         result = client.run_job("eventing", "/v1/backtests", body, progress(f"backtest {trigger}"))
     if not as_json:

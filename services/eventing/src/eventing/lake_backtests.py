@@ -21,6 +21,7 @@ CAPACITY = 8
 NEAR = 7
 # So many branches, parts of segments and managers are told, those with the most detections first.
 MOST, BUSIEST = 1_000, 20
+EXAMPLES = 5
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 NO_SEGMENTS = {
@@ -212,6 +213,26 @@ def overlap(found: Iterable[Detection], others: Iterable[Detection], within: int
         "shared": shared,
         "share": round(shared / total, 4) if total else 0.0,
     }
+
+
+def side_by_side(
+    found: Iterable[Detection], others: Iterable[Detection]
+) -> tuple[dict[str, Any], dict[str, list[Detection]]]:
+    """What both find, and only one of them: in detections and in customers, and the first ones of each.
+
+    A detection is the same where customer and event key are (X9); its figures are this one's.
+    """
+    mine = {(one.customer_id, one.event_key): one for one in found}
+    theirs = {(one.customer_id, one.event_key): one for one in others}
+    parts = {
+        "both": [one for key, one in mine.items() if key in theirs],
+        "only_this": [one for key, one in mine.items() if key not in theirs],
+        "only_other": [one for key, one in theirs.items() if key not in mine],
+    }
+    who, whose = {customer for customer, _ in mine}, {customer for customer, _ in theirs}
+    customers = {"both": len(who & whose), "only_this": len(who - whose), "only_other": len(whose - who)}
+    counts = {name: len(part) for name, part in parts.items()} | {"customers": customers}
+    return counts, {name: part[:EXAMPLES] for name, part in parts.items()}
 
 
 def _has(con: duckdb.DuckDBPyConnection, table: str) -> bool:

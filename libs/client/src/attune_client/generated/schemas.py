@@ -268,11 +268,24 @@ class AuditorExplanation(Model):
     withheld: Sequence[RefusalView]
 
 
+class Tried(Model):
+    """A trigger by its name, or a definition as its file says it."""
+
+    file: str | None = None
+    """Or a trigger file"""
+    trigger: str | None = None
+    """The name of a trigger: its newest version is tried"""
+    version: int | None = None
+    """Of the named trigger: another version than the newest"""
+
+
 class BacktestRequest(Model):
-    """A trigger by its name, or a definition as its file says it, and the days that it is tried on."""
+    """What is tried, on which days, and what it is looked at beside."""
 
     from_: dt.date = Field(alias="from")
     to: dt.date
+    against: Tried | None = None
+    """Another version, or another trigger, tried on the same days and set beside this one"""
     capacity: int | None = None
     """Opportunities that a relationship manager can act on in a day; without it the bank's own figure of the
     employee, else 8

@@ -35,21 +35,41 @@ class BacktestRefused(Invalid):
     code = "backtest_refused"
 
 
-class BacktestRequest(Body):
-    """A trigger by its name, or a definition as its file says it, and the days that it is tried on."""
+class Tried(Body):
+    """A trigger by its name, or a definition as its file says it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"trigger": "large-deposit", "version": 1}]})
+
+    trigger: TriggerName | None = Field(
+        default=None, description="The name of a trigger: its newest version is tried", examples=["large-deposit"]
+    )
+    version: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = Field(
+        default=None, description="Of the named trigger: another version than the newest"
+    )
+    file: FileText | None = Field(default=None, description="Or a trigger file")
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.trigger is None) == (self.file is None):
+            raise ValueError("name a trigger or give a file, not both")
+        if self.version is not None and self.trigger is None:
+            raise ValueError("a file has no version")
+        return self
+
+
+class BacktestRequest(Tried):
+    """What is tried, on which days, and what it is looked at beside."""
 
     model_config = ConfigDict(
         serialize_by_alias=True,
         json_schema_extra={"examples": [{"trigger": "large-deposit", "from": "2026-01-01", "to": "2026-03-31"}]},
     )
 
-    trigger: TriggerName | None = Field(default=None, description="The name of a trigger: its newest version is tried")
-    version: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = Field(
-        default=None, description="Of the named trigger: another version than the newest"
-    )
-    file: FileText | None = Field(default=None, description="Or a trigger file")
     first: date = Field(alias="from")
     last: date = Field(alias="to")
+    against: Tried | None = Field(
+        default=None, description="Another version, or another trigger, tried on the same days and set beside this one"
+    )
     capacity: Annotated[int, Field(ge=1, le=1_000)] | None = Field(
         default=None,
         description="Opportunities that a relationship manager can act on in a day; without it the bank's own figure of"
@@ -66,10 +86,6 @@ class BacktestRequest(Body):
 
     @model_validator(mode="after")
     def _fit(self) -> Self:
-        if (self.trigger is None) == (self.file is None):
-            raise ValueError("name a trigger or give a file, not both")
-        if self.version is not None and self.trigger is None:
-            raise ValueError("a file has no version")
         if self.last < self.first:
             raise ValueError("the last day lies before the first")
         return self
@@ -99,10 +115,8 @@ async def start(body: BacktestRequest, runtime: AnyRuntime, write: Annotated[Wri
 
     async def run(tx: Transaction) -> JobView:
         definition, asked = await _asked(tx, body)
-        if definition.calendar is not None:
-            raise BacktestRefused(
-                "a calendar looks at dates, and the lake has facts", "日历触发器依据日期，数据湖只有事实"
-            )
+        if body.against is not None:
+            asked["against"] = (await _asked(tx, body.against))[1]
         await _require_active(tx, body.overlap or [])
         of = {} if tx.scope.kind == "all" else {"branch": tx.scope.branch}
         job_id = await runtime.jobs.start(tx, "backtest", asked | body.looks | of)
@@ -130,14 +144,23 @@ async def get(
         return await runtime.jobs.view(tx, backtest_id)
 
 
-async def _asked(tx: Transaction, body: BacktestRequest) -> tuple[Definition, dict[str, Any]]:
+async def _asked(tx: Transaction, tried: Tried) -> tuple[Definition, dict[str, Any]]:
     """The definition, and what the job is to try."""
-    if body.file is not None:
-        file = await trigger_versions.read_file(tx.conn, body.file)
+    if tried.file is not None:
+        file = await trigger_versions.read_file(tx.conn, tried.file)
+        _require_facts(file.definition)
         return file.definition, {"definition": file.content}
-    name = str(body.trigger)
-    row = await (triggers.get(tx.conn, name) if body.version is None else triggers.version(tx.conn, name, body.version))
-    return triggers.definition(row), {"trigger": name, "version": row["version"]}
+    name = str(tried.trigger)
+    number = tried.version
+    row = await (triggers.get(tx.conn, name) if number is None else triggers.version(tx.conn, name, number))
+    definition = triggers.definition(row)
+    _require_facts(definition)
+    return definition, {"trigger": name, "version": row["version"]}
+
+
+def _require_facts(definition: Definition) -> None:
+    if definition.calendar is not None:
+        raise BacktestRefused("a calendar looks at dates, and the lake has facts", "日历触发器依据日期，数据湖只有事实")
 
 
 async def _require_active(tx: Transaction, names: list[str]) -> None:

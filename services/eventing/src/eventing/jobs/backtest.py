@@ -23,6 +23,8 @@ OTHERS = 20
 _CURRENCY = "SELECT currency FROM base_currency"
 _UNDER = "SELECT branch FROM branch_scope WHERE ancestor = $1"
 _SNAPSHOT = "as_of="
+# What is told of what a trigger is tried against.
+_BESIDE = ("trigger", "version", "settled", "detections", "subjects", "per_day", "by_month", "first")
 Found = list[Detection]
 
 
@@ -50,23 +52,26 @@ class _Lake:
 async def run(job: JobContext) -> dict[str, Any]:
     """Params: `trigger` and `version`, or `definition`, a file's content; `from`, `to` (ISO dates); and, not needed:
 
-    `branch`, whose customers alone are looked at; `capacity`; `overlap`, names of triggers; `overlap_days`.
+    `branch`, whose customers alone are looked at; `capacity`; `overlap`, names of triggers; `overlap_days`; `against`,
+    what else is tried: as the trigger is.
     The result is docs/guides/find-moments.md's.
     """
     params, runtime = job.params, job.runtime
-    trigger, others, currency = await _triggers(runtime, params)
-    steps = 2 + len(others)
+    tried, others, currency = await _triggers(runtime, params)
+    steps = 1 + len(tried) + len(others)
     with workbench.opened(runtime) as con:
         lake = _Lake(con, date.fromisoformat(params["from"]), date.fromisoformat(params["to"]), currency)
-        snapshot = await _load(con, runtime, [trigger, *others], lake.last, params.get("branch"))
+        snapshot = await _load(con, runtime, [*tried, *others], lake.last, params.get("branch"))
         await job.progress(0, steps, "facts gathered")
-        found = await lake.detections(trigger)
+        found = await lake.detections(tried[0])
         lake_backtests.gather(con, found)
-        result = _told(lake, trigger, found, named="trigger" in params) | await asyncio.to_thread(
-            _whose, lake, snapshot, params.get("capacity")
-        )
+        result = _told(lake, tried[0], found, named="trigger" in params)
+        result |= await asyncio.to_thread(_whose, lake, snapshot, params.get("capacity"))
         await job.progress(1, steps, "judged")
-        result["overlap"] = await _overlap(job, lake, found, others)
+        for other in tried[1:]:
+            result["against"] = _against(lake, other, found, await lake.detections(other), params["against"])
+            await job.progress(2, steps, "judged beside the other one")
+        result["overlap"] = await _overlap(job, lake, found, others, steps)
     await job.progress(steps, steps, "judged")
     return result
 
@@ -74,16 +79,16 @@ async def run(job: JobContext) -> dict[str, Any]:
 # --- what is tried ---------------------------------------------------------------------------------------------------
 
 
-async def _triggers(runtime: Runtime, params: Mapping[str, Any]) -> tuple[Compiled, list[Compiled], str]:
-    """The trigger, those that its detections are looked at beside, the base currency."""
+async def _triggers(runtime: Runtime, params: Mapping[str, Any]) -> tuple[list[Compiled], list[Compiled], str]:
+    """What is tried, the trigger and what it is tried against; the triggers that are active; the base currency."""
     async with runtime.worker_database.pool.acquire() as conn:
         currency: str = await conn.fetchval(_CURRENCY) or ""
-        trigger = await _trigger(conn, params, currency)
+        tried = [await _trigger(conn, one, currency) for one in (params, params.get("against")) if one is not None]
         active = [triggers.compiled(row, currency) for row in await triggers.in_force(conn) if row["enabled"]]
     wanted = params.get("overlap")
-    others = [one for one in active if one.name != trigger.name and (wanted is None or one.name in wanted)]
+    others = [one for one in active if one.name != tried[0].name and (wanted is None or one.name in wanted)]
     others.sort(key=lambda one: (-one.definition.priority, one.name))
-    return trigger, others if wanted is not None else others[:OTHERS], currency
+    return tried, others if wanted is not None else others[:OTHERS], currency
 
 
 async def _trigger(conn: triggers.Queryable, params: Mapping[str, Any], currency: str) -> Compiled:
@@ -141,18 +146,28 @@ def _whose(lake: _Lake, snapshot: date | None, capacity: int | None) -> dict[str
     }
 
 
-async def _overlap(job: JobContext, lake: _Lake, found: Found, others: Sequence[Compiled]) -> dict[str, Any]:
+def _against(lake: _Lake, other: Compiled, found: Found, others: Found, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """The other one's own figures, what both find and what only one of them does, with the first of each."""
+    told = _told(lake, other, others, named="trigger" in asked)
+    counts, examples = lake_backtests.side_by_side(found, others)
+    shown = {name: [_first(lake.con, one, lake.currency) for one in some] for name, some in examples.items()}
+    return {name: told[name] for name in _BESIDE} | counts | {"examples": shown}
+
+
+async def _overlap(
+    job: JobContext, lake: _Lake, found: Found, others: Sequence[Compiled], steps: int
+) -> dict[str, Any]:
     within = int(job.params.get("overlap_days", lake_backtests.NEAR))
     told: list[dict[str, Any]] = []
     lake_backtests.limit_to_found(lake.con)
-    for number, other in enumerate(others, 2):
+    for number, other in enumerate(others, steps - len(others)):
         one: dict[str, Any] = {"trigger": other.name, "version": other.version}
         try:
             one |= lake_backtests.overlap(found, await lake.detections(other, before=within), within)
         except NoDates as refused:
             one |= {"skipped": {"en": refused.en, "zh": refused.zh}}
         told.append(one)
-        await job.progress(number, 2 + len(others), f"beside {other.name}")
+        await job.progress(number, steps, f"beside {other.name}")
     return {"within_days": within, "triggers": told}
 
 
