@@ -124,6 +124,10 @@ def test_customers_learn_which_data_were_used_and_what_would_change_it() -> None
         "zh": "若您的风险评级为C4(现为C3),则可推荐成长型股票基金",
         "en": "with your risk rating C4 instead of C3, Growth equity fund could be proposed",
     } in found.what_if
+    matured = replace(FACTS.opportunities[0], amount_minor=None)
+    found = for_customer(replace(FACTS, opportunities=(matured,)), CATALOGUE, "CNY")
+    assert "recent_events" in dict(found.data_used)
+    assert "recent_deposits" not in dict(found.data_used)
     generic = for_customer(GENERIC, CATALOGUE, "CNY")
     assert [code for code, _ in generic.data_used] == ["age", "products_held", "risk_rating"]
     assert generic.proposed[0].reasons == ("generic",)

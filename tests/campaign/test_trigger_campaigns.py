@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID, uuid4
 
-from attune_contracts.eventing import DetectionRaised, TriggerActivated
+import orjson
+
+from attune_contracts.eventing import DetectionEvidence, DetectionRaised, TriggerActivated
 from attune_service_kit.testing import Publish, RunningService, eventually
 from campaign import campaigns
 
@@ -126,8 +128,34 @@ async def test_a_detection_of_a_trigger_that_nobody_has_told_of_waits_in_quarant
     customer = uuid4()
     await publish(*found("unheard-of", [customer]), raised(customer), time=NOW)
 
-    async def set_aside() -> bool:
-        return await service.everything.pool.fetchval("SELECT count(*) FROM quarantine") == 1
+    async def told_apart() -> bool:
+        aside = await service.everything.pool.fetchval("SELECT count(*) FROM quarantine")
+        return (aside, sum((await counts(service)).values())) == (1, 1)
 
-    assert await eventually(set_aside, 60, every=0.2, what="one set aside")
-    assert sum((await counts(service)).values()) == 1
+    assert await eventually(told_apart, 60, every=0.2, what="one set aside, the other opened")
+
+
+async def test_an_amount_that_is_no_new_money_is_shown_and_adds_to_no_balance(
+    service: RunningService, publish: Publish, token: Headers
+) -> None:
+    customer = uuid4()
+    async with service.everything.pool.acquire() as conn:
+        await add_customer(conn, customer)
+    [matures], deposit = found("large-deposit", [customer]), raised(customer)
+    told = [
+        DetectionEvidence(
+            customer_id=customer, detection_id=one.detection_id, trigger=one.trigger, event_key=one.event_key,
+            amount_minor=amount, compared_with_minor=compared, metric="x", new_money=compared is not None,
+        )
+        for one, amount, compared in ((matures, 700, None), (deposit, 900, 5))
+    ]  # fmt: skip
+    matures = matures.model_copy(update={"event_key": "H1:2026-03-17:0"})
+    await publish(matures, told[0], told[1], deposit, time=NOW)
+    await applied(service, 4)
+    query = "SELECT opportunities::text FROM decision_inputs($1, 'all', NULL, NULL, 'x', $2, $3, $3, false)"
+    seen = orjson.loads(await service.everything.pool.fetchval(query, customer, NOW.date(), NOW))
+    assert sorted((row[3] is None, row[3] or 0) for row in seen) == [(False, 900), (True, 0)]
+    params = {"customer_id": str(customer)}
+    listed = await service.client.get("/v1/opportunities", headers=token("marketer"), params=params)
+    shown = {one["amount"]["amount"] for one in listed.json()["items"]}
+    assert shown == {"7.00", "9.00"}

@@ -254,6 +254,12 @@ async def test_all_shapes_find_on_the_stream_what_the_pure_code_finds_and_a_rebu
 
     assert await eventually(settled, 60, every=0.3, what="every shape's detections")
     await eventing.settled()
+    # What a trigger sees is told with it, and whether it is money that has come: a silence has nothing to tell.
+    told = await eventing.rows("SELECT payload FROM outbox WHERE type = 'eventing.detection.evidence.v1'")
+    evidence = [orjson.loads(row["payload"])["data"] for row in told]
+    assert {one["trigger"] for one in evidence} == {one[0] for one in wanted} - {"t4", "t10"}
+    assert {one["compared_with_minor"] for one in evidence if one["trigger"] == "t0"} == {None}
+    assert not any(one["new_money"] for one in evidence)
     before, due = await states(eventing), await timers(eventing)
     assert {key: packed for key, packed in before.items() if key[1] != "large-deposit"} == kept
     await eventing.done(await eventing.send("POST", "/v1/ledger/rebuilds", {}))

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
-from tests.eventing.test_shapes import TEXTS, histories
+from tests.eventing.test_shapes import TEXTS, histories, trigger
 
 from eventing import fact_fields
 from eventing.compiled import Compiled
@@ -75,3 +75,14 @@ def test_the_fields_are_those_of_the_page() -> None:
     assert set(fact_fields.catalogue(("postings", "behaviours")).fields) == postings | behaviours
     assert set(fact_fields.catalogue(("dates",)).fields) == {"product", "product_kind", "amount", "due_date"}
     assert all(field.nullable for field in fact_fields.catalogue(("postings", "behaviours")).fields.values())
+
+
+def test_only_the_amount_of_a_condition_that_asks_for_new_money_is_new_money() -> None:
+    body = {"over": "20 days", "compare": "amount", "with": "max"}
+    asked = {
+        "new_money AND amount > 5": True, "direction = 'credit' AND (new_money AND amount > 1)": True,
+        "direction = 'credit'": False, "new_money OR amount > 5": False, "NOT new_money": False,
+    }  # fmt: skip
+    told = {text: trigger("own_history", body, where=text).of_new_money for text in asked}
+    assert told == asked
+    assert not trigger("count", {"at_least": 2, "within": "3 days"}, where="new_money").of_new_money

@@ -177,6 +177,12 @@ async def test_from_training_to_scores_to_renewals_to_the_next_version(
     assert (await jobs(scoring, "score"))[0]["loaded"] is True
 
     # Renewed: only whom the evidence touches and we know, newer than the batch, from the champion.
+    out = [evidence(9, 900_000_000, "T5"), evidence(9, 1, "T6")]
+    no_money = [
+        one.model_copy(update={"new_money": False, "amount_minor": amount})
+        for one, amount in zip(out, (7, None), strict=True)
+    ]
+    await publish(*no_money, time=AFTER)
     await publish(evidence(7, 900_000_000, "T7"), evidence(999_999, 5, "T0"), evidence(8, 1, "T8"), time=AFTER)
 
     async def renewed() -> list[dict[str, Any]] | None:

@@ -28,16 +28,20 @@ class DetectionRaised(CustomerData):
 
 
 class DetectionEvidence(CustomerData):
-    """The amounts behind a detection, readable by campaign and scoring only. C2."""
+    """The amounts behind a detection, for campaign and scoring only; null = the trigger gives no such figure. C2.
+
+    `new_money` says that the amount has come to the customer with the posting that the event key names.
+    """
 
     TYPE: ClassVar[str] = "eventing.detection.evidence.v1"
 
     detection_id: UUID
     trigger: str
     event_key: BankId
-    amount_minor: int
-    compared_with_minor: int
+    amount_minor: int | None
+    compared_with_minor: int | None
     metric: Code
+    new_money: bool = True
 
 
 class DetectionWithdrawn(CustomerData):

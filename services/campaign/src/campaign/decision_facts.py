@@ -53,6 +53,7 @@ class LiveOpportunity:
     trigger: str
     business_date: date
     amount_minor: int | None
+    """New money that came with it; None where that is not what the trigger saw, or not known yet."""
     event_key: str | None = None
     """The posting behind it: what two triggers report of one posting is one amount."""
 

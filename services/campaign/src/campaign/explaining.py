@@ -238,8 +238,10 @@ def _data_used(judged: Judgement) -> Iterable[str]:
         yield from ("risk_rating",) if index.by_risk else ()
     if facts.profile is not None:
         yield "balance"
-    if facts.opportunities:
+    if any(o.amount_minor is not None for o in facts.opportunities):
         yield "recent_deposits"
+    if any(o.amount_minor is None for o in facts.opportunities):
+        yield "recent_events"
     if any(c.model for c in judged.ranked()):
         yield "interest_estimate"
     if direction(facts.channel) == "outbound":

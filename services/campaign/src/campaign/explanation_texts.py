@@ -47,6 +47,10 @@ DATA: Final[dict[str, Text]] = {
     "risk_rating": {"zh": "您的风险承受能力评级及日期", "en": "your risk rating and its date"},
     "balance": {"zh": "您的活期存款余额", "en": "the balance of your demand deposits"},
     "recent_deposits": {"zh": "您近日的大额入账", "en": "larger amounts you received recently"},
+    "recent_events": {
+        "zh": "您账户近日的变动或到期事项",
+        "en": "what has lately happened, or falls due, on your accounts",
+    },
     "interest_estimate": {
         "zh": "由系统根据您使用本行服务的情况自动估计的兴趣程度",
         "en": "an automatic estimate of your interest, made from how you use our services",

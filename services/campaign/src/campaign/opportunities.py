@@ -24,13 +24,16 @@ ZONE = "Asia/Shanghai"
 
 _EXISTING = "SELECT detection_id FROM opportunity WHERE detection_id = ANY ($1::uuid[])"
 _EVIDENCE = """
-UPDATE opportunity o SET amount_minor = e.amount, compared_with_minor = e.compared, metric = e.metric
-FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[]) AS e (detection_id, amount, compared, metric)
+UPDATE opportunity o SET amount_minor = e.amount, compared_with_minor = e.compared, metric = e.metric,
+                         new_money = e.new_money
+FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::boolean[])
+    AS e (detection_id, amount, compared, metric, new_money)
 WHERE o.detection_id = e.detection_id RETURNING o.detection_id"""
 _MATCH_PENDING = """
 WITH found AS (DELETE FROM pending_evidence WHERE detection_id = ANY ($1::uuid[]) RETURNING *)
 UPDATE opportunity o
-SET amount_minor = f.amount_minor, compared_with_minor = f.compared_with_minor, metric = f.metric
+SET amount_minor = f.amount_minor, compared_with_minor = f.compared_with_minor, metric = f.metric,
+    new_money = f.new_money
 FROM found f WHERE o.detection_id = f.detection_id"""
 _REJUDGED = """
 UPDATE opportunity SET state = $2, reason = $3, assigned = $4, arm = $5, channel = $6, branch_id = $7, due = $8,
@@ -156,13 +159,14 @@ async def add_evidence(tx: Transaction, evidence: Sequence[DetectionEvidence]) -
         [e.amount_minor for e in evidence],
         [e.compared_with_minor for e in evidence],
         [e.metric for e in evidence],
+        [e.new_money for e in evidence],
     )
     there = {row[0] for row in found}
     await insert_rows(
         tx.conn,
         "pending_evidence",
         [
-            e.model_dump(include={"detection_id", "amount_minor", "compared_with_minor", "metric"})
+            e.model_dump(include={"detection_id", "amount_minor", "compared_with_minor", "metric", "new_money"})
             for e in evidence
             if e.detection_id not in there
         ],

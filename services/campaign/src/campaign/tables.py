@@ -156,6 +156,7 @@ class Opportunity(c.Table, table=True):
     amount_minor: int | None = c.minor(default=None)
     compared_with_minor: int | None = c.minor(default=None)
     metric: str | None = c.text(default=None)
+    new_money: bool | None = c.yes()
 
 
 class PendingEvidence(c.Table, table=True):
@@ -164,9 +165,10 @@ class PendingEvidence(c.Table, table=True):
     __tablename__ = "pending_evidence"
 
     detection_id: UUID = Field(primary_key=True)
-    amount_minor: int = c.minor()
-    compared_with_minor: int = c.minor()
+    amount_minor: int | None = c.minor(default=None)
+    compared_with_minor: int | None = c.minor(default=None)
     metric: str = c.text()
+    new_money: bool | None = c.yes()
 
 
 class PolicySubject(c.Table, table=True):

@@ -10,6 +10,7 @@ from eventing import fact_fields
 from eventing.definition import Definition, Span
 from eventing.facts import Fact, Row
 from eventing.own_history import months_before
+from eventing.trigger_conditions import asks_new_money
 
 # What a fact is to a trigger.
 MATCHES, CANDIDATE, FIRST, UNLESS = 1, 2, 4, 8
@@ -73,6 +74,12 @@ class Compiled:
         if own is None:
             return self.kind
         return f"{own.compared_with}_{own.over.number}{own.over.unit[0]}"
+
+    @property
+    def of_new_money(self) -> bool:
+        """Whether the amount of its evidence is new money, that of the posting which its event key names."""
+        own = self.definition.own_history
+        return own is not None and own.compare == "amount" and asks_new_money(self.parts[0].condition)
 
     @property
     def state(self) -> str:

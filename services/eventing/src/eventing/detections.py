@@ -142,7 +142,7 @@ def _say_raised(tx: Transaction, finding: Finding, verdict: Raised) -> None:
     )
     with _cause(finding):
         tx.emit(raised, time=finding.time)
-    if verdict.amount is None or verdict.compared_with is None:
+    if verdict.amount is None and verdict.compared_with is None:
         return
     evidence = DetectionEvidence(
         customer_id=finding.customer_id,
@@ -152,6 +152,7 @@ def _say_raised(tx: Transaction, finding: Finding, verdict: Raised) -> None:
         amount_minor=verdict.amount,
         compared_with_minor=verdict.compared_with,
         metric=finding.trigger.metric,
+        new_money=finding.trigger.of_new_money,
     )
     with _cause(finding):
         tx.emit(evidence, time=finding.time)

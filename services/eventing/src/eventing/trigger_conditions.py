@@ -29,6 +29,12 @@ def needs(condition: Condition | None) -> Needs:
     return Needs(floor, column, codes)
 
 
+def asks_new_money(condition: Condition | None) -> bool:
+    """Whether the condition is TRUE of new money only, by a conjunct at the top."""
+    nodes = _conjuncts(condition.root) if condition is not None else ()
+    return any(isinstance(node, FieldRef) and node.column == "new_money" for node in nodes)
+
+
 def same_but_for_amount(condition: Condition, other: Condition) -> int | None:
     """The smallest amount that `condition` asks for beside what `other` says; None if it says anything else."""
     known = set(_conjuncts(other.root))

@@ -27,7 +27,7 @@ async def model_promoted(runtime: Runtime, tx: Transaction, events: list[Event])
 
 
 async def evidence_given(runtime: Runtime, tx: Transaction, events: list[Event]) -> None:
-    """Renew the scores of the customers behind these detections; who has no feature row is left alone (X17)."""
+    """Renew the scores of the customers to whom new money has come; who has no feature row is left alone (X17)."""
     evidence = [
         Evidence(
             customer_id=UUID(event.data["customer_id"]),
@@ -37,7 +37,10 @@ async def evidence_given(runtime: Runtime, tx: Transaction, events: list[Event])
             at=event.time,
         )
         for event in events
+        if event.data.get("new_money", True)
     ]
+    if not evidence:
+        return
     answers, shares = await registry.answers(tx.conn), await purposes.shares(tx.conn)
     rows = await stored_rows(tx.conn, (item.customer_id for item in evidence))
     causes = {UUID(event.data["customer_id"]): event for event in events}
