@@ -300,6 +300,12 @@ async def test_a_file_is_sent_and_learned_from(
     assert shown["champion"] is None
     assert [one["name"] for one in shown["versions"][0]["feature_specs"]] == job["result"]["features"]
     assert len(shown["versions"][0]["snapshot"]["deciles"]) == 10
+    card = await scoring.client.get("/v1/models/response-test/versions/1/card", headers=token("model_admin"))
+    assert card.headers["content-type"] == "text/html; charset=utf-8"
+    assert "default-src 'none'" in card.headers["content-security-policy"]
+    assert job["result"]["sha256"] in card.text
+    missing = await scoring.client.get("/v1/models/response-test/versions/2/card", headers=token("model_admin"))
+    assert (missing.status_code, missing.json()["code"]) == (404, "unknown_model_version")
 
 
 @pytest.mark.slow

@@ -55,6 +55,11 @@ class Home:
         return self.root / "logs"
 
     @property
+    def cards(self) -> Path:
+        """The models' cards, HTML pages."""
+        return self.root / "cards"
+
+    @property
     def scratch(self) -> Path:
         """Temporary files; may be deleted while nothing runs."""
         return self.root / "scratch"

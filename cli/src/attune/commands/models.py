@@ -28,18 +28,22 @@ def train(
     data: Annotated[
         Path | None, typer.Option(help="The file to learn from, where the specification's dataset is a file.")
     ] = None,
+    card: Annotated[
+        Path | None, typer.Option(help="Where the version's card is written, an HTML page; by default in the home.")
+    ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Train a model as its specification says, export it to ONNX and register the version."""
+    """Train a model as its specification says, export it to ONNX and register the version with its card."""
     with running(Home.at(home)) as place:
         result = run_training(place, spec, as_of, data=data)
+        result["card"] = str(write_card(place, result["model"], result["version"], card))
     metrics = ", ".join(f"{name} {value:.4f}" for name, value in result["metrics"].items() if isinstance(value, float))
     if result["refused"]:
         refused = ", ".join(f"{one['feature']} ({one['reason']})" for one in result["refused"])
         metrics += f"; no features: {refused}"
     waits = f"; it answers when another person approves proposal {result['proposal']}" if result.get("proposal") else ""
-    print_result(result, as_json, f"{result['model']} v{result['version']}: {metrics}{waits}")
+    print_result(result, as_json, f"{result['model']} v{result['version']}: {metrics}{waits}; {result['card']}")
 
 
 def run_training(
@@ -70,6 +74,19 @@ def run_training(
         result = client.wait_job("scoring", job["id"], progress(f"train {spec.get('model', spec_file.stem)}"))
         client.settle(timeout=600)
     return result
+
+
+def write_card(home: Home, model: str, version: int, target: Path | None = None) -> Path:
+    """Write a version's card where it is wanted, by default `cards/` of the home; return where it lies."""
+    path = target or home.cards / f"{model}-v{version}.html"
+    with Client(home, "model_admin") as admin:
+        page = admin.ask(lambda attune: attune.models.card(model, version))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(page)
+    except OSError as error:
+        raise Failure(f"{path}: {error.strerror}") from error
+    return path
 
 
 def _learned_from(spec: dict[str, Any], spec_file: Path, data: Path | None) -> bytes | None:

@@ -138,7 +138,7 @@ async def register(
     # What decides by the model relies on purpose, kind and range: no version changes them for those that answer.
     stands = await tx.conn.fetchrow(_DESCRIBE, *_described(about))
     assert stands is not None  # noqa: S101 - it returns what it has written
-    if (stands["purpose"], _output(stands)) != (about.purpose, about.output):
+    if (stands["purpose"], output_of(stands)) != (about.purpose, about.output):
         raise OtherOutput(
             "the model of this name has another purpose or answers with something else",
             "同名模型的用途或输出类型不同",
@@ -309,13 +309,14 @@ async def _load(conn: Conn, row: asyncpg.Record) -> Model:
 
 def _description(row: asyncpg.Record) -> Described:
     return {
-        "output": _output(row),
+        "output": output_of(row),
         "specs": specs_of(row["features"], orjson.loads(row["feature_specs"])),
         "usual": usual(row["features"], orjson.loads(row["distributions"])),
     }
 
 
-def _output(row: asyncpg.Record) -> Output:
+def output_of(row: asyncpg.Record) -> Output:
+    """What a model answers with, from its row."""
     return Output(
         row["output"],
         tuple(row["classes"] or ()),

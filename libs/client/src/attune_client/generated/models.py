@@ -67,6 +67,15 @@ class Models(Operations):
             key=idempotency_key or uuid.uuid4().hex,
         )
 
+    async def card(self, name: str, version: int) -> bytes:
+        """A version's card as a page with pictures. Show a version's card: metrics, curves, calibration, importance,
+        stability, drift, fairness; one file, no script. What was trained here has the page of its training, what
+        was uploaded one of what its bank says of it. Scope: models:read.
+        """
+        return await self._call(
+            bytes, "GET", "/v1/models/{name}/versions/{version}/card", at={"name": name, "version": version}
+        )
+
     async def challenge(
         self, name: str, version: int, body: schemas.Challenger, *, idempotency_key: str | None = None
     ) -> schemas.ModelView | schemas.Proposal:

@@ -12,6 +12,7 @@ from attune_service_kit.jobs import JobContext
 from attune_service_kit.runtime import Runtime
 from scoring import uploads
 from scoring.api.models import PROMOTION, Promotion
+from scoring.cards.page import Facts, page
 from scoring.registry import promote, register
 from scoring.settings import ScoringSettings
 from scoring.spec import SpecRefused, TrainingSpec
@@ -59,18 +60,21 @@ async def run(job: JobContext) -> dict[str, Any]:
 
 async def _register(job: JobContext, spec: TrainingSpec, trained: Trained) -> dict[str, Any]:
     day = trained.as_of.isoformat() if trained.as_of else None
+    about = replace(spec.about, output=trained.output)
+    card = trained.card | {"as_of": day, "refused": trained.refused}
     async with job.transaction() as tx:
         tx.who = job.params.get("asked_by", tx.who)
         version = await register(
             tx,
-            replace(spec.about, output=trained.output),
+            about,
             onnx=trained.onnx,
             sha256=trained.sha256,
             features=trained.features,
             metrics=trained.metrics,
-            card=trained.card | {"as_of": day, "trained_by": tx.who},
+            card=card | {"trained_by": tx.who},
             feature_specs=trained.specs,
             snapshot=trained.snapshot,
+            card_html=page(Facts(about, trained.sha256, trained.metrics, card, trained.snapshot)),
         )
         # What was learned from a file answers for the bank's customers only if somebody says so.
         first = version == 1 and spec.file is None

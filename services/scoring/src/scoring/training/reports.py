@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import roc_auc_score, roc_curve
 
 from scoring.training.examples import Examples
 
@@ -64,6 +64,35 @@ def calibration(label: Labels, score: Scores) -> dict[str, Any]:
     ]
     error = sum(line["rows"] * abs(line["foretold"] - line["came"]) for line in table) / len(score)
     return {"bins": table, "error": error}
+
+
+def roc(label: Labels, score: Scores) -> list[tuple[float, float]]:
+    """Return the curve in at most a hundred points: the shares of false and of true positives."""
+    false_positive, true_positive, _ = roc_curve(label, score)
+    chosen = np.unique(np.linspace(0, len(false_positive) - 1, 100).round().astype(int))
+    return [(round(float(false_positive[n]), 5), round(float(true_positive[n]), 5)) for n in chosen]
+
+
+def drift(examples: Examples, trained: Scores, tested: Scores) -> dict[str, Any]:
+    """Return how far the tested rows lie from the training rows (PSI): each feature, and the scores of both."""
+    train, test = ~examples.test, examples.test
+    features = {
+        name: _psi(examples.rows[train, index].astype(np.float64), examples.rows[test, index].astype(np.float64))
+        for index, name in enumerate(examples.names)
+    }
+    return {"features": features, "score": _psi(trained, tested)}
+
+
+def _psi(before: Scores, after: Scores) -> float:
+    """The population stability index over the bins of `before`; what is unknown is a bin, an empty one half a row."""
+    edges = np.array(_distribution(before)["edges"])
+    shares = []
+    for values in (before, after):
+        known = values[~np.isnan(values)]
+        counts = np.bincount(np.searchsorted(edges, known, side="left"), minlength=len(edges) + 1)
+        filled = np.maximum(np.r_[counts, len(values) - len(known)], 0.5)
+        shares.append(filled / filled.sum())
+    return float(np.sum((shares[1] - shares[0]) * np.log(shares[1] / shares[0])))
 
 
 def stability(examples: Examples, score: Scores) -> list[dict[str, Any]]:

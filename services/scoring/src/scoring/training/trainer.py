@@ -40,7 +40,9 @@ def train(examples: Examples, spec: TrainingSpec, as_of: date | None = None) -> 
         "gain": {name: round(float(value), 3) for name, value in zip(names, gain, strict=True)},
         "levels": {name: list(levels) for name, levels in used.levels.items() if name in names},
         "fairness": reports.fairness(examples, score),
+        "roc": reports.roc(label, score),
         "calibration": reports.calibration(label, score),
+        "drift": reports.drift(used, exported.score_many(used.rows[~used.test]), score),
         "stability": reports.stability(used, score),
         "traits": reports.traits(used),
     }

@@ -1,0 +1,46 @@
+"""The card's words in Chinese and English: metrics, reasons, risk classes, features."""
+
+from attune_contracts.features import CATALOGUE
+from scoring.cards.pictures import Words
+
+METRICS: dict[str, Words] = {
+    "auc": ("AUC（排序能力）", "AUC: how well it ranks"),
+    "average_precision": ("平均精确率", "average precision"),
+    "ks": ("KS", "KS"),
+    "top_decile_response": ("前 10% 的响应率", "response of the best tenth"),
+    "lift": ("前 10% 的提升度", "lift of the best tenth"),
+    "brier": ("Brier 分数（越低越好）", "Brier score, lower is better"),
+    "base_rate": ("总体响应率", "response of all"),
+    "rows": ("样本数", "rows"),
+    "features": ("特征数", "features"),
+    "accuracy": ("准确率", "accuracy"),
+    "majority": ("最常见类别的占比", "share of the commonest class"),
+    "log_loss": ("对数损失", "log loss"),
+    "recall_top_decile": ("前 10% 找回的保留种子占比", "held-back seeds found in the best tenth"),
+    "gini": ("Gini", "Gini"),
+}
+REFUSED: dict[str, Words] = {
+    "known_after_outcome": ("结果发生后才可知", "known only after the outcome"),
+    "after_label": ("取值晚于标签日期", "dated later than its label"),
+    "protected": ("受保护属性", "a protected attribute"),
+    "leak": ("单独即可推出答案，疑似泄漏", "alone tells the answer: it has seen it"),
+    "constant": ("取值恒定", "always the same"),
+    "weak": ("信息量不足", "tells next to nothing"),
+}
+RISK: dict[str, Words] = {
+    "minimal": ("极低", "minimal"),
+    "limited": ("有限", "limited"),
+    "high_risk": ("高风险（须人工复核）", "high risk: a person decides"),
+}
+ATTRIBUTES: dict[str, Words] = {"age": ("年龄", "age"), "gender": ("性别", "gender"), "sex": ("性别", "sex")}
+
+
+def of_feature(name: str) -> Words:
+    """The catalogue's label of a feature; its name where it is none of the catalogue's."""
+    known = CATALOGUE.get(name)
+    return ATTRIBUTES.get(name, (name, name)) if known is None else (known.zh, known.en)
+
+
+def of(table: dict[str, Words], name: str) -> Words:
+    """The words of a name; the name itself where the table has none."""
+    return table.get(name, (name, name))
