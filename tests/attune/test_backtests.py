@@ -1,5 +1,7 @@
 """A backtest's result for people: tables in which the bank's texts are never markup."""
 
+import re
+from html.parser import HTMLParser
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -7,14 +9,20 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from attune import backtests
+from attune.backtests import tables
+from attune.backtests.charts import columns
+from attune.backtests.page import page
+from attune.backtests.texts import WORDS
 from attune.commands.backtest import asked
 from attune.output import Failure
 
+TEXTS = {"zh": "连续", "en": "often"}
+DEFINITION = {"title": TEXTS, "meaning": TEXTS, "sentence": {"zh": "三天内至少 2 笔", "en": "2 or more within 3 days"}}
 COUNTS = {"customers": 1_200, "detections": 31, "subjects": 30}
 RESULT: dict[str, Any] = {
     "trigger": "often[red]",
     "version": 2,
+    "definition": DEFINITION,
     "from": "2026-01-01",
     "to": "2026-03-31",
     "settled": "2026-03-31",
@@ -41,9 +49,9 @@ RESULT: dict[str, Any] = {
 
 def printed(result: dict[str, Any]) -> str:
     console = Console(file=StringIO(), width=200, highlight=False)
-    for table in backtests.tables(result):
+    for table in tables.tables(result):
         console.print(table)
-    for remark in backtests.remarks(result):
+    for remark in tables.remarks(result):
         console.print(remark, markup=False)
     assert isinstance(console.file, StringIO)
     return console.file.getvalue()
@@ -70,20 +78,96 @@ def test_segments_are_shown_where_they_are_known() -> None:
     assert "value_quadrant: A" in text
 
 
-def example(key: str) -> dict[str, Any]:
-    return {"event_key": key, "customer_id": "c", "account_id": None, "date": "2026-01-05"}
+OTHER = {
+    "trigger": "often", "version": None, "definition": DEFINITION, "detections": 40, "subjects": 33,
+    "per_day": {"2026-03-02": 7}, "by_month": {"2026-03": 7}, "both": 21, "only_this": 10, "only_other": 19,
+    "customers": {"both": 20, "only_this": 10, "only_other": 13},
+    "examples": {
+        name: [{"event_key": key, "customer_id": "c", "account_id": None, "date": "2026-01-05"} for key in keys]
+        for name, keys in (("both", ["T1"]), ("only_this", []), ("only_other", ["T[b]2", "T3"]))
+    },
+}  # fmt: skip
 
 
 def test_two_side_by_side() -> None:
-    other = {
-        "trigger": "often", "version": None, "detections": 40, "subjects": 33, "by_month": {"2026-03": 7},
-        "both": 21, "only_this": 10, "only_other": 19,
-        "customers": {"both": 20, "only_this": 10, "only_other": 13},
-        "examples": {"both": [example("T1")], "only_this": [], "only_other": [example("T[b]2"), example("T3")]},
-    }  # fmt: skip
-    text = printed(RESULT | {"against": other})
+    text = printed(RESULT | {"against": OTHER})
     for part in ("first: often[red]@2", "second: often (file)", "only the second", "T[b]2", "2026-03"):
         assert part in text, part
+
+
+class Seen(HTMLParser):
+    """What a browser would make of a page: its elements, attributes and texts."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+        self.said: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+    def handle_data(self, data: str) -> None:
+        self.said.append(data)
+
+
+def hostile(value: Any, mark: str = "<script>alert(1)</script>'\"><img src=x onerror=alert(1)>&") -> Any:
+    """The same result with markup in every text that is no day and no key."""
+    if isinstance(value, dict):
+        return {key: hostile(one, mark) for key, one in value.items()}
+    if isinstance(value, list):
+        return [hostile(one, mark) for one in value]
+    return value + mark if isinstance(value, str) and not value[:4].isdecimal() else value
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_a_page_shows_markup_as_text_and_fetches_nothing(language: Any) -> None:
+    attacked = hostile(RESULT | {"against": OTHER})
+    plain, seen = Seen(page(RESULT | {"against": OTHER}, language)), Seen(page(attacked, language))
+    assert (seen.tags, seen.attributes) == (plain.tags, plain.attributes)
+    assert seen.tags.isdisjoint({"script", "img", "link", "iframe", "object", "a", "form", "use", "image"})
+    assert not {name for name in seen.attributes if name.startswith("on")} | seen.attributes & {"src", "href", "style"}
+    assert any("often[red]<script>alert(1)</script>" in text for text in seen.said)
+    text = page(attacked, language)
+    assert "default-src 'none'" in text
+    assert "://" not in text
+    assert "@import" not in text
+    assert "url(" not in text
+
+
+def test_a_page_tells_what_the_tables_tell_in_both_languages() -> None:
+    said = {language: " ".join(Seen(page(RESULT, language)).said) for language in ("zh", "en")}
+    for part in ("often[red] (v2)", "31", "12.9%", "M1", "<b>[bold]One</b>"):
+        assert [part in text for text in said.values()] == [True, True], part
+    assert "尚无客群数据" in said["zh"]
+    assert "三天内至少 2 笔" in said["zh"]
+    assert "no segment data yet" in said["en"]
+    assert "2 or more within 3 days" in said["en"]
+    assert WORDS["zh"].keys() == WORDS["en"].keys()
+
+
+def test_a_page_has_no_customer() -> None:
+    secret = {"event_key": "T-secret", "customer_id": "C-secret", "account_id": "A-secret", "date": "2026-01-05"}
+    other = OTHER | {"examples": {"both": [secret], "only_this": [secret], "only_other": [secret]}}
+    assert "secret" not in page(RESULT | {"first": secret, "against": other}, "en")
+
+
+def test_every_day_has_its_place_and_a_long_time_goes_by_weeks() -> None:
+    drawn = page(RESULT, "en")
+    assert "2026-01-05: 20" in drawn
+    long = page(RESULT | {"from": "2025-01-01", "per_day": {"2025-01-01": 3, "2025-01-05": 4, "2025-01-06": 5}}, "en")
+    assert "2024-12-30: 7" in long
+    assert "2025-01-06: 5" in long
+    nothing = page(RESULT | {"per_day": {}, "by_month": {}, "by_branch": [], "detections": 0, "subjects": 0}, "en")
+    assert "<svg" in nothing
+
+
+def test_bars_stand_for_their_numbers() -> None:
+    heights = re.findall(r'class="bar0" [^>]*height="([0-9.]+)"', columns("x", [("", {"a": 5, "b": 0, "c": 10})]))
+    assert len(heights) == 2
+    assert float(heights[1]) == pytest.approx(2 * float(heights[0]), abs=0.2)
 
 
 def test_what_is_asked_for(tmp_path: Path) -> None:

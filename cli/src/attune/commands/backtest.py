@@ -1,5 +1,6 @@
 """`attune backtest`: what a trigger would have found, by the lake alone."""
 
+from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +13,13 @@ from attune.home import Home
 from attune.output import Failure, console, print_result
 from attune.progress import job_progress
 from attune.session import running
+
+
+class Language(Enum):
+    """The page's languages."""
+
+    ZH = "zh"
+    EN = "en"
 
 
 def register(app: typer.Typer) -> None:
@@ -40,6 +48,10 @@ def backtest(
     overlap_days: Annotated[
         int, typer.Option(min=0, max=366, help="Two triggers overlap up to so many days apart.")
     ] = 7,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also write one page with pictures, complete in itself.")
+    ] = None,
+    lang: Annotated[Language, typer.Option(help="The page's language.")] = Language.EN,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -47,11 +59,15 @@ def backtest(
     days = day_of(first, "--from"), day_of(last, "--to")
     if days[1] < days[0]:
         raise Failure(f"--from {first} lies after --to {last}")
+    if html is not None and not html.absolute().parent.is_dir():
+        raise Failure(f"there is no directory {html.parent} for --html")
     body = asked(trigger) | {"from": days[0].isoformat(), "to": days[1].isoformat(), "overlap_days": overlap_days}
     body |= {name: value for name, value in (("capacity", capacity), ("overlap", overlap)) if value}
     body |= {} if against is None else {"against": asked(against)}
     with running(Home.at(home)) as place, Client(place) as client, job_progress(console, quiet=as_json) as progress:
         result = client.run_job("eventing", "/v1/backtests", body, progress(f"backtest {trigger}"))
+    if html is not None:
+        _write(html, result, lang)
     if not as_json:
         _show(result)
     words = f"{result['trigger']}: {result['detections']:,} detections of {result['subjects']:,} customers"
@@ -74,10 +90,20 @@ def asked(trigger: str) -> dict[str, Any]:
         raise Failure(f"{file}: {error}") from error
 
 
-def _show(result: dict[str, Any]) -> None:
-    from attune import backtests
+def _write(file: Path, result: dict[str, Any], lang: Language) -> None:
+    from attune.backtests.page import page
 
-    for table in backtests.tables(result):
+    try:
+        file.write_text(page(result, lang.value), encoding="utf-8")
+    except OSError as error:
+        raise Failure(f"{file}: {error.strerror}") from error
+    console.print(f"written: {file}", markup=False)
+
+
+def _show(result: dict[str, Any]) -> None:
+    from attune.backtests import tables
+
+    for table in tables.tables(result):
         console.print(table)
-    for remark in backtests.remarks(result):
+    for remark in tables.remarks(result):
         console.print(remark, markup=False)

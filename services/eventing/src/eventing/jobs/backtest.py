@@ -15,6 +15,7 @@ from attune_service_kit.runtime import Runtime
 from eventing import lake_backtests, lake_triggers, money, triggers
 from eventing.compiled import Compiled
 from eventing.definition import Definition
+from eventing.definition_texts import sentence
 from eventing.jobs import workbench
 from eventing.lake_triggers import Detection, NoDates
 
@@ -24,7 +25,7 @@ _CURRENCY = "SELECT currency FROM base_currency"
 _UNDER = "SELECT branch FROM branch_scope WHERE ancestor = $1"
 _SNAPSHOT = "as_of="
 # What is told of what a trigger is tried against.
-_BESIDE = ("trigger", "version", "settled", "detections", "subjects", "per_day", "by_month", "first")
+_BESIDE = ("trigger", "version", "definition", "settled", "detections", "subjects", "per_day", "by_month", "first")
 Found = list[Detection]
 
 
@@ -125,6 +126,7 @@ def _told(lake: _Lake, trigger: Compiled, found: Found, *, named: bool) -> dict[
     return {
         "trigger": trigger.name,
         "version": trigger.version if named else None,
+        "definition": _definition(trigger),
         "from": lake.first.isoformat(),
         "to": lake.last.isoformat(),
         "settled": (lake.settled(trigger) if trigger.has_timer else lake.last).isoformat(),
@@ -135,6 +137,12 @@ def _told(lake: _Lake, trigger: Compiled, found: Found, *, named: bool) -> dict[
         "by_weekday": lake_backtests.by_weekday(per_day),
         "first": _first(lake.con, found[0], lake.currency) if found else None,
     }
+
+
+def _definition(trigger: Compiled) -> dict[str, Any]:
+    said = sentence(trigger.definition, trigger.digits)
+    texts = {name: getattr(trigger.definition, name).model_dump() for name in ("title", "meaning")}
+    return texts | {"sentence": said._asdict()}
 
 
 def _whose(lake: _Lake, snapshot: date | None, capacity: int | None) -> dict[str, Any]:
