@@ -10,15 +10,17 @@ import pytest
 
 from scoring import model
 from scoring.spec import SpecRefused, TrainingSpec
+from scoring.training.calibrating import Calibrated, fit
 from scoring.training.examples import Examples
 from scoring.training.exporting import check_parity, export
-from scoring.training.fitting import fit
 from scoring.training.trained import ParityBroken, Trained
 from scoring.training.trainer import train
 
 SPEC = TrainingSpec.model_validate(
     {"model": "propensity-test", "label": {"kinds": ["wealth_purchase"], "within_days": 30}, "seed": 3}
 )
+
+PLAIN = SPEC.model_copy(update={"calibration": "none", "params": SPEC.params.model_copy(update={"rounds": 30})})
 
 
 @pytest.fixture(scope="module")
@@ -108,8 +110,8 @@ class Perturbed:
 def test_an_export_that_answers_differently_is_refused(
     examples: Examples, move: Callable[[np.ndarray], np.ndarray]
 ) -> None:
-    booster = fit(examples, SPEC)
-    exported = model.load("propensity-test", 0, examples.names, export(booster))
+    booster = fit(examples, PLAIN)
+    exported = model.load("propensity-test", 0, examples.names, export(booster.booster))
 
     assert check_parity(booster, exported, examples.rows)["decision_agreement"] > 0.999
     with pytest.raises(ParityBroken, match="the ONNX model differs"):
@@ -117,8 +119,50 @@ def test_an_export_that_answers_differently_is_refused(
 
 
 def test_an_export_of_another_model_is_refused(examples: Examples, generate: Callable[..., Examples]) -> None:
-    booster = fit(examples, SPEC)
-    other = model.load("propensity-test", 0, examples.names, export(fit(generate(seed=8), SPEC)))
+    booster = fit(examples, PLAIN)
+    other = model.load("propensity-test", 0, examples.names, export(fit(generate(seed=8), PLAIN).booster))
 
     with pytest.raises(ParityBroken):
         check_parity(booster, other, examples.rows)
+
+
+def test_a_sigmoid_inside_the_trees_makes_probabilities_honest_and_keeps_the_order(examples: Examples) -> None:
+    # Boosted too fast, the trees are too sure of themselves.
+    params = SPEC.params.model_copy(update={"rounds": 60, "learning_rate": 0.4, "num_leaves": 63})
+    hasty = SPEC.model_copy(update={"params": params})
+
+    plain = train(examples, hasty.model_copy(update={"calibration": "none"}))
+    honest = train(examples, hasty)
+
+    told = honest.card["calibration"]
+    assert (told["method"], "method" in plain.card["calibration"]) == ("platt", False)
+    assert 0 < told["slope"] < 0.7
+    assert told["error"] < 0.4 * told["error_before"]
+    assert told["error_before"] == pytest.approx(plain.card["calibration"]["error"], abs=1e-6)
+    assert honest.metrics["brier"] < plain.metrics["brier"]
+    assert honest.metrics["auc"] == pytest.approx(plain.metrics["auc"], abs=1e-4)
+    assert honest.card["parity"]["decision_agreement"] > 0.999
+    assert [n.op_type for n in onnx.load_from_string(honest.onnx).graph.node] == [
+        n.op_type for n in onnx.load_from_string(plain.onnx).graph.node
+    ]
+
+
+def test_how_long_is_learned_is_chosen_without_the_rows_that_are_tested(examples: Examples) -> None:
+    params = SPEC.params.model_copy(update={"rounds": 400, "learning_rate": 0.2, "early_stopping": 10})
+    spec = SPEC.model_copy(update={"params": params})
+    turned = replace(examples, label=np.where(examples.test, ~examples.label, examples.label))
+
+    chosen, other = fit(examples, spec), fit(turned, spec)
+
+    assert 5 < chosen.booster.num_trees() < 200
+    assert chosen.booster.model_to_string() == other.booster.model_to_string()
+    assert (chosen.slope, chosen.intercept) == (other.slope, other.intercept)
+
+
+def test_what_no_order_tells_is_not_turned_round(generate: Callable[..., Examples]) -> None:
+    noise = generate(rows=1_500)
+    lots = np.random.default_rng(1).random(len(noise.label)) < 0.5
+    fitted = fit(replace(noise, label=lots), PLAIN.model_copy(update={"calibration": "platt"}))
+
+    assert isinstance(fitted, Calibrated)
+    assert fitted.slope > 0

@@ -17,9 +17,9 @@ from scoring.feature_specs import FeatureSpec, specs_of
 from scoring.model import load
 from scoring.outputs import Output
 from scoring.spec import TrainingSpec
+from scoring.training.calibrating import fit
 from scoring.training.examples import Examples
 from scoring.training.exporting import export
-from scoring.training.fitting import fit
 from scoring.vetting import probes
 from scoring.vetting.sandbox import Suspect, Verdict, ask
 
@@ -51,7 +51,7 @@ def verdicts(examples: Examples, tmp_path_factory: pytest.TempPathFactory) -> di
     value = Output("value")
     three = Output("class_probabilities", ("young", "middle", "old"))
     made: dict[str, tuple[bytes, Output]] = {
-        "LightGBM": (export(fit(some, spec)), Output()),
+        "LightGBM": (export(fit(some, spec).booster), Output()),
         "logistic": (bytes_of(pipeline(LogisticRegression()).fit(rows, label), rows), Output()),
         "forest": (
             bytes_of(pipeline(RandomForestClassifier(10, max_depth=4, random_state=1)).fit(rows, label), rows),

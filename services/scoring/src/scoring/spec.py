@@ -83,7 +83,11 @@ class Split(_Strict):
 
 
 class Params(_Strict):
-    """LightGBM's parameters that a bank may turn."""
+    """LightGBM's parameters that a bank may turn.
+
+    `early_stopping`: after so many rounds without a gain on a quarter of the training rows, set aside for it, no more
+    are needed; `rounds` is then the most. The rows held back to be tested choose nothing.
+    """
 
     rounds: Annotated[int, Field(ge=1, le=2000)] = 120
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.05
@@ -91,6 +95,7 @@ class Params(_Strict):
     min_data_in_leaf: Annotated[int, Field(ge=1, le=100_000)] = 40
     feature_fraction: Annotated[float, Field(gt=0, le=1)] = 0.9
     lambda_l2: Annotated[float, Field(ge=0, le=1000)] = 1.0
+    early_stopping: Annotated[int, Field(ge=1, le=1000)] | None = None
 
 
 def _known(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -134,6 +139,9 @@ class TrainingSpec(_Strict):
     split: Split = Split()
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 1
     params: Params = Params()
+    calibration: Literal["platt", "none"] = Field(
+        default="platt", description="How scores become probabilities; part of the exported model"
+    )
     promote: bool = False
 
     @model_validator(mode="after")

@@ -2315,8 +2315,12 @@ class VersionViewPage(Model):
 
 
 class Params(Model):
-    """LightGBM's parameters that a bank may turn."""
+    """LightGBM's parameters that a bank may turn. `early_stopping`: after so many rounds without a gain on a quarter
+    of the training rows, set aside for it, no more are needed; `rounds` is then the most. The rows held back to
+    be tested choose nothing.
+    """
 
+    early_stopping: int | None = None
     feature_fraction: float | None = None
     lambda_l2: float | None = None
     learning_rate: float | None = None
@@ -2866,6 +2870,8 @@ class TrainingSpec(Model):
     model: str
     as_of: dt.date | None = None
     """The snapshot's day; by default the newest that leaves room for the label"""
+    calibration: Annotated[Literal["platt", "none"], OPEN] | None = None
+    """How scores become probabilities; part of the exported model"""
     dataset: Annotated[Literal["features", "file"], OPEN] | None = None
     features: Sequence[str] | None = None
     file: FileData | None = None

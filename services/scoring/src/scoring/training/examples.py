@@ -37,7 +37,8 @@ class Examples:
     """Rows in the order of the customers' ids, or of the file: float32 features with NaN for NULL, the label, the test.
 
     `levels` name a category's codes; `groups` say to which group of a protected attribute a row belongs; `slices` are
-    consecutive spans of time; `refused` are columns that are no features, with the reason.
+    consecutive spans of time; `refused` are columns that are no features, with the reason; `whose` numbers the
+    customers where one has several rows.
     """
 
     names: tuple[str, ...]
@@ -48,6 +49,7 @@ class Examples:
     groups: Mapping[str, NDArray[np.str_]] = field(default_factory=dict)
     slices: NDArray[np.str_] | None = None
     refused: Mapping[str, str] = field(default_factory=dict)
+    whose: NDArray[np.int64] | None = None
 
     def only(self, names: tuple[str, ...]) -> "Examples":
         """Return the same rows with these features only."""

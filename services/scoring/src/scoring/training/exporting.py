@@ -20,8 +20,11 @@ LARGEST_TYPICAL_DIFFERENCE = 1e-5
 LEAST_AGREEMENT = 0.999
 
 
-def export(booster: lightgbm.Booster) -> bytes:
-    """Return the model as ONNX: one float32 input, the two classes' probabilities as the only output."""
+def export(booster: lightgbm.Booster, slope: float = 1.0, intercept: float = 0.0) -> bytes:
+    """Return the model as ONNX: one float32 input, the classes' probabilities as the only output.
+
+    Slope and intercept, a sigmoid over the trees' sum, become part of the leaves: nothing is added to the graph.
+    """
     width = booster.num_feature()
     inputs = [(INPUT, FloatTensorType([None, width]))]
     # The graph's default name is random: with one of ours the same model is the same bytes.
@@ -34,7 +37,18 @@ def export(booster: lightgbm.Booster) -> bytes:
         onnx.graph.output.remove(output)
     if [o.name for o in onnx.graph.output] != [SCORES]:
         raise ParityBroken("the export has no output of probabilities")
+    if (slope, intercept) != (1.0, 0.0):
+        _fold(onnx, slope, intercept)
     return bytes(onnx.SerializeToString())
+
+
+def _fold(onnx: Any, slope: float, intercept: float) -> None:
+    [trees] = [node for node in onnx.graph.node if node.op_type == "TreeEnsembleClassifier"]
+    attributes = {attribute.name: attribute for attribute in trees.attribute}
+    of_tree, weights = attributes["class_treeids"].ints, attributes["class_weights"].floats
+    moved = [slope * weight + (intercept if tree == 0 else 0.0) for tree, weight in zip(of_tree, weights, strict=True)]
+    del weights[:]
+    weights.extend(moved)
 
 
 def check_parity(booster: Any, exported: Model, rows: NDArray[np.float32]) -> dict[str, float]:

@@ -56,7 +56,9 @@ def read_file(path: Path, spec: TrainingSpec) -> Examples:
             columns.append(_numbers(cells, name, column, first))
     rows = np.column_stack(columns) if columns else np.empty((len(label), 0), np.float32)
     groups = {name: _groups(table[one.column], one, first) for name, one in data.protected.items()}
-    return Examples(names, rows, label, test, levels, groups, _slices(days), refused)
+    by_customer = spec.split.by == "customer" and spec.split.column
+    whose = np.unique(np.array(table[by_customer]), return_inverse=True)[1] if by_customer else None
+    return Examples(names, rows, label, test, levels, groups, _slices(days), refused, whose)
 
 
 def _text(path: Path, data: FileData, needed: set[str]) -> Table:

@@ -1,6 +1,5 @@
-"""Fit LightGBM so that the same table and spec give the same model, bit for bit."""
+"""What may be learned from, whether it is enough, and LightGBM's parameters."""
 
-import lightgbm
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
@@ -40,16 +39,17 @@ def check_enough(examples: Examples) -> None:
             )
 
 
-def fit(examples: Examples, spec: TrainingSpec) -> lightgbm.Booster:
-    """Return the model fitted to the part that is not held back."""
-    train = ~examples.test
-    params = spec.params.model_dump(exclude={"rounds"}) | {
-        "objective": "binary",
-        "seed": spec.seed,
-        "deterministic": True,
-        "force_row_wise": True,
-        "num_threads": 2,
-        "verbosity": -1,
-    }
-    data = lightgbm.Dataset(examples.rows[train], examples.label[train], feature_name=list(examples.names))
-    return lightgbm.train(params, data, num_boost_round=spec.params.rounds)
+def parameters(spec: TrainingSpec, **others: object) -> dict[str, object]:
+    """Return LightGBM's parameters: the spec's, and those that make a repetition the same, bit for bit."""
+    return (
+        spec.params.model_dump(exclude={"rounds", "early_stopping"})
+        | {
+            "objective": "binary",
+            "seed": spec.seed,
+            "deterministic": True,
+            "force_row_wise": True,
+            "num_threads": 2,
+            "verbosity": -1,
+        }
+        | others
+    )

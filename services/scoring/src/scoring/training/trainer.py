@@ -1,15 +1,16 @@
 """One training from a table to a vetted model: fit, measure, export, compare."""
 
 from datetime import date
-from typing import Literal
+from typing import Any, Literal
 
 from scoring import model
 from scoring.feature_specs import FeatureSpec, specs_of
 from scoring.spec import SpecRefused, TrainingSpec
 from scoring.training import reports
+from scoring.training.calibrating import Calibrated, fit
 from scoring.training.examples import Examples
 from scoring.training.exporting import check_parity, export
-from scoring.training.fitting import check_enough, fit, refused_features
+from scoring.training.fitting import check_enough, refused_features
 from scoring.training.metrics import measure
 from scoring.training.trained import Trained
 
@@ -22,15 +23,15 @@ def train(examples: Examples, spec: TrainingSpec, as_of: date | None = None) -> 
     if not names:
         raise SpecRefused("no feature is left to learn from", "没有可用于学习的特征")
     used = examples.only(names)
-    booster = fit(used, spec)
-    onnx = export(booster)
+    fitted = fit(used, spec)
+    onnx = export(fitted.booster, fitted.slope, fitted.intercept)
     exported = model.load(spec.model, 0, names, onnx)
-    parity = check_parity(booster, exported, used.rows)
+    parity = check_parity(fitted, exported, used.rows)
     # What will answer is measured: the exported model, not the one it came from.
     score = exported.score(used.rows[used.test])
     label = used.label[used.test]
     metrics = measure(label, score) | {"rows": len(used.label), "features": len(names)}
-    gain = booster.feature_importance(importance_type="gain")
+    gain = fitted.booster.feature_importance(importance_type="gain")
     card = {
         "spec": spec.model_dump(mode="json"),
         "target": spec.target,
@@ -41,7 +42,8 @@ def train(examples: Examples, spec: TrainingSpec, as_of: date | None = None) -> 
         "levels": {name: list(levels) for name, levels in used.levels.items() if name in names},
         "fairness": reports.fairness(examples, score),
         "roc": reports.roc(label, score),
-        "calibration": reports.calibration(label, score),
+        "rounds": fitted.booster.num_trees(),
+        "calibration": reports.calibration(label, score) | _calibrated(fitted, used),
         "drift": reports.drift(used, exported.score_many(used.rows[~used.test]), score),
         "stability": reports.stability(used, score),
         "traits": reports.traits(used),
@@ -58,6 +60,18 @@ def train(examples: Examples, spec: TrainingSpec, as_of: date | None = None) -> 
         as_of=as_of,
         refused=refusals,
     )
+
+
+def _calibrated(fitted: Calibrated, used: Examples) -> dict[str, Any]:
+    if (fitted.slope, fitted.intercept) == (1.0, 0.0):
+        return {}
+    before = Calibrated(fitted.booster).predict(used.rows[used.test])
+    return {
+        "method": "platt",
+        "slope": fitted.slope,
+        "intercept": fitted.intercept,
+        "error_before": reports.calibration(used.label[used.test], before)["error"],
+    }
 
 
 def _specs(spec: TrainingSpec, names: tuple[str, ...]) -> tuple[FeatureSpec, ...]:
