@@ -25,14 +25,15 @@ class Quiet(uvicorn.Server):
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
-    """Answer with the length of the body."""
+    """Answer with the length of the body; under /headers with the names of the headers."""
     size, more = 0, True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
             return
         size, more = size + len(message.get("body", b"")), message.get("more_body", False)
-    body = str(size).encode()
+    names = b" ".join(name for name, _ in scope["headers"])
+    body = names if scope["path"] == "/headers" else str(size).encode()
     headers = [(b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})
@@ -109,6 +110,13 @@ SMUGGLING = {
 @pytest.mark.parametrize("name", SMUGGLING)
 async def test_e48_e49_what_can_be_read_two_ways_is_400_and_hung_up(port: int, name: str) -> None:
     assert refused(await exchange(port, SMUGGLING[name]), 400) == "malformed_http"
+
+
+async def test_e48_headers_after_the_body_are_none(port: int) -> None:
+    chunked = b"POST /headers HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n"
+    answer = await exchange(port, chunked + b"Host: b\r\nAuthorization: Bearer x\r\n\r\n" + GET + b"\r\n")
+    assert answer.count(b"200 OK") == 2
+    assert b"\r\n\r\nhost transfer-encoding" in answer
 
 
 async def test_e48_only_chunked_is_a_transfer_coding(port: int) -> None:

@@ -14,11 +14,10 @@ from gateway.settings import GatewaySettings
 async def probe(settings: GatewaySettings) -> bool:
     """Ask every service behind the gateway whether it is ready, a line each; True if all are."""
     upstreams = Upstreams(settings)
-    await upstreams.open()
     try:
         ready = {service: await upstreams.alive(service, "/readyz") for service in settings.upstreams}
     finally:
-        await upstreams.close()
+        upstreams.close()
     for service, answered in ready.items():
         sys.stdout.write(f"{service} {'ready' if answered else 'NOT READY'}\n")
     return all(ready.values())

@@ -8,7 +8,6 @@ from typing import Any
 
 import structlog
 from starlette.applications import Starlette
-from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
@@ -27,8 +26,9 @@ from attune_service_kit.errors import (
     unexpected,
 )
 from attune_service_kit.overload import Admission, Place, streams
-from gateway import page
+from gateway import heads, page
 from gateway.fairness import Fairness
+from gateway.heads import Head
 from gateway.proxy import ClientGone, Upstreams
 from gateway.refusals import HeadersTooLarge, MethodNotAllowed, MisdirectedHost, UriTooLong
 from gateway.routing import Routes, Unknown, WrongMethod
@@ -68,18 +68,15 @@ class Gateway:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         elif scope["type"] == "http":
-            headers = Headers(scope=scope)
-            ids = telemetry.begin(headers.get("x-request-id"), headers.get("x-correlation-id"))
-            await _Exchange(self, scope, send, ids).run(receive)
+            await _Exchange(self, scope, send).run(receive)
         else:
             await send({"type": "websocket.close", "code": 1008})
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
-        await self._upstreams.open()
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        await self._upstreams.close()
+        self._upstreams.close()
         await send({"type": "lifespan.shutdown.complete"})
 
     async def answer(self, exchange: "_Exchange", receive: Receive) -> None:
@@ -90,10 +87,10 @@ class Gateway:
             await self._answer(exchange, path, receive)
 
     async def _answer(self, exchange: "_Exchange", path: str, receive: Receive) -> None:
-        scope = exchange.scope
-        _check_limits(scope)
+        scope, head = exchange.scope, exchange.head
+        _check_limits(scope, head)
         if path not in _QUIET:
-            _check_host(scope, self._hosts)
+            _check_host(head, self._hosts)
         if path in ("/", "/livez", "/readyz", "/openapi.json", "/docs") or path.startswith("/docs/"):
             exchange.route = path if "/static/" not in path else "/docs/static"
             await self._pages(scope, receive, exchange.sending)
@@ -105,9 +102,9 @@ class Gateway:
                 raise MethodNotAllowed(allowed)
             case found:
                 exchange.route = found.template
-                exchange.client_id = (await self._verifier.verify(_token(scope))).client_id
+                exchange.client_id = (await self._verifier.verify(_token(head))).client_id
                 self._fairness.admit(exchange.client_id, found.template)
-                await self._upstreams.forward(found.service, scope, receive, exchange.sending, exchange.ids)
+                await self._upstreams.forward(found.service, scope, head, receive, exchange.sending, exchange.ids)
                 self._fairness.answered(exchange.client_id, found.template, exchange.status)
 
     async def readiness(self) -> dict[str, bool]:
@@ -119,8 +116,9 @@ class Gateway:
 class _Exchange:
     """One request and its answer."""
 
-    def __init__(self, gateway: Gateway, scope: Scope, send: Send, ids: tuple[str, str]) -> None:
-        self.scope, self.ids = scope, ids
+    def __init__(self, gateway: Gateway, scope: Scope, send: Send) -> None:
+        self.scope, self.head = scope, heads.read(scope["headers"])
+        self.ids = telemetry.begin(self.head.text(b"x-request-id"), self.head.text(b"x-correlation-id"))
         self.route = "unknown"
         self.client_id: str | None = None
         self._gateway, self._send = gateway, send
@@ -174,31 +172,29 @@ def create_app(settings: GatewaySettings | None = None) -> Gateway:
     return Gateway(settings or GatewaySettings(), table, document)
 
 
-def _check_limits(scope: Scope) -> None:
+def _check_limits(scope: Scope, head: Head) -> None:
     if len(scope["raw_path"]) + len(scope["query_string"]) > LONGEST_URI:
         raise UriTooLong("path and query are too long", "请求地址过长", max_bytes=LONGEST_URI)
-    size = sum(len(name) + len(value) for name, value in scope["headers"])
-    if size > LARGEST_HEADERS or len(scope["headers"]) > MOST_HEADERS:
+    if head.size > LARGEST_HEADERS or head.count > MOST_HEADERS:
         raise HeadersTooLarge("the headers are too large", "请求头过大", max_bytes=LARGEST_HEADERS)
 
 
-def _check_host(scope: Scope, hosts: frozenset[bytes]) -> None:
-    host = next((value for name, value in scope["headers"] if name == b"host"), b"").lower()
+def _check_host(head: Head, hosts: frozenset[bytes]) -> None:
+    host = head.own.get(b"host", b"").lower()
     if hosts and host not in hosts and host.partition(b":")[0] not in hosts:
         raise MisdirectedHost("this host is not served here", "此处不提供该主机名的服务")
-    for name, value in scope["headers"]:
-        if name == b"content-encoding" and value.strip().lower() not in (b"", b"identity"):
-            raise UnsupportedMedia("send the body as it is, not compressed", "请求体不得压缩")
-        if name == b"range" and value.count(b",") >= _MOST_RANGES:
-            raise BadRequest("too many ranges", "Range 分段过多")
+    if head.own.get(b"content-encoding", b"").strip().lower() not in (b"", b"identity"):
+        raise UnsupportedMedia("send the body as it is, not compressed", "请求体不得压缩")
+    if head.own.get(b"range", b"").count(b",") >= _MOST_RANGES:
+        raise BadRequest("too many ranges", "Range 分段过多")
 
 
-def _token(scope: Scope) -> str:
-    given = [value for name, value in scope["headers"] if name == b"authorization"]
-    scheme, _, token = given[0].decode("latin-1").partition(" ") if len(given) == 1 else ("", "", "")
-    if scheme.lower() != "bearer" or not token.strip():
+def _token(head: Head) -> str:
+    scheme, _, token = head.own.get(b"authorization", b"").decode("latin-1").partition(" ")
+    token = token.strip()
+    if scheme.lower() != "bearer" or not token or "," in token:  # a comma: the header came twice
         raise Unauthenticated("a valid access token is needed", "需要有效的访问令牌")
-    return token.strip()
+    return token
 
 
 def _pages(gateway: Gateway, document: dict[str, Any]) -> Starlette:

@@ -16,6 +16,10 @@ HEAD_SECONDS = 10.0
 SLOWEST_BODY = 512  # bytes a second, looked at every ten seconds
 
 
+# What a head may say once, in one way, or not at all.
+_WATCHED = frozenset({b"host", b"transfer-encoding", b"upgrade"})
+
+
 class _Answer(NamedTuple):
     status: str
     code: str
@@ -41,6 +45,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._in_head, self._whole = True, True
         self._head, self._body, self._began = 0, 0, 0.0
         self._wrong = _BAD
+        self._watched: list[tuple[bytes, bytes]] = []
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request."""
@@ -78,19 +83,31 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A request begins."""
         self._in_head, self._whole = True, False
+        self._watched = []
         super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header. What comes after the body is none: a length or a host there would be believed by the next."""
+        if not self._in_head:
+            return
+        name = name.lower()
+        if name in _WATCHED:
+            self._watched.append((name, value))
+        elif name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Refuse what two readers would read as two different requests."""
-        hosts = [value for name, value in self.headers if name == b"host"]
-        codings = [value.strip().lower() for name, value in self.headers if name == b"transfer-encoding"]
+        hosts = [value for name, value in self._watched if name == b"host"]
+        codings = [value.strip().lower() for name, value in self._watched if name == b"transfer-encoding"]
         if len(hosts) != 1 or not hosts[0] or not self.url.startswith(b"/"):
             self._wrong = _HOST
             raise ValueError("host or target")
         if codings not in ([], [b"chunked"]):
             self._wrong = _CODING
             raise ValueError("transfer coding")
-        if any(name == b"upgrade" for name, _ in self.headers):
+        if len(self._watched) > len(hosts) + len(codings):
             raise ValueError("upgrade")
         self._in_head, self._head, self._body, self._began = False, 0, 0, self.loop.time()
         super().on_headers_complete()

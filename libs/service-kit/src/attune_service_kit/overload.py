@@ -1,7 +1,7 @@
 """Overload is refused early, so that accepted work stays fast (P-16); and work that nobody waits for is not done."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from typing import Self
 
 import structlog
 
@@ -34,19 +34,14 @@ class Admission:
         self.under_way = 0
         self.refused = 0
 
-    @contextmanager
-    def place(self, urgent: bool) -> "Iterator[Place]":
-        """Hold a place; Overloaded if none is left."""
+    def place(self, urgent: bool) -> "Place":
+        """A place, held until the end of a `with` over it; Overloaded if none is left."""
         if self.under_way >= self.limit + (self.reserve if urgent else 0):
             self.refused += 1
             if self.refused in (1, 10, 100) or self.refused % 1000 == 0:
                 log.warning("overloaded", count=self.refused)
             raise Overloaded("too much is under way: try again shortly", "系统繁忙，请稍后重试", retry_after=1)
-        place = Place(self)
-        try:
-            yield place
-        finally:
-            place.leave()
+        return Place(self)
 
 
 class Place:
@@ -55,6 +50,14 @@ class Place:
     def __init__(self, admission: Admission) -> None:
         self._admission: Admission | None = admission
         admission.under_way += 1
+
+    def __enter__(self) -> Self:
+        """Hold it."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Give it back."""
+        self.leave()
 
     def leave(self) -> None:
         """Give the place back; a second time does nothing."""
