@@ -1,4 +1,4 @@
-"""What would break somebody who relies on us: events, datasets and the HTTP API against the last release.
+"""What would break somebody who relies on us: events, datasets, questions over NATS and the HTTP API.
 
 Compared with the newest release tag, or with the merge base with main where nothing is released yet. An accepted break
 stands with its reason in libs/contracts/accepted-breaks.yaml, which is empty from 1.0 on. Without history there is
@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 
 import yaml
@@ -18,6 +19,7 @@ from schema_order import Document, outside, resolved
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMAS = "libs/contracts/schemas"
+ASYNCAPI = "services/*/asyncapi.json"
 OPENAPI = "gateway/src/gateway/openapi.json"
 ACCEPTED = ROOT / "libs" / "contracts" / "accepted-breaks.yaml"
 METHODS = ("get", "put", "post", "delete", "patch")
@@ -60,6 +62,45 @@ def dataset_breaks(old: Document, new: Document) -> Iterator[str]:
                 yield f"dataset {name}.{column['name']}: type is {now['type']}, was {column['type']}"
             elif now["nullable"] and not column["nullable"]:
                 yield f"dataset {name}.{column['name']}: may be NULL now"
+
+
+def question_breaks(old: list[Document], new: list[Document]) -> Iterator[str]:
+    """Subjects that a service answers, from the AsyncAPI documents: what is asked there, and what comes back."""
+    now = {subject: (operation, document) for subject, operation, document in _answered(new)}
+    for subject, operation, before in _answered(old):
+        if subject not in now:
+            yield f"question {subject}: is not answered any more"
+            continue
+        asked, after = now[subject]
+        for said in outside(_payloads(operation, before), _payloads(asked, after), before, after):
+            yield f"question {subject}: who asked yesterday sends {said}"
+        # By name: a refusal is told from an answer.
+        told = {part["name"]: part["payload"] for part in _messages(asked["reply"], after)}
+        for part in _messages(operation["reply"], before):
+            if part["name"] not in told:
+                yield f"question {subject}: {part['name']} is never the answer any more"
+                continue
+            for said in outside(told[part["name"]], part["payload"], after, before, tolerant=True):
+                yield f"question {subject}: who asked yesterday meets {said} of {part['name']}"
+        known = {part["name"] for part in _messages(operation["reply"], before)}
+        for name in sorted(told.keys() - known):
+            yield f"question {subject}: who asked yesterday meets {name}"
+
+
+def _answered(documents: list[Document]) -> Iterator[tuple[str, Document, Document]]:
+    for document in documents:
+        for operation in document["operations"].values():
+            if operation["action"] == "receive" and "reply" in operation:
+                yield resolved(operation["channel"], document)["address"], operation, document
+
+
+def _messages(carrier: Document, document: Document) -> list[Document]:
+    return [resolved(message, document) for message in carrier["messages"]]
+
+
+def _payloads(operation: Document, document: Document) -> Document:
+    payloads = [message["payload"] for message in _messages(operation, document)]
+    return dict(payloads[0]) if len(payloads) == 1 else {"anyOf": payloads}
 
 
 def api_breaks(old: Document, new: Document) -> Iterator[str]:
@@ -157,8 +198,8 @@ def files_at(commit: str, folder: str) -> list[str]:
     return git("ls-tree", "-r", "--name-only", commit, "--", folder).split()
 
 
-def contracts_at(commit: str | None) -> tuple[Document, Document, Document]:
-    """Events, datasets and the merged OpenAPI document at a commit, or as they lie here."""
+def contracts_at(commit: str | None) -> tuple[Document, Document, list[Document], Document]:
+    """Events, datasets, AsyncAPI documents and the merged OpenAPI document at a commit, or as they lie here."""
 
     def read(path: str) -> Document:
         text = (ROOT / path).read_text("utf-8") if commit is None else git("show", f"{commit}:{path}")
@@ -166,20 +207,24 @@ def contracts_at(commit: str | None) -> tuple[Document, Document, Document]:
 
     if commit is None:
         paths = [path.relative_to(ROOT).as_posix() for path in (ROOT / SCHEMAS).rglob("*.json")]
+        said = [path.relative_to(ROOT).as_posix() for path in ROOT.glob(ASYNCAPI)]
     else:
         paths = files_at(commit, SCHEMAS)
+        said = [path for path in files_at(commit, "services") if fnmatch(path, ASYNCAPI)]
     schemas = {path.removeprefix(f"{SCHEMAS}/").removesuffix(".json"): read(path) for path in sorted(paths)}
     events = {name: schema for name, schema in schemas.items() if not name.startswith("datasets/")}
     datasets = {name.removeprefix("datasets/"): s for name, s in schemas.items() if name.startswith("datasets/")}
-    return events, datasets, read(OPENAPI)
+    return events, datasets, [read(path) for path in sorted(said)], read(OPENAPI)
 
 
 def breaks(commit: str) -> list[str]:
     """Everything that has been broken since a commit."""
-    (events, datasets, api), (events_now, datasets_now, api_now) = contracts_at(commit), contracts_at(None)
+    events, datasets, asked, api = contracts_at(commit)
+    events_now, datasets_now, asked_now, api_now = contracts_at(None)
     return [
         *event_breaks(events, events_now),
         *dataset_breaks(datasets, datasets_now),
+        *question_breaks(asked, asked_now),
         *api_breaks(api, api_now),
     ]
 

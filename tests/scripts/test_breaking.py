@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import breaking
-from breaking import ROOT, accepted, api_breaks, dataset_breaks, event_breaks, is_accepted
+from breaking import ROOT, accepted, api_breaks, dataset_breaks, event_breaks, is_accepted, question_breaks
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -211,6 +211,79 @@ def test_a_change_of_the_api_that_hurts_is_found(change: Change, found: str) -> 
 )
 def test_an_addition_to_the_api_is_no_break(change: Change) -> None:
     assert list(api_breaks(API, changed(API, change))) == []
+
+
+def _part(name: str, kind: str) -> dict[str, Any]:
+    schema = {
+        "type": "object",
+        "properties": {"value": {"type": kind}, "note": {"type": "string"}},
+        "required": ["value"],
+    }
+    return {"name": name, "payload": schema}
+
+
+ASKED = {
+    "channels": {
+        "score": {
+            "address": "scoring.score",
+            "messages": {
+                "q": _part("Question", "integer"),
+                "a": _part("Answer", "number"),
+                "r": _part("Refusal", "string"),
+            },
+        }
+    },
+    "operations": {
+        "answer": {
+            "action": "receive",
+            "channel": {"$ref": "#/channels/score"},
+            "messages": [{"$ref": "#/channels/score/messages/q"}],
+            "reply": {"messages": [{"$ref": f"#/channels/score/messages/{part}"} for part in "ar"]},
+        },
+        "say": {"action": "send", "channel": {"$ref": "#/channels/score"}, "messages": []},
+    },
+}
+
+
+def _payload(document: dict[str, Any], part: str) -> Any:
+    return document["channels"]["score"]["messages"][part]["payload"]
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (lambda d: d["operations"].pop("answer"), "is not answered any more"),
+        (lambda d: d["channels"]["score"].update(address="scoring.ask"), "is not answered any more"),
+        (lambda d: _payload(d, "q")["required"].append("note"), "who asked yesterday sends no note"),
+        (lambda d: _payload(d, "q")["properties"]["value"].update(maximum=9), "sends value beyond"),
+        (lambda d: _payload(d, "a")["properties"].pop("note"), "meets no note any more of Answer"),
+        (lambda d: _payload(d, "r")["properties"]["value"].update(type="integer"), "value as integer of Refusal"),
+        (lambda d: d["operations"]["answer"]["reply"]["messages"].pop(), "Refusal is never the answer any more"),
+        (
+            lambda d: d["operations"]["answer"]["reply"]["messages"].append(_part("Later", "string")),
+            "who asked yesterday meets Later",
+        ),
+    ],
+)
+def test_a_change_of_a_question_over_nats_that_hurts_is_found(change: Change, found: str) -> None:
+    findings = list(question_breaks([ASKED], [changed(ASKED, change)]))
+    assert len(findings) == 1, findings
+    assert findings[0].startswith("question scoring.score: ")
+    assert found in findings[0]
+
+
+def test_an_addition_to_a_question_is_no_break_whoever_answers_it() -> None:
+    def add(document: dict[str, Any]) -> None:
+        _payload(document, "q")["properties"]["more"] = {"type": "string"}
+        _payload(document, "a")["properties"]["more"] = {"type": "string"}
+
+    nobody = {"operations": {}}
+    assert list(question_breaks([ASKED, nobody], [nobody, changed(ASKED, add)])) == []
+
+
+def test_the_committed_documents_say_what_is_asked_over_nats() -> None:
+    asked = breaking.contracts_at(None)[2]
+    assert [found for found in question_breaks(asked, []) if "scoring.score:" in found]
 
 
 def test_an_accepted_break_needs_its_reason_and_ends_with_1_0(tmp_path: Path) -> None:
