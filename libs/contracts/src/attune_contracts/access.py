@@ -40,19 +40,23 @@ ROLE_SCOPES: dict[str, frozenset[str]] = {
     # Approves what others propose, and proposes nothing.
     "approver": frozenset(
         {"campaigns:approve", "models:approve", "parameters:approve", "triggers:approve", "proposals:read"}
-        | {"backtests:read", "campaigns:read", "models:read", "parameters:read", "triggers:read"}
+        | {"backtests:read", "campaigns:read", "models:read", "models:watch", "parameters:read", "triggers:read"}
     ),
     "head_office": frozenset(
         READ
         | DETECTIONS
         | WORTH
-        | {"campaigns:read", "results:read", "notices:write", "tags:define", "parameters:write"}
+        | {"campaigns:read", "results:read", "models:watch", "notices:write", "tags:define", "parameters:write"}
         | BACKTESTS
         | MAKER
     ),
     "data_steward": frozenset({"customers:read", "identity:read", "identities:review"}),
+    # Starts trainings, scorings and comparisons, and follows these jobs.
     "model_admin": frozenset(
-        WORTH | MAKER | {"models:read", "models:write", "scores:read", "features:write", "parameters:write"}
+        WORTH
+        | MAKER
+        | {"models:read", "models:write", "models:watch", "scores:read", "features:write", "parameters:write"}
+        | {"jobs:read"}
     ),
     "partner": frozenset({"ledger:write", "behaviours:write"}),
     "mobile": frozenset(
@@ -63,7 +67,7 @@ ROLE_SCOPES: dict[str, frozenset[str]] = {
         DETECTIONS
         | CONTACTS
         | {"parameters:read", "decisions:read", "opportunities:read", "results:read", "audit:read", "jobs:read"}
-        | {"imports:read", "proposals:read"}
+        | {"imports:read", "models:watch", "proposals:read"}
     ),
     "operator": frozenset(
         {
@@ -89,6 +93,7 @@ ROLE_SCOPES: dict[str, frozenset[str]] = {
             "segments:read",
             "parameters:read",
             "models:read",
+            "models:watch",
             "campaigns:read",
             "campaigns:write",
             "proposals:read",

@@ -4,7 +4,7 @@ from attune_service_kit.approvals import Approvals
 from attune_service_kit.jobs import Light
 from attune_service_kit.runtime import Service
 from scoring import champions, handlers, requests
-from scoring.api import cards, models, purposes, runs, scores, steps, uploads
+from scoring.api import cards, comparison, models, purposes, runs, scores, steps, uploads
 from scoring.settings import ScoringSettings
 from scoring.tables import METADATA
 
@@ -13,15 +13,25 @@ SERVICE = Service(
     title="Attune scoring",
     settings=ScoringSettings,
     metadata=METADATA,
-    routers=(models.router, cards.router, steps.router, uploads.router, purposes.router, runs.router, scores.router),
+    routers=(
+        models.router,
+        cards.router,
+        steps.router,
+        uploads.router,
+        purposes.router,
+        runs.router,
+        scores.router,
+        comparison.router,
+    ),
     streamed=(uploads.STREAMED, scores.STREAMED),
-    approvals=Approvals("models:approve", (models.PROMOTION, steps.CHALLENGE, purposes.SHARES)),
+    approvals=Approvals("models:approve", (models.PROMOTION, steps.CHALLENGE, purposes.SHARES, comparison.SETTINGS)),
     subscriptions=(handlers.SUBSCRIPTION,),
     tasks=(requests.answer_requests,),
     everywhere=(champions.follow,),
     jobs={
         "train": "scoring.jobs.train:run",
         "score": "scoring.jobs.score:run",
+        "compare": "scoring.jobs.compare:run",
         "vet": Light("scoring.jobs.vet:run"),
     },
 )

@@ -91,6 +91,12 @@ class Described(TypedDict):
     usual: tuple[float, ...]
 
 
+class UnknownModel(NotFound):
+    """There is no model of this name."""
+
+    code = "unknown_model"
+
+
 class UnknownVersion(NotFound):
     """There is no such version of the model."""
 
@@ -246,8 +252,8 @@ async def move(
     """Write a step down: the state, who has done it, the trail, and a word to every process that answers."""
     await tx.conn.execute(_MOVE, name, version, state, tx.approved_by)
     await tx.conn.execute(
-        "INSERT INTO promotion (model, version, previous, who, at, step) VALUES ($1, $2, $3, $4, now(), $5)",
-        name, version, previous, tx.who, step,
+        "INSERT INTO promotion (model, version, previous, who, at, step) VALUES ($1, $2, $3, $4, $5, $6)",
+        name, version, previous, tx.who, tx.now, step,
     )  # fmt: skip
     detail = {"previous": previous} | ({"reason": reason} if reason else {})
     await tx.audit(step, "model", name, version=version, detail=detail)

@@ -2,8 +2,9 @@
 
 from datetime import date, datetime
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, DateTime, Double, LargeBinary, SmallInteger, Table, Text, Uuid
+from sqlalchemy import BigInteger, Column, DateTime, Double, Index, LargeBinary, SmallInteger, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
@@ -87,6 +88,30 @@ class PurposeSetting(Row, table=True):
     salt: str = Field(sa_type=Text)
     no_model_bp: int
     challenger_bp: int
+    who: str = Field(sa_type=Text)
+    since: datetime = Field(sa_type=DateTime(timezone=True))
+
+
+class Comparison(Row, table=True):
+    """What a model earned against no model, as it was computed; append-only, the newest is shown."""
+
+    __tablename__ = "comparison"
+    __table_args__ = (Index("comparison_model", "model", "id"),)
+
+    id: UUID = Field(primary_key=True, sa_type=Uuid)
+    model: str = Field(foreign_key="model.name", sa_type=Text)
+    content: dict[str, Any] = Field(sa_type=JSONB)
+    computed_at: datetime = Field(sa_type=DateTime(timezone=True))
+
+
+class WatchSetting(Row, table=True):
+    """What counts as a model's outcome, and from which drift on something is said; append-only."""
+
+    __tablename__ = "watch_setting"
+
+    model: str = Field(primary_key=True, foreign_key="model.name", sa_type=Text)
+    version: int = Field(primary_key=True)
+    content: dict[str, Any] = Field(sa_type=JSONB)
     who: str = Field(sa_type=Text)
     since: datetime = Field(sa_type=DateTime(timezone=True))
 

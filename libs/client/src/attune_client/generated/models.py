@@ -51,6 +51,24 @@ class Models(Operations):
         """A model's versions, their metrics and features. Show one model. Scope: models:read."""
         return await self._call(schemas.ModelView, "GET", "/v1/models/{name}", at={"name": name})
 
+    async def comparison(self, name: str) -> schemas.ComparisonView:
+        """What the model earned against no model. Return the newest comparison; NothingCompared before the first
+        one. Scope: models:watch.
+        """
+        return await self._call(schemas.ComparisonView, "GET", "/v1/models/{name}/comparison", at={"name": name})
+
+    async def compare(self, name: str, *, idempotency_key: str | None = None) -> schemas.Job:
+        """Compare the model with no model, from the ledger. Start the job; asking again while it runs gives the same
+        one. Scope: models:write.
+        """
+        return await self._call(
+            schemas.Job,
+            "POST",
+            "/v1/models/{name}/comparisons",
+            at={"name": name},
+            key=idempotency_key or uuid.uuid4().hex,
+        )
+
     async def upload(
         self, name: str, body: schemas.Manifest, *, idempotency_key: str | None = None
     ) -> schemas.UploadedVersion:
@@ -130,6 +148,27 @@ class Models(Operations):
             "POST",
             "/v1/models/{name}/versions/{version}:shadow",
             at={"name": name, "version": version},
+            key=idempotency_key or uuid.uuid4().hex,
+        )
+
+    async def watch_settings(self, name: str) -> schemas.WatchSettingsView:
+        """What counts as the model's outcome, and from which drift on something is said. Return the settings that
+        hold. Scope: models:watch.
+        """
+        return await self._call(schemas.WatchSettingsView, "GET", "/v1/models/{name}/watch-settings", at={"name": name})
+
+    async def watch_settings_put(
+        self, name: str, body: schemas.WatchSettingsBody, *, idempotency_key: str | None = None
+    ) -> schemas.WatchSettingsView | schemas.Proposal:
+        """Say what counts as the model's outcome, and from which drift on something is said. Store a new version.
+        Two persons: who chooses the outcome after the fact chooses the result. Scope: models:write.
+        """
+        return await self._call(
+            schemas.WatchSettingsView | schemas.Proposal,
+            "PUT",
+            "/v1/models/{name}/watch-settings",
+            at={"name": name},
+            body=body,
             key=idempotency_key or uuid.uuid4().hex,
         )
 

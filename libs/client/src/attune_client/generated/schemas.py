@@ -561,6 +561,90 @@ class Column(Model):
     type: Annotated[Literal["number", "boolean", "category"], OPEN] | None = None
 
 
+class GroupView(Model):
+    """One group: its customers, each counted once, those with the outcome, and the amount of these postings."""
+
+    amount: str
+    group: Annotated[Literal["model", "champion", "challenger", "no_model"], OPEN]
+    n: int
+    rate: float | None
+    responses: int
+    versions: Sequence[int]
+    """Those that have answered for it in this time"""
+
+
+class MoneyView(Model):
+    """The difference of the amounts a customer with its interval of 95 %, and that times the group's customers."""
+
+    difference: str | None
+    earned: str | None
+    earned_high: str | None
+    earned_low: str | None
+    high: str | None
+    low: str | None
+    method: str
+    reason: str
+    verdict: Annotated[Literal["proved", "not proved"], OPEN]
+
+
+class EffectView(Model):
+    """Group less the other one: the difference of the rates with its interval of 95 %, and what it may claim."""
+
+    difference: float | None
+    high: float | None
+    low: float | None
+    method: str
+    reason: str
+    verdict: Annotated[Literal["proved", "not proved"], OPEN]
+
+
+class RatioView(Model):
+    """Whether the groups' sizes fit the shares by which they were drawn."""
+
+    ok: bool
+    p: float
+
+
+class ComparedView(Model):
+    """Two groups. Outcomes after `since` count, up to `until`; `final` when the window has closed. The customers are
+    those of the snapshot `population_as_of`: who came later is in neither group.
+    """
+
+    against: GroupView
+    final: bool
+    group: GroupView
+    money: MoneyView
+    population_as_of: dt.date | None
+    response: EffectView
+    sample_ratio: RatioView
+    since: dt.date
+    until: dt.date | None
+
+
+class Outcome(Model):
+    """What counts as a response, from the ledger (X14): a posting of one of these kinds that was not undone."""
+
+    kinds: Sequence[str]
+    within_days: int
+    wanted: Annotated[Literal["more", "fewer"], OPEN] | None = None
+
+
+class ComparisonView(Model):
+    """What a model earned, by intention to treat: everybody counts in the purpose's arm, contacted or not. First the
+    model with none, over the time in which it has answered without a break; then, where a challenger stands,
+    champion and challenger with none and with each other. The ledger's last day was `as_of`.
+    """
+
+    as_of: dt.date | None
+    comparisons: Sequence[ComparedView]
+    currency: str | None
+    model: str
+    outcome: Outcome
+    purpose: str
+    settings_version: int
+    shares_version: int
+
+
 class Completion(Model):
     """What came of the contact: a code of the handling policy, with the moment that was agreed for a call-back."""
 
@@ -2970,6 +3054,28 @@ class VisitView(Model):
     customer_id: UUID
     until: dt.datetime
     visit_id: UUID
+
+
+class WatchSettingsBody(Model):
+    """Settings of a model's watch. `version` is that of the settings which this change is based on, 0 of the
+    defaults. `outcome`: null = the label that the champion was trained on.
+    """
+
+    version: int
+    major: float | None = None
+    moderate: float | None = None
+    outcome: Outcome | None = None
+
+
+class WatchSettingsView(Model):
+    """The settings that hold; version 0 are the defaults. `outcome`: null where the model has none of the ledger."""
+
+    major: float
+    moderate: float
+    outcome: Outcome | None
+    since: dt.datetime | None
+    version: int
+    who: str | None
 
 
 class Why(Model):

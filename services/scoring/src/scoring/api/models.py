@@ -15,13 +15,13 @@ from attune_service_kit.app import AnyRuntime
 from attune_service_kit.approvals import Change, Submit, TwoPersons
 from attune_service_kit.auth import Caller, requires
 from attune_service_kit.database import Transaction
-from attune_service_kit.errors import NotFound, refusals
+from attune_service_kit.errors import refusals
 from attune_service_kit.idempotency import REFUSALS
 from attune_service_kit.paging import Cursor, InvalidCursor, Limit, Page, decode_cursor, page
 from attune_service_kit.runtime import Runtime
 from scoring import champions, purposes, registry
 from scoring.feature_specs import FeatureSpec
-from scoring.registry import IllegalStep, UnknownVersion, VersionUnfit
+from scoring.registry import IllegalStep, UnknownModel, UnknownVersion, VersionUnfit
 from scoring.tables import ModelRow, ModelVersion
 
 router = APIRouter(tags=["models"])
@@ -29,12 +29,6 @@ router = APIRouter(tags=["models"])
 Name = Annotated[str, Path(pattern=r"^[a-z][a-z0-9-]{0,63}$", description="The model's name")]
 Reader = Annotated[Caller, Depends(requires("models:read"))]
 Administrator = Depends(requires("models:write"))
-
-
-class UnknownModel(NotFound):
-    """There is no model of this name."""
-
-    code = "unknown_model"
 
 
 class Reason(BaseModel):
