@@ -11,7 +11,7 @@ import pytest
 from attune_service_kit.app import create_app
 from attune_service_kit.auth import Caller, DevelopmentIssuer
 from attune_service_kit.errors import Conflict
-from attune_service_kit.hot import HotRoute
+from attune_service_kit.hot import HotPost, HotRoute
 from attune_service_kit.runtime import Runtime, Service
 
 
@@ -73,3 +73,44 @@ async def test_what_is_unusual_goes_to_the_declared_route(hot: Callable[..., Any
     answer = await hot("x")
     assert answer.json()["errors"] == [{"at": "path.note_id", "fault": "int_parsing"}]
     assert (await hot("7", params={"more": "1"})).status_code == 422
+
+
+async def shorter(_runtime: Runtime, _caller: Caller, body: Any) -> bytes | None:
+    """Note 7 is answered here; every other body is for the declared route."""
+    return b'{"id":7,"text":"hot"}' if body == {"id": 7, "text": "x"} else None
+
+
+async def test_a_body_is_checked_before_a_hot_route_reads_it(
+    sample_service: Service, sample_settings: Callable[..., Any], issuer: DevelopmentIssuer
+) -> None:
+    settings = sample_settings(max_body_bytes=1024)
+    app = create_app(replace(sample_service, hot=(HotPost("write_note", shorter),)), settings)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://sample") as client:
+
+        async def post(
+            body: bytes, role: str | None = "operator", kind: str = "application/json", query: str = ""
+        ) -> Any:
+            headers = {"Authorization": f"Bearer {issuer.issue(role)[0]}"} if role else {}
+            answer = await client.post(
+                f"/v1/notes{query}",
+                content=body,
+                headers=headers | {"Content-Type": kind},
+            )
+            return answer.status_code, answer.json().get("code", answer.json())
+
+        declared = (400, "idempotency_key_missing")
+        note = b'{"id":7,"text":"x"}'
+        assert await post(note) == (200, {"id": 7, "text": "hot"})
+        for refused, expected in (
+            (post(note, None), (401, "unauthenticated")),
+            (post(note, "call_centre"), (403, "forbidden")),
+            (post(note, kind="text/plain"), (415, "unsupported_media_type")),
+            (post(b'{"id":7,"text":"x","id":7}'), (400, "malformed_json")),
+            (post(b'{"id":NaN,"text":"x"}'), (422, "invalid")),
+            (post(b" " * 1025), (413, "too_large")),
+            # The declared route answers, which wants a key of every write.
+            (post(b""), declared),
+            (post(note, query="?more=1"), (422, "invalid")),
+            (post(b'{"id":8,"text":"x"}'), declared),
+        ):
+            assert await refused == expected

@@ -1,11 +1,15 @@
 """Rows of feature values: by name, complete, typed, finite; what is wrong is named."""
 
+from typing import Any
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from attune_contracts.datasets import FEATURES
-from scoring.feature_specs import specs_of
-from scoring.feature_values import NAMED, Fault, matrix
+from scoring.feature_specs import FeatureSpec, specs_of
+from scoring.feature_values import NAMED, Fault, Ordinary, matrix
 from scoring.features import NUMERIC
 
 WANTED = ("holds_wealth", "demand_balance_minor", "age", "digital_share_90d")
@@ -58,3 +62,45 @@ def test_every_feature_that_a_model_may_use_has_a_type_that_is_known_here() -> N
     sample = {"BOOLEAN": False, "INTEGER": 1, "BIGINT": 1, "DOUBLE": 0.5}
     row = {name: sample[types[name]] for name in NUMERIC}
     assert not isinstance(matrix(specs_of(NUMERIC), [row]), list)
+
+
+SPECS = (*specs_of(WANTED), FeatureSpec(name="needed", nullable=False))
+VALUES = st.one_of(
+    st.none(), st.booleans(), st.integers(-(2**70), 2**70), st.floats(), st.sampled_from(["45", [1], 2**31, -(2**63)])
+)
+FITTING = st.fixed_dictionaries(
+    {
+        "holds_wealth": st.booleans() | st.none(),
+        "demand_balance_minor": st.integers(-(2**62), 2**62) | st.none(),
+        "age": st.integers(-(2**30), 2**30) | st.none(),
+        "digital_share_90d": st.floats(-1e18, 1e18) | st.integers(-(2**62), 2**62) | st.none(),
+        "needed": st.floats(-1e18, 1e18),
+    }
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(FITTING, min_size=1, max_size=4))
+def test_rows_without_a_fault_are_read_at_once_to_the_same_bits(rows: list[dict[str, Any]]) -> None:
+    slowly, at_once = matrix(SPECS, rows), Ordinary(SPECS).read(rows)
+    assert at_once is not None
+    assert not isinstance(slowly, list)
+    assert slowly.tobytes() == at_once.tobytes()
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(FITTING, max_size=2), FITTING, st.sampled_from([*WANTED, "needed", "agee"]), VALUES, st.booleans())
+def test_what_has_a_fault_is_never_read_at_once(
+    others: list[dict[str, Any]], row: dict[str, Any], name: str, value: Any, without: bool
+) -> None:
+    changed = {n: v for n, v in row.items() if n != name} if without else row | {name: value}
+    slowly, at_once = matrix(SPECS, [*others, changed]), Ordinary(SPECS).read([*others, changed])
+    if at_once is not None:
+        assert not isinstance(slowly, list)
+        assert slowly.tobytes() == at_once.tobytes()
+
+
+def test_one_feature_is_read_at_once_too() -> None:
+    one = (FeatureSpec(name="alone"),)
+    assert Ordinary(one).read([{"alone": 0.5}]) == np.float32(0.5)
+    assert Ordinary(one).read([[0.5]]) is None  # type: ignore[list-item]

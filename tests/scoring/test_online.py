@@ -131,9 +131,11 @@ async def test_rows_are_scored_by_name_with_the_champion(offline: Offline, ask: 
     assert (told["unknown"], told["as_of"]) == ([], None)
     named = (await ask({"model": NAME, "version": 2, "rows": [ROW]})).json()
     assert (named["models"][0]["version"], named["items"][0]["scores"][0]) == (2, offline.score(ROW, 2))
-    # Enough rows to be scored beside the loop: the same bits.
-    many = (await ask({"model": NAME, "rows": [ROW, unknown] * 100})).json()
-    assert [i["scores"][0] for i in many["items"]] == [offline.score(r, 1) for r in (ROW, unknown)] * 100
+    # Enough rows to be scored beside the loop: the same bits. And what the declared route answers is the same, too.
+    rows = {"model": NAME, "rows": [ROW, unknown] * 150}
+    many = (await ask(rows)).json()
+    assert [i["scores"][0] for i in many["items"]] == [offline.score(r, 1) for r in (ROW, unknown)] * 150
+    assert (await ask(rows | {"reasons": 0})).json() == many
 
 
 @pytest.mark.parametrize(

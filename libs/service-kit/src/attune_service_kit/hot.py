@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 Answer = Callable[["Runtime", Caller, Mapping[str, str], bytes], Awaitable[bytes | None]]
 """Path parameters and the raw query in, the answer's JSON out; None leaves the request to the declared route."""
 
+AnswerToBody = Callable[["Runtime", Caller, Any], Awaitable[bytes | None]]
+"""The body in, read and checked as every JSON body is; the answer's JSON out, or None as above."""
 
 _KEPT = "attune.hot"
 
@@ -36,17 +38,32 @@ class HotRoute:
 
 
 @dataclass(frozen=True)
+class HotPost:
+    """A POST operation with neither path parameters nor query, and its shorter way. It writes nothing."""
+
+    operation_id: str
+    answer: AnswerToBody
+
+
+@dataclass(frozen=True)
 class _Found:
     route: Any
+    method: str
     pattern: re.Pattern[str]
     requires: Requires
-    answer: Answer
+    hot: HotRoute | HotPost
+
+    async def answer(self, runtime: "Runtime", caller: Caller, scope: Scope, path: Mapping[str, str]) -> bytes | None:
+        """The answer, or None where the declared route gives it."""
+        if isinstance(self.hot, HotRoute):
+            return await self.hot.answer(runtime, caller, path, scope["query_string"])
+        return None if scope["query_string"] else await self.hot.answer(runtime, caller, scope["state"].get("json"))
 
 
 class HotRoutes:
     """The hot routes of one application; made once its declared routes stand."""
 
-    def __init__(self, app: FastAPI, hot: Sequence[HotRoute]) -> None:
+    def __init__(self, app: FastAPI, hot: Sequence[HotRoute | HotPost]) -> None:
         declared = {route.operation_id: route for route in operations(app)} if hot else {}
         self._state = app.state
         self._routes = [_found(declared[h.operation_id], h) for h in hot if h.operation_id in declared]
@@ -54,7 +71,7 @@ class HotRoutes:
     def find(self, scope: Scope) -> bool:
         """Whether a hot route may answer this request; what was found is kept for `answer`."""
         for hot in self._routes:
-            if scope["method"] == "GET" and (match := hot.pattern.fullmatch(scope["path"])):
+            if scope["method"] == hot.method and (match := hot.pattern.fullmatch(scope["path"])):
                 scope[_KEPT] = hot, match
                 return True
         return False
@@ -65,23 +82,24 @@ class HotRoutes:
             return None
         hot, match = scope[_KEPT]
         scope["route"] = hot.route
-        _name_span(hot.route.path_format)
+        _name_span(hot.method, hot.route.path_format)
         given = [value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"]
         caller = await bearer(self._state.verifier, given)
         scope.setdefault("state", {})["client_id"] = caller.client_id
         hot.requires.check(caller)
-        body = await hot.answer(self._state.runtime, caller, match.groupdict(), scope["query_string"])
+        body = await hot.answer(self._state.runtime, caller, scope, match.groupdict())
         return None if body is None else Response(body, media_type="application/json")
 
 
-def _name_span(path: str) -> None:
+def _name_span(method: str, path: str) -> None:
     """Name the request's span as the framework's routing would."""
     span = trace.get_current_span()
     if span.is_recording():
-        span.update_name(f"GET {path}")
+        span.update_name(f"{method} {path}")
         span.set_attribute("http.route", path)
 
 
-def _found(route: Any, hot: HotRoute) -> _Found:
+def _found(route: Any, hot: HotRoute | HotPost) -> _Found:
     pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(route.path_format))
-    return _Found(route, re.compile(pattern), Requires(required_scope(route.dependant) or ""), hot.answer)
+    method = "GET" if isinstance(hot, HotRoute) else "POST"
+    return _Found(route, method, re.compile(pattern), Requires(required_scope(route.dependant) or ""), hot)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # those modules name Runtime in their own signatures
     from attune_service_kit.approvals import Approvals
     from attune_service_kit.clock import BusinessClock
     from attune_service_kit.consumer import Consumers, Subscription
-    from attune_service_kit.hot import HotRoute
+    from attune_service_kit.hot import HotPost, HotRoute
     from attune_service_kit.jobs import Jobs
     from attune_service_kit.lake import Lake
     from attune_service_kit.messaging import Broker
@@ -39,7 +39,7 @@ class Service:
     jobs: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  # kind → "module:function"
     setup: "Sequence[Callable[[Runtime], Awaitable[None]]]" = ()
     everywhere: "Sequence[Callable[[Runtime], Awaitable[None]]]" = ()  # tasks of app and worker processes alike
-    hot: "Sequence[HotRoute]" = ()
+    hot: "Sequence[HotRoute | HotPost]" = ()
     sealed: Sequence[SealedTable] = ()  # what a new data key seals anew
     urgent: tuple[str, ...] = ()  # ends of paths that keep places of their own under overload (P-16)
     streamed: tuple[str, ...] = ()  # methods and paths, as regular expressions, whose bodies are no JSON

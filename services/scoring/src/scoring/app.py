@@ -23,6 +23,7 @@ SERVICE = Service(
         scores.router,
         comparison.router,
     ),
+    hot=scores.HOT,
     streamed=(uploads.STREAMED, scores.STREAMED),
     approvals=Approvals("models:approve", (models.PROMOTION, steps.CHALLENGE, purposes.SHARES, comparison.SETTINGS)),
     subscriptions=(handlers.SUBSCRIPTION,),

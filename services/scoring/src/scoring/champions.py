@@ -60,6 +60,11 @@ class Table:
                 await self.refresh(tx.conn)
         return self._held
 
+    def champion(self, name: str) -> Model | None:
+        """The champion of this name that is held; nothing is looked up."""
+        answers = self._held.answers.get(name)
+        return answers.champion if answers else None
+
     async def answering(self, database: Database, name: str | None = None) -> tuple[Model, ...]:
         """The champions, or the one of this name."""
         return tuple(a.champion for a in (await self.held(database, name)).of(name) if a.champion)

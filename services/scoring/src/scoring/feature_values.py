@@ -4,9 +4,11 @@ null says that a value is unknown; a name that is left out is a mistake. A value
 too: the model would see infinity.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from math import isfinite
+from operator import itemgetter
 from typing import Literal
 
 import numpy as np
@@ -19,6 +21,15 @@ Kind = Literal["unknown", "extra", "missing", "wrong_type", "not_finite", "out_o
 NAMED = 20
 """So many faults are named, in the order of the rows."""
 
+# What is read at once: JSON's own types. Lists of such types stand for no others, a bool is no int here.
+_NONE = type(None)
+_ORDINARY: Mapping[str, frozenset[type]] = {
+    "BOOLEAN": frozenset({bool, _NONE}),
+    "INTEGER": frozenset({int, _NONE}),
+    "BIGINT": frozenset({int, _NONE}),
+    "DOUBLE": frozenset({int, float, _NONE}),
+}
+
 _WHOLE: Mapping[str, int] = {"INTEGER": 1 << 31, "BIGINT": 1 << 63}
 _LARGEST = float(np.finfo(np.float32).max)
 
@@ -30,6 +41,47 @@ class Fault:
     row: int
     feature: str
     fault: Kind
+
+
+class Ordinary:
+    """Reads rows that nothing is wrong with, a type of features at a time; a tenth of what `matrix` takes."""
+
+    def __init__(self, features: Sequence[FeatureSpec]) -> None:
+        kinds = {feature.type: None for feature in features}
+        names = {kind: [feature.name for feature in features if feature.type == kind] for kind in kinds}
+        columns = {kind: [at for at, feature in enumerate(features) if feature.type == kind] for kind in kinds}
+        self._kinds = [(_ORDINARY[kind], _getter(names[kind]), columns[kind]) for kind in kinds]
+        self._needed = [at for at, feature in enumerate(features) if not feature.nullable]
+        self._limits = np.array([float(_WHOLE.get(feature.type, 1 << 63)) for feature in features])
+        self._width = len(features)
+
+    def read(self, rows: Sequence[Mapping[str, object]]) -> Floats | None:
+        """What `matrix` makes of them; None of rows with a fault, and of some without, with values at their limits."""
+        values, nulls = np.empty((len(rows), self._width)), 0
+        try:
+            if set(map(len, rows)) != {self._width}:
+                return None
+            for allowed, get, columns in self._kinds:
+                told = list(chain.from_iterable(map(get, rows)))
+                types = set(map(type, told))
+                if not types <= allowed:
+                    return None
+                nulls += told.count(None) if _NONE in types else 0
+                values[:, columns] = np.fromiter(told, np.float64, len(told)).reshape(len(rows), len(columns))
+        except (KeyError, TypeError, OverflowError):
+            return None
+        # NaN stands for null; one that somebody wrote is a fault.
+        if (np.abs(values) >= self._limits).any() or np.count_nonzero(np.isnan(values)) != nulls:
+            return None
+        if nulls and np.isnan(values[:, self._needed]).any():
+            return None
+        return values.astype(np.float32)
+
+
+def _getter(names: Sequence[str]) -> Callable[[Mapping[str, object]], tuple[object, ...]]:
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda row: (row[names[0]],)
 
 
 def matrix(features: Sequence[FeatureSpec], rows: Sequence[Mapping[str, object]]) -> Floats | list[Fault]:

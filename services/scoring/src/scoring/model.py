@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import nan
 
 import numpy as np
@@ -14,6 +15,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from scoring.feature_specs import FeatureSpec, specs_of
+from scoring.feature_values import Ordinary
 from scoring.features import NUMERIC, Floats
 from scoring.outputs import PROBABILITY, Output, UnfitModel
 
@@ -36,6 +38,8 @@ class Held:
 
     session: onnxruntime.InferenceSession
     one_by_one: bool
+    input: str
+    output: str
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,11 @@ class Model:
     output: Output = field(default=PROBABILITY, compare=False)
     specs: tuple[FeatureSpec, ...] = field(default=(), repr=False, compare=False)
     usual: tuple[float, ...] = field(default=(), repr=False, compare=False)
+
+    @cached_property
+    def ordinary(self) -> Ordinary:
+        """Reads rows of its features."""
+        return Ordinary(self.specs)
 
     @property
     def of_snapshot(self) -> bool:
@@ -81,10 +90,10 @@ class Model:
             raise UnfitModel(f"{self.name} version {self.version}: {type(error).__name__}") from error
 
     def _run(self, rows: Floats) -> NDArray[np.generic]:
-        run, name = self.held.session.run, self.held.session.get_inputs()[0].name
+        run, name, outputs = self.held.session.run, self.held.input, [self.held.output]
         if self.held.one_by_one and len(rows) > 1:
-            return np.concatenate([np.asarray(run(None, {name: row[None]})[0]) for row in rows])
-        return np.asarray(run(None, {name: rows})[0])
+            return np.concatenate([np.asarray(run(outputs, {name: row[None]})[0]) for row in rows])
+        return np.asarray(run(outputs, {name: rows})[0])
 
     def score(self, rows: Floats) -> NDArray[np.float64]:
         """Return one number a row: the probability, the likeliest class's, or the value."""
@@ -186,7 +195,8 @@ def _session(digest: str, onnx: bytes) -> Held:
         raise UnfitModel(f"the runtime does not load it: {error}") from error
     if len(session.get_inputs()) != 1 or session.get_inputs()[0].type != "tensor(float)":
         raise UnfitModel("a model takes one tensor of float32")
-    held = Held(session, any(name in onnx for name in _MATRICES))
+    one_by_one = any(name in onnx for name in _MATRICES)
+    held = Held(session, one_by_one, session.get_inputs()[0].name, session.get_outputs()[0].name)
     with _lock:
         _sessions[digest] = held
         while len(_sessions) > _KEPT:

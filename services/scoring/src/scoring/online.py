@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import numpy as np
+import orjson
 import structlog
 from numpy.typing import NDArray
 
@@ -25,8 +26,9 @@ from scoring.sql import Conn
 
 log = structlog.get_logger(__name__)
 
-# From this many rows on the loop would notice: they are scored in a thread (ONNX Runtime lets others run).
-_ALOFT = 32
+# From this many rows on the loop would notice: they are scored in a thread (ONNX Runtime lets others run). Fewer take
+# less than reading them did, and a thread's own cost would be a fifth of the answer's.
+_ALOFT = 256
 
 # Each row with reasons is asked once more for every feature.
 MOST_EXPLAINED = 100
@@ -58,15 +60,24 @@ class NoAnswer(Invalid):
 
 def check_size(runtime: Runtime, rows: int, *, explained: bool = False) -> None:
     """Refuse with TooManyRows."""
-    assert isinstance(runtime.settings, ScoringSettings)  # noqa: S101 - the service declares it
-    most = min(runtime.settings.most_rows, MOST_EXPLAINED) if explained else runtime.settings.most_rows
+    most = min(_most_rows(runtime), MOST_EXPLAINED) if explained else _most_rows(runtime)
     if rows > most:
         raise TooManyRows("more rows than one request may bring", "单次请求行数超限", most=most)
 
 
+def admits(runtime: Runtime, rows: int) -> bool:
+    """Whether one request may bring so many rows."""
+    return 0 < rows <= _most_rows(runtime)
+
+
+def _most_rows(runtime: Runtime) -> int:
+    assert isinstance(runtime.settings, ScoringSettings)  # noqa: S101 - the service declares it
+    return runtime.settings.most_rows
+
+
 async def score_rows(model: Model, rows: Sequence[Mapping[str, object]], reasons: int = 0) -> ScoreAnswer:
     """Score rows of values, each of exactly the model's features, with so many reasons; UnfitFeatures."""
-    values = _fit(matrix(model.specs, rows))
+    values = _values(model, rows)
     told = await _run(model, values, reasons)
     return ScoreAnswer(
         models=(_answering(model),),
@@ -86,6 +97,30 @@ async def score_matrix(model: Model, body: bytes) -> bytes:
     if len(values) > matrices.MOST_ROWS:
         raise TooManyRows("more rows than one request may bring", "单次请求行数超限", most=matrices.MOST_ROWS)
     return (await _ask(model, values)).astype("<f8").tobytes()
+
+
+async def score_ordinary(model: Model, rows: Sequence[Mapping[str, object]]) -> bytes | None:
+    """The answer of `score_rows` without reasons, as JSON; None of rows that are not entirely ordinary; NoAnswer."""
+    if (values := model.ordinary.read(rows)) is None:
+        return None
+    names, answer = model.output.classes, (await _ask(model, values)).tolist()
+    items = [
+        {
+            "customer_id": None,
+            "scores": (max(row),),
+            "classes": (dict(zip(names, row, strict=True)),) if names else (),
+            "reasons": (),
+        }
+        for row in answer
+    ]
+    who = {"model": model.name, "version": model.version, "sha256": model.sha256}
+    return orjson.dumps({"models": (who,), "items": items, "unknown": (), "as_of": None})
+
+
+def _values(model: Model, rows: Sequence[Mapping[str, object]]) -> Floats:
+    if (values := model.ordinary.read(rows)) is not None:
+        return values
+    return _fit(matrix(model.specs, rows))
 
 
 def _fit(values: Floats | list[Fault]) -> Floats:

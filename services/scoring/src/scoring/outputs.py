@@ -1,7 +1,7 @@
 """What a model answers with, and whether an answer is one: a probability, a probability a class, or a value. Pure."""
 
 from dataclasses import dataclass
-from math import inf
+from math import inf, isfinite
 from typing import Literal
 
 import numpy as np
@@ -41,17 +41,20 @@ class Output:
             answer = answer[:, 1:]
         if answer.shape != (rows, width):
             raise UnfitModel(f"it answers {raw.shape} to {rows} rows, not {(rows, width)}")
-        if not np.isfinite(answer).all():
+        if not rows:
+            return answer
+        least, most = float(np.minimum.reduce(answer, axis=None)), float(np.maximum.reduce(answer, axis=None))
+        if not (isfinite(least) and isfinite(most)):  # NaN anywhere is both
             raise UnfitModel("it answers with what is not finite")
         if self.kind == "value":
-            if rows and (answer.min() < self.lowest or answer.max() > self.highest):
+            if least < self.lowest or most > self.highest:
                 raise UnfitModel(f"it answers outside {self.lowest} to {self.highest}")
             return answer
-        if rows and (answer.min() < -ROUNDING or answer.max() > 1 + ROUNDING):
+        if least < -ROUNDING or most > 1 + ROUNDING:
             raise UnfitModel("it answers with what is no probability")
-        if self.kind == "class_probabilities" and rows and np.abs(answer.sum(axis=1) - 1).max() > ROUNDING * 10:
+        if self.kind == "class_probabilities" and np.abs(answer.sum(axis=1) - 1).max() > ROUNDING * 10:
             raise UnfitModel("its classes' probabilities do not add up to 1")
-        return np.clip(answer, 0.0, 1.0)
+        return np.clip(answer, 0.0, 1.0) if least < 0 or most > 1 else answer
 
 
 PROBABILITY = Output()

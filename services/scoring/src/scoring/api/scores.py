@@ -14,6 +14,7 @@ from attune_service_kit.app import AnyRuntime
 from attune_service_kit.auth import Caller, requires
 from attune_service_kit.bodies import Body
 from attune_service_kit.errors import Forbidden, Invalid, TooLarge, UnsupportedMedia, refusals
+from attune_service_kit.hot import HotPost
 from attune_service_kit.runtime import Runtime
 from scoring import champions, matrices, online, registry
 from scoring.champions import NoChampion
@@ -135,6 +136,21 @@ async def score(body: ScoreRequest, runtime: AnyRuntime, caller: Reader) -> Scor
     asked = {c: answering(c, answers, held.shares) for c in body.customer_ids or ()}
     return _view(await _score(runtime, body, asked, answers[0].champion))
 
+
+_ORDINARY = {"model", "rows"}
+
+
+async def _hot(runtime: Runtime, _caller: Caller, body: Any) -> bytes | None:
+    """Ordinary rows for a champion that is held; whatever else is asked goes through the declared route."""
+    if not isinstance(body, dict) or body.keys() != _ORDINARY or not isinstance(body["model"], str):
+        return None
+    champion, rows = champions.table(runtime).champion(body["model"]), body["rows"]
+    if champion is None or not isinstance(rows, list) or not online.admits(runtime, len(rows)):
+        return None
+    return await online.score_ordinary(champion, rows)
+
+
+HOT = (HotPost("scores-score", _hot),)
 
 _BYTES = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 
