@@ -8,7 +8,7 @@ import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -39,8 +39,7 @@ class FatalEvent(Exception):
     """Raised by a handler: this event will never be applicable. It is quarantined at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One received event. `data` is what the JSON says: tolerant readers take what they need of it."""
 
     id: UUID

@@ -19,7 +19,7 @@ from nats.aio.subscription import Subscription as NatsSubscription
 from nats.js.client import JetStreamContext
 
 from attune_service_kit.failpoints import failpoint
-from attune_service_kit.nats_client import NatsClient
+from attune_service_kit.nats_client import NatsClient, Sink
 from attune_service_kit.nats_rights import inbox_prefix
 from attune_service_kit.streams import STREAMS, provision, stream_of
 
@@ -353,12 +353,12 @@ class Broker:
         if self.connected:
             await self._client.subscribe(subject, queue=self.user or "", cb=_replying(how))
 
-    async def listen(self, on_message: Callable[[Msg], Awaitable[None]]) -> tuple[str, NatsSubscription]:
+    async def listen(self, sink: Sink) -> tuple[str, NatsSubscription]:
         """Open an inbox of our own and return its subject; the caller unsubscribes."""
         if not self.connected:
             raise BrokerDown("no connection")
         inbox = self._client.new_inbox()
-        return inbox, await self._client.subscribe(inbox, cb=on_message, pending_msgs_limit=-1, pending_bytes_limit=-1)
+        return inbox, await self._client.listen(inbox, sink)
 
     async def send(self, subject: str, payload: bytes, reply: str) -> None:
         """Send a plain message whose answers go to an inbox opened by `listen`."""

@@ -18,10 +18,12 @@ from attune_service_kit.cancellation import stop_if_cancelled
 from attune_service_kit.consumer import Event, FatalEvent, Plan
 from attune_service_kit.failpoints import failpoint
 from attune_service_kit.messaging import PublishFailed
+from attune_service_kit.nats_client import header
 from attune_service_kit.position import DATABASE_GONE, LeaseLost, Position, Positions, quarantine, receive
 from attune_service_kit.reader import Delivered, Reader, ReaderBroken
 from attune_service_kit.telemetry import describe
 from attune_service_kit.turns import Turns
+from attune_service_kit.uuids import uuid_of
 
 if TYPE_CHECKING:
     from attune_service_kit.runtime import Runtime
@@ -306,7 +308,7 @@ class PartitionWorker:
 
     async def _apply_again(self, taken: quarantined.Taken) -> None:
         """Inbox, effects, events and the end of the quarantine in one transaction, if the partition is still ours."""
-        event = _event(Delivered(taken.seq, 0, nats_subject(taken.type, self.number), taken.payload, None), self.number)
+        event = _event(Delivered(taken.seq, 0, nats_subject(taken.type, self.number), taken.payload), self.number)
         if isinstance(event, str):
             raise FatalEvent(event)
         async with (
@@ -362,17 +364,16 @@ def _event(message: Delivered, partition: int) -> Event | str:
         time_of = datetime.fromisoformat(envelope["time"])
         if time_of.tzinfo is None:
             return "not an event: its time has no zone"
-        headers = message.headers or {}
         return Event(
-            id=UUID(envelope["id"]),
-            type=event_type,
-            subject=envelope["subject"],
-            time=time_of,
-            data=envelope["data"],
-            partition=partition,
-            seq=message.seq,
-            correlation_id=headers.get("Attune-Correlation-Id"),
-            traceparent=headers.get("traceparent"),
+            uuid_of(envelope["id"]),
+            event_type,
+            envelope["subject"],
+            time_of,
+            envelope["data"],
+            partition,
+            message.seq,
+            header(message.headers, b"Attune-Correlation-Id"),
+            header(message.headers, b"traceparent"),
         )
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
         return f"not an event: {type(error).__name__}"

@@ -4,15 +4,14 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import structlog
-from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription as NatsSubscription
 
 from attune_service_kit.messaging import Broker, PublishFailed
+from attune_service_kit.nats_client import header, status
 
 log = structlog.get_logger(__name__)
 
@@ -28,15 +27,14 @@ class ReaderBroken(Exception):
     """Something may be missing between the stream and us: open the reader anew from the position."""
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered:
+class Delivered(NamedTuple):
     """One message as it came: `seq` is its number in the stream, `delivery` the number of this delivery, gapless."""
 
     seq: int
     delivery: int
     subject: str
     payload: bytes
-    headers: dict[str, str] | None
+    headers: bytes = b""
 
 
 class Reader:
@@ -150,33 +148,32 @@ class Reader:
             f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{self._name}", orjson.dumps(request), self._inbox
         )
 
-    async def _on_message(self, message: Msg) -> None:
+    def _on_message(self, subject: str, reply: str, payload: bytes, headers: bytes) -> None:
         self._heard = time.monotonic()
         if self._broken:
             return
-        if not message.reply.startswith("$JS.ACK."):
-            self._on_status(message)
+        if not reply.startswith("$JS.ACK."):
+            self._on_status(headers)
             return
         self._credit -= 1
         # $JS.ACK.[domain.account.]stream.consumer.delivered.seq.delivery.time.pending[.token]
-        tokens = message.reply.split(".")
+        tokens = reply.split(".")
         at = 7 if len(tokens) >= 11 else 5
         seq, delivery = int(tokens[at]), int(tokens[at + 1])
         if delivery != self._expected:
             self._broken = f"delivery {delivery} instead of {self._expected}"
         else:
             self._expected += 1
-            self._buffer.append(Delivered(seq, delivery, message.subject, message.data, message.headers))
+            self._buffer.append(Delivered(seq, delivery, subject, payload, headers))
         self._arrived.set()
 
-    def _on_status(self, message: Msg) -> None:
-        headers = message.headers or {}
-        status = headers.get("Status", "")
-        if status == "100":  # a heartbeat
+    def _on_status(self, headers: bytes) -> None:
+        code, description = status(headers)
+        if code == "100":  # a heartbeat
             return
-        if status in ("404", "408"):  # the request has run out
-            self._credit -= int(headers.get("Nats-Pending-Messages", self._credit))
+        if code in ("404", "408"):  # the request has run out
+            self._credit -= int(header(headers, b"Nats-Pending-Messages") or self._credit)
             self._arrived.set()
             return
-        self._broken = f"{status or 'unknown'} {headers.get('Description', '')}"
+        self._broken = f"{code or 'unknown'} {description}"
         self._arrived.set()
