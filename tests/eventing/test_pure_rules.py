@@ -8,7 +8,7 @@ import pytest
 
 from attune_contracts.identifiers import account_id, customer_id
 from attune_contracts.ledger import TransactionPosted
-from eventing import moments, money, postings
+from eventing import booked, facts, moments, money, postings
 from eventing.judging import Rule
 from eventing.own_history import mean
 from eventing.trigger_index import TriggerIndex
@@ -83,6 +83,52 @@ def posted(**changes: Any) -> dict[str, Any]:
 def test_only_new_money_on_demand_accounts_can_fire(changes: dict[str, Any], candidate: bool, net: int) -> None:
     movement = postings.movement(postings.read(posted(**changes)))
     assert (movement.candidate, movement.net) == (candidate, net)
+
+
+ODD: tuple[Any, ...] = (None, True, 1, 1.0, -1, "", " ", "\n", "x", "X", "cny", [], {}, (), [1], "2024-9-2", "20240902")
+FIELDS: dict[str, tuple[Any, ...]] = {
+    "customer_id": (str(customer_id("t", "B")).upper(), str(customer_id("t", "B")).replace("-", ""), "{" + "0" * 34),
+    "posting_id": ("9" * 64, "9" * 65, "交易"),
+    "account_id": (f"urn:uuid:{account_id('t', 'B')}",),
+    "business_date": ("2024-02-30", "1900-01-01", "1899-12-31", "2024-W01-1", "2024-09-02T00:00:00", "２０２４-09-02"),
+    "booked_at": (
+        "2024-09-02T01:02:03Z", "2024-09-02T01:02:03.5Z", "2024-09-02T01:02:03.123456+08:00", "2024-09-02 01:02:03Z",
+        "2024-09-02T24:00:00Z", "2024-09-02T01:02:60Z", "2024-09-02T01:02:03-99:00", "2024-09-02T01:02Z", 1725238923,
+    ),
+    "direction": ("debit", "Debit"),
+    "amount_minor": (0, 10**13, 10**13 + 1, "7", 7.0, 7.5),
+    "currency": ("JPY", "JPY\n", "JP", "日本円"),
+    "kind": ("a" * 40, "a" * 41, "a-b", "a\n", "a1_"),
+    "channel": ("web", "Web"),
+    "flags": (["reversal"], ["reversal", "maturity"], ["Reversal"], "reversal", {"reversal": 1}),
+    "reverses": ("1", "1" * 65),
+    "account_kind": ("time", "gold"),
+    "origin": ("replay", "dead"),
+    "run": (str(customer_id("t", "R")), "not"),
+    "something_newer": (1,),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_a_posting_in_plain_values_is_what_the_contract_reads(field: str) -> None:
+    for value in (*FIELDS[field], *ODD):
+        data = posted(**{field: value})
+        try:
+            read = postings.read(data)
+        except postings.UnreadablePosting as error:
+            with pytest.raises(postings.UnreadablePosting, match=f"^{error}$"):
+                booked.read(data)
+        else:
+            one = booked.read(data)
+            assert one._asdict() == {name: getattr(read, name) for name in booked.Posting._fields}
+            assert one.fact() == facts.of_posting(read)
+
+
+def test_a_posting_as_it_usually_comes_does_not_ask_the_contract(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = TransactionPosted.model_validate(posted(booked_at="2024-09-02T01:02:03.5Z", flags=["maturity"], channel="w"))
+    monkeypatch.delattr(postings, "read")
+    assert booked.read(sent.model_dump(mode="json")).flags == ("maturity",)
+    assert booked.read(posted()).booked_at is None
 
 
 def test_an_unreadable_posting_names_fields_and_no_content() -> None:

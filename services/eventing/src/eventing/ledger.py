@@ -1,8 +1,9 @@
 """The ledger's stream, batch by batch: states, timers, detections, posting buffer in one transaction (X4, X5, X8)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -10,11 +11,11 @@ import structlog
 
 from attune_contracts.eventing import BehaviourRecorded
 from attune_contracts.identifiers import partition as number_of
-from attune_contracts.ledger import TransactionPosted
 from attune_service_kit.consumer import Event, FatalEvent
 from attune_service_kit.database import Transaction
 from attune_service_kit.runtime import Runtime
-from eventing import behaviours, detections, facts, postings, states, timers, triggers
+from eventing import behaviours, booked, detections, facts, postings, states, timers, triggers
+from eventing.booked import Posting
 from eventing.business_clock import Pulse
 from eventing.compiled import Compiled
 from eventing.customers import Customer, Found, Key, emitted
@@ -36,13 +37,18 @@ SET business_date = greatest(business_date, $2), event_time = greatest(event_tim
 WHERE partition = $1"""
 _REPLAYS = "SELECT EXISTS (SELECT FROM job WHERE kind = 'replay' AND state IN ('queued', 'running'))"
 _ADOPT = "INSERT INTO base_currency (id, currency) VALUES (1, $1) ON CONFLICT DO NOTHING"
+# Says how many were new, and only if that were not all, which.
 _STORE = """
-INSERT INTO posting (account_id, posting_id, business_date, booked_at, direction, amount_minor, currency, kind, channel,
-                     flags, reverses)
-SELECT a, p, b, t, d, m, c, k, ch, coalesce(string_to_array(nullif(f, ''), ','), '{}'), r
-FROM unnest($1::uuid[], $2::text[], $3::date[], $4::timestamptz[], $5::text[], $6::bigint[], $7::text[], $8::text[],
-            $9::text[], $10::text[], $11::text[]) AS s(a, p, b, t, d, m, c, k, ch, f, r)
-ON CONFLICT DO NOTHING RETURNING account_id, posting_id"""
+WITH new AS (
+    INSERT INTO posting (account_id, posting_id, business_date, booked_at, direction, amount_minor, currency, kind,
+                         channel, reverses, flags)
+    SELECT a, p, b, t, d, m, c, k, ch, r, coalesce(string_to_array(f, ','), '{}')
+    FROM unnest($1::uuid[], $2::text[], $3::date[], $4::timestamptz[], $5::text[], $6::bigint[], $7::text[],
+                $8::text[], $9::text[], $10::text[], $11::text[]) AS s(a, p, b, t, d, m, c, k, ch, r, f)
+    ON CONFLICT DO NOTHING RETURNING account_id, posting_id
+), stored AS (SELECT count(*) AS number FROM new)
+SELECT number, CASE WHEN number < $12 THEN (SELECT array_agg(account_id || posting_id) FROM new) END AS keys
+FROM stored"""
 _BEYOND = """
 UPDATE posting p SET came = 'beyond' FROM unnest($1::uuid[], $2::text[]) AS b(account, posting)
 WHERE p.account_id = b.account AND p.posting_id = b.posting"""
@@ -50,7 +56,7 @@ WHERE p.account_id = b.account AND p.posting_id = b.posting"""
 # Of so many looks at a partition without messages one asks for timers that a job has set.
 CALENDAR_TICKS = 5
 
-Arrived = tuple[Event, TransactionPosted]
+Arrived = tuple[Event, Posting]
 
 
 @dataclass
@@ -80,8 +86,11 @@ class Ledger:
 
     async def on_batch(self, runtime: Runtime, tx: Transaction, events: list[Event]) -> None:
         """Apply one partition's events in order."""
-        read = [(event, _read(event, runtime)) for event in events]
-        postings_ = [(event, one) for event, one in read if isinstance(one, TransactionPosted)]
+        # On the wall clock a day far ahead is an error of the sender; it would push the watermark over everybody.
+        wall = runtime.settings.clock == "wall"
+        furthest = runtime.clock.business_date() + timedelta(days=1) if wall else date.max
+        read = [(event, _read(event, furthest)) for event in events]
+        postings_ = [(event, one) for event, one in read if isinstance(one, Posting)]
         done = [one for _, one in read if isinstance(one, BehaviourRecorded)]
         currency = postings_[0][1].currency if postings_ else None
         batch = await self.open(runtime, tx, events[0].partition, currency)
@@ -93,7 +102,7 @@ class Ledger:
             | {p.customer_id for e, p in postings_ if id(e) in fresh and p.currency == batch.currency},
         )
         for event, one in read:
-            if isinstance(one, TransactionPosted):
+            if isinstance(one, Posting):
                 if id(event) in fresh:
                     batch.apply(event, one)
             elif (key := (one.customer_id, one.behaviour_id)) in new:
@@ -177,16 +186,16 @@ class Batch:
     beyond: list[tuple[UUID, str]] = field(default_factory=list)
     late: int = 0
 
-    def counts(self, posting: TransactionPosted) -> bool:
+    def counts(self, posting: Posting) -> bool:
         """Whether the posting is to be applied: what an abandoned replay left on the stream is not."""
         return posting.origin == "live" or posting.run == self.run
 
-    def apply(self, event: Event, posting: TransactionPosted) -> None:
+    def apply(self, event: Event, posting: Posting) -> None:
         """Book one posting under every trigger that it concerns, and judge what it touches."""
         self._reach(facts.ordinal(posting.business_date))
         if posting.currency != self.currency:
             return
-        if self.take(event, posting.customer_id, facts.of_posting(posting)):
+        if self.take(event, posting.customer_id, posting.fact()):
             self.beyond.append((posting.account_id, posting.posting_id))
 
     def take(self, event: Event, customer_id: UUID, fact: Fact) -> bool:
@@ -282,16 +291,15 @@ class Batch:
             log.warning("postings_beyond_watermark", partition=self.partition, count=len(self.beyond))
 
 
-def _read(event: Event, runtime: Runtime) -> TransactionPosted | BehaviourRecorded:
+def _read(event: Event, furthest: date) -> Posting | BehaviourRecorded:
     try:
         is_behaviour = event.type == BehaviourRecorded.TYPE
-        found = behaviours.read(event.data) if is_behaviour else postings.read(event.data)
+        found = behaviours.read(event.data) if is_behaviour else booked.read(event.data)
     except (postings.UnreadablePosting, behaviours.UnreadableBehaviour) as error:
         raise FatalEvent(str(error)) from error
     if number_of(found.customer_id) != event.partition:
         raise FatalEvent("the event lies in another partition than its customer's")
-    # On the wall clock a day far ahead is an error of the sender; it would push the watermark over everybody.
-    if runtime.settings.clock == "wall" and (found.business_date - runtime.clock.business_date()).days > 1:
+    if found.business_date > furthest:
         raise FatalEvent("the business date lies in the future")
     return found
 
@@ -301,28 +309,28 @@ async def _store(conn: asyncpg.Connection, arrived: Sequence[Arrived]) -> list[A
     live = [posting for _, posting in arrived if posting.origin == "live"]
     if not live:
         return list(arrived)
-    columns = zip(*(_columns(posting) for posting in live), strict=True)
-    new = {(row["account_id"], row["posting_id"]) for row in await conn.fetch(_STORE, *map(list, columns))}
+    stored = await conn.fetchrow(_STORE, *_columns(live), len(live))
+    assert stored is not None  # noqa: S101 - an aggregate has one row
+    if stored["number"] == len(live):
+        return list(arrived)
+    new = set(stored["keys"] or ())
     fresh: list[Arrived] = []
     for event, posting in arrived:
-        key = (posting.account_id, posting.posting_id)
+        key = f"{posting.account_id}{posting.posting_id}"
         if posting.origin == "replay" or key in new:
             new.discard(key)
             fresh.append((event, posting))
     return fresh
 
 
-def _columns(posting: TransactionPosted) -> tuple[object, ...]:
-    return (
-        posting.account_id,
-        posting.posting_id,
-        posting.business_date,
-        posting.booked_at,
-        posting.direction.value,
-        posting.amount_minor,
-        posting.currency,
-        posting.kind,
-        posting.channel,
-        ",".join(posting.flags),
-        posting.reverses,
-    )
+def _columns(live: Sequence[Posting]) -> Iterator[list[Any]]:
+    """The columns of _STORE; one without any value is empty, which PostgreSQL fills up with NULL."""
+    rows = (
+        (
+            p.account_id, p.posting_id, p.business_date, p.booked_at, p.direction, p.amount_minor, p.currency, p.kind,
+            p.channel, p.reverses, ",".join(p.flags) or None,
+        )
+        for p in live
+    )  # fmt: skip
+    for column in zip(*rows, strict=True):
+        yield list(column) if any(value is not None for value in column) else []
