@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from scoring.features import NUMERIC
 from scoring.spec import Kind, SpecRefused, TrainingSpec, choose_snapshot, label_window
-from scoring.training.kinds import KINDS
+from scoring.training.kinds import MODULES
 
 SHIPPED = Path(__file__).parents[2] / "specs" / "propensity-purchase.yaml"
 AS_OF = date(2026, 1, 31)
@@ -53,7 +53,7 @@ def test_a_wrong_spec_is_refused_at_its_place(changes: dict[str, Any], place: tu
 
 
 def test_every_kind_that_a_spec_may_name_is_trained_by_a_function() -> None:
-    assert set(KINDS) == set(get_args(Kind))
+    assert set(MODULES) == set(get_args(Kind))
     with pytest.raises(ValidationError, match="should be 'classifier'"):
         spec(kind="oracle")
 

@@ -24,8 +24,8 @@ Mask = NDArray[np.bool_]
 
 def judged(learner: Learner, rows: NDArray[np.float32], treated: Mask, response: Mask) -> uplift.UpliftReport:
     held = np.arange(len(rows)) % 2 == 1
-    score = uplift.fit(rows[~held], treated[~held], response[~held], learner)
-    return uplift.report(learner, score(rows[held]), treated[held], response[held])
+    found = uplift.fit(rows[~held], treated[~held], response[~held], learner)
+    return uplift.report(learner, found.predict(rows[held]), treated[held], response[held])
 
 
 def invented(strength: float, count: int = 8_000) -> tuple[NDArray[np.float32], Mask, Mask]:
@@ -77,8 +77,8 @@ def test_the_mens_mailing_has_its_published_effect() -> None:
         [[float(line[name]) for name in ("recency", "history", "mens", "womens", "newbie")] for line in table],
         dtype=np.float32,
     )
-    score = uplift.fit(rows, treated, visit, "t")
-    found = uplift.report("t", score(rows), treated, visit)
+    learned = uplift.fit(rows, treated, visit, "t")
+    found = uplift.report("t", learned.predict(rows), treated, visit)
     assert len(table) == 42_613
     assert found.overall.estimate == pytest.approx(0.076590, abs=5e-7)
     # Published by Wald; Newcombe's bounds lie beside it.
@@ -94,9 +94,9 @@ def test_who_is_likely_to_buy_insurance_is_not_whom_the_mailing_changes() -> Non
     found = judged("t", rows, treated, bought)
     assert found.overall.low < 0 < found.overall.high  # of the mailing as a whole nothing is proved
     held = np.arange(len(rows)) % 2 == 1
-    likely = uplift._said(uplift._binary(rows[~held], bought[~held], 1), rows[held])
+    likely = uplift.propensity(rows[~held], bought[~held]).predict(rows[held])
     top = np.argsort(-likely, kind="stable")[: held.sum() // 10]
     assert bought[held][top].mean() > 1.5 * bought[held].mean()
-    effect = uplift._effect(treated[held][top], bought[held][top], 0.95)
+    effect = uplift.effect_of(treated[held][top], bought[held][top])
     assert effect.low < 0 < effect.high
     assert found.deciles[0].effect.estimate > effect.estimate

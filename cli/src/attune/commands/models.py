@@ -69,7 +69,9 @@ def run_training(
         if content is not None:
             file_id = uuid4()
             send(admin, file_id, content)
-            spec["file"] |= {"file_id": str(file_id), "sha256": hashlib.sha256(content).hexdigest()}
+            described = _described(spec)
+            assert described is not None  # noqa: S101 - it had a content to send
+            described |= {"file_id": str(file_id), "sha256": hashlib.sha256(content).hexdigest()}
         job = admin.post("/v1/trainings", spec)
         result = client.wait_job("scoring", job["id"], progress(f"train {spec.get('model', spec_file.stem)}"))
         client.settle(timeout=600)
@@ -89,12 +91,19 @@ def write_card(home: Home, model: str, version: int, target: Path | None = None)
     return path
 
 
+def _described(spec: dict[str, Any]) -> dict[str, Any] | None:
+    """The file that a specification describes: of examples, or of purchases."""
+    purchases = spec.get("purchases")
+    found = purchases.get("file") if isinstance(purchases, dict) else spec.get("file")
+    return found if isinstance(found, dict) else None
+
+
 def _learned_from(spec: dict[str, Any], spec_file: Path, data: Path | None) -> bytes | None:
     """The bytes to learn from: `--data`, or the specification's `file.path`, from where the specification lies."""
-    described = spec.get("file")
-    if not isinstance(described, dict):
+    described = _described(spec)
+    if described is None:
         if data is not None:
-            raise Failure(f"{spec_file}: it learns from the feature snapshot, not from a file")
+            raise Failure(f"{spec_file}: it learns from the lake, not from a file")
         return None
     named = described.pop("path", None)
     if data is None and named is None:

@@ -42,6 +42,13 @@ class FileLabel(_Strict):
     dated: Heading | None = Field(default=None, description="The column with the day by which features must be known")
 
 
+class Treatment(_Strict):
+    """Who was treated, by chance: the column that says so and the values that mean yes."""
+
+    column: Heading
+    treated: Annotated[tuple[Value, ...], Field(min_length=1, max_length=50)]
+
+
 class Protected(_Strict):
     """A protected attribute: never a feature, but fairness is reported over it; a number by bands."""
 
@@ -62,6 +69,7 @@ class FileData(_Strict):
     )
     columns: Annotated[dict[FeatureName, Column], Field(min_length=1, max_length=500)]
     label: FileLabel
+    treatment: Treatment | None = Field(default=None, description="Of the kind uplift")
     time: Heading | None = Field(default=None, description="A column of ISO dates: stability over time, split by time")
     protected: Annotated[dict[FeatureName, Protected], Field(max_length=10)] = Field(default_factory=dict)
 
@@ -69,6 +77,10 @@ class FileData(_Strict):
     def _no_answer_among_the_features(self) -> Self:
         if asked := [name for name, column in self.columns.items() if self.heading(name, column) == self.label.column]:
             raise PydanticCustomError("label_is_feature", "the label is no feature: {names}", {"names": asked})
+        if self.treatment is not None and self.treatment.column in {
+            self.label.column, *(self.heading(name, column) for name, column in self.columns.items())
+        }:  # fmt: skip
+            raise PydanticCustomError("treatment_is_feature", "the treatment is neither feature nor label")
         if any(column.dated for column in self.columns.values()) and self.label.dated is None:
             raise PydanticCustomError("label_undated", "dated columns need a dated label")
         return self
@@ -94,4 +106,5 @@ class FileData(_Strict):
         """Return the headings that the file must have."""
         columns = {self.heading(name, column) for name, column in self.columns.items()}
         dated = {column.dated for column in self.columns.values()} | {self.label.dated, self.time}
+        dated.add(self.treatment.column if self.treatment else None)
         return columns | {one.column for one in self.protected.values()} | {h for h in dated if h} | {self.label.column}

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Annotated, Literal, Self
+from uuid import UUID
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
@@ -13,10 +14,11 @@ from scoring.feature_specs import FeatureName
 from scoring.features import NUMERIC
 from scoring.file_spec import FileData, Heading, Value
 from scoring.outputs import PROBABILITY, Output
+from scoring.purchases_spec import Purchases
 
 ModelName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
 RiskClass = Literal["minimal", "limited", "high_risk"]
-Kind = Literal["classifier"]
+Kind = Literal["classifier", "uplift", "lifetime_value", "clusters"]
 """What is trained, and by which function: see `scoring.training.kinds`."""
 # Kinds that learn from postings of the feature snapshot's customers.
 _LABELLED: frozenset[Kind] = frozenset({"classifier"})
@@ -142,12 +144,16 @@ class TrainingSpec(_Strict):
     calibration: Literal["platt", "none"] = Field(
         default="platt", description="How scores become probabilities; part of the exported model"
     )
+    learner: Literal["t", "x"] | None = Field(default=None, description="Of the kind uplift: T- or X-learner")
+    purchases: Purchases | None = Field(default=None, description="Of the kind lifetime_value")
+    clusters: Annotated[int, Field(ge=2, le=20)] | None = Field(default=None, description="How many, of that kind")
     promote: bool = False
 
     @model_validator(mode="after")
     def _of_one_dataset(self) -> Self:
         if (self.dataset == "file") != (self.file is not None):
             raise PydanticCustomError("file_unfit", "the dataset file, and only it, describes its file")
+        self._of_its_kind()
         wants = self.dataset == "features" and self.kind in _LABELLED
         if wants != (self.label is not None):
             raise PydanticCustomError("label_unfit", "the dataset features, and only it, has this label")
@@ -162,6 +168,32 @@ class TrainingSpec(_Strict):
             raise PydanticCustomError("features_unfit", "a file's features are its columns")
         return self
 
+    def _of_its_kind(self) -> None:
+        """Refuse what the kind needs and does not have, and what is another kind's."""
+        of: dict[str, tuple[Kind, object]] = {
+            "learner": ("uplift", self.learner), "purchases": ("lifetime_value", self.purchases),
+            "clusters": ("clusters", self.clusters),
+        }  # fmt: skip
+        for name, (kind, value) in of.items():
+            if (kind == self.kind) != (value is not None):
+                raise PydanticCustomError(
+                    "kind_unfit", "the kind {kind}, and only it, has {name}", {"kind": kind, "name": name}
+                )
+        arms = self.file is not None and self.file.treatment is not None
+        if arms != (self.kind == "uplift"):
+            raise PydanticCustomError("kind_unfit", "the kind uplift, and only it, has a file with a treatment")
+        if self.kind in ("lifetime_value", "clusters") and self.file is not None:
+            raise PydanticCustomError("kind_unfit", "this kind does not learn from `file`")
+        if self.kind != "classifier" and "purpose" in self.model_fields_set:
+            raise PydanticCustomError("kind_unfit", "this kind's purpose is its own: say none")
+
+    @property
+    def sent(self) -> UUID | None:
+        """The file that it learns from, where it does from one."""
+        if self.purchases is not None and self.purchases.file is not None:
+            return self.purchases.file.file_id
+        return self.file.file_id if self.file is not None else None
+
     @property
     def event(self) -> Label:
         """The label of a spec over the feature snapshot."""
@@ -171,6 +203,12 @@ class TrainingSpec(_Strict):
     @property
     def target(self) -> str:
         """The label in one word, for the model's card."""
+        if self.purchases is not None:
+            return f"amount_of_purchases_within_{self.purchases.weeks}_weeks"
+        if self.clusters is not None:
+            return f"one_of_{self.clusters}_clusters"
+        if self.file is not None and self.file.treatment is not None:
+            return f"change_of_{self.file.label.column}_by_{self.file.treatment.column}"
         if self.file is not None:
             return f"{self.file.label.column} is {' or '.join(self.file.label.positive)}"
         label = self.event
@@ -180,7 +218,8 @@ class TrainingSpec(_Strict):
     def about(self) -> About:
         """What the registry is told of the model."""
         default = "customers of the feature snapshot" if self.file is None else "rows of a file"
-        return About(self.model, self.purpose, self.target, self.owner, population=self.population or default)
+        purpose = self.purpose if self.kind == "classifier" else self.kind
+        return About(self.model, purpose, self.target, self.owner, population=self.population or default)
 
 
 class SpecRefused(Exception):
@@ -221,12 +260,12 @@ def choose_snapshot(spec: TrainingSpec, days: list[date], last_day: date | None)
                 f"没有 {spec.as_of} 的特征快照（最新：{known}），请先创建：POST /v1/feature-snapshots",
             )
         return spec.as_of
-    room = timedelta(days=spec.event.within_days)
+    room = timedelta(days=spec.label.within_days if spec.label is not None else 0)
     fitting = [day for day in days if last_day is not None and day + room <= last_day]
     if not fitting:
         raise SpecRefused(
-            f"no feature snapshot leaves {spec.event.within_days} days of ledger after it (it ends on {last_day});"
+            f"no feature snapshot leaves {room.days} days of ledger after it (it ends on {last_day});"
             " name an earlier as_of and make its snapshot: POST /v1/feature-snapshots",
-            f"没有特征快照之后留有 {spec.event.within_days} 天账务数据（截至 {last_day}），请创建更早日期的快照",
+            f"没有特征快照之后留有 {room.days} 天账务数据（截至 {last_day}），请创建更早日期的快照",
         )
     return max(fitting)

@@ -1306,6 +1306,13 @@ class Protected(Model):
     bands: Sequence[float] | None = None
 
 
+class Treatment(Model):
+    """Who was treated, by chance: the column that says so and the values that mean yes."""
+
+    column: str
+    treated: Sequence[str]
+
+
 class FileData(Model):
     """A CSV or Parquet file, sent before by `PUT /v1/model-uploads/files/{file_id}`."""
 
@@ -1321,6 +1328,8 @@ class FileData(Model):
     separator: str | None = None
     time: str | None = None
     """A column of ISO dates: stability over time, split by time"""
+    treatment: Treatment | None = None
+    """Of the kind uplift"""
 
 
 class FilePart(Model):
@@ -2538,6 +2547,32 @@ class ProfileView(Model):
     version: int
 
 
+class PurchaseFile(Model):
+    """A line a purchase, days as ISO dates; sent before by `PUT /v1/model-uploads/files/{file_id}`."""
+
+    amount: str
+    customer: str
+    day: str
+    file_id: UUID
+    sha256: str
+    headings: Sequence[str] | None = None
+    """Where the file's first line has none"""
+    separator: str | Annotated[Literal["spaces"], OPEN] | None = None
+
+
+class Purchases(Model):
+    """Postings of these kinds, or a file. What was foretold is measured on what lies after `until`. By default
+    `until` leaves the last `test_weeks` of the purchases.
+    """
+
+    file: PurchaseFile | None = None
+    kinds: Sequence[str] | None = None
+    test_weeks: int | None = None
+    until: dt.date | None = None
+    weeks: int | None = None
+    """The value is that of so many weeks"""
+
+
 class PurposeView(Model):
     """A purpose's shares, salt and models. `version` counts the settings, 0 where none was made."""
 
@@ -2956,17 +2991,23 @@ class TrainingSpec(Model):
     """The snapshot's day; by default the newest that leaves room for the label"""
     calibration: Annotated[Literal["platt", "none"], OPEN] | None = None
     """How scores become probabilities; part of the exported model"""
+    clusters: int | None = None
+    """How many, of that kind"""
     dataset: Annotated[Literal["features", "file"], OPEN] | None = None
     features: Sequence[str] | None = None
     file: FileData | None = None
     """The dataset `file`"""
-    kind: Annotated[Literal["classifier"], OPEN] | None = None
+    kind: Annotated[Literal["classifier", "uplift", "lifetime_value", "clusters"], OPEN] | None = None
     label: Label | None = None
     """Of the feature snapshot; a file has its own"""
+    learner: Annotated[Literal["t", "x"], OPEN] | None = None
+    """Of the kind uplift: T- or X-learner"""
     owner: str | None = None
     params: Params | None = None
     population: str | None = None
     promote: bool | None = None
+    purchases: Purchases | None = None
+    """Of the kind lifetime_value"""
     purpose: Annotated[Literal["propensity", "response", "churn"], OPEN] | None = None
     seed: int | None = None
     split: Split | None = None

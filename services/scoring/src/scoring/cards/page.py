@@ -1,30 +1,18 @@
 """The page of a version's card: each section shows what the training has left on the card, and nothing it has not."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from html import escape
-from math import isfinite
-from typing import Any
 
-from scoring.cards import pictures
+from scoring.cards import kinds, pictures
+from scoring.cards.parts import Facts, number, section, table
 from scoring.cards.pictures import Bar, Curve, Words, words
 from scoring.cards.style import POLICY, STYLE
 from scoring.cards.words import METRICS, REFUSED, RISK, of, of_feature
-from scoring.spec import About
+
+__all__ = ["Facts", "page"]
 
 SHOWN = 15
 """Features that a picture shows, the strongest first."""
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What a page is made of: the model, the version's hash, and what its training or its bank said of it."""
-
-    about: About
-    sha256: str
-    metrics: Mapping[str, float]
-    card: Mapping[str, Any]
-    snapshot: Mapping[str, Any]
 
 
 def page(facts: Facts) -> str:
@@ -40,24 +28,6 @@ def page(facts: Facts) -> str:
         '<label for="chinese">中文</label><label for="english">English</label>'
         f"<h1>{name}</h1>{''.join(section(facts) for section in SECTIONS)}</main></body></html>\n"
     )
-
-
-def section(title: Words, lead: Words, content: str) -> str:
-    """A part of the page: its title, what it shows, and that."""
-    return f'<section><h2>{words(title)}</h2><p class="soft">{words(lead)}</p>{content}</section>'
-
-
-def table(heads: Sequence[Words], rows: Sequence[Sequence[str]]) -> str:
-    """A table; the cells are HTML."""
-    lines = ("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
-    return f"<table><tr>{''.join(f'<th>{words(head)}</th>' for head in heads)}</tr>{''.join(lines)}</table>"
-
-
-def number(value: object) -> str:
-    """A number as it is read: a dash for what is none."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
-        return "–"
-    return f"{value:,}" if isinstance(value, int) or value == int(value) > 1 else f"{value:.4g}"
 
 
 def _about(facts: Facts) -> str:
@@ -231,5 +201,6 @@ def _refused(facts: Facts) -> str:
 
 
 SECTIONS: tuple[Callable[[Facts], str], ...] = (
-    _about, _metrics, _roc, _lift, _calibration, _importance, _stability, _drift, _traits, _fairness, _refused,
+    _about, _metrics, *kinds.SECTIONS, _roc, _lift, _calibration, _importance, _stability, _drift, _traits, _fairness,
+    _refused,
 )  # fmt: skip

@@ -16,7 +16,7 @@ from scoring.cards.page import Facts, page
 from scoring.registry import promote, register
 from scoring.settings import ScoringSettings
 from scoring.spec import SpecRefused, TrainingSpec
-from scoring.training.kinds import KINDS
+from scoring.training.kinds import learner
 from scoring.training.source import Source
 from scoring.training.trained import ParityBroken, Trained
 
@@ -49,7 +49,7 @@ async def run(job: JobContext) -> dict[str, Any]:
         asyncio.run_coroutine_threadsafe(job.progress(1, 3, read), loop).result()
 
     try:
-        trained = await asyncio.to_thread(KINDS[spec.kind], Source(job.runtime.lake, settings), spec, say)
+        trained = await asyncio.to_thread(learner(spec.kind), Source(job.runtime.lake, settings), spec, say)
     except SpecRefused as refused:
         raise TrainingRefused(refused.en, refused.zh) from refused
     except ParityBroken as broken:
@@ -77,7 +77,7 @@ async def _register(job: JobContext, spec: TrainingSpec, trained: Trained) -> di
             card_html=page(Facts(about, trained.sha256, trained.metrics, card, trained.snapshot)),
         )
         # What was learned from a file answers for the bank's customers only if somebody says so.
-        first = version == 1 and spec.file is None
+        first = version == 1 and spec.sent is None
         proposal = await let_answer(job, tx, spec.model, version) if first or spec.promote else None
         job.cursor = {
             "model": spec.model,
@@ -90,8 +90,7 @@ async def _register(job: JobContext, spec: TrainingSpec, trained: Trained) -> di
             "sha256": trained.sha256,
             "proposal": proposal,
         }
-        if spec.file is not None:
-            file_id = spec.file.file_id
+        if (file_id := spec.sent) is not None:
             # Kept until now: an interrupted training reads it again.
             tx.after_commit(lambda: _forget(job.runtime, file_id))
     return job.cursor

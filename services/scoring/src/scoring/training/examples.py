@@ -38,7 +38,7 @@ class Examples:
 
     `levels` name a category's codes; `groups` say to which group of a protected attribute a row belongs; `slices` are
     consecutive spans of time; `refused` are columns that are no features, with the reason; `whose` numbers the
-    customers where one has several rows.
+    customers where one has several rows; `treated` are those of the treatment, of the kind uplift.
     """
 
     names: tuple[str, ...]
@@ -50,6 +50,7 @@ class Examples:
     slices: NDArray[np.str_] | None = None
     refused: Mapping[str, str] = field(default_factory=dict)
     whose: NDArray[np.int64] | None = None
+    treated: NDArray[np.bool_] | None = None
 
     def only(self, names: tuple[str, ...]) -> "Examples":
         """Return the same rows with these features only."""

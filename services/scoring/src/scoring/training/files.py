@@ -58,12 +58,19 @@ def read_file(path: Path, spec: TrainingSpec) -> Examples:
     groups = {name: _groups(table[one.column], one, first) for name, one in data.protected.items()}
     by_customer = spec.split.by == "customer" and spec.split.column
     whose = np.unique(np.array(table[by_customer]), return_inverse=True)[1] if by_customer else None
-    return Examples(names, rows, label, test, levels, groups, _slices(days), refused, whose)
+    arm = data.treatment
+    treated = np.isin(np.array(table[arm.column]), arm.treated) if arm is not None else None
+    return Examples(names, rows, label, test, levels, groups, _slices(days), refused, whose, treated)
 
 
 def _text(path: Path, data: FileData, needed: set[str]) -> Table:
-    raw = path.read_bytes()
-    if hashlib.sha256(raw).hexdigest() != data.sha256:
+    text = unpacked(path.read_bytes(), data.sha256, data.encoding)
+    return _rows(csv.reader(io.StringIO(text, newline=""), delimiter=data.separator), data, needed)
+
+
+def unpacked(raw: bytes, sha256: str, encoding: str) -> str:
+    """The text of a file as it was sent, perhaps packed by gzip; raises SpecRefused."""
+    if hashlib.sha256(raw).hexdigest() != sha256:
         raise SpecRefused("the file is not the one that the spec names", "文件与规格中的校验值不符")
     if raw.startswith(b"\x1f\x8b"):
         try:
@@ -74,11 +81,10 @@ def _text(path: Path, data: FileData, needed: set[str]) -> Table:
     if len(raw) > MOST_BYTES:
         raise SpecRefused(f"the file unpacks to more than {MOST_BYTES >> 20} MB", "文件解压后过大")
     try:
-        text = raw.decode("utf-8-sig" if data.encoding == "utf-8" else data.encoding)
+        return raw.decode("utf-8-sig" if encoding == "utf-8" else encoding)
     except UnicodeDecodeError as broken:
         line = raw.count(b"\n", 0, broken.start) + 1
-        raise SpecRefused(f"line {line} is not {data.encoding}", f"第 {line} 行不是 {data.encoding} 编码") from broken
-    return _rows(csv.reader(io.StringIO(text, newline=""), delimiter=data.separator), data, needed)
+        raise SpecRefused(f"line {line} is not {encoding}", f"第 {line} 行不是 {encoding} 编码") from broken
 
 
 def _rows(lines: "_csv.Reader", data: FileData, needed: set[str]) -> Table:

@@ -136,22 +136,22 @@ def snapshot(examples: Examples, score: Scores, about: dict[str, Any]) -> dict[s
     Features are those of the training rows, scores and deciles those of the tested; decile 1 is the best. `edges` are
     the inner bounds of the bins, which hold what is above the bound before and not above their own.
     """
-    train = ~examples.test
-    features = {
-        name: _distribution(examples.rows[train, index].astype(np.float64)) for index, name in enumerate(examples.names)
-    }
-    scores = _distribution(score)
     label = examples.label[examples.test]
     parts = np.array_split(np.argsort(-score, kind="stable"), BINS)
     deciles = [
         {"decile": place, "n": len(part), "responses": int(label[part].sum())} for place, part in enumerate(parts, 1)
     ]
-    return about | {
-        "rows": int(train.sum()),
-        "features": features,
-        "scores": {"edges": scores["edges"], "counts": scores["counts"]},
-        "deciles": deciles,
-    }
+    return distributions(examples.names, examples.rows[~examples.test], score, about) | {"deciles": deciles}
+
+
+def distributions(
+    names: tuple[str, ...], rows: NDArray[np.float32], score: Scores, about: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the bins of features and scores with their counts, of a model of any kind."""
+    features = {name: _distribution(rows[:, index].astype(np.float64)) for index, name in enumerate(names)}
+    scores = _distribution(score)
+    told = {"edges": scores["edges"], "counts": scores["counts"]}
+    return about | {"rows": len(rows), "features": features, "scores": told}
 
 
 def _distribution(values: Scores) -> dict[str, Any]:

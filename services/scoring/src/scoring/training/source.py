@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from uuid import UUID
 
 import duckdb
 
@@ -45,7 +46,13 @@ class Source:
     def upload(self, spec: TrainingSpec) -> Iterator[Path]:
         """The file that the spec names, for as long as it is read; raises NothingUploaded."""
         assert spec.file is not None  # noqa: S101 - asked for files only
+        with self.sent(spec.file.file_id) as path:
+            yield path
+
+    @contextmanager
+    def sent(self, file_id: UUID) -> Iterator[Path]:
+        """A file that was sent, for as long as it is read; raises NothingUploaded."""
         self.settings.scratch.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=self.settings.scratch, prefix="training-") as folder:
             sent = uploads.store(self.settings)
-            yield sent.assemble(spec.file.file_id, Path(folder) / "files") / uploads.FILE
+            yield sent.assemble(file_id, Path(folder) / "files") / uploads.FILE

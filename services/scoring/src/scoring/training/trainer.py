@@ -53,7 +53,7 @@ def train(examples: Examples, spec: TrainingSpec, as_of: date | None = None) -> 
     return Trained(
         onnx,
         names,
-        _specs(spec, names),
+        specs_for(spec, names),
         metrics,
         card,
         reports.snapshot(used, score, about),
@@ -74,7 +74,7 @@ def _calibrated(fitted: Calibrated, used: Examples) -> dict[str, Any]:
     }
 
 
-def _specs(spec: TrainingSpec, names: tuple[str, ...]) -> tuple[FeatureSpec, ...]:
+def specs_for(spec: TrainingSpec, names: tuple[str, ...]) -> tuple[FeatureSpec, ...]:
     """What the version takes: the catalogue's features, or the file's own, a category by its level's code."""
     if spec.file is None:
         return specs_of(names)

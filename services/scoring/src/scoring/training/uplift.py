@@ -6,7 +6,6 @@ makes to the other arm's model, and mixes both by the share treated. The data mu
 here corrects for a choice.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,7 +20,6 @@ from scoring.spec import SpecRefused
 Floats = NDArray[np.float64]
 Rows = NDArray[np.float32]
 Mask = NDArray[np.bool_]
-Score = Callable[[Rows], Floats]
 
 LEAST_OF_A_KIND = 20
 DECILES = 10
@@ -31,6 +29,17 @@ _PARAMS = {
     "deterministic": True, "force_row_wise": True, "num_threads": 2, "verbosity": -1,
 }  # fmt: skip
 _ROUNDS = 80
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What was learned: boosters, and what each answer counts for."""
+
+    parts: tuple[tuple[float, lightgbm.Booster], ...]
+
+    def predict(self, rows: Rows) -> Floats:
+        """The uplift of each row: by how much the action changes the chance of a response, -1 to 1."""
+        return np.clip(sum(weight * _said(booster, rows) for weight, booster in self.parts), -1, 1)
 
 
 @dataclass(frozen=True)
@@ -63,19 +72,19 @@ class UpliftReport:
         return self.interval.low > 0
 
 
-def fit(rows: Rows, treated: Mask, response: Mask, learner: Literal["t", "x"], seed: int = 1) -> Score:
+def fit(rows: Rows, treated: Mask, response: Mask, learner: Literal["t", "x"], seed: int = 1) -> Learned:
     """Learn the uplift of each customer from both arms; SpecRefused where an arm holds too few of both answers."""
     _check(treated, response)
     share = float(treated.mean())
     taken = _binary(rows[treated], response[treated], seed)
     left = _binary(rows[~treated], response[~treated], seed)
     if learner == "t":
-        return lambda new: _said(taken, new) - _said(left, new)
+        return Learned(((1.0, taken), (-1.0, left)))
     gained = response[treated] - _said(left, rows[treated])
     lost = _said(taken, rows[~treated]) - response[~treated]
     of_treated = _regression(rows[treated], gained, seed)
     of_control = _regression(rows[~treated], lost, seed)
-    return lambda new: share * _said(of_control, new) + (1 - share) * _said(of_treated, new)
+    return Learned(((share, of_control), (1 - share, of_treated)))
 
 
 def report(
@@ -89,12 +98,12 @@ def report(
     parts = np.array_split(np.arange(len(order)), DECILES)
     deciles = tuple(
         Decile(
-            number, int(ranked[part].sum()), int((~ranked[part]).sum()), _effect(ranked[part], answered[part], level)
+            number, int(ranked[part].sum()), int((~ranked[part]).sum()), effect_of(ranked[part], answered[part], level)
         )
         for number, part in enumerate(parts, 1)
         if 0 < ranked[part].sum() < len(part)
     )
-    overall = _effect(treated, response, level)
+    overall = effect_of(treated, response, level)
     draw = np.random.default_rng(seed)
     areas = np.empty(RESAMPLES)
     for n in range(RESAMPLES):
@@ -103,6 +112,11 @@ def report(
     tail = 100 * (1 - level) / 2
     low, high = np.percentile(areas, [tail, 100 - tail])
     return UpliftReport(learner, overall, deciles, qini(ranked, answered), Interval(float(low), float(high)))
+
+
+def propensity(rows: Rows, response: Mask, seed: int = 1) -> Learned:
+    """Learn who responds, whoever was treated: what an uplift is compared with."""
+    return Learned(((1.0, _binary(rows, response, seed)),))
 
 
 def qini(treated: Mask, response: Mask) -> float:
@@ -120,7 +134,8 @@ def qini(treated: Mask, response: Mask) -> float:
     return float(np.mean(curve - straight) / len(treated))
 
 
-def _effect(treated: Mask, response: Mask, level: float) -> Difference:
+def effect_of(treated: Mask, response: Mask, level: float = 0.95) -> Difference:
+    """The treated's share of responses less the control's, with its interval."""
     return newcombe(
         int(response[treated].sum()), int(treated.sum()), int(response[~treated].sum()), int((~treated).sum()), level
     )
