@@ -5,11 +5,12 @@ import json
 from datetime import date
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pyarrow as pa
 from tests.eventing.conftest import LAST, row
 
-from attune_contracts.datasets import EMPLOYEES, SEGMENTS
+from attune_contracts.datasets import EMPLOYEES, HOLDINGS, SEGMENTS
 from attune_service_kit.lake import Lake
 from attune_service_kit.lake_schema import arrow_schema
 
@@ -57,6 +58,18 @@ async def test_a_definition_is_tried_and_raises_nothing(
     found = await eventing.done(await eventing.send("POST", "/v1/backtests", {"file": json.dumps(silent)} | DAYS))
     assert (found["settled"], found["per_day"]) == ("2025-02-24", {"2024-03-13": 1, "2024-03-30": 1})
 
+    maturing(lake_dir, tmp_path / "s", bank)
+    due = {key: value for key, value in OFTEN.items() if key not in ("count", "where")}
+    due |= {"on": "dates", "calendar": {"of": "holding_matures_on", "offsets": [-7]}}
+    found = await eventing.done(await eventing.send("POST", "/v1/backtests", {"file": json.dumps(due)} | DAYS))
+    assert (found["settled"], found["per_day"]) == ("2025-02-28", {"2024-05-24": 1})
+    assert (found["first"]["event_key"], found["first"]["amount"]) == ("H1:2024-05-31:-7", "500.00")
+    # A branch sees its own: this customer is of another.
+    body = {"file": json.dumps(due)} | DAYS
+    headers = eventing.token("branch_manager", "B2") | {"Idempotency-Key": uuid4().hex}
+    elsewhere = await eventing.service.client.post("/v1/backtests", json=body, headers=headers)
+    assert (await eventing.done(elsewhere))["detections"] == 0
+
     for wrong, key, word in (
         ({"count": {"at_least": 2, "within": "3 moons"}}, "count.within", "a span is"),
         ({"where": "amount >= 'x'"}, "where", "text"),
@@ -70,6 +83,14 @@ async def test_a_definition_is_tried_and_raises_nothing(
         assert word in fault["en"], fault
     unknown = await eventing.send("POST", "/v1/backtests", {"trigger": "nobody"} | DAYS)
     assert unknown.status_code == 404
+
+
+def maturing(lake_dir: Path, scratch: Path, bank: Any) -> None:
+    """A holding of the bank's first customer."""
+    held = row(HOLDINGS, holding_id="H1", customer_id=bank.parties[0]["customer_id"], product_id="td",
+               matures_on=date(2024, 5, 31), amount_minor=50_000)  # fmt: skip
+    table = pa.Table.from_pylist([held], schema=arrow_schema(HOLDINGS))
+    Lake(str(lake_dir), scratch).write(HOLDINGS, "all", table, as_of=LAST)
 
 
 def people(bank: Any) -> None:

@@ -145,11 +145,8 @@ def test_figures_that_are_not_emitted_are_none(con: Any) -> None:
     assert (found.event_key, found.amount_minor, found.compared_with_minor) == ("2", None, None)
 
 
-def test_a_trigger_that_is_off_finds_nothing_and_a_calendar_is_refused(con: Any) -> None:
+def test_a_trigger_that_is_off_finds_nothing(con: Any) -> None:
     on = trigger("count", {"at_least": 2, "within": "3 days"})
     off = Compiled.of(on.definition, enabled=False)
     lake(con, [posting("1", 0, 5), posting("2", 1, 5)], {})
     assert lake_triggers.detections(con, off, "CNY", DAY0, DAY0 + timedelta(9), DAY0 + timedelta(9)) == []
-    calendar = trigger("calendar", {"of": "birthday", "offsets": [0]}, on="dates")
-    with pytest.raises(lake_triggers.NoDates):
-        lake_triggers.detections(con, calendar, "CNY", DAY0, DAY0, DAY0)

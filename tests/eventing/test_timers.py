@@ -12,13 +12,12 @@ from tests.eventing.test_eight_shapes import insert_file
 from tests.eventing.test_shapes import TEXTS
 
 from attune_contracts.customer_360 import ImportCompleted
-from attune_contracts.datasets import HOLDINGS
+from attune_contracts.datasets import CARDS, HOLDINGS, Dataset
 from attune_contracts.identifiers import customer_id, new_id
 from attune_service_kit.lake import Lake
 from attune_service_kit.lake_schema import arrow_schema
 from attune_service_kit.testing import eventually
 from eventing import ledger
-from eventing.definition import Definition
 
 TODAY = date(2024, 3, 1)
 WHO = customer_id(SOURCE, "P0")
@@ -30,14 +29,20 @@ async def at(eventing: Any, day: date) -> None:
     assert answer.status_code == 200, answer.text
 
 
-async def holdings(eventing: Any, lake_dir: Path, scratch: Path, matures: dict[str, date]) -> None:
-    """An import says when the customer's holdings mature: these, and no others."""
+async def holdings(eventing: Any, lake_dir: Path, scratch: Path, matures: dict[str, date], on: date = TODAY) -> None:
+    """An import of a day says when the customer's holdings mature: these, and no others."""
     rows = [
         row(HOLDINGS, holding_id=name, customer_id=str(WHO), product_id="td", matures_on=day, amount_minor=500)
         for name, day in matures.items()
     ]
-    table = pa.Table.from_pylist(rows, schema=arrow_schema(HOLDINGS))
-    pointer = await asyncio.to_thread(Lake(str(lake_dir), scratch).write, HOLDINGS, "all", table, as_of=TODAY)
+    await imported(eventing, lake_dir, scratch, HOLDINGS, rows, on)
+
+
+async def imported(
+    eventing: Any, lake_dir: Path, scratch: Path, dataset: Dataset, rows: list[dict[str, Any]], on: date
+) -> None:
+    table = pa.Table.from_pylist(rows, schema=arrow_schema(dataset))
+    pointer = await asyncio.to_thread(Lake(str(lake_dir), scratch).write, dataset, "all", table, as_of=on)
     await eventing.publish(ImportCompleted(import_id=new_id(), pointers=(pointer,)))
 
 
@@ -83,7 +88,8 @@ async def test_a_calendar_fires_by_business_time_and_a_backfill_says_nothing_of_
     assert await found(eventing) == {f"next:{next_}:-7": (TODAY + timedelta(2), False, 500)}
     # A date that becomes known late, within the lateness, and one that changes.
     matures = {"past": TODAY - timedelta(3), "next": TODAY + timedelta(30), "late": TODAY + timedelta(10)}
-    await holdings(eventing, lake_dir, tmp_path / "s", matures)
+    now = TODAY + timedelta(4)
+    await holdings(eventing, lake_dir, tmp_path / "s", matures, now)
 
     async def second() -> bool:
         return len(await found(eventing)) == 2
@@ -93,4 +99,22 @@ async def test_a_calendar_fires_by_business_time_and_a_backfill_says_nothing_of_
     assert (await found(eventing))[f"late:{late}:-7"] == (TODAY + timedelta(3), True, 500)
     (timer,) = await eventing.rows("SELECT due FROM timer")
     assert timer == {"due": late}
-    assert Definition.model_validate(file).kind == "calendar"
+    # The lake finds the same: the file tried on these days.
+    days = {"from": TODAY.isoformat(), "to": now.isoformat()}
+    tried = await eventing.done(await eventing.send("POST", "/v1/backtests", {"trigger": "due"} | days))
+    assert tried["per_day"] == {str(day): 1 for day, *_ in (await found(eventing)).values()}
+    # The first dates of a kind that a calendar in force has waited for: nothing is said of days long past.
+    expiring = file | {"trigger": "expiring", "calendar": {"of": "card_expires_on", "offsets": [0]}}
+    await insert_file(runtime.worker_database.pool, expiring, live=True)
+    cards = [
+        row(CARDS, card_id=name, customer_id=str(WHO), kind="gold", expires_on=on)
+        for name, on in (("old", TODAY - timedelta(40)), ("new", now - timedelta(2)))
+    ]
+    await imported(eventing, lake_dir, tmp_path / "s", CARDS, cards, now)
+
+    async def third() -> bool:
+        return len(await found(eventing)) == 3
+
+    assert await eventually(third, 60, every=0.2, what="the card that has just expired")
+    new = now - timedelta(2)
+    assert (await found(eventing))[f"new:{new}:0"] == (new, True, None)

@@ -150,10 +150,8 @@ class _Page:
         if not overlap["triggers"]:
             return self.section("overlap", f'<p class="soft">{escape(self.words["no_overlap"])}</p>', heading)
         told = [
-            (one["trigger"], one["skipped"][self.language], "", "") if "skipped" in one
-            else (one["trigger"], one["detections"], one["shared"], f"{one['share']:.1%}")
-            for one in overlap["triggers"]
-        ]  # fmt: skip
+            (one["trigger"], one["detections"], one["shared"], f"{one['share']:.1%}") for one in overlap["triggers"]
+        ]
         return self.section("overlap", self.table(("trigger", "its_detections", "shared", "share"), told), heading)
 
     def managers(self) -> Iterator[str]:

@@ -84,12 +84,7 @@ def _counts(one: dict[str, Any]) -> tuple[int, int, int]:
 
 
 def _overlap(overlap: dict[str, Any]) -> Table:
-    rows = [
-        (one["trigger"], one["skipped"]["en"], "", "")
-        if "skipped" in one
-        else (one["trigger"], one["detections"], one["shared"], f"{one['share']:.1%}")
-        for one in overlap["triggers"]
-    ]
+    rows = [(one["trigger"], one["detections"], one["shared"], f"{one['share']:.1%}") for one in overlap["triggers"]]
     title = f"customers with another trigger within {overlap['within_days']} days"
     return _table(title, ("trigger", "its detections", "shared", "share of ours"), rows)
 

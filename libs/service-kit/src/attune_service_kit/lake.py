@@ -168,6 +168,11 @@ class Lake:
         newest = (self.latest(dataset, partition) for partition in self._store.folders(_safe(dataset)))
         return [pointer for pointer in newest if pointer is not None]
 
+    def versions(self, dataset: str, partition: str) -> list[Pointer]:
+        """Return a pointer to every content of the partition that is still kept, the oldest first."""
+        names = self._manifests(_folder(dataset, partition))
+        return [self._manifest(dataset, partition, name).pointer(name) for name in names]
+
     def read_pointer(self, pointer: Pointer) -> list[Path]:
         """Return local paths of exactly the files that the pointer stands for; FileNotFoundError if it was vacuumed."""
         manifest = self._manifest(pointer.dataset, pointer.partition, _safe(pointer.manifest))

@@ -1,7 +1,8 @@
 """Dates that datasets know, kept beside the states: what the shape calendar listens to. For jobs.
 
 Only the kinds of date that some trigger asks for are kept. A date that is new, or has another day than before, is known
-since the business day on which it was loaded; those of a kind that is loaded for the first time have always been known.
+since the business day on which it was loaded; those of a kind that is loaded for the first time have always been known,
+unless a calendar in force has waited for them: it says nothing of days long past.
 """
 
 from collections.abc import Iterable
@@ -24,7 +25,7 @@ DELETE FROM dated_fact d WHERE d.kind = any($1::text[]) AND NOT EXISTS (
     SELECT FROM incoming_date i WHERE (i.customer_id, i.kind, i.source_id) = (d.customer_id, d.kind, d.source_id))
 RETURNING d.customer_id"""
 _KEEP = """
-WITH loaded AS (SELECT DISTINCT kind FROM dated_fact)
+WITH loaded AS (SELECT kind FROM dated_fact UNION SELECT unnest($2::text[]))
 INSERT INTO dated_fact AS d
     (customer_id, kind, source_id, day, known_on, account_id, product, product_kind, amount_minor)
 SELECT i.customer_id, i.kind, i.source_id, i.day, CASE WHEN l.kind IS NOT NULL THEN $1::date END, i.account_id,
@@ -64,8 +65,9 @@ async def load(
                    for customer, kind, source, day, account, *rest in rows]  # fmt: skip
         await conn.copy_records_to_table("incoming_date", records=records, columns=_COLUMNS)
     changed = {row["customer_id"] for row in await conn.fetch(_GONE, wanted)}
-    changed |= {row["customer_id"] for row in await conn.fetch(_KEEP, today)}
-    await conn.execute("DROP TABLE incoming_date")
     in_force = [triggers.compiled(row, currency) for row in await triggers.in_force(conn)]
+    awaited = {one.definition.calendar.of for one in in_force if one.definition.calendar is not None}
+    changed |= {row["customer_id"] for row in await conn.fetch(_KEEP, today, sorted(awaited))}
+    await conn.execute("DROP TABLE incoming_date")
     await timers.wake(conn, changed, in_force, today)
     return len(changed)

@@ -68,6 +68,11 @@ def limit_to(con: duckdb.DuckDBPyConnection, branches: Sequence[str]) -> None:
         con.execute("DELETE FROM behaviour WHERE customer_id NOT IN (SELECT customer_id FROM account_owner)")
 
 
+def limit_dates(con: duckdb.DuckDBPyConnection) -> None:
+    """Forget the dates of everybody whose accounts are not looked at (X23)."""
+    con.execute("DELETE FROM dated_version WHERE customer_id NOT IN (SELECT customer_id FROM account_owner)")
+
+
 def limit_to_found(con: duckdb.DuckDBPyConnection) -> None:
     """Forget every customer without a detection: of the others nobody asks any more."""
     for table in ("account_owner", "behaviour"):

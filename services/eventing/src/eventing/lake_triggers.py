@@ -1,6 +1,7 @@
 """The lake executor of triggers: every shape in DuckDB, and what stands once all facts have come (X8). For jobs.
 
-The connection holds `transactions`, `account_owner` and, for a trigger on behaviours, `behaviour`, as in `lake_facts`.
+The connection holds `transactions`, `account_owner` and, for a trigger on behaviours, `behaviour`, as in `lake_facts`;
+for a calendar `dated_version` (`lake_dates`).
 Conditions are written by the conditions' own DuckDB back end, amounts are whole numbers throughout, and the rest after
 a detection is looked at over the hits alone.
 """
@@ -14,8 +15,7 @@ from uuid import UUID
 import duckdb
 
 from attune_expressions.sql import duckdb_sql
-from attune_service_kit.errors import Invalid
-from eventing import lake_shapes
+from eventing import lake_calendar, lake_shapes
 from eventing.compiled import CANDIDATE, FIRST, MATCHES, UNLESS, Compiled, half_up
 from eventing.cool_down import Hit, is_reversed, raised
 from eventing.facts import FARTHEST, MICROSECONDS_A_DAY
@@ -59,12 +59,6 @@ FROM account_owner WHERE kind IN ('demand', 'time') GROUP BY ALL"""
 _REVERSALS = "SELECT subject, reverses, day FROM trigger_fact WHERE reverses IS NOT NULL"
 
 
-class NoDates(Invalid):
-    """The shape looks at dates, which the lake's facts do not have."""
-
-    code = "no_dates_in_the_lake"
-
-
 class Detection(NamedTuple):
     """One that stands. The account is that of the posting, or the subject's; figures a shape does not have are None."""
 
@@ -81,16 +75,16 @@ def detections(
 ) -> list[Detection]:
     """What stands of [first, last] once the facts up to `last` have come, in order of day, moment and key.
 
-    Days before `first` count as the past and for the cool-down. Of timers, what is due by the day `settled`.
+    Days before `first` count as the past and for the cool-down. Of timers, what is due by the day `settled`; a calendar
+    goes by business time alone, which has reached `last`.
     """
     if trigger.kind == "calendar":
-        raise NoDates("a calendar looks at dates, and the lake has facts only", "日历触发器依据日期，数据湖中只有事实")
-    prepare(con, trigger, currency, last)
-    through = settled.toordinal() - EPOCH
-    rows = con.execute(lake_shapes.hits(trigger, through)).fetchall()
-    found = [
-        (hit, row) for hit, row in _standing(con, trigger, rows) if first.toordinal() <= hit.day <= last.toordinal()
-    ]
+        standing: Iterable[tuple[Hit, Sequence[Any]]] = lake_calendar.standing(con, trigger, first, last)
+    else:
+        prepare(con, trigger, currency, last)
+        rows = con.execute(lake_shapes.hits(trigger, settled.toordinal() - EPOCH)).fetchall()
+        standing = _standing(con, trigger, rows)
+    found = [(hit, row) for hit, row in standing if first.toordinal() <= hit.day <= last.toordinal()]
     return [_detection(trigger, hit, row) for hit, row in sorted(found, key=lambda one: (one[0][:3], one[1][0]))]
 
 

@@ -30,7 +30,7 @@ SELECT true FROM job WHERE id = $1 AND kind = 'backtest' AND (
 
 
 class BacktestRefused(Invalid):
-    """The trigger cannot be tried on the lake."""
+    """It is to be looked at beside triggers that are not active."""
 
     code = "backtest_refused"
 
@@ -148,19 +148,11 @@ async def _asked(tx: Transaction, tried: Tried) -> tuple[Definition, dict[str, A
     """The definition, and what the job is to try."""
     if tried.file is not None:
         file = await trigger_versions.read_file(tx.conn, tried.file)
-        _require_facts(file.definition)
         return file.definition, {"definition": file.content}
     name = str(tried.trigger)
     number = tried.version
     row = await (triggers.get(tx.conn, name) if number is None else triggers.version(tx.conn, name, number))
-    definition = triggers.definition(row)
-    _require_facts(definition)
-    return definition, {"trigger": name, "version": row["version"]}
-
-
-def _require_facts(definition: Definition) -> None:
-    if definition.calendar is not None:
-        raise BacktestRefused("a calendar looks at dates, and the lake has facts", "日历触发器依据日期，数据湖只有事实")
+    return triggers.definition(row), {"trigger": name, "version": row["version"]}
 
 
 async def _require_active(tx: Transaction, names: list[str]) -> None:

@@ -17,7 +17,7 @@ from eventing.compiled import Compiled
 from eventing.definition import Definition
 from eventing.definition_texts import sentence
 from eventing.jobs import workbench
-from eventing.lake_triggers import Detection, NoDates
+from eventing.lake_triggers import Detection
 
 # So many other triggers are looked at where the request names none: those of the highest priority.
 OTHERS = 20
@@ -31,20 +31,25 @@ Found = list[Detection]
 
 @dataclass(frozen=True)
 class _Lake:
-    """Where the job looks: the connection, the days and the base currency."""
+    """Where the job looks: the connection, the days, the base currency, and whether not everybody is looked at."""
 
+    runtime: Runtime
     con: duckdb.DuckDBPyConnection
     first: date
     last: date
     currency: str
+    limited: bool
 
     def settled(self, trigger: Compiled) -> date:
-        """What a timer finds is settled when no fact within the lateness can come before it."""
-        return self.last - timedelta(trigger.lateness + 1)
+        """What a timer finds is settled when no fact within the lateness can come before it; dates wait for none."""
+        return self.last if trigger.kind == "calendar" else self.last - timedelta(trigger.lateness + 1)
 
     async def detections(self, trigger: Compiled, before: int = 0) -> Found:
         """What stands of the days, and of so many days before them."""
         first, settled = self.first - timedelta(before), self.settled(trigger)
+        await workbench.load_dates(self.con, self.runtime, trigger, self.last)
+        if self.limited and trigger.kind == "calendar":
+            lake_backtests.limit_dates(self.con)
         return await asyncio.to_thread(
             lake_triggers.detections, self.con, trigger, self.currency, first, self.last, settled
         )
@@ -61,7 +66,8 @@ async def run(job: JobContext) -> dict[str, Any]:
     tried, others, currency = await _triggers(runtime, params)
     steps = 1 + len(tried) + len(others)
     with workbench.opened(runtime) as con:
-        lake = _Lake(con, date.fromisoformat(params["from"]), date.fromisoformat(params["to"]), currency)
+        days = date.fromisoformat(params["from"]), date.fromisoformat(params["to"])
+        lake = _Lake(runtime, con, *days, currency, limited="branch" in params)
         snapshot = await _load(con, runtime, [*tried, *others], lake.last, params.get("branch"))
         await job.progress(0, steps, "facts gathered")
         found = await lake.detections(tried[0])
@@ -169,12 +175,8 @@ async def _overlap(
     told: list[dict[str, Any]] = []
     lake_backtests.limit_to_found(lake.con)
     for number, other in enumerate(others, steps - len(others)):
-        one: dict[str, Any] = {"trigger": other.name, "version": other.version}
-        try:
-            one |= lake_backtests.overlap(found, await lake.detections(other, before=within), within)
-        except NoDates as refused:
-            one |= {"skipped": {"en": refused.en, "zh": refused.zh}}
-        told.append(one)
+        also = lake_backtests.overlap(found, await lake.detections(other, before=within), within)
+        told.append({"trigger": other.name, "version": other.version} | also)
         await job.progress(number, steps, f"beside {other.name}")
     return {"within_days": within, "triggers": told}
 

@@ -1,6 +1,7 @@
 """What eventing's jobs share: the lake's transactions with their owners in DuckDB, and adding postings to them."""
 # ruff: noqa: S608 - the statements are made of names that this package chose and of quoted literals
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import date
@@ -13,6 +14,8 @@ from attune_contracts.datasets import TRANSACTIONS
 from attune_contracts.pointer import Pointer
 from attune_service_kit import lake_sql
 from attune_service_kit.runtime import Runtime
+from eventing import lake_dates
+from eventing.compiled import Compiled
 
 # One writer of the dataset at a time: between looking which postings are there and adding the others.
 _WRITER = "SELECT pg_advisory_lock(hashtext('eventing.transactions'))"
@@ -92,6 +95,13 @@ async def load_behaviours(con: duckdb.DuckDBPyConnection, runtime: Runtime) -> s
             f" auto_detect = false, delim = ',', quote = '\"', escape = '\"', columns = {_BEHAVIOUR_TYPES})"
         )
     return snapshot
+
+
+async def load_dates(con: duckdb.DuckDBPyConnection, runtime: Runtime, trigger: Compiled, last: date) -> None:
+    """Make the table `dated_version` of the dates that a calendar asks for, as they were known up to a day."""
+    calendar = trigger.definition.calendar
+    if calendar is not None:
+        await asyncio.to_thread(lake_dates.gather, con, runtime.lake, calendar.of, last)
 
 
 def add(
