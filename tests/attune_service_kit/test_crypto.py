@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from attune_service_kit.crypto import KekUnusable, Keyring, NotOurs, new_kek, open_keyring, read_keks
 from attune_service_kit.database import Database
 
-KEYS = Keyring({1: b"d" * 31 + b"1"}, b"i" * 32)
+KEYS = Keyring({1: b"d" * 31 + b"1"}, {2: b"i" * 32})
 NAMES = KEYS.column("party_identity", "name")
 
 
@@ -65,7 +65,7 @@ def test_a_damaged_value_does_not_open(damage: int) -> None:
 
 
 def test_another_index_key_or_purpose_gives_other_digests() -> None:
-    other = Keyring({1: b"d" * 32}, b"j" * 32)
+    other = Keyring({1: b"d" * 32}, {2: b"j" * 32})
     digests = {keys.digests(p).of(b"Ada") for keys in (KEYS, other) for p in ("name", "phone")}
     assert len(digests) == 4
 
@@ -87,7 +87,7 @@ def test_what_was_sealed_opens_and_shows_nothing(row: str, value: str) -> None:
 
 
 def test_values_of_an_older_key_open_and_new_ones_take_the_newest() -> None:
-    both = Keyring({1: b"d" * 31 + b"1", 7: b"e" * 32}, b"i" * 32).column("party_identity", "name")
+    both = Keyring({1: b"d" * 31 + b"1", 7: b"e" * 32}, {2: b"i" * 32}).column("party_identity", "name")
     assert both.open("1", NAMES.seal("1", b"Ada")) == b"Ada"
     assert both.seal("1", b"Ada")[:4] == (7).to_bytes(4, "big")
     with pytest.raises(NotOurs):

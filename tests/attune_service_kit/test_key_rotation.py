@@ -85,10 +85,11 @@ async def sealed_by(runtime: Runtime) -> dict[int, int]:
     return counts
 
 
-async def started(runtime: Runtime) -> JobContext:
+async def started(runtime: Runtime, purpose: str = "data") -> JobContext:
     """The job, as its process begins it: with the cursor that was committed last."""
     async with runtime.database.transaction() as tx:
-        job_id = await runtime.jobs.start(tx, "reseal", {}, key="data")
+        kind = "reindex" if purpose == "index" else "reseal"
+        job_id = await runtime.jobs.start(tx, kind, {}, key=purpose)
         await tx.conn.execute("UPDATE job SET state = 'running' WHERE id = $1", job_id)
     return await again(runtime, job_id)
 
@@ -183,7 +184,7 @@ async def test_a_process_that_starts_meanwhile_opens_the_new_key_and_seals_with_
     keks = read_keks(ring)
     first = await open_keyring(sample_database.pool, "sample", keks)
     async with sample_database.transaction() as tx:
-        assert await crypto.add_data_key(tx.conn, "sample", keks[0]) == 3
+        assert await crypto.add_key(tx.conn, "sample", keks[0], "data") == 3
     meanwhile = await open_keyring(sample_database.pool, "sample", keks, spread=60)
     assert (meanwhile.sealing, meanwhile.holds(3), first.holds(3)) == (1, True, False)
     later = await open_keyring(sample_database.pool, "sample", keks, spread=0)
@@ -270,3 +271,42 @@ async def test_the_command_starts_one_job_and_says_who(runtimes: tuple[Runtime, 
     assert first == second
     row = await runtime.database.pool.fetchrow("SELECT who, what, entity_id FROM audit ORDER BY id LIMIT 1")
     assert tuple(row) == ("operator", "keys.rotation_started", str(first))
+
+
+# --- the index key ---------------------------------------------------------------------------------------------------
+
+
+async def test_what_any_process_has_digested_is_found_in_every_process_while_the_index_key_changes(
+    runtimes: tuple[Runtime, Runtime],
+) -> None:
+    one, other = runtimes
+    job = asyncio.create_task(key_rotation.run_index(await started(one, "index")))
+    written = set()
+    while not job.done():
+        for writing, looking in (runtimes, runtimes[::-1]):
+            digest = writing.keys.digests("p").of(b"Ada")
+            written.add(digest)
+            assert digest in looking.keys.digests("p").by_each(b"Ada")
+        await asyncio.sleep(0.01)
+    assert await job == {"key": 3, "reindexed": 0, "unreadable": 0}
+    assert len(written) == 2
+    assert (one.keys.indexing, other.keys.indexing, one.keys.sealing) == (3, 3, 1)
+    audited = await one.database.pool.fetch("SELECT what FROM audit ORDER BY id")
+    assert [row["what"] for row in audited] == ["keys.index_key_made", "keys.index_key_rotated"]
+
+
+async def test_a_piece_of_work_writes_by_one_index_key_whatever_the_process_learns(
+    sample_database: Database, ring: Path
+) -> None:
+    keks = read_keks(ring)
+    keys = await open_keyring(sample_database.pool, "sample", keks)
+    still, digests = keys.as_now(), keys.digests("p")
+    before = digests.of(b"Ada")
+    async with sample_database.transaction() as tx:
+        assert await crypto.add_key(tx.conn, "sample", keks[0], "index") == 3
+    await crypto.refresh(keys, sample_database.pool, "sample", ring, 60)
+    assert (keys.indexing, digests.of(b"Ada"), len(digests.by_each(b"Ada"))) == (2, before, 2)
+    await crypto.refresh(keys, sample_database.pool, "sample", ring, 0)
+    assert (keys.indexing, still.indexing, still.digests("p").of(b"Ada")) == (3, 2, before)
+    assert digests.of(b"Ada") != before
+    assert before in digests.by_each(b"Ada")

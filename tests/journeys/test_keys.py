@@ -11,7 +11,7 @@ from attune.processes import SERVICES
 pytestmark = pytest.mark.slow
 
 
-def test_both_kinds_of_keys_are_changed_while_everything_runs(attune: Any, tmp_path: Path) -> None:
+def test_all_kinds_of_keys_are_changed_while_everything_runs(attune: Any, tmp_path: Path) -> None:
     place = tmp_path / "home"
     attune("up", "--detach", "--home", place)
     try:
@@ -21,6 +21,8 @@ def test_both_kinds_of_keys_are_changed_while_everything_runs(attune: Any, tmp_p
         assert Home(place).former_keks.read_text() == before
         done = attune("keys", "rotate", "--home", place)
         assert {name: result["key"] for name, result in done["services"].items()} == dict.fromkeys(SERVICES, 3)
+        done = attune("keys", "rotate", "--index", "--home", place)
+        assert {name: result["key"] for name, result in done["services"].items()} == dict.fromkeys(SERVICES, 4)
         assert set(attune("status", "--home", place)["services"]) == set(SERVICES)
     finally:
         attune("down", "--home", place)

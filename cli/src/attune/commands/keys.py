@@ -23,10 +23,18 @@ def register(app: typer.Typer) -> None:
 
 def rotate(
     kek: Annotated[bool, typer.Option("--kek", help="The key that wraps the data keys instead.")] = False,
+    index: Annotated[
+        bool, typer.Option("--index", help="The keys that names and phones are found by instead.")
+    ] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Change the data keys and seal everything anew, or with --kek the key that wraps them. Broken off, it goes on."""
+    """Change the data keys and seal everything anew, with --kek the key that wraps them, with --index the index keys.
+
+    Broken off, it goes on.
+    """
+    if kek and index:
+        raise Failure("one at a time: --kek or --index")
     with running(Home.at(home)) as place:
         if kek:
             rotate_kek(place)
@@ -34,9 +42,10 @@ def rotate(
             words += f" {place.former_keks}: keep them apart for as long as backups of their time are kept"
             print_result({"rotated": "kek", "former": str(place.former_keks)}, as_json, words)
             return
-        done = rotate_data_keys(place)
-    words = ", ".join(f"{service}: key {result['key']}, {result['resealed']} rows" for service, result in done.items())
-    print_result({"rotated": "data", "services": done}, as_json, words)
+        done = rotate_keys(place, "rotate-index" if index else "rotate-keys")
+    rows = "reindexed" if index else "resealed"
+    words = ", ".join(f"{service}: key {result['key']}, {result[rows]} rows" for service, result in done.items())
+    print_result({"rotated": "index" if index else "data", "services": done}, as_json, words)
 
 
 def rotate_kek(place: Home) -> None:
@@ -47,10 +56,10 @@ def rotate_kek(place: Home) -> None:
     place.keep_newest_kek()
 
 
-def rotate_data_keys(place: Home) -> dict[str, dict[str, Any]]:
+def rotate_keys(place: Home, command: str) -> dict[str, dict[str, Any]]:
     """Start the job of every service and wait for all of them; return their results."""
-    jobs = {service: run_command(place, service, "rotate-keys").strip() for service in SERVICES}
-    console.print("[dim]sealing anew; it begins when every process holds the new key, after more than a minute[/dim]")
+    jobs = {service: run_command(place, service, command).strip() for service in SERVICES}
+    console.print("[dim]under way; it begins when every process holds the new key, after more than a minute[/dim]")
     with Client(place) as client:
         return {service: client.wait_job(service, job) for service, job in jobs.items()}
 

@@ -1,16 +1,18 @@
-"""Encryption at rest: one data key and one index key a service, wrapped by a key that never lies in its database.
+"""Encryption at rest: data keys and index keys of a service, wrapped by a key that never lies in its database.
 
 A sealed value is key id (4 bytes) ‖ nonce (12) ‖ AES-256-GCM, bound to table, column and row: moved elsewhere, it does
 not open. What must be found again is looked up by a keyed digest (HMAC-SHA256), equal for equal values only.
 
 A newer data key opens at once and seals only when every process has had the time to read it (`spread`): what one
-process seals, all others open, at every moment. `key_rotation` makes it, and seals anew what older ones hold.
+process seals, all others open, at every moment. A newer index key likewise: it is looked up by at once, and written by
+when it has spread. `key_rotation` makes them, and seals or digests anew what older ones hold.
 """
 
 import base64
 import binascii
 import os
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +35,7 @@ ORDER BY id"""
 # In one statement: two processes may start at once, and the first one's keys stand, both or none.
 _MAKE = """
 INSERT INTO encryption_key (id, purpose, wrapped) VALUES (1, 'data', $1), (2, 'index', $2) ON CONFLICT DO NOTHING"""
-_ADD = "INSERT INTO encryption_key (id, purpose, wrapped) VALUES ($1, 'data', $2)"
+_ADD = "INSERT INTO encryption_key (id, purpose, wrapped) VALUES ($1, $2, $3)"
 _LOCKED = "SELECT id, purpose, wrapped FROM encryption_key ORDER BY id FOR UPDATE"
 _REWRAP = "UPDATE encryption_key SET wrapped = $2 WHERE id = $1"
 _REWRAPPED = """
@@ -144,39 +146,92 @@ class Sealer:
         return self.seal(row, self.open(row, sealed))
 
 
+class _Indexed:
+    """The index keys that a process holds, shared by all digests of its keyring."""
+
+    __slots__ = ("keys", "writing")
+
+    def __init__(self, keys: Mapping[int, bytes], writing: int) -> None:
+        self.keys, self.writing = dict(keys), writing
+
+
 class Digests:
     """Keyed digests for one purpose: equal values have equal digests, and nobody without the key can try values out."""
 
-    def __init__(self, key: bytes, purpose: str) -> None:
-        self._begun = HMAC(key, SHA256())
-        self._begun.update(purpose.encode() + b"\x00")
+    def __init__(self, held: _Indexed, purpose: str) -> None:
+        self._held = held
+        self._purpose = purpose.encode() + b"\x00"
+        self._begun: dict[int, HMAC] = {}
 
     def of(self, value: bytes) -> bytes:
-        """The 32 bytes of a value."""
-        digest = self._begun.copy()
+        """The 32 bytes of a value, as they are written now."""
+        return self._by(self._held.writing, value)
+
+    def by_each(self, value: bytes) -> list[bytes]:
+        """A value's digests by every index key: what it is looked up by."""
+        return [self._by(number, value) for number in self._held.keys]
+
+    def _by(self, number: int, value: bytes) -> bytes:
+        begun = self._begun.get(number)
+        if begun is None:
+            begun = self._begun[number] = HMAC(self._held.keys[number], SHA256())
+            begun.update(self._purpose)
+        digest = begun.copy()
         digest.update(value)
         return digest.finalize()
 
 
 class Keyring:
-    """A service's keys, unwrapped, in memory only. Its sealers follow it to a newer data key."""
+    """A service's keys, unwrapped, in memory only. Its sealers and digests follow it to newer keys."""
 
-    def __init__(self, data: Mapping[int, bytes], index: bytes, sealing: int | None = None) -> None:
+    def __init__(
+        self,
+        data: Mapping[int, bytes],
+        index: Mapping[int, bytes],
+        sealing: int | None = None,
+        writing: int | None = None,
+    ) -> None:
         self._held = _Held(data, sealing or max(data))
-        self._index = index
+        self._indexed = _Indexed(index, writing or max(index))
 
     @property
     def sealing(self) -> int:
         """The number of the data key that seals."""
         return int.from_bytes(self._held.sealing[0], "big")
 
+    @property
+    def indexing(self) -> int:
+        """The number of the index key that digests are written by."""
+        return self._indexed.writing
+
+    @property
+    def newest_index(self) -> int:
+        """The number of the newest index key, whether it is written by already or not."""
+        return max(self._indexed.keys)
+
+    @property
+    def first_index(self) -> int:
+        """The number of the oldest index key."""
+        return min(self._indexed.keys)
+
     def holds(self, number: int) -> bool:
-        """Whether the data key of that number is among them."""
-        return number in self._held.keys
+        """Whether the key of that number is among them."""
+        return number in self._held.keys or number in self._indexed.keys
 
     def take(self, data: Mapping[int, bytes], sealing: int) -> None:
         """Hold these data keys too, and seal with the one of that number from now on."""
         self._held.take(data, sealing)
+
+    def take_index(self, index: Mapping[int, bytes], writing: int) -> None:
+        """Look up by these index keys too, and write by the one of that number from now on."""
+        self._indexed.keys |= index
+        self._indexed.writing = writing
+
+    def as_now(self) -> "Keyring":
+        """The same keys for a piece of work that must write by one index key from its beginning to its end."""
+        still = copy(self)
+        still._indexed = _Indexed(self._indexed.keys, self._indexed.writing)
+        return still
 
     def column(self, table: str, column: str) -> Sealer:
         """The sealer of a column."""
@@ -184,7 +239,7 @@ class Keyring:
 
     def digests(self, purpose: str) -> Digests:
         """The digests for a purpose; those of another purpose are unlike."""
-        return Digests(self._index, purpose)
+        return Digests(self._indexed, purpose)
 
 
 async def open_keyring(pool: asyncpg.Pool, service: str, keks: Sequence[bytes], spread: float = 0) -> Keyring:
@@ -201,23 +256,25 @@ async def open_keyring(pool: asyncpg.Pool, service: str, keks: Sequence[bytes], 
         await pool.execute(_MAKE, *made)
         known = await pool.fetch(_KEYS, spread)
     keys = [(row["id"], row["purpose"], _unwrap(keks, service, row)) for row in known]
-    data = {number: key for number, purpose, key in keys if purpose == "data"}
-    [index] = [key for _, purpose, key in keys if purpose == "index"]
-    return Keyring(data, index, _sealing(known))
+    data, index = ({number: key for number, purpose, key in keys if purpose == p} for p in ("data", "index"))
+    return Keyring(data, index, _newest(known, "data"), _newest(known, "index"))
 
 
 async def refresh(keyring: Keyring, pool: asyncpg.Pool, service: str, kek_file: Path, spread: float) -> None:
-    """Take over the data keys that were made since, and the one that seals by now."""
+    """Take over the keys that were made since, and those that seal and digest by now."""
     known = await pool.fetch(_KEYS, spread)
-    new = [row for row in known if row["purpose"] == "data" and not keyring.holds(row["id"])]
+    new = [row for row in known if not keyring.holds(row["id"])]
     keks = read_keks(kek_file) if new else ()
-    keyring.take({row["id"]: _unwrap(keks, service, row) for row in new}, _sealing(known))
+    keys = [(row["id"], row["purpose"], _unwrap(keks, service, row)) for row in new]
+    data, index = ({number: key for number, purpose, key in keys if purpose == p} for p in ("data", "index"))
+    keyring.take(data, _newest(known, "data"))
+    keyring.take_index(index, _newest(known, "index"))
 
 
-async def add_data_key(conn: asyncpg.Connection, service: str, kek: bytes) -> int:
-    """Make one more data key and return its number: the largest one seals, once it has spread."""
+async def add_key(conn: asyncpg.Connection, service: str, kek: bytes, purpose: str) -> int:
+    """Make one more data or index key and return its number: the largest one counts, once it has spread."""
     number = int(await conn.fetchval("SELECT max(id) + 1 FROM encryption_key"))
-    await conn.execute(_ADD, number, _wrap(kek, service, "data", number, os.urandom(KEY_BYTES)))
+    await conn.execute(_ADD, number, purpose, _wrap(kek, service, purpose, number, os.urandom(KEY_BYTES)))
     return number
 
 
@@ -234,10 +291,10 @@ async def rewrap(conn: asyncpg.Connection, service: str, keks: Sequence[bytes]) 
     return len(older)
 
 
-def _sealing(known: Sequence[asyncpg.Record]) -> int:
-    """The newest data key that every process holds; the first one until there is any."""
-    data = [row for row in known if row["purpose"] == "data"]
-    return int(max((row["id"] for row in data if row["spread"]), default=data[0]["id"]))
+def _newest(known: Sequence[asyncpg.Record], purpose: str) -> int:
+    """The newest key for a purpose that every process holds; the first one until there is any."""
+    keys = [row for row in known if row["purpose"] == purpose]
+    return int(max((row["id"] for row in keys if row["spread"]), default=keys[0]["id"]))
 
 
 def _wrap(kek: bytes, service: str, purpose: str, number: int, key: bytes) -> bytes:

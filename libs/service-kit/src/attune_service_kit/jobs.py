@@ -71,7 +71,10 @@ class Light(str):
 
 
 # The kit's own, in every service.
-_OWN = {"reseal": Light("attune_service_kit.key_rotation:run")}
+_OWN = {
+    "reseal": Light("attune_service_kit.key_rotation:run"),
+    "reindex": Light("attune_service_kit.key_rotation:run_index"),
+}
 
 
 def functions(service: "Service") -> Mapping[str, str]:

@@ -3,10 +3,12 @@
 The wrapping key: a newer one stands above the older one in `kek_file`, the owner's command wraps the keys anew, then
 the older line goes. The data key: a job makes a new one, waits until every process holds it, and seals anew, in small
 transactions, what older ones have sealed. Older data keys stay: what lies in import histories, in cursors that clients
-hold and in backups is theirs. The index key stays as it is, and so do all digests.
+hold and in backups is theirs. The index key: a job makes a new one, waits likewise, and lets the service make its
+digests anew (`Service.reindex`). What is looked for is looked up by older index keys too, so they stay as well.
 """
 
 import asyncio
+import importlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,7 +43,7 @@ async def follow(runtime: "Runtime") -> None:
     while True:
         await asyncio.sleep(runtime.settings.key_spread_seconds / _LOOKS)
         try:
-            await _refresh(runtime)
+            await refresh(runtime)
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, KekUnusable) as error:
             log.warning("keys_not_read", error=type(error).__name__)
 
@@ -55,13 +57,14 @@ async def rewrap(service: "Service", owner_url: str, kek_file: Path) -> int:
         await connection.close()
 
 
-async def start(runtime: "Runtime") -> UUID:
-    """Start the job of a new data key, from a command line; one that is under way is returned instead."""
+async def start(runtime: "Runtime", purpose: str = "data") -> UUID:
+    """Start the job of a new data or index key, from a command line; one that is under way is returned instead."""
     await runtime.database.open()
     try:
         async with runtime.database.transaction() as tx:
             tx.who = "operator"
-            job_id = await runtime.jobs.start(tx, "reseal", {}, key="data")
+            kind = "reindex" if purpose == "index" else "reseal"
+            job_id = await runtime.jobs.start(tx, kind, {}, key=purpose)
             await tx.audit("keys.rotation_started", "job", job_id)
         return job_id
     finally:
@@ -74,7 +77,7 @@ async def run(job: "JobContext") -> dict[str, Any]:
     What is sealed by the new key already is not looked at again, so a killed job needs no other mark. A value that does
     not open is left as it is and counted.
     """
-    number = await _made(job)
+    number = await _made(job, "data")
     pause = await _spread(job, number)
     tables = (*job.runtime.service.sealed, ANSWERS)
     resealed = int((job.cursor or {}).get("resealed", 0))
@@ -93,13 +96,27 @@ async def run(job: "JobContext") -> dict[str, Any]:
     return {"key": number, "resealed": resealed, "unreadable": unreadable}
 
 
-async def _made(job: "JobContext") -> int:
+async def run_index(job: "JobContext") -> dict[str, Any]:
+    """The job of a new index key. Result: `{key, reindexed, unreadable}`; killed in between it goes on."""
+    number = await _made(job, "index")
+    await _spread(job, number)
+    reindexed = unreadable = 0
+    if (name := job.runtime.service.reindex) is not None:
+        module, _, function = name.partition(":")
+        reindexed, unreadable = await getattr(importlib.import_module(module), function)(job)
+    async with job.transaction() as tx:
+        detail = {"rows": reindexed, "unreadable": unreadable}
+        await tx.audit("keys.index_key_rotated", "encryption_key", number, detail=detail)
+    return {"key": number, "reindexed": reindexed, "unreadable": unreadable}
+
+
+async def _made(job: "JobContext", purpose: str) -> int:
     """The number of this job's key: made once, whatever becomes of its process."""
     if job.cursor is None:
         kek = crypto.read_keks(job.runtime.settings.kek_file)[0]
         async with job.transaction() as tx:
-            number = await crypto.add_data_key(tx.conn, job.runtime.service.name, kek)
-            await tx.audit("keys.data_key_made", "encryption_key", number)
+            number = await crypto.add_key(tx.conn, job.runtime.service.name, kek, purpose)
+            await tx.audit(f"keys.{purpose}_key_made", "encryption_key", number)
             job.cursor = {"key": number}
         failpoint("keys.made")
     return int((job.cursor or {})["key"])
@@ -112,11 +129,12 @@ async def _spread(job: "JobContext", number: int) -> float:
     while not await job.runtime.database.pool.fetchval(_SETTLED, number, look * (_LOOKS + 2)):
         await job.progress(0, None, "until every process holds the new key")
         await asyncio.sleep(pause)
-    await _refresh(job.runtime)
+    await refresh(job.runtime)
     return pause
 
 
-async def _refresh(runtime: "Runtime") -> None:
+async def refresh(runtime: "Runtime") -> None:
+    """Hold the keys that there are by now."""
     settings, pool = runtime.settings, runtime.database.pool
     await crypto.refresh(runtime.keys, pool, runtime.service.name, settings.kek_file, settings.key_spread_seconds)
 

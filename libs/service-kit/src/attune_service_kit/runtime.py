@@ -41,6 +41,8 @@ class Service:
     everywhere: "Sequence[Callable[[Runtime], Awaitable[None]]]" = ()  # tasks of app and worker processes alike
     hot: "Sequence[HotRoute | HotPost]" = ()
     sealed: Sequence[SealedTable] = ()  # what a new data key seals anew
+    # "module:function" of a job: make all digests by the index key that writes; how many, and how many could not be.
+    reindex: str | None = None
     urgent: tuple[str, ...] = ()  # ends of paths that keep places of their own under overload (P-16)
     streamed: tuple[str, ...] = ()  # methods and paths, as regular expressions, whose bodies are no JSON
     approvals: "Approvals | None" = None  # which changes need two persons

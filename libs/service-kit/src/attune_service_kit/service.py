@@ -24,6 +24,7 @@ COMMANDS = {
     "migrate": "bring the database to the newest revision, as its owner; also does what rewrap-keys does",
     "rewrap-keys": "wrap the keys anew by the first key of kek_file, as the database's owner",
     "rotate-keys": "start the job that makes a new data key and seals everything anew by it; prints the job's id",
+    "rotate-index": "start the job that makes a new index key and all digests anew by it; prints the job's id",
     "openapi": "print the OpenAPI document",
 }
 
@@ -45,8 +46,9 @@ def main(service: Service) -> None:
     telemetry.configure_logging(service.name, environment=settings.environment)
     if command != "migrate":
         _require_kek(settings)
-    if command == "rotate-keys":
-        sys.stdout.write(f"{asyncio.run(key_rotation.start(make_runtime(service, settings, 'job')))}\n")
+    if command in ("rotate-keys", "rotate-index"):
+        purpose = "index" if command == "rotate-index" else "data"
+        sys.stdout.write(f"{asyncio.run(key_rotation.start(make_runtime(service, settings, 'job'), purpose))}\n")
         return
     if command in ("migrate", "embedded"):
         migrate(service, settings)

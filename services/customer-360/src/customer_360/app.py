@@ -44,6 +44,7 @@ SERVICE = Service(
     functions=("customer_360.view.function:make",),
     streamed=(imports.STREAMED,),
     sealed=(identity.SEALED, known_details.SEALED),
+    reindex="customer_360.reindexing:run",
     jobs={
         "import": "customer_360.importing:run",
         "import_undo": "customer_360.undoing:run",

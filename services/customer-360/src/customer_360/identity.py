@@ -36,6 +36,9 @@ By = Literal["name", "pinyin", "phone", "document"]
 # A change of how values are normalised changes every digest: the next import indexes all anew.
 _RULES = b"1"
 
+DIGEST_BYTES = 16
+MARK_BYTES = 4
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -63,6 +66,7 @@ class Identities:
     def __init__(self, keys: Keyring, region: str) -> None:
         self._region = region
         self.columns = {name: keys.column(TABLE, name) for name in COLUMNS}
+        self._keys = keys
         purposes = ("row", "name", "pinyin", "initials", "phone", "document", "name_birth", "name_phone")
         self._digests = {purpose: keys.digests(f"{TABLE}.{purpose}") for purpose in purposes}
 
@@ -84,10 +88,21 @@ class Identities:
         """The name alone: for lists."""
         return self.columns["name"].open_text(str(customer_id), sealed)
 
+    @property
+    def only_key(self) -> bool:
+        """Whether there has never been another index key."""
+        return self._keys.newest_index == self._keys.first_index
+
+    @property
+    def mark(self) -> bytes:
+        """What a row's digest begins with: the number of the index key of its digests; nothing for the first key."""
+        number = self._keys.indexing
+        return b"" if number == self._keys.first_index else number.to_bytes(MARK_BYTES, "big")
+
     def digest(self, customer_id: str, values: Iterable[str | None]) -> bytes:
         """Equal for equal values of the same row: tells whether there is anything to write."""
         parts = [b"" if value is None else b"+" + value.encode() for value in values]
-        return self._digests["row"].of(b"\x00".join([_RULES, customer_id.encode(), *parts]))[:16]
+        return self.mark + self._digests["row"].of(b"\x00".join([_RULES, customer_id.encode(), *parts]))[:DIGEST_BYTES]
 
     def traces(self, party_kind: str, birth_date: date | None, who: Identity) -> Traces:
         """The digests of a party."""
@@ -107,31 +122,40 @@ class Identities:
                 name_phone = self._key("name_phone", f"{plain} {phone}")
         if phone:
             keys.append(self._key("phone", phone))
-        if who.document and (document := self.document_key(who.document)):
+        if who.document and (document := self._document_key(who.document)):
             keys.append(int.from_bytes(document[:8], "big", signed=True))
         keys += [key for key in (name_birth, name_phone) if key is not None]
         return Traces(tuple(dict.fromkeys(keys)), document, name_birth, name_phone)
 
-    def document_key(self, text: str) -> bytes | None:
-        """The digest under which a document lies; None if nothing of it is a letter or digit."""
-        normal = normalise.document(text)
-        return self._digests["document"].of(normal.encode())[:16] if normal else None
+    def document_keys(self, text: str) -> list[bytes]:
+        """The digests under which a document may lie, one by each index key; none if it has no letter and no digit."""
+        normal = normalise.document(text).encode()
+        return [digest[:DIGEST_BYTES] for digest in self._digests["document"].by_each(normal)] if normal else []
 
     def sought(self, query: str, by: Sequence[By]) -> list[int]:
-        """The keys of everything that the query may mean."""
-        keys: list[int] = []
-        if "name" in by and (plain := normalise.name(query)):
-            keys.append(self._key("name", plain))
-        if "pinyin" in by and (spelled := normalise.spelling(query)):
-            keys += [self._key("pinyin", spelled), self._key("initials", spelled)]
-        if "phone" in by and (phone := normalise.phone(query, self._region)):
-            keys.append(self._key("phone", phone))
-        if "document" in by and (document := normalise.document(query)):
-            keys.append(self._key("document", document))
-        return keys
+        """The keys of everything that the query may mean, by each index key."""
+        values: list[tuple[str, str]] = []
+        if "name" in by:
+            values.append(("name", normalise.name(query)))
+        if "pinyin" in by:
+            values += [(purpose, normalise.spelling(query)) for purpose in ("pinyin", "initials")]
+        if "phone" in by:
+            values.append(("phone", normalise.phone(query, self._region)))
+        if "document" in by:
+            values.append(("document", normalise.document(query)))
+        found = [(self._digests[purpose], value.encode()) for purpose, value in values if value]
+        return [_key(digest) for digests, value in found for digest in digests.by_each(value)]
+
+    def _document_key(self, text: str) -> bytes | None:
+        normal = normalise.document(text)
+        return self._digests["document"].of(normal.encode())[:DIGEST_BYTES] if normal else None
 
     def _key(self, purpose: str, value: str) -> int:
-        return int.from_bytes(self._digests[purpose].of(value.encode())[:8], "big", signed=True)
+        return _key(self._digests[purpose].of(value.encode()))
+
+
+def _key(digest: bytes) -> int:
+    return int.from_bytes(digest[:8], "big", signed=True)
 
 
 def identities(runtime: Runtime) -> Identities:

@@ -4,7 +4,7 @@ import asyncio
 import csv
 import io
 from collections.abc import AsyncIterator, Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,11 +31,12 @@ from customer_360 import (
     detail_import,
     details,
     party_import,
+    reindexing,
     resolution_import,
     risk_import,
     timeline,
 )
-from customer_360.identity import identities
+from customer_360.identity import Identities
 from customer_360.loads import CLOSURE, CYCLE, LOADS, STAGE, Load
 from customer_360.publishing import publish
 
@@ -84,7 +85,10 @@ async def run(job: JobContext) -> dict[str, Any]:
     for number, name in enumerate(names):
         await job.progress(number, len(names) + 1, f"importing {name}")
         if name not in done:
-            done[name] = asdict(await _Dataset(job, mapping, folder, LOADS[name], (number, len(names) + 1)).run(done))
+            dataset = _Dataset(job, mapping, folder, LOADS[name], (number, len(names) + 1))
+            # Parties are compared with each other by their digests.
+            async with reindexing.of_one_key(job) if LOADS[name].table == "party" else nullcontext() as keys:
+                done[name] = asdict(await dataset.run(done, keys))
     await job.progress(len(names), len(names) + 1, "publishing")
     result = _result(job, done)
     if not (job.cursor or {}).get("published"):
@@ -149,8 +153,8 @@ class _Dataset:
     def __init__(self, job: JobContext, mapping: Mapping, folder: Path, load: Load, place: tuple[int, int]) -> None:
         self._job, self._mapping, self._folder, self._load, self._place = job, mapping, folder, load, place
 
-    async def run(self, done: dict[str, Any]) -> Counts:
-        """Load the dataset; its counts stand in the cursor when its rows stand in the table."""
+    async def run(self, done: dict[str, Any], keys: Identities | None) -> Counts:
+        """Load the dataset; its counts stand in the cursor when its rows stand in the table. Parties need `keys`."""
         runtime = self._job.runtime
         con = connect(runtime.lake, runtime.settings)
         try:
@@ -168,7 +172,7 @@ class _Dataset:
             with prepared:
                 async with self._job.transaction() as tx:
                     await changes.say_which(tx, self._job.params["import_id"])
-                    await self._stage(tx.conn, con, prepared)
+                    await self._stage(tx.conn, con, prepared, keys)
                     failpoint(f"customer_360.import.{self._load.dataset.name}.staged")
                     counts = await self._write(tx, prepared)
                     await timeline.add_imported(tx, self._load.dataset.name, self._job.params["import_id"])
@@ -202,13 +206,15 @@ class _Dataset:
             found.append(Reference(reference.column, known, reference.reason))
         return found
 
-    async def _stage(self, conn: asyncpg.Connection, con: duckdb.DuckDBPyConnection, prepared: Prepared) -> None:
+    async def _stage(
+        self, conn: asyncpg.Connection, con: duckdb.DuckDBPyConnection, prepared: Prepared, keys: Identities | None
+    ) -> None:
         columns = ", ".join(self._load.columns)
         reader = con.sql(f"SELECT {columns} FROM {prepared.relation}").to_arrow_reader(_BATCH)  # noqa: S608
-        if self._load.table == "party":
+        if keys is not None:
             runtime = self._job.runtime
             await conn.execute(party_import.stage())
-            keys, pool = identities(runtime), runtime.database.pool
+            pool = runtime.database.pool
             told = detail_import.standing(_each(reader), keys, pool, details.fresh_since(runtime))
             rows = party_import.sealed(told, keys, pool)
             await conn.copy_to_table(STAGE, source=_as_csv(rows), columns=party_import.STAGED, format="csv")

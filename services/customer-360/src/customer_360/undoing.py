@@ -15,7 +15,7 @@ from attune_service_kit.failpoints import failpoint
 from attune_service_kit.files import runs
 from attune_service_kit.files.runs import ImportInUse
 from attune_service_kit.jobs import JobContext
-from customer_360 import consents, resolution, segments
+from customer_360 import consents, reindexing, resolution, segments
 from customer_360.loads import CLOSURE
 from customer_360.publishing import publish
 
@@ -119,6 +119,7 @@ async def run(job: JobContext) -> dict[str, Any]:
     if job.params["only_check"]:
         return {"import_id": str(import_id), "undone": False} | counts
     failpoint("customer_360.undo.before_publishing")
+    await reindexing.run(job)  # what is as before is of an index key of that time
     await job.progress(1, 2, "publishing")
     if not (job.cursor or {}).get("published"):
         pointers = await publish(job)

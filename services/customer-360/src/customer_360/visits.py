@@ -26,7 +26,7 @@ Reason = Literal["counter_service", "identity_check", "account_opening", "compla
 log = structlog.get_logger(__name__)
 
 # Whoever it is among all customers of the bank: two where it is nobody in particular.
-_PRESENTED = "SELECT customer_id FROM presented_by($1, $2, $3)"
+_PRESENTED = "SELECT DISTINCT p.customer_id FROM unnest($3::bytea[]) AS k, presented_by($1, $2, k) p"
 _OPEN = """
 INSERT INTO visit (visit_id, customer_id, subject, branch_id, reason, opened_at, until)
 VALUES ($1, $2, $3, $4, $5, now(), now() + $6) RETURNING until"""
@@ -59,7 +59,8 @@ async def open_visit(
     """Open the customer to the caller for LASTS, on record, and say so; NotAtABranch or NobodyFound."""
     if caller.scope.kind != "branch":
         raise NotAtABranch("only staff of a branch open visits", "仅网点员工可登记客户到访")
-    found = await tx.conn.fetch(_PRESENTED, kind, number.strip(), keys.document_key(number))
+    documents: list[bytes | None] = [*keys.document_keys(number)] or [None]
+    found = await tx.conn.fetch(_PRESENTED, kind, number.strip(), documents)
     if len(found) != 1:
         log.warning("visit_refused", subject=caller.subject, kind=kind)
         raise NobodyFound("what was presented is not known", "未找到对应的客户")
