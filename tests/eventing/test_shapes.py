@@ -143,6 +143,14 @@ def histories(draw: st.DrawFn, behaviours: bool) -> list[Fact]:
     return facts
 
 
+def on_account_of(fact: Fact, other: Fact) -> Fact:
+    """The posting as it would be on the account of another one."""
+    signed = fact.amount if fact.row["direction"] == "credit" else -fact.amount
+    row = dict(fact.row) | {"account_kind": other.row["account_kind"]}
+    net = signed if other.deposit else 0
+    return fact._replace(account=other.account, deposit=other.deposit, net=net, row=row)
+
+
 @st.composite
 def cases(draw: st.DrawFn, shape: str) -> Case:
     lateness = draw(st.sampled_from((0, 1, 3, 30, 60)))
@@ -155,8 +163,10 @@ def cases(draw: st.DrawFn, shape: str) -> Case:
     facts = draw(histories(shape == "behaviour"))
     if "grain" in more:
         # A reversal is booked on the account of what it reverses.
-        accounts = {f.key: f.account for f in facts}
-        facts = [f if f.reverses is None else f._replace(account=accounts[f.reverses]) for f in facts]
+        known: dict[str, Fact] = {}
+        for fact in facts:
+            known[fact.key] = fact if fact.reverses is None else on_account_of(fact, known[fact.reverses])
+        facts = list(known.values())
     delays = [draw(st.integers(0, lateness)) if draw(st.booleans()) else 0 for _ in facts]
     ordered = sorted(facts, key=lambda f: f.place)
     arrival = sorted(zip(delays, facts, strict=True), key=lambda pair: (pair[0] + pair[1].day, pair[1].key))

@@ -1,8 +1,8 @@
 """What each shape of a trigger finds, as SQL over `trigger_fact` and `trigger_opening` (docs/reference/triggers.md).
 
-A statement gives hits: subject, customer_id, account_id, key, day, moment, amount, top, under. The figure beside the
-amount is top / under; no `under`: there is none. A hit without a key is one whose key the shape makes, of the day in
-`moment`. Days count from 1970-01-01.
+A statement gives hits: subject, account, key, day, moment, amount, top, under; the first two are the numbers that
+`lake_triggers` gives to ids. The figure beside the amount is top / under; no `under`: there is none. A hit without a
+key is one whose key the shape makes, of the day in `moment`. Days count from 1970-01-01.
 """
 # ruff: noqa: S608 - the statements are made of this package's texts and of whole numbers
 
@@ -12,13 +12,12 @@ from eventing.compiled import Compiled
 from eventing.definition import Behaviour, Change, Count, OwnHistory, Sequence, Silence, Span
 from eventing.shapes import changes
 
-_PLACE = "c.subject, c.customer_id, c.account_id, c.key, c.day, c.moment"
+_PLACE = "c.subject, c.account, c.key, c.day, c.moment"
 _UPTO = "(f.day, f.moment, f.key) <= (c.day, c.moment, c.key)"
-_SUBJECT = "s.subject, s.customer_id, s.account_id, NULL AS key"
+_SUBJECT = "s.subject, s.account, NULL AS key"
 _SUBJECTS = """
 whose AS (
-    SELECT subject, any_value(customer_id) AS customer_id, {account} AS account_id, min(day) AS first_day,
-           min(day) FILTER (WHERE source = 'postings') AS first_posting
+    SELECT subject, {account} AS account, min(day) AS first_day, min(day) FILTER (WHERE posting) AS first_posting
     FROM trigger_fact GROUP BY subject
 )"""
 # With total = sum(net) and weight = sum(net * day) up to x, the integral of the closing balance over the days before x
@@ -144,7 +143,7 @@ def _own_history(own: OwnHistory) -> str:
             past = "p.number" if own.compare == "count" else "p.total"
             top, under, right = f"{past} * {within}", "(c.past_end - c.past_start)", f"{past} > 0"
     return f"""
-WITH {_SUBJECTS.format(account="NULL")},
+WITH {_SUBJECTS.format(account="CAST(NULL AS INTEGER)")},
 matching AS (
     SELECT *, CAST({left} AS HUGEINT) AS left_side, day - {within - 1} AS past_end FROM trigger_fact WHERE matches
 ),
@@ -192,7 +191,7 @@ measured AS (
 )
 SELECT {_PLACE}, c.amount, c.integral, c.days
 FROM measured AS c
-WHERE c.amount * c.days * {own.times.denominator} > c.integral * {own.times.numerator}"""
+WHERE CAST(c.amount AS HUGEINT) * c.days * {own.times.denominator} > c.integral * {own.times.numerator}"""
 
 
 # --- when a day is over ---
@@ -206,7 +205,7 @@ WITH followed AS (
     ) AS ended
     FROM trigger_fact WHERE candidate OR against
 )
-SELECT c.subject, c.customer_id, c.account_id, c.key, c.day + {within}, c.instant, c.amount, NULL, NULL
+SELECT c.subject, c.account, c.key, c.day + {within}, c.instant, c.amount, NULL, NULL
 FROM followed AS c
 WHERE c.candidate AND c.day + {within} <= {through} AND (c.ended IS NULL OR c.ended > c.day + {within})
   AND NOT EXISTS (
@@ -227,7 +226,7 @@ WHERE g.day + {span} <= {through} AND (g.following IS NULL OR g.following > g.da
 
 
 def _subjects(trigger: Compiled) -> str:
-    return _SUBJECTS.format(account="subject" if trigger.by_account else "NULL")
+    return _SUBJECTS.format(account="any_value(account)" if trigger.by_account else "CAST(NULL AS INTEGER)")
 
 
 def _lost(trigger: Compiled, silence: Silence, through: int) -> str:

@@ -23,19 +23,30 @@ from eventing.lake_history import EPOCH
 from eventing.shapes import periods
 from eventing.shapes.settled import own_key
 
+# Texts that are ids are wide and slow to compare: a subject is a number while it is judged, in the order of its id.
+_WHO = """
+CREATE OR REPLACE TEMP TABLE trigger_who AS
+SELECT who, CAST(row_number() OVER (ORDER BY who) AS INTEGER) AS subject
+FROM (SELECT DISTINCT {subject} AS who FROM account_owner{behaviours})"""
+_WHO_ELSE = " UNION SELECT customer_id FROM behaviour"
+_OWNERS = """
+CREATE OR REPLACE TEMP TABLE trigger_owner AS
+SELECT w.subject, o.account_id, o.customer_id, o.kind, o.opening_balance_minor,
+       CAST(row_number() OVER () AS INTEGER) AS account
+FROM account_owner AS o INNER JOIN trigger_who AS w ON w.who = o.{subject}"""
 _POSTINGS = """
-SELECT o.customer_id, t.account_id, t.posting_id AS key, 'postings' AS source, t.reverses,
+SELECT o.subject, o.account, t.posting_id AS key, true AS posting, t.reverses,
        o.kind IN ('demand', 'time') AS deposit, t.amount_minor, t.direction, t.kind, t.channel, o.kind AS account_kind,
        t.business_date, make_timestamp(epoch_us(t.booked_at)) AS booked_at,
        coalesce(len(t.flags), 0) = 0 AND t.reverses IS NULL AS new_money, CAST(NULL AS VARCHAR) AS behaviour,
        CAST(NULL AS VARCHAR) AS product, CAST(NULL AS VARCHAR) AS step, CAST(NULL AS BIGINT) AS seconds,
        make_timestamp(epoch_us(t.booked_at)) AS happened
-FROM transactions AS t INNER JOIN account_owner AS o USING (account_id)
+FROM transactions AS t INNER JOIN trigger_owner AS o USING (account_id)
 WHERE t.currency = $currency AND t.business_date <= $last"""
 _BEHAVIOURS = """
-SELECT customer_id, NULL, behaviour_id, 'behaviours', NULL, false, NULL, NULL, NULL, channel, NULL,
-       business_date, NULL, NULL, behaviour, product, step, seconds, make_timestamp(occurred_us)
-FROM behaviour WHERE business_date <= $last"""
+SELECT w.subject, NULL, b.behaviour_id, false, NULL, false, NULL, NULL, NULL, b.channel, NULL,
+       b.business_date, NULL, NULL, b.behaviour, b.product, b.step, b.seconds, make_timestamp(b.occurred_us)
+FROM behaviour AS b INNER JOIN trigger_who AS w ON w.who = b.customer_id WHERE b.business_date <= $last"""
 _FACTS = """
 CREATE OR REPLACE TEMP TABLE trigger_fact AS
 WITH fact AS ({sources}),
@@ -44,18 +55,24 @@ placed AS (
            epoch_us(happened) - epoch_us(CAST(business_date AS TIMESTAMP)) - {noon} AS since_noon,
            CASE WHEN since_noon BETWEEN -{farthest} AND {farthest} THEN since_noon ELSE 0 END AS moment
     FROM fact
+),
+marked AS (
+    SELECT subject, account, key, posting, reverses, deposit, day, moment,
+           {a_day} * CAST(day AS BIGINT) + moment AS instant, coalesce(amount_minor, 0) AS amount,
+           CASE WHEN NOT deposit THEN 0 WHEN direction = 'credit' THEN amount_minor ELSE -amount_minor END AS net,
+           {label} AS label, {matches} AS matches, {candidate} AS candidate, {leads} AS leads, {against} AS against
+    FROM placed
 )
-SELECT {subject} AS subject, customer_id, account_id, key, source, reverses, deposit, day,
-       moment, {a_day} * CAST(day AS BIGINT) + moment AS instant,
-       CAST(coalesce(amount_minor, 0) AS HUGEINT) AS amount,
-       CAST(CASE WHEN NOT deposit THEN 0 WHEN direction = 'credit' THEN amount_minor ELSE -amount_minor END AS HUGEINT)
-           AS net,
-       {label} AS label, {matches} AS matches, {candidate} AS candidate, {leads} AS leads, {against} AS against
-FROM placed"""
+SELECT * FROM marked WHERE {matters}"""
+_MARKED = "(matches OR candidate OR leads OR against OR reverses IS NOT NULL)"
 _OPENINGS = """
 CREATE OR REPLACE TEMP TABLE trigger_opening AS
-SELECT {subject} AS subject, CAST(sum(opening_balance_minor) AS HUGEINT) AS amount
-FROM account_owner WHERE kind IN ('demand', 'time') GROUP BY ALL"""
+SELECT subject, CAST(sum(opening_balance_minor) AS HUGEINT) AS amount
+FROM trigger_owner WHERE kind IN ('demand', 'time') GROUP BY ALL"""
+_HITS = """
+SELECT h.subject, w.who, o.account_id, h.key, h.day, h.moment, h.amount, h.top, h.under
+FROM ({hits}) AS h (subject, account, key, day, moment, amount, top, under)
+INNER JOIN {who} USING (subject) LEFT JOIN trigger_owner AS o USING (account)"""
 _REVERSALS = "SELECT subject, reverses, day FROM trigger_fact WHERE reverses IS NOT NULL"
 
 
@@ -82,7 +99,7 @@ def detections(
         standing: Iterable[tuple[Hit, Sequence[Any]]] = lake_calendar.standing(con, trigger, first, last)
     else:
         prepare(con, trigger, currency, last)
-        rows = con.execute(lake_shapes.hits(trigger, settled.toordinal() - EPOCH)).fetchall()
+        rows = con.execute(_hits(trigger, settled.toordinal() - EPOCH)).fetchall()
         standing = _standing(con, trigger, rows)
     found = [(hit, row) for hit, row in standing if first.toordinal() <= hit.day <= last.toordinal()]
     return [_detection(trigger, hit, row) for hit, row in sorted(found, key=lambda one: (one[0][:3], one[1][0]))]
@@ -96,19 +113,36 @@ def prepare(con: duckdb.DuckDBPyConnection, trigger: Compiled, currency: str, la
         # The columns have the names and types of a posting's, of which there are none.
         sources.insert(0, f"{_POSTINGS} AND false")
     subject = "account_id" if trigger.by_account else "customer_id"
+    con.execute(_WHO.format(subject=subject, behaviours=_WHO_ELSE if "behaviours" in on else ""))
+    con.execute(_OWNERS.format(subject=subject))
     values: dict[str, Any] = {"last": last, "currency": currency}
     con.execute(
         _FACTS.format(
             sources="\nUNION ALL\n".join(sources),
-            subject=subject,
             noon=MICROSECONDS_A_DAY // 2,
             farthest=FARTHEST,
             a_day=MICROSECONDS_A_DAY,
+            matters=_matters(trigger),
             **_marks(trigger),
         ),
         values,
     )
-    con.execute(_OPENINGS.format(subject=subject))
+    con.execute(_OPENINGS)
+
+
+def _matters(trigger: Compiled) -> str:
+    """Which facts are kept: all where a subject's first one counts, whatever it is; else what the shape asks for."""
+    if trigger.needs_first:
+        return "true"
+    return f"({_MARKED} OR deposit)" if trigger.takes_every_deposit else _MARKED
+
+
+def _hits(trigger: Compiled, through: int) -> str:
+    """The statement of the hits, with the ids of customers and accounts for their numbers."""
+    who = "trigger_who AS w"
+    if trigger.by_account:
+        who = "(SELECT subject, customer_id AS who FROM trigger_owner) AS w"
+    return _HITS.format(who=who, hits=lake_shapes.hits(trigger, through))
 
 
 def _marks(trigger: Compiled) -> dict[str, str]:
@@ -119,7 +153,7 @@ def _marks(trigger: Compiled) -> dict[str, str]:
         for mark in asked:
             if part.mark & mark:
                 asked[mark] = text
-    own = " AND source = 'behaviours'" if trigger.kind == "behaviour" else ""
+    own = " AND NOT posting" if trigger.kind == "behaviour" else ""
     may = f" AND reverses IS NULL AND coalesce(amount_minor, 0) >= {trigger.least} AND {str(trigger.enabled).lower()}"
     behaviour = trigger.definition.behaviour
     return {

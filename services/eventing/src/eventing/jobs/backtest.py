@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -174,6 +174,7 @@ async def _overlap(
     within = int(job.params.get("overlap_days", lake_backtests.NEAR))
     told: list[dict[str, Any]] = []
     lake_backtests.limit_to_found(lake.con)
+    lake = replace(lake, limited=True)
     for number, other in enumerate(others, steps - len(others)):
         also = lake_backtests.overlap(found, await lake.detections(other, before=within), within)
         told.append({"trigger": other.name, "version": other.version} | also)
