@@ -53,6 +53,12 @@ async def found(eventing: Any) -> dict[str, tuple[date, bool, int | None]]:
     return {row["event_key"]: (row["business_date"], row["late"], row["amount_minor"]) for row in rows}
 
 
+async def expiring_cards(eventing: Any, lake_dir: Path, scratch: Path, cards: dict[str, date], now: date) -> None:
+    """An import of cards with the days on which they expire."""
+    rows = [row(CARDS, card_id=name, customer_id=str(WHO), kind="gold", expires_on=on) for name, on in cards.items()]
+    await imported(eventing, lake_dir, scratch, CARDS, rows, now)
+
+
 async def test_a_calendar_fires_by_business_time_and_a_backfill_says_nothing_of_the_past(
     eventing: Any, new_bank: Any, lake_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -84,8 +90,7 @@ async def test_a_calendar_fires_by_business_time_and_a_backfill_says_nothing_of_
         return bool(await found(eventing))
 
     assert await eventually(first, 60, every=0.2, what="the first of the two days")
-    next_ = TODAY + timedelta(9)
-    assert await found(eventing) == {f"next:{next_}:-7": (TODAY + timedelta(2), False, 500)}
+    assert await found(eventing) == {f"next:{TODAY + timedelta(9)}:-7": (TODAY + timedelta(2), False, 500)}
     # A date that becomes known late, within the lateness, and one that changes.
     matures = {"past": TODAY - timedelta(3), "next": TODAY + timedelta(30), "late": TODAY + timedelta(10)}
     now = TODAY + timedelta(4)
@@ -106,15 +111,11 @@ async def test_a_calendar_fires_by_business_time_and_a_backfill_says_nothing_of_
     # The first dates of a kind that a calendar in force has waited for: nothing is said of days long past.
     expiring = file | {"trigger": "expiring", "calendar": {"of": "card_expires_on", "offsets": [0]}}
     await insert_file(runtime.worker_database.pool, expiring, live=True)
-    cards = [
-        row(CARDS, card_id=name, customer_id=str(WHO), kind="gold", expires_on=on)
-        for name, on in (("old", TODAY - timedelta(40)), ("new", now - timedelta(2)))
-    ]
-    await imported(eventing, lake_dir, tmp_path / "s", CARDS, cards, now)
+    cards = {"old": TODAY - timedelta(40), "new": now - timedelta(2)}
+    await expiring_cards(eventing, lake_dir, tmp_path / "s", cards, now)
 
     async def third() -> bool:
         return len(await found(eventing)) == 3
 
     assert await eventually(third, 60, every=0.2, what="the card that has just expired")
-    new = now - timedelta(2)
-    assert (await found(eventing))[f"new:{new}:0"] == (new, True, None)
+    assert (await found(eventing))[f"new:{cards['new']}:0"] == (cards["new"], True, None)
