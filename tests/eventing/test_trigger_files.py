@@ -3,17 +3,21 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
-from eventing import trigger_files
-from eventing.definition import SHAPES
+from eventing import fault_texts, trigger_files
+from eventing.definition import SHAPES, Definition
 from eventing.trigger_files import TriggerFileRefused
 from eventing.trigger_schema import schema_text
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "triggers.md"
 SCHEMA = PAGE.with_suffix(".schema.json")
 GOOD = re.findall(r"```yaml\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)[0]
+# Keys, codes and values stand in a Chinese text as they are; two words beside each other are a sentence.
+ENGLISH = re.compile(r"[A-Za-z]{2,} [A-Za-z]{2,}")
 WHERE = "account_kind = 'demand' AND direction = 'credit' AND new_money"
 
 
@@ -21,7 +25,9 @@ def refused(text: str) -> list[tuple[int, int, str]]:
     """Line, column and reason of each fault."""
     with pytest.raises(TriggerFileRefused) as caught:
         trigger_files.read(text)
-    assert all(fault.zh for fault in caught.value.faults)
+    for fault in caught.value.faults:
+        assert re.search("[\u4e00-\u9fff]", fault.zh), fault
+        assert not ENGLISH.search(fault.zh), fault
     return [(fault.line, fault.column, fault.en) for fault in caught.value.faults]
 
 
@@ -59,6 +65,75 @@ def test_each_fault_is_named_with_its_place(old: str, new: str, line: int, colum
     (found,) = refused(GOOD.replace(old, new, 1))
     assert found[:2] == (line, column), found
     assert reason in found[2]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "zh"),
+    [
+        ("cooldown", "cooldwn", "未知的键 cooldwn；是否为 cooldown？"),
+        ("6 months", "half a year", "时间跨度应为数字加单位，如 30 days、6 months、10 minutes"),
+        ("30 days", "30 months", "此处时间跨度的单位应为 days"),
+        ("30 days", "9999 days", "应在 0 至 3650 days 之间"),
+        ("priority: 80", "priority: 800", "应不大于 100"),
+        ("priority: 80", "priority: much", "应为整数"),
+        ("compare: amount", "compare: amont", "应为 'amount'、'sum'、'count' 之一"),
+        ("trigger: large", "trigger: Large", "文本格式应为 ^[a-z][a-z0-9-]{0,63}$"),
+        ("title: {zh: 大额入账, en: Large deposit}", "title: large", "应为键值映射"),
+        ("title: {zh: 大额入账, en: Large deposit}", "title: {zh: 大额入账}", "缺少 en"),
+        ("en: Large deposit", "en: [a]", "应为文本"),
+        (f"where: {WHERE}", "where: ''", "文本至少 1 个字符"),
+        (f"where: {WHERE}", f"where: {'x' * 5000}", "文本至多 4096 个字符"),
+        ("channels: [relationship_manager, call_centre]", "channels: counter", "应为列表"),
+        ("compare: amount", "compare: sum", "sum 只能与 sum 比较"),
+        ("priority: 80", "count: {at_least: 3, within: 1 hour}", "应恰好给出一种形态：own_history、calendar、count、"
+         "sequence、absence、silence、change、behaviour"),
+        ("priority: 80", "priority: 80\npriority: 70", "不是可读取的 YAML：键 priority 重复出现"),
+        ("title: {", "title: [", "不是可读取的 YAML：括号、引号或缩进不匹配"),
+        ("priority: 80", "priority: &x [*x]", "不是可读取的 YAML：不允许使用锚点与别名"),
+        ("priority: 80", "priority: 80: 90", "不是可读取的 YAML：此处不应出现冒号，文本请加引号"),
+    ],
+)  # fmt: skip
+def test_each_fault_is_told_in_chinese_too(old: str, new: str, zh: str) -> None:
+    assert old in GOOD
+    with pytest.raises(TriggerFileRefused) as caught:
+        trigger_files.read(GOOD.replace(old, new, 1))
+    assert zh in [fault.zh for fault in caught.value.faults]
+
+
+@pytest.mark.parametrize("kind", ["some_error_of_a_later_pydantic", "value_error"])
+def test_an_error_that_nobody_knows_is_still_no_english(kind: str) -> None:
+    assert fault_texts.of_value({"type": kind, "msg": "Input is not so", "ctx": {"x": 1}}) == "取值不符合要求"
+    assert fault_texts.of_yaml("something odd came") == "格式有误"
+
+
+WRONG: tuple[object, ...] = (
+    None, "", "x" * 5_000, "A B", "30 days", 1, -1, 1.5, 10**30, True, False, [], [1], ["a"] * 30, {}, {"a": 1},
+    float("inf"), float("nan"),
+)  # fmt: skip
+
+
+def test_whatever_stands_in_any_place_is_told_in_chinese_or_taken() -> None:
+    """Every type of error that pydantic has for a trigger file has its words."""
+    read, kinds = trigger_files.read(GOOD).content, set()
+    for shape, model in SHAPES.items():
+        for name, field in model.model_fields.items():
+            for value in WRONG:
+                content = {key: one for key, one in read.items() if key != "own_history"}
+                kinds |= faults_of(content | {shape: {field.alias or name: value}})
+    for key in Definition.model_fields:
+        for value in WRONG:
+            kinds |= faults_of(read | {key: value})
+    known = fault_texts.VALUES.keys() | {"missing", "extra_forbidden", "literal_error", "value_error"}
+    assert kinds <= known
+    assert len(kinds) > 15
+
+
+def faults_of(content: dict[str, Any]) -> set[str]:
+    try:
+        Definition.model_validate(content)
+    except ValidationError as error:
+        return {one["type"] for one in error.errors()}
+    return set()
 
 
 def test_all_faults_are_told_at_once_in_order() -> None:

@@ -31,6 +31,14 @@ _UNITS: dict[str, Unit] = {"minute": "minutes", "hour": "hours", "day": "days", 
 _MICROSECONDS = {"minutes": 60_000_000, "hours": 3_600_000_000}
 
 
+class Misfit(ValueError):
+    """A value that does not fit, in both languages."""
+
+    def __init__(self, en: str, zh: str) -> None:
+        super().__init__(en)
+        self.zh = zh
+
+
 class Span(NamedTuple):
     """A length of time as it is written: a number of minutes, hours, days or months."""
 
@@ -52,16 +60,19 @@ def _span(value: Any) -> Any:
         return value
     found = _SPAN.fullmatch(value) if isinstance(value, str) else None
     if found is None:
-        raise ValueError("a span is a number and a unit, e.g. 30 days, 6 months, 10 minutes")
+        raise Misfit(
+            "a span is a number and a unit, e.g. 30 days, 6 months, 10 minutes",
+            "时间跨度应为数字加单位，如 30 days、6 months、10 minutes",
+        )
     return Span(int(found[1]), _UNITS[found[2]])
 
 
 def _of(least: int, most: int, *units: Unit) -> AfterValidator:
     def check(span: Span) -> Span:
         if span.unit not in units:
-            raise ValueError(f"this span is in {' or '.join(units)}")
+            raise Misfit(f"this span is in {' or '.join(units)}", f"此处时间跨度的单位应为 {'、'.join(units)}")
         if not least <= span.number <= most:
-            raise ValueError(f"from {least} to {most} {span.unit}")
+            raise Misfit(f"from {least} to {most} {span.unit}", f"应在 {least} 至 {most} {span.unit} 之间")
         return span
 
     return AfterValidator(check)
@@ -72,7 +83,7 @@ def _factor(value: Any) -> Any:
         return value
     text = str(value)
     if not _FACTOR.fullmatch(text):
-        raise ValueError("a factor is a decimal of at most three places")
+        raise Misfit("a factor is a decimal of at most three places", "倍数应为至多三位小数的数")
     return Fraction(text)
 
 
@@ -81,7 +92,7 @@ def _amount(value: Any) -> Any:
         return value
     text = str(value)
     if not _AMOUNT.fullmatch(text):
-        raise ValueError("an amount is a decimal number that is not negative")
+        raise Misfit("an amount is a decimal number that is not negative", "金额应为非负小数")
     return Decimal(text)
 
 
@@ -107,7 +118,7 @@ Amount = Annotated[Decimal, BeforeValidator(_amount), _number(_AMOUNT.pattern)]
 
 def _each_once(channels: tuple[Channel, ...]) -> tuple[Channel, ...]:
     if len(set(channels)) != len(channels):
-        raise ValueError("each channel is named once")
+        raise Misfit("each channel is named once", "每个渠道只能出现一次")
     return channels
 
 
@@ -141,13 +152,20 @@ class OwnHistory(_Part):
     @model_validator(mode="after")
     def _fit(self) -> "OwnHistory":
         if self.compare == "amount" and self.compared_with == "count":
-            raise ValueError("an amount is compared with mean_closing_balance, mean, max or sum")
+            raise Misfit(
+                "an amount is compared with mean_closing_balance, mean, max or sum",
+                "amount 只能与 mean_closing_balance、mean、max 或 sum 比较",
+            )
         if self.compare != "amount" and self.compare != self.compared_with:
-            raise ValueError(f"a {self.compare} is compared with a {self.compare}")
+            raise Misfit(
+                f"a {self.compare} is compared with a {self.compare}", f"{self.compare} 只能与 {self.compare} 比较"
+            )
         if (self.compare == "amount") != (self.within is None):
-            raise ValueError("sum and count have a span `within`, amount has none")
+            raise Misfit(
+                "sum and count have a span `within`, amount has none", "sum 与 count 需要 within，amount 不需要"
+            )
         if self.compare != "amount" and self.over.unit != "days":
-            raise ValueError("beside sum and count, `over` is in days")
+            raise Misfit("beside sum and count, `over` is in days", "与 sum、count 搭配时，over 的单位应为 days")
         return self
 
 
@@ -195,9 +213,11 @@ class Silence(_Part):
     @model_validator(mode="after")
     def _fit(self) -> "Silence":
         if (self.had is None) != (self.has is None):
-            raise ValueError("`had` and `has` stand together")
+            raise Misfit("`had` and `has` stand together", "had 与 has 须同时给出")
         if (self.had is None) != (self.for_.unit == "days"):
-            raise ValueError("`for` is in days, and in months with `had` and `has`")
+            raise Misfit(
+                "`for` is in days, and in months with `had` and `has`", "for 的单位为 days；给出 had 与 has 时为 months"
+            )
         return self
 
 
@@ -219,13 +239,13 @@ class Change(_Part):
     def _fit(self) -> "Change":
         ways = ("falls_below", "rises_above", "begins", "stops", "moves_by")
         if sum(getattr(self, way) is not None for way in ways) != 1:
-            raise ValueError(f"exactly one of {', '.join(ways)}")
+            raise Misfit(f"exactly one of {', '.join(ways)}", f"应恰好给出其一：{'、'.join(ways)}")
         if (self.of == "share") != (self.share_of is not None):
-            raise ValueError("share, and only share, has a condition `share_of`")
+            raise Misfit("share, and only share, has a condition `share_of`", "share_of 条件用于且仅用于 share")
         if (self.of == "share") != (self.moves_by is not None):
-            raise ValueError("a share, and only a share, is asked by `moves_by`")
+            raise Misfit("a share, and only a share, is asked by `moves_by`", "moves_by 用于且仅用于 share")
         if self.moves_by is not None and not 0 < self.moves_by <= 1:
-            raise ValueError("`moves_by` lies above 0 and is at most 1")
+            raise Misfit("`moves_by` lies above 0 and is at most 1", "moves_by 应大于 0 且不超过 1")
         return self
 
 
@@ -288,19 +308,28 @@ class Definition(_Part):
     @model_validator(mode="after")
     def _fit(self) -> "Definition":
         if sum(getattr(self, name) is not None for name in SHAPES) != 1:
-            raise ValueError(f"exactly one shape: {', '.join(SHAPES)}")
+            raise Misfit(f"exactly one shape: {', '.join(SHAPES)}", f"应恰好给出一种形态：{'、'.join(SHAPES)}")
         if set(self.on) not in ({"postings"}, {"behaviours"}, {"postings", "behaviours"}, {"dates"}):
-            raise ValueError("`on` is postings, behaviours, both, or dates")
+            raise Misfit(
+                "`on` is postings, behaviours, both, or dates", "on 应为 postings、behaviours、两者同时，或 dates"
+            )
         if (self.on == ("dates",)) != (self.calendar is not None):
-            raise ValueError("`on: dates` is for the shape calendar, and for no other")
+            raise Misfit(
+                "`on: dates` is for the shape calendar, and for no other", "on: dates 用于且仅用于 calendar 形态"
+            )
         if self.behaviour is not None and "behaviours" not in self.on:
-            raise ValueError("the shape behaviour listens to behaviours")
+            raise Misfit("the shape behaviour listens to behaviours", "behaviour 形态须监听 behaviours")
         if self.where is not None and (self.sequence is not None or self.absence is not None):
-            raise ValueError("a sequence and an absence have conditions of their own, no `where`")
+            raise Misfit(
+                "a sequence and an absence have conditions of their own, no `where`",
+                "sequence 与 absence 有各自的条件，不用 where",
+            )
         if self.needs_balance and self.on != ("postings",):
-            raise ValueError("closing balances come from postings alone")
+            raise Misfit("closing balances come from postings alone", "日终余额仅来自 postings")
         if self.grain == "account" and self.on not in (("postings",), ("dates",)):
-            raise ValueError("a behaviour has no account: its grain is the customer")
+            raise Misfit(
+                "a behaviour has no account: its grain is the customer", "behaviours 没有账户，grain 应为 customer"
+            )
         return self
 
     @property

@@ -11,8 +11,8 @@ from attune_expressions.catalogue import standard
 from attune_expressions.condition import Condition, parse
 from attune_expressions.refusals import Refused, nearest
 from attune_service_kit.files.yaml_lines import read_yaml
-from eventing import fact_fields
-from eventing.definition import SHAPES, Definition, Opportunity, Texts
+from eventing import fact_fields, fault_texts
+from eventing.definition import SHAPES, Definition, Misfit, Opportunity, Texts
 
 LONGEST = 64 * 1024
 MOST_FAULTS = 20
@@ -109,7 +109,7 @@ def _no_yaml(reason: str) -> Fault:
     line, _, rest = reason.removeprefix("line ").partition(": ")
     found = int(line) if reason.startswith("line ") and line.isdecimal() else 1
     said = rest if reason.startswith("line ") and rest else reason
-    return Fault(found, 1, "", f"it is no YAML of ours: {said}", f"不是可读取的 YAML：{said}")
+    return Fault(found, 1, "", f"it is no YAML of ours: {said}", f"不是可读取的 YAML：{fault_texts.of_yaml(said)}")
 
 
 # --- the definition's faults -----------------------------------------------------------------------------------------
@@ -134,11 +134,13 @@ def _reason(error: dict[str, Any], path: Path) -> tuple[str, str]:
         case "missing":
             return f"{path[-1]} is missing", f"缺少 {path[-1]}"
         case "value_error":
-            said = str(error["ctx"]["error"])
-            return said, f"取值不符合要求：{said}"
+            misfit = error["ctx"]["error"]
+            return str(misfit), misfit.zh if isinstance(misfit, Misfit) else fault_texts.of_value(error)
+        case "model_type":
+            return "this is a mapping of keys", fault_texts.of_value(error)
         case _:
             said = str(error["msg"])
-            return said[:1].lower() + said[1:], f"取值不符合要求：{said}"
+            return said[:1].lower() + said[1:], fault_texts.of_value(error)
 
 
 def _keys(path: Path) -> Iterable[str]:
