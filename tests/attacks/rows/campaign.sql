@@ -16,3 +16,5 @@ VALUES (:task_id, :customer_id, :branch_id, 'large-deposit', 'f', 'relationship_
   'open', false, '2026-03-16', now(), now() + interval '2 days');
 INSERT INTO suppression (id, level, subject, customer_id, branch_id, starts_at, permanent, reason, source, created_by)
 VALUES (:suppression_id, 'customer', :customer_id::text, :customer_id, :branch_id, now(), true, 'r', 'complaint', 'x');
+-- Nobody is held out of everything: chance alone would tell two strangers apart.
+INSERT INTO policy (kind, version, content, created_by) VALUES ('holdout', 100 + :n, '{"universal_share_bp": 0}', 'x');
