@@ -162,6 +162,13 @@ def test_every_day_has_its_place_and_a_long_time_goes_by_weeks() -> None:
     assert "<svg" in nothing
 
 
+def test_the_week_begins_with_monday_whatever_the_order_of_the_result() -> None:
+    """A result comes from PostgreSQL, whose objects have an order of their own: Friday once came first."""
+    mixed = RESULT | {"by_weekday": dict(sorted(RESULT["by_weekday"].items(), key=lambda one: (len(one[0]), one[0])))}
+    assert page(mixed, "zh") == page(RESULT, "zh")
+    assert printed(mixed) == printed(RESULT)
+
+
 def test_bars_stand_for_their_numbers() -> None:
     heights = re.findall(r'class="bar0" [^>]*height="([0-9.]+)"', columns("x", [("", {"a": 5, "b": 0, "c": 10})]))
     assert len(heights) == 2

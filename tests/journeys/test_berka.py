@@ -4,6 +4,7 @@ import json
 import os
 import random
 import time
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -111,3 +112,19 @@ def test_with_a_cool_down_of_30_days_it_is_106(attune: Any, home: Path) -> None:
 
 def test_and_140_again_without_it(attune: Any, home: Path) -> None:
     assert opportunities(attune("replay", "--home", home, *RANGE, "--cooldown-days", 0)) == 140
+
+
+def test_a_backtest_against_the_version_with_a_rest_and_its_page(attune: Any, home: Path, tmp_path: Path) -> None:
+    shipped = files("eventing").joinpath("library", "large-deposit.yaml").read_text(encoding="utf-8")
+    file, page = tmp_path / "no-rest.yaml", tmp_path / "page.html"
+    file.write_text(shipped.replace("cooldown: 30 days", "cooldown: 0 days"), encoding="utf-8")
+    asked = ("--against", "large-deposit@1", "--html", page, "--lang", "zh", "--overlap-days", 3)
+    tried = attune("backtest", file, "--home", home, *RANGE, *asked)
+    other = tried["against"]
+    assert (tried["version"], tried["detections"], other["version"], other["detections"]) == (None, 140, 1, 106)
+    assert (other["both"], other["only_this"], other["only_other"]) == (106, 34, 0)
+    assert sum(one["detections"] for one in tried["by_branch"]) == sum(tried["by_weekday"].values()) == 140
+    assert tried["managers"]["known"] is False
+    text = page.read_text(encoding="utf-8")
+    assert "仅第一个命中" in text
+    assert "金额高于此前 6 个月日均余额" in text

@@ -70,10 +70,10 @@ def _svg(label: str, high: int, parts: Sequence[str]) -> str:
 
 
 def _round_up(count: int) -> int:
-    """The next number that a scale ends with: 1, 2 or 5 with zeros."""
+    """The next number that a scale ends with: one digit and zeros."""
     scale = 1
     while True:
-        for step in (1, 2, 5):
+        for step in (1, 2, 3, 4, 5, 6, 8):
             if count <= step * scale:
                 return step * scale
         scale *= 10

@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import Any
 
 from attune.backtests.charts import columns, rows
-from attune.backtests.texts import WORDS, Language
+from attune.backtests.texts import WEEKDAYS, WORDS, Language
 
 # Beyond so many days a bar is a week.
 _DAYS = 200
@@ -90,7 +90,7 @@ class _Page:
     def side_by_side(self, other: Mapping[str, Any]) -> str:
         customers = other["customers"]
         told: list[tuple[Any, ...]] = [
-            (f"{self.words[place]}: {self.name(one)}", one["detections"], one["subjects"])
+            (f"{self.words[place]} · {self.name(one)}", one["detections"], one["subjects"])
             for place, one in (("first", self.result), ("second", other))
         ]
         told += [(self.words[part], other[part], customers[part]) for part in ("both", "only_this", "only_other")]
@@ -110,9 +110,8 @@ class _Page:
         months = sorted({month for _, counts in self.series("by_month") for month in counts})
         told = [(what, {month: counts.get(month, 0) for month in months}) for what, counts in self.series("by_month")]
         yield self.section("by_month", columns(self.words["by_month"], told))
-        yield self.section(
-            "by_weekday", columns(self.words["by_weekday"], [("", self.result["by_weekday"])], self.words)
-        )
+        days = {day: self.result["by_weekday"][day] for day in WEEKDAYS}
+        yield self.section("by_weekday", columns(self.words["by_weekday"], [("", days)], self.words))
 
     def series(self, name: str) -> list[tuple[str, dict[str, int]]]:
         tried = [self.result] if self.other is None else [self.result, self.other]
@@ -129,7 +128,7 @@ class _Page:
             yield self.section("by_segment", f'<p class="soft">{escape(segments[self.language])}</p>')
             return
         parts = [(f"{one['segment']}: {one['value']}", one) for one in segments["parts"]]
-        heading = f"{self.words['by_segment']}, {self.words['as_of']} {segments['as_of']}"
+        heading = f"{self.words['by_segment']} · {self.words['as_of']} {segments['as_of']}"
         yield self.section("by_segment", self.bars("by_segment", parts), heading)
 
     def bars(self, what: str, named: list[tuple[str, Mapping[str, Any]]]) -> str:

@@ -6,6 +6,8 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from attune.backtests.texts import WEEKDAYS
+
 # So many rows of a table are shown; the JSON has all.
 SHOWN = 31
 _TOP = 12
@@ -18,7 +20,7 @@ def tables(result: dict[str, Any]) -> Iterator[Table]:
         yield from _side_by_side(result, result["against"])
     yield _table(title, ("day", "detections"), list(result["per_day"].items())[-SHOWN:])
     yield _table("by month", ("month", "detections"), list(result["by_month"].items())[-SHOWN:])
-    yield _table("by day of the week", ("day", "detections"), result["by_weekday"].items())
+    yield _table("by day of the week", ("day", "detections"), [(day, result["by_weekday"][day]) for day in WEEKDAYS])
     branches = [(one["branch"] or "none", one["name"] or "", *_counts(one)) for one in result["by_branch"][:_TOP]]
     yield _table("by branch", ("branch", "name", *_COUNTS), branches)
     segments = result["by_segment"]

@@ -5,6 +5,9 @@ from typing import Literal
 
 Language = Literal["zh", "en"]
 
+# In the order of the week: a job's result has its keys in none.
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
 WORDS: Mapping[Language, Mapping[str, str]] = {
     "en": {
         "backtest": "Backtest",
