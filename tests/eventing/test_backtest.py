@@ -162,6 +162,23 @@ async def test_who_it_is_of_when_and_who_acts_within_the_callers_branches(
         ("branch_manager", "B1"): 200, ("branch_manager", "HQ"): 200, ("branch_manager", "B2"): 404,
         ("marketer", "*"): 200,
     }  # fmt: skip
+    # Its examples are what the feed of detections would show: X38.
+    both = {"against": {"trigger": "large-deposit"}, "overlap": []}
+    whole = await eventing.send("POST", "/v1/backtests", ask | both)
+    await eventing.done(whole)
+    shown = {}
+    for role in ("head_office", "marketer", "approver"):
+        told = (await eventing.get(f"/v1/backtests/{whole.json()['id']}", role)).json()["result"]
+        assert told["detections"] == told["against"]["only_this"] + told["against"]["both"] == 3
+        examples = [told["first"], told["against"]["first"], *told["against"]["examples"]["both"]]
+        shown[role] = {frozenset(one or ()) for one in examples}
+    feed = {"event_key", "customer_id", "date"}
+    evidence = feed | {"account_id", "amount"}
+    assert shown == {
+        "head_office": {frozenset(evidence), frozenset(evidence | {"compared_with"})},
+        "marketer": {frozenset(feed)},
+        "approver": {frozenset()},
+    }  # fmt: skip
     refused = await eventing.send("POST", "/v1/backtests", ask | {"overlap": ["large-deposit", "nobody"]})
     assert (refused.status_code, refused.json()["code"]) == (422, "backtest_refused")
     assert "nobody" in refused.json()["detail"]["en"]

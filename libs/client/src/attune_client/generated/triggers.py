@@ -25,7 +25,8 @@ class Triggers(Operations):
 
     async def backtests_get(self, backtest_id: UUID) -> schemas.Job:
         """How far a backtest has come, and what it has found. Show a backtest to whoever may see all of it: one of a
-        branch is seen there and from above. Scope: backtests:read.
+        branch is seen there and from above. Its examples are shown to whoever may read detections, their amounts
+        and accounts to whoever may read evidence. Scope: backtests:read.
         """
         return await self._call(schemas.Job, "GET", "/v1/backtests/{backtest_id}", at={"backtest_id": backtest_id})
 

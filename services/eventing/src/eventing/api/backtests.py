@@ -29,6 +29,10 @@ SELECT true FROM job WHERE id = $1 AND kind = 'backtest' AND (
     OR ($2 = 'branch' AND params->>'branch' = any(ARRAY(SELECT branch FROM branch_scope WHERE ancestor = $3))))"""
 
 
+# What of an example needs evidence:read, as in the feed of detections (X38).
+_EVIDENCE = ("amount", "compared_with", "account_id")
+
+
 class BacktestRefused(Invalid):
     """It is to be looked at beside triggers that are not active."""
 
@@ -137,11 +141,35 @@ async def get(
     runtime: AnyRuntime,
     caller: Annotated[Caller, Depends(requires("backtests:read"))],
 ) -> JobView:
-    """Show a backtest to whoever may see all of it: one of a branch is seen there and from above."""
+    """Show a backtest to whoever may see all of it: one of a branch is seen there and from above.
+
+    Its examples are shown to whoever may read detections, their amounts and accounts to whoever may read evidence.
+    """
     async with runtime.database.transaction(caller.scope) as tx:
         if not await tx.conn.fetchval(_SEEN, backtest_id, caller.scope.kind, caller.scope.branch):
             raise UnknownJob("no such backtest", "回测任务不存在")
-        return await runtime.jobs.view(tx, backtest_id)
+        job = await runtime.jobs.view(tx, backtest_id)
+    return job if job.result is None else job.model_copy(update={"result": _shown(job.result, caller.scopes)})
+
+
+def _shown(told: dict[str, Any], scopes: frozenset[str]) -> dict[str, Any]:
+    """The result as somebody with these scopes sees it."""
+    shown = dict(told)
+    if isinstance(told.get("first"), dict):
+        shown["first"] = _example(told["first"], scopes)
+    if "examples" in told:
+        lists = {name: [_example(one, scopes) for one in some] for name, some in told["examples"].items()}
+        shown["examples"] = {name: [one for one in some if one is not None] for name, some in lists.items()}
+    if "against" in told:
+        shown["against"] = _shown(told["against"], scopes)
+    return shown
+
+
+def _example(one: dict[str, Any], scopes: frozenset[str]) -> dict[str, Any] | None:
+    """A detection, as in the feed; None to whoever may not read detections."""
+    if "detections:read" not in scopes:
+        return None
+    return one if "evidence:read" in scopes else {name: value for name, value in one.items() if name not in _EVIDENCE}
 
 
 async def _asked(tx: Transaction, tried: Tried) -> tuple[Definition, dict[str, Any]]:
