@@ -45,6 +45,14 @@ POSTINGS = [
     ("9", "6217000000000001", "20250231", "093000", 100, "C", "TRF", "日期错误", "", ""),
 ]
 
+# number, CIF, moment, what, product, step, seconds
+ACTIONS = [
+    ("1", "1", "20250113193005", "VIEW", "wealth-90", "", "42"),
+    ("2", "1", "20250114201500", "VIEW", "wealth-90", "", "7"),
+    ("3", "2", "20250114080000", "STEP", "", "identity", ""),
+    ("4", "2", "20250114080000", "CLCK", "", "", ""),
+]
+
 
 def _record(*parts: tuple[object, int]) -> bytes:
     """Texts to the left, filled with blanks."""
@@ -86,6 +94,10 @@ def files() -> dict[str, bytes]:
                 (memo, 30), (other, 16), _number(undoes, 12),
             )
             for no, acct, on, at, fen, dc, code, memo, other, undoes in POSTINGS
+        ),
+        "APP01.DAT": b"".join(
+            _record(_number(no, 12), (cif, 10), (at, 14), (what, 4), (product, 20), (step, 20), (seconds, 6))
+            for no, cif, at, what, product, step, seconds in ACTIONS
         ),
     }  # fmt: skip
 

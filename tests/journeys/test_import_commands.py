@@ -70,7 +70,7 @@ def test_uploaded_listed_and_taken_back(attune: Any, home: Path, tmp_path: Path)
     assert done["import_id"] in shown.stdout + shown.stderr, "whole, for --undo asks for it"
     assert listed["services"] == {"customer_360": "done", "eventing": "done"}
     undone = attune("import", "--home", home, "--undo", done["import_id"])
-    assert undone["services"]["eventing"]["removed"] == 8
+    assert undone["services"]["eventing"]["removed"] == 8 + 3, "postings and behaviours"
     assert undone["services"]["customer_360"]["undone"] is True
     again = attune("import", "--home", home, "--mapping", MAPPING, extract)
     assert all(counts["unchanged"] == 0 for counts in again["datasets"].values()), "nothing of it was left"

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[3]
 EXTRACT = ROOT / "mappings" / "fixed"
 COUNTS = {
     "branches": (3, 0), "products": (2, 0), "households": (2, 0), "parties": (6, 0), "accounts": (7, 0),
-    "holdings": (2, 0), "consents": (4, 0), "transactions": (9, 1),
+    "holdings": (2, 0), "consents": (4, 0), "transactions": (9, 1), "behaviours": (4, 1),
 }  # fmt: skip
 
 

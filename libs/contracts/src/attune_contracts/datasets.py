@@ -275,6 +275,23 @@ TRANSACTIONS = Dataset(
         _c("balance_minor", "BIGINT", "C2", "the bank's balance after it, for reconciling only", True),
     ),
 )
+BEHAVIOURS = Dataset(
+    "behaviours",
+    "eventing",
+    "month=YYYY-MM",
+    ("customer_id", "behaviour_id"),
+    (
+        _c("customer_id", "VARCHAR", "C1", "whose it is"),
+        _c("behaviour_id", "VARCHAR", "C2", "the front end's own id"),
+        _c("business_date", "DATE", "C2", "the day of the moment in the bank's zone"),
+        _c("occurred_at", "TIMESTAMPTZ", "C2", "the moment, UTC"),
+        _c("behaviour", "VARCHAR", "C2", "what was done, e.g. product_viewed, step_started, step_completed"),
+        _c("product", "VARCHAR", "C2", "the product that was looked at", True),
+        _c("step", "VARCHAR", "C2", "the step of an application", True),
+        _c("channel", "VARCHAR", "C2", "where, e.g. mobile, web", True),
+        _c("seconds", "INTEGER", "C2", "how long", True),
+    ),
+)
 FEATURES = Dataset(
     "features",
     "insight",
@@ -346,6 +363,7 @@ DATASETS: dict[str, Dataset] = {
         STANDING_ORDERS,
         CONSENTS,
         TRANSACTIONS,
+        BEHAVIOURS,
         FEATURES,
         SEGMENTS,
         SCORES,
@@ -369,6 +387,7 @@ IMPORT_ORDER = (
     "standing_orders",
     "consents",
     "transactions",
+    "behaviours",
 )
 
 # Columns that a bank's extract carries for the import and that never reach the lake: they stay in customer-360.

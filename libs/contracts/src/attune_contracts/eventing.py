@@ -1,7 +1,7 @@
 """What eventing says."""
 
 from datetime import date, datetime
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
 from pydantic import Field, StringConstraints
@@ -68,6 +68,9 @@ class BehaviourRecorded(CustomerData):
     seconds: Annotated[int, Field(ge=0, le=10**6)] | None = None
     occurred_at: datetime
     business_date: date
+    origin: Literal["live", "replay"] = "live"
+    # The replay that sent it: what an abandoned replay left on the stream is no longer applied.
+    run: UUID | None = None
 
 
 class TransactionsPublished(Published):

@@ -1,7 +1,6 @@
 """The import job: files → DuckDB → COPY → one upsert a dataset; then the lake and one event. For a child process."""
 
 import asyncio
-import csv
 import io
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing, nullcontext
@@ -21,6 +20,7 @@ from attune_service_kit.errors import Conflict
 from attune_service_kit.failpoints import failpoint
 from attune_service_kit.files import Mapping, changes, load_mapping, runs
 from attune_service_kit.files.engine import Prepared, Reference, look_at, prepare, sweep
+from attune_service_kit.files.rejects import joined
 from attune_service_kit.files.requests import folder_of
 from attune_service_kit.files.uploads import Uploads
 from attune_service_kit.jobs import JobContext
@@ -123,28 +123,12 @@ def _result(job: JobContext, done: dict[str, Any]) -> dict[str, Any]:
     return {
         "import_id": job.params["import_id"],
         "datasets": done,
-        "rejects_file": str(_joined(files, together)) if files else None,
+        "rejects_file": str(joined(files, together)) if files else None,
     }
 
 
 def _reports(job: JobContext) -> Path:
     return job.runtime.settings.scratch / "imports" / str(job.params["import_id"])
-
-
-def _joined(files: list[Path], target: Path) -> Path:
-    """One report of all datasets, with the heading once; readable by its owner only, as its parts are."""
-    target.unlink(missing_ok=True)
-    target.touch(mode=0o600)
-    with target.open("w", encoding="utf-8", newline="") as out:
-        writer = csv.writer(out, lineterminator="\n")
-        for number, file in enumerate(files):
-            with file.open(encoding="utf-8", newline="") as part:
-                rows = csv.reader(part)
-                heading = next(rows)
-                if number == 0:
-                    writer.writerow(["dataset", *heading])
-                writer.writerows([file.name.split(".", 1)[0], *row] for row in rows)
-    return target
 
 
 class _Dataset:

@@ -29,7 +29,7 @@ SERVICE = Service(
     subscriptions=handlers.SUBSCRIPTIONS,
     tasks=(upkeep.tell_time, upkeep.release_pending, upkeep.close_days),
     jobs={
-        "import": "eventing.jobs.transactions:run",
+        "import": "eventing.jobs.imports:run",
         "import_undo": "eventing.jobs.undo:run",
         "accounts": Light("eventing.jobs.accounts:run"),
         "backtest": "eventing.jobs.backtest:run",

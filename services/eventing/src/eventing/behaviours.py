@@ -23,11 +23,9 @@ _SOURCE = "behaviour:{source}"
 _TAKE = """
 INSERT INTO intake (source, posting_id) SELECT $1, p FROM unnest($2::text[]) AS p
 ON CONFLICT DO NOTHING RETURNING posting_id"""
-# What a snapshot of the table has not seen.
 _SINCE = """
 SELECT customer_id, behaviour_id, business_date, occurred_at, behaviour, product, step, channel, seconds FROM behaviour
-WHERE NOT pg_visible_in_snapshot(came_in::text::xid8, $1::text::pg_snapshot)
-  AND ($2::uuid[] IS NULL OR customer_id = any($2)) ORDER BY business_date, occurred_at, behaviour_id"""
+WHERE NOT in_lake AND ($1::uuid[] IS NULL OR customer_id = any($1)) ORDER BY business_date, occurred_at, behaviour_id"""
 
 
 class UnreadableBehaviour(Exception):
@@ -65,17 +63,17 @@ def fact(one: BehaviourRecorded) -> Fact:
 
 
 async def store(conn: asyncpg.Connection, arrived: Sequence[BehaviourRecorded]) -> set[tuple[Any, str]]:
-    """Keep behaviours; return the keys of those that were not there yet."""
-    if not arrived:
-        return set()
+    """Keep live behaviours; return the keys of those that count: new ones, and a replay's, which lie in the lake."""
+    replayed = {(b.customer_id, b.behaviour_id) for b in arrived if b.origin == "replay"}
     rows = [
         (b.customer_id, b.behaviour_id, b.business_date, b.occurred_at, *(getattr(b, name) for name in _FIELDS))
         for b in arrived
+        if b.origin == "live"
     ]
-    new = await conn.fetch(_STORE, *map(list, zip(*rows, strict=True)))
-    return {(row["customer_id"], row["behaviour_id"]) for row in new}
+    new = await conn.fetch(_STORE, *map(list, zip(*rows, strict=True))) if rows else []
+    return replayed | {(row["customer_id"], row["behaviour_id"]) for row in new}
 
 
-async def since(conn: asyncpg.Connection, snapshot: str, chosen: Sequence[Any] | None) -> list[BehaviourRecorded]:
-    """What has come since a snapshot of the table was read, in order."""
-    return [BehaviourRecorded.model_validate(dict(row)) for row in await conn.fetch(_SINCE, snapshot, chosen)]
+async def since(conn: asyncpg.Connection, chosen: Sequence[Any] | None) -> list[BehaviourRecorded]:
+    """What has come since the day's close put the others into the lake, in order."""
+    return [BehaviourRecorded.model_validate(dict(row)) for row in await conn.fetch(_SINCE, chosen)]

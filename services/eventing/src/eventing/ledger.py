@@ -95,7 +95,7 @@ class Ledger:
         currency = postings_[0][1].currency if postings_ else None
         batch = await self.open(runtime, tx, events[0].partition, currency)
         fresh = {id(event) for event, _ in await _store(tx.conn, [(e, p) for e, p in postings_ if batch.counts(p)])}
-        new = await behaviours.store(tx.conn, done)
+        new = await behaviours.store(tx.conn, [one for one in done if batch.counts(one)])
         await batch.memory.load(
             tx.conn,
             {b.customer_id for b in done}
@@ -186,7 +186,7 @@ class Batch:
     beyond: list[tuple[UUID, str]] = field(default_factory=list)
     late: int = 0
 
-    def counts(self, posting: Posting) -> bool:
+    def counts(self, posting: Posting | BehaviourRecorded) -> bool:
         """Whether the posting is to be applied: what an abandoned replay left on the stream is not."""
         return posting.origin == "live" or posting.run == self.run
 

@@ -220,9 +220,13 @@ class Posting(Table, table=True):
 
 
 class Behaviour(Table, table=True):
-    """What a front end has recorded, kept whole; `came_in` is the transaction that wrote it. C2."""
+    """What a front end has recorded until its day goes into the lake, and its key ever after. C2.
+
+    `came`: by the stream, or known from the `lake`.
+    """
 
     __tablename__ = "behaviour"
+    __table_args__ = (Index("behaviour_unpublished", "business_date", postgresql_where=text("NOT in_lake")),)
 
     customer_id: UUID = Field(primary_key=True)
     behaviour_id: str = Field(sa_column=_text(primary_key=True))
@@ -233,10 +237,9 @@ class Behaviour(Table, table=True):
     step: str | None = Field(default=None, sa_column=_text(nullable=True))
     channel: str | None = Field(default=None, sa_column=_text(nullable=True))
     seconds: int | None = None
+    in_lake: bool = Field(default=False, sa_column=_yes_no("false"))
+    came: str = Field(default="stream", sa_column=Column(Text, nullable=False, server_default="stream"))
     received_at: datetime = Field(sa_column=_moment(default=True))
-    came_in: int = Field(
-        sa_column=Column(BigInteger, nullable=False, server_default=text("pg_current_xact_id()::text::bigint"))
-    )
 
 
 class Detection(Table, table=True):

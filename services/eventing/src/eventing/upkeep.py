@@ -17,7 +17,9 @@ CLOSE_SECONDS = 5.0
 # A day is closed once business time has left it; whatever has gathered for a quarter of an hour of wall time goes, too.
 _DUE = """
 SELECT EXISTS (SELECT 1 FROM posting WHERE NOT in_lake AND business_date < $1)
-    OR EXISTS (SELECT 1 FROM posting WHERE NOT in_lake AND received_at < now() - interval '15 minutes')"""
+    OR EXISTS (SELECT 1 FROM posting WHERE NOT in_lake AND received_at < now() - interval '15 minutes')
+    OR EXISTS (SELECT 1 FROM behaviour WHERE NOT in_lake AND business_date < $1)
+    OR EXISTS (SELECT 1 FROM behaviour WHERE NOT in_lake AND received_at < now() - interval '15 minutes')"""
 
 
 def sender(runtime: Runtime) -> intake.Sender:

@@ -10,8 +10,8 @@ class Ledger(Operations):
     """Operations on ledger."""
 
     async def import_(self, body: schemas.EventingImportRequest, *, idempotency_key: str | None = None) -> schemas.Job:
-        """Import postings from the bank's files. Start the job that brings postings into the lake. Keyed state is
-        not touched: that is what a replay does. Scope: imports:write.
+        """Import postings and behaviours from the bank's files. Start the job that brings the files into the lake.
+        Keyed state is not touched: that is what a replay does. Scope: imports:write.
         """
         return await self._call(
             schemas.Job, "POST", "/v1/ledger/imports", body=body, key=idempotency_key or uuid.uuid4().hex

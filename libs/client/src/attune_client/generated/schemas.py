@@ -1241,7 +1241,7 @@ class Disposition(Model):
 class EventingImportRequest(Model):
     """What to import: a mapping and the folder with the bank's files."""
 
-    datasets: Sequence[Annotated[Literal["transactions"], OPEN]]
+    datasets: Sequence[Annotated[Literal["transactions", "behaviours"], OPEN]]
     import_id: UUID
     """Chosen by the client; one import may span customer-360 and eventing"""
     mapping: Mapping[str, Any]

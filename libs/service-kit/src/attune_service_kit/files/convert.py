@@ -14,6 +14,7 @@ from attune_service_kit.files.targets import (
     ALLOWED,
     DEFAULTS,
     DIVIDING,
+    LARGEST,
     LARGEST_MINOR,
     NOT_NEGATIVE,
     OWN_ID,
@@ -100,6 +101,8 @@ class Converter:
             self._fault(outside, label, "lies outside 1900 to 2100")
         elif target.type == "BIGINT":
             self._fault(f"{sql} NOT BETWEEN -{LARGEST_MINOR} AND {LARGEST_MINOR}", label, "is beyond 10^13 minor units")
+        if target.key in LARGEST:
+            self._fault(f"{sql} > {LARGEST[target.key]}", label, f"is beyond {LARGEST[target.key]:,}")
         if target.key in NOT_NEGATIVE:
             self._fault(f"{sql} < 0", label, "must not be negative")
         if target.key in DIVIDING:

@@ -65,3 +65,19 @@ def _with_rows(file: SourceFile | None, rejects: Iterator[_Reject]) -> Iterator[
     texts = originals(file.member, file.form, file.encoding, (line for _, line, *_ in asked))
     for (_, line, column, reason), (_, text) in zip(told, texts, strict=True):
         yield file.member.label, line, column, reason, text
+
+
+def joined(files: list[Path], target: Path) -> Path:
+    """One report of all datasets, with the heading once; readable by its owner only, as its parts are."""
+    target.unlink(missing_ok=True)
+    target.touch(mode=0o600)
+    with target.open("w", encoding="utf-8", newline="") as out:
+        writer = csv.writer(out, lineterminator="\n")
+        for number, file in enumerate(files):
+            with file.open(encoding="utf-8", newline="") as part:
+                rows = csv.reader(part)
+                heading = next(rows)
+                if number == 0:
+                    writer.writerow(["dataset", *heading])
+                writer.writerows([file.name.split(".", 1)[0], *row] for row in rows)
+    return target

@@ -31,12 +31,17 @@ ALLOWED: dict[tuple[str, str], tuple[str, ...]] = {
 }
 
 _CODE = ("[a-z][a-z0-9_]{0,39}", "lower-case letters, digits and _")
+_PRODUCT = ("[a-z][a-z0-9_-]{0,63}", "lower-case letters, digits, _ and -")
 _CURRENCY = ("[A-Z]{3}", "an ISO 4217 code")
 # Open lists: any code of the right form.
 PATTERNS: dict[tuple[str, str], tuple[str, str]] = {
     ("transactions", "kind"): _CODE,
     ("transactions", "channel"): _CODE,
     ("transactions", "currency"): _CURRENCY,
+    ("behaviours", "behaviour"): _CODE,
+    ("behaviours", "channel"): _CODE,
+    ("behaviours", "product"): _PRODUCT,
+    ("behaviours", "step"): _PRODUCT,
     ("accounts", "currency"): _CURRENCY,
     ("cards", "kind"): _CODE,
     ("standing_orders", "kind"): _CODE,
@@ -76,7 +81,11 @@ DIVIDING = {("consents", name): ("purpose", DIVISIBLE, ANY) for name in ("channe
 # Mapped to the bank's id of another row; Attune's id is computed from it.
 REFERENCES = {"customer_id": "party", "account_id": "account"}
 
+# The largest value of a whole number that is no amount.
+LARGEST = {("behaviours", "seconds"): 10**6}
+
 NOT_NEGATIVE = {
+    ("behaviours", "seconds"),
     ("transactions", "amount_minor"),
     ("holdings", "amount_minor"),
     ("loans", "amount_minor"),

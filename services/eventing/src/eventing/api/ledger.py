@@ -77,7 +77,7 @@ class ImportRequest(Body):
         max_length=1000,
         description="A folder that the service can read; none: the files that were uploaded for this import",
     )
-    datasets: list[Literal["transactions"]] = Field(min_length=1, max_length=1)
+    datasets: list[Literal["transactions", "behaviours"]] = Field(min_length=1, max_length=2)
 
 
 class ReconciliationRequest(Body):
@@ -133,7 +133,7 @@ def _received(at: int, posting: PostingIn, runtime: Runtime) -> intake.Received:
     "/imports",
     status_code=202,
     operation_id="ledger-import",
-    summary="Import postings from the bank's files",
+    summary="Import postings and behaviours from the bank's files",
     dependencies=[Depends(requires("imports:write"))],
     response_model=JobView,
     responses=refusals(
@@ -143,7 +143,7 @@ def _received(at: int, posting: PostingIn, runtime: Runtime) -> intake.Received:
 async def start_import(
     body: ImportRequest, runtime: AnyRuntime, write: Annotated[Write, Depends(idempotent)]
 ) -> Response:
-    """Start the job that brings postings into the lake. Keyed state is not touched: that is what a replay does."""
+    """Start the job that brings the files into the lake. Keyed state is not touched: that is what a replay does."""
     params = imports.checked(runtime.settings, body.import_id, body.mapping, body.folder, body.datasets)
 
     async def run(tx: Transaction) -> JobView:

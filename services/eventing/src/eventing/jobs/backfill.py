@@ -54,11 +54,11 @@ async def _attempt(job: JobContext, con: Any) -> dict[str, Any] | None:
         raise NotFound("there is no such version of a trigger", "没有该触发器版本")
     currency = await pool.fetchval(_CURRENCY) or ""
     trigger = triggers.compiled(row, currency)
-    everything, snapshot = AllStates(), ""
-    if trigger.kind != "calendar" and currency:
+    everything, of_facts = AllStates(), trigger.kind != "calendar" and bool(currency)
+    if of_facts:
         await day_close.publish_alone(job, con)
         await workbench.load_owners(con, job.runtime)
-        snapshot = await workbench.load_behaviours(con, job.runtime)
+        workbench.load_behaviours(con)
         newest = keyed_states.newest(con, END)
         everything = await asyncio.to_thread(all_states.compute, con, [trigger], currency, END, newest)
     await job.progress(1, 2, "states computed")
@@ -73,8 +73,8 @@ async def _attempt(job: JobContext, con: Any) -> dict[str, Any] | None:
             lake_sql.register(con, job.runtime.lake, *dated_facts.DATASETS)
             await dated_facts.load(tx.conn, con, {trigger.definition.calendar.of}, today, currency)
             await _dates(tx.conn, trigger, everything, today)
-        elif snapshot:
-            news = await rebuild_now.since(tx.conn, currency, snapshot, None)
+        elif of_facts:
+            news = await rebuild_now.since(tx.conn, currency, None)
             await rebuild_now.book_since(tx.conn, everything, [trigger], news, days)
         names = [name] if trigger.kind == "calendar" else [name, SHARED]
         await _put(tx.conn, everything, names)

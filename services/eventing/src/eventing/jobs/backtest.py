@@ -112,7 +112,7 @@ async def _load(
     """The relations that the triggers and the report ask for, within what the caller sees; the snapshot's day."""
     await workbench.load_owners(con, runtime)
     if any("behaviours" in one.definition.on for one in used):
-        await workbench.load_behaviours(con, runtime)
+        workbench.load_behaviours(con)
     if branch is not None:
         rows = await runtime.worker_database.pool.fetch(_UNDER, branch)
         lake_backtests.limit_to(con, [row["branch"] for row in rows])

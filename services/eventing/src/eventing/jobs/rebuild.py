@@ -57,7 +57,7 @@ async def run(job: JobContext) -> dict[str, Any]:
 async def compute(job: JobContext, con: duckdb.DuckDBPyConnection, before: date) -> Rebuilt:
     """The states that the lake's postings of days before `before` give; `account_owner` is loaded."""
     found, currency = await keyed_states.rules(job)
-    await workbench.load_behaviours(con, job.runtime)
+    workbench.load_behaviours(con)
     return await asyncio.to_thread(_compute, con, before, [trigger for trigger, _ in found], currency)
 
 

@@ -114,7 +114,7 @@ async def _attempt(
     if chosen is not None:
         ids = {"ids": [str(customer) for customer in chosen]}
         con.execute("DELETE FROM account_owner WHERE NOT list_contains($ids, customer_id)", ids)
-    snapshot = await workbench.load_behaviours(con, job.runtime)
+    workbench.load_behaviours(con)
     if chosen is not None:
         con.execute("DELETE FROM behaviour WHERE NOT list_contains($ids, customer_id)", ids)
     found, currency = await keyed_states.rules(job)
@@ -130,7 +130,7 @@ async def _attempt(
             return None
         days = {row["partition"]: row["business_date"] for row in locked}
         compiled = [trigger for trigger, _ in computed.triggers]
-        news = await since(tx.conn, computed.currency, snapshot, chosen)
+        news = await since(tx.conn, computed.currency, chosen)
         await book_since(tx.conn, computed.everything, compiled, news, days)
         numbers = sorted({partition(c) for c in chosen}) if chosen is not None else list(range(PARTITIONS))
         await _swap(tx.conn, computed, chosen, numbers)
@@ -154,11 +154,11 @@ def _compute(con: duckdb.DuckDBPyConnection, computed: Computed) -> None:
 News = list[tuple[UUID, Fact]]
 
 
-async def since(conn: asyncpg.Connection, currency: str, snapshot: str, chosen: Sequence[UUID] | None) -> News:
-    """What has come by the stream since the lake, and the behaviours under a snapshot, were read; in order."""
+async def since(conn: asyncpg.Connection, currency: str, chosen: Sequence[UUID] | None) -> News:
+    """What has come by the stream since the day's close put the others into the lake, in order."""
     fields = [dict(row) for row in await conn.fetch(_SINCE, chosen)]
     booked = [one for one in map(postings.read, fields) if one.currency == currency]
-    done = await behaviours.since(conn, snapshot, chosen)
+    done = await behaviours.since(conn, chosen)
     news = [(one.customer_id, facts.of_posting(one)) for one in booked]
     news += [(one.customer_id, behaviours.fact(one)) for one in done]
     return sorted(news, key=lambda one: one[1].place)

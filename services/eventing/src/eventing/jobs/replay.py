@@ -1,17 +1,20 @@
-"""Replay: state as of the first day, then the lake's postings once more through the stream, in business order (X4)."""
+"""Replay: state as of the first day, then the lake's facts once more through the stream, in business order (X4)."""
 
 import asyncio
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from itertools import groupby
 from typing import Any
 
 import duckdb
 import orjson
 
 from attune_contracts.envelope import nats_subject
+from attune_contracts.eventing import BehaviourRecorded
 from attune_contracts.identifiers import PARTITIONS, posting_event_id
+from attune_contracts.identifiers import partition as partition_of
 from attune_contracts.ledger import TransactionPosted
 from attune_service_kit import clock
 from attune_service_kit.errors import Conflict
@@ -32,15 +35,22 @@ POLL = 0.02
 GATE_POLL = 0.05
 LONGEST_PAUSE = 5.0
 
-_POSTINGS = """
-SELECT t.posting_id, t.account_id, o.customer_id, o.partition, o.kind AS account_kind, t.business_date,
-       epoch_us(t.booked_at) AS booked_us, t.direction, t.amount_minor, t.currency, t.kind, t.channel, t.flags,
-       t.reverses
+# The columns that both have come first; then a posting's own or a behaviour's own, in the order of `_message`.
+_FACTS = """
+SELECT t.posting_id AS key, o.customer_id, o.partition, t.business_date, epoch_us(t.booked_at) AS us, t.channel,
+       t.account_id, o.kind AS account_kind, t.direction, t.amount_minor, t.currency, t.kind, t.flags, t.reverses,
+       NULL AS behaviour, NULL AS product, NULL AS step, NULL AS seconds
 FROM transactions t INNER JOIN account_owner o USING (account_id)
 WHERE t.business_date BETWEEN $first AND $last
-ORDER BY t.business_date, coalesce(epoch_us(t.booked_at), epoch_us(t.business_date + INTERVAL 12 HOUR)), t.posting_id"""
+UNION ALL
+SELECT behaviour_id, customer_id, NULL, business_date, epoch_us(occurred_at), channel,
+       NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+       behaviour, product, step, seconds
+FROM behaviours WHERE business_date BETWEEN $first AND $last
+ORDER BY business_date, coalesce(us, epoch_us(business_date + INTERVAL 12 HOUR)), key"""
 _COUNT = """
-SELECT count(o.account_id), count(*) - count(o.account_id)
+SELECT count(o.account_id), count(*) - count(o.account_id),
+       (SELECT count(*) FROM behaviours WHERE business_date BETWEEN $first AND $last)
 FROM transactions t LEFT JOIN account_owner o USING (account_id)
 WHERE t.business_date BETWEEN $first AND $last"""
 _POSITIONS = "SELECT consumer, last_seq, stream_created FROM position WHERE consumer LIKE 'LEDGER.%'"
@@ -60,14 +70,15 @@ class Progress:
 
     total: int
     done: int = 0
-    sent: dict[int, int] = field(default_factory=dict)  # partition → stream sequence of its last posting
+    sent: dict[int, int] = field(default_factory=dict)  # partition → stream sequence of its last fact
     marks: list[tuple[int, dict[int, int]]] = field(default_factory=list)  # count published, `sent` at that time
 
 
 async def run(job: JobContext) -> dict[str, Any]:
     """Params: `from`, `to` (ISO dates), `rebuild`, `speed` ("max" or postings a second).
 
-    Result: `{postings, unknown_owners, detections: {TRIGGER: {count, subjects, first}}, events_per_second}`.
+    Result: `{postings, unknown_owners, behaviours, detections: {TRIGGER: {count, subjects, first}},
+    events_per_second}`.
     """
     with workbench.opened(job.runtime) as con:
         replay = Replay(job, con, date.fromisoformat(job.params["from"]), date.fromisoformat(job.params["to"]))
@@ -89,12 +100,10 @@ class Replay:
             await self._prepare()
         else:
             await workbench.load_owners(self.con, self.job.runtime)
-        row = self.con.execute(_COUNT, {"first": self.first, "last": self.last}).fetchone()
-        total, unknown = row if row is not None else (0, 0)
+        postings, unknown, behaviours = self._count(self.first, self.last)
         started = time.monotonic()
-        progress = Progress(total)
-        broker = await self.job.broker(user="ledger")
-        await self._publish(broker, progress)
+        progress = Progress(postings + behaviours)
+        await self._publish(progress)
         await self._close_day(progress, self.last)
         seconds = time.monotonic() - started
         async with self.job.transaction() as tx:
@@ -102,8 +111,9 @@ class Replay:
             await replays.withdraw_unconfirmed(tx, self.first, self.last)
             found = await replays.summary(tx.conn, self.first, self.last)
         return {
-            "postings": total,
+            "postings": postings,
             "unknown_owners": unknown,
+            "behaviours": behaviours,
             "detections": found,
             "events_per_second": round(progress.done / seconds, 1) if seconds else 0.0,
         }
@@ -125,7 +135,7 @@ class Replay:
             self.job.cursor = {"day": self.first.isoformat()}
         await self.job.progress(0, None, "states rebuilt")
 
-    async def _publish(self, broker: Broker, progress: Progress) -> None:
+    async def _publish(self, progress: Progress) -> None:
         assert self.job.cursor is not None  # noqa: S101 - set by `_prepare`
         start = date.fromisoformat(self.job.cursor["day"])
         progress.done = self._count_before(start)
@@ -133,12 +143,12 @@ class Replay:
         pace = _Pace(self.speed)
         saved = time.monotonic()
         for chunk in self._chunks(start):
-            day = chunk[0][5]
+            day = chunk[0][3]
             if open_day is None or day > open_day:
                 open_day = await self._gate(progress, day)
             await self._ahead(progress)
             await pace.wait(len(chunk))
-            await self._send(broker, chunk, progress)
+            await self._send(chunk, progress)
             progress.done += len(chunk)
             if time.monotonic() - saved >= SAVE_SECONDS:
                 async with self.job.transaction() as tx:
@@ -149,15 +159,15 @@ class Replay:
             await self.job.progress(progress.done, progress.total, "publishing")
 
     def _chunks(self, start: date) -> Iterator[list[Row]]:
-        """The postings in order, cut at CHUNK postings and CHUNK_DAYS days, and wherever the gate closes."""
-        cursor = self.con.cursor().execute(_POSTINGS, {"first": start, "last": self.last})
+        """The facts in order, cut at CHUNK of them and CHUNK_DAYS days, and wherever the gate closes."""
+        cursor = self.con.cursor().execute(_FACTS, {"first": start, "last": self.last})
         chunk: list[Row] = []
         while rows := cursor.fetchmany(5_000):
             for row in rows:
                 if chunk and (
                     len(chunk) == CHUNK
-                    or row[5] - chunk[0][5] >= timedelta(CHUNK_DAYS)
-                    or (self._gated and row[5] != chunk[0][5])
+                    or row[3] - chunk[0][3] >= timedelta(CHUNK_DAYS)
+                    or (self._gated and row[3] != chunk[0][3])
                 ):
                     yield chunk
                     chunk = []
@@ -170,8 +180,13 @@ class Replay:
         return self.job.params.get("through") is not None
 
     def _count_before(self, start: date) -> int:
-        row = self.con.execute(_COUNT, {"first": self.first, "last": start - timedelta(1)}).fetchone()
-        return int(row[0]) if row is not None else 0
+        postings, _, behaviours = self._count(self.first, start - timedelta(1))
+        return postings + behaviours
+
+    def _count(self, first: date, last: date) -> tuple[int, int, int]:
+        """Postings of known owners, postings of others, behaviours."""
+        postings, unknown, behaviours = self.con.execute(_COUNT, {"first": first, "last": last}).fetchall()[0]
+        return postings, unknown, behaviours
 
     async def _gate(self, progress: Progress, day: date) -> date:
         """Wait until the gate lets this day through; return the last open day."""
@@ -188,9 +203,14 @@ class Replay:
                 closed = through
             await asyncio.sleep(GATE_POLL)
 
-    async def _send(self, broker: Broker, chunk: list[Row], progress: Progress) -> None:
-        """Publish a chunk until the stream has it all; a full or absent stream is waited for."""
-        left = [(row[3], self._message(row)) for row in chunk]
+    async def _send(self, chunk: list[Row], progress: Progress) -> None:
+        """Publish a chunk in order: postings as the ledger, behaviours as eventing itself."""
+        for posted, rows in groupby(chunk, key=lambda row: row[6] is not None):
+            broker = await self.job.broker(user="ledger" if posted else None)
+            await self._send_all(broker, [self._message(row) for row in rows], progress)
+
+    async def _send_all(self, broker: Broker, left: list[tuple[int, Message]], progress: Progress) -> None:
+        """Publish until the stream has it all; a full or absent stream is waited for."""
         pause = 0.1
         while left:
             outcomes = await broker.publish_window([message for _, message in left])
@@ -206,40 +226,41 @@ class Replay:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
 
-    def _message(self, row: Row) -> Message:
-        (posting_id, account, customer, partition, account_kind, day, booked_us, direction, amount, currency, kind,
-         channel, flags, reverses) = row  # fmt: skip
-        booked = None if booked_us is None else datetime.fromtimestamp(booked_us / 1e6, UTC)
-        event_id = str(posting_event_id(str(self.job.id), posting_id))
+    def _message(self, row: Row) -> tuple[int, Message]:
+        key, customer, partition, day, us, channel, account, account_kind, direction, amount, currency, kind, flags, \
+            reverses, behaviour, product, step, seconds = row  # fmt: skip
+        at = None if us is None else datetime.fromtimestamp(us / 1e6, UTC)
+        data = {"customer_id": customer, "business_date": day, "channel": channel, "origin": "replay",
+                "run": str(self.job.id)}  # fmt: skip
+        if account is None:
+            # Two customers may have behaviours of one id.
+            event_id = str(posting_event_id(f"{self.job.id}:{customer}", key))
+            data |= {"behaviour_id": key, "occurred_at": at, "behaviour": behaviour, "product": product, "step": step,
+                     "seconds": seconds}  # fmt: skip
+            return self._event(BehaviourRecorded.TYPE, event_id, partition_of(customer), at, data)
+        event_id = str(posting_event_id(str(self.job.id), key))
+        data |= {
+            "posting_id": key, "account_id": account, "booked_at": at, "direction": direction, "amount_minor": amount,
+            "currency": currency, "kind": kind, "flags": flags, "reverses": reverses, "account_kind": account_kind,
+        }  # fmt: skip
+        return self._event(TransactionPosted.TYPE, event_id, partition, at or moments.noon(day, self.zone), data)
+
+    def _event(
+        self, type_: str, event_id: str, partition: int, time_: datetime | None, data: dict[str, Any]
+    ) -> tuple[int, Message]:
         event = {
             "specversion": "1.0",
             "id": event_id,
-            "source": "ledger",
-            "type": TransactionPosted.TYPE,
-            "subject": customer,
-            "time": booked or moments.noon(day, self.zone),
+            "source": "ledger" if type_ == TransactionPosted.TYPE else "eventing",
+            "type": type_,
+            "subject": data["customer_id"],
+            "time": time_,
             "datacontenttype": "application/json",
-            "dataschema": TransactionPosted.TYPE,
-            "data": {
-                "posting_id": posting_id,
-                "account_id": account,
-                "customer_id": customer,
-                "business_date": day,
-                "booked_at": booked,
-                "direction": direction,
-                "amount_minor": amount,
-                "currency": currency,
-                "kind": kind,
-                "channel": channel,
-                "flags": flags,
-                "reverses": reverses,
-                "account_kind": account_kind,
-                "origin": "replay",
-                "run": str(self.job.id),
-            },
+            "dataschema": type_,
+            "data": data,
         }
         # As few headers as may be: a client's cost of reading a message is mostly theirs.
-        return Message(nats_subject(TransactionPosted.TYPE, partition), orjson.dumps(event), event_id, "LEDGER")
+        return partition, Message(nats_subject(type_, partition), orjson.dumps(event), event_id, "LEDGER")
 
     async def _ahead(self, progress: Progress) -> None:
         """Wait while more than AHEAD postings are published and not applied."""

@@ -10,32 +10,24 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 
-from attune_contracts.datasets import TRANSACTIONS
+from attune_contracts.datasets import BEHAVIOURS, TRANSACTIONS, Dataset
 from attune_contracts.pointer import Pointer
 from attune_service_kit import lake_sql
 from attune_service_kit.runtime import Runtime
 from eventing import lake_dates
 from eventing.compiled import Compiled
 
-# One writer of the dataset at a time: between looking which postings are there and adding the others.
+# One writer of the datasets at a time: between looking which rows are there and adding the others.
 _WRITER = "SELECT pg_advisory_lock(hashtext('eventing.transactions'))"
 _AT_ONCE = 4_000_000
 _OWNERS = """
 SELECT account_id, source_id, customer_id, partition, kind, opening_balance_minor, branch_id FROM account_owner"""
 _BEHAVIOURS = """
-SELECT customer_id, behaviour_id, business_date, (extract(epoch FROM occurred_at) * 1000000)::bigint AS occurred_us,
-       behaviour, product, step, channel, seconds FROM behaviour"""
-_BEHAVIOUR_TYPES = {
-    "customer_id": "VARCHAR",
-    "behaviour_id": "VARCHAR",
-    "business_date": "DATE",
-    "occurred_us": "BIGINT",
-    "behaviour": "VARCHAR",
-    "product": "VARCHAR",
-    "step": "VARCHAR",
-    "channel": "VARCHAR",
-    "seconds": "INTEGER",
-}
+CREATE OR REPLACE TABLE behaviour AS
+SELECT customer_id, behaviour_id, business_date, epoch_us(occurred_at) AS occurred_us, behaviour, product, step,
+       channel, seconds
+FROM behaviours"""
+DATASETS = (TRANSACTIONS, BEHAVIOURS)
 _TYPES = {
     "account_id": "VARCHAR",
     "source_id": "VARCHAR",
@@ -49,7 +41,7 @@ _TYPES = {
 
 @asynccontextmanager
 async def only_writer(runtime: Runtime) -> AsyncIterator[None]:
-    """Hold the right to add transactions to the lake; it ends with the connection, even a killed job's."""
+    """Hold the right to add to eventing's datasets in the lake; it ends with the connection, even a killed job's."""
     conn = await runtime.worker_database.connect()
     try:
         await conn.execute(_WRITER)
@@ -60,9 +52,9 @@ async def only_writer(runtime: Runtime) -> AsyncIterator[None]:
 
 @contextmanager
 def opened(runtime: Runtime) -> Iterator[duckdb.DuckDBPyConnection]:
-    """DuckDB with the view `transactions`."""
+    """DuckDB with the views `transactions` and `behaviours`."""
     with lake_sql.connect(runtime.lake, runtime.settings) as con:
-        lake_sql.register(con, runtime.lake, "transactions")
+        lake_sql.register(con, runtime.lake, *(dataset.name for dataset in DATASETS))
         yield con
 
 
@@ -79,22 +71,9 @@ async def load_owners(con: duckdb.DuckDBPyConnection, runtime: Runtime) -> None:
         )
 
 
-async def load_behaviours(con: duckdb.DuckDBPyConnection, runtime: Runtime) -> str:
-    """Copy what front ends have recorded into the table `behaviour`; return the snapshot that it was read under."""
-    runtime.settings.scratch.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=runtime.settings.scratch, prefix="behaviours-") as folder:
-        file = Path(folder) / "behaviour.csv"
-        async with (
-            runtime.worker_database.pool.acquire() as conn,
-            conn.transaction(isolation="repeatable_read", readonly=True),
-        ):
-            snapshot: str = await conn.fetchval("SELECT pg_current_snapshot()::text")
-            await conn.copy_from_query(_BEHAVIOURS, output=file, format="csv", header=True)
-        con.execute(
-            f"CREATE OR REPLACE TABLE behaviour AS FROM read_csv({lake_sql.quote(str(file))}, header = true,"
-            f" auto_detect = false, delim = ',', quote = '\"', escape = '\"', columns = {_BEHAVIOUR_TYPES})"
-        )
-    return snapshot
+def load_behaviours(con: duckdb.DuckDBPyConnection) -> None:
+    """Make the table `behaviour` of what the lake has of front ends."""
+    con.execute(_BEHAVIOURS)
 
 
 async def load_dates(con: duckdb.DuckDBPyConnection, runtime: Runtime, trigger: Compiled, last: date) -> None:
@@ -105,40 +84,40 @@ async def load_dates(con: duckdb.DuckDBPyConnection, runtime: Runtime, trigger: 
 
 
 def add(
-    con: duckdb.DuckDBPyConnection, runtime: Runtime, relation: str, origin: str | None = None
+    con: duckdb.DuckDBPyConnection, runtime: Runtime, dataset: Dataset, relation: str, origin: str | None = None
 ) -> tuple[list[Pointer], int]:
-    """Add the relation's postings to the lake, those left out that lie there already.
+    """Add the relation's rows to a dataset of the lake, those left out that lie there already.
 
-    Returns a pointer for each month that grew, and how many postings were added. `origin` names what brought them.
+    Returns a pointer for each month that grew, and how many rows were added. `origin` names what brought them.
     """
-    columns = ", ".join(TRANSACTIONS.names)
-    new = f"SELECT {columns} FROM {relation}"
-    if known_postings(con, relation):
-        new += " WHERE posting_id NOT IN (SELECT posting_id FROM known_posting)"
+    new = f"SELECT {', '.join(dataset.names)} FROM {relation}"
+    if _known_rows(con, dataset, relation):
+        new += f" ANTI JOIN known_row USING ({', '.join(dataset.key)})"
     count, last = con.execute(f"SELECT count(*), max(business_date) FROM ({new})").fetchall()[0]
     if not count:
         return [], 0
-    as_of = max([last, *(pointer.as_of for pointer in runtime.lake.pointers(TRANSACTIONS.name)[-1:])])
+    as_of = max([last, *(pointer.as_of for pointer in runtime.lake.pointers(dataset.name)[-1:])])
     pointers = lake_sql.write_partitions(
-        con, runtime.lake, TRANSACTIONS, new, key="month", value="strftime(business_date, '%Y-%m')", only=_in_month,
+        con, runtime.lake, dataset, new, key="month", value="strftime(business_date, '%Y-%m')", only=_in_month,
         as_of=as_of, append=True, origin=origin,
     )  # fmt: skip
-    lake_sql.register(con, runtime.lake, "transactions")
+    lake_sql.register(con, runtime.lake, dataset.name)
     return pointers, count
 
 
-def known_postings(con: duckdb.DuckDBPyConnection, relation: str) -> int:
-    """Make the table `known_posting` of the relation's postings that the lake has; return how many those are."""
-    con.execute("CREATE OR REPLACE TABLE known_posting (posting_id VARCHAR)")
-    passes = int(con.execute("SELECT count(*) FROM transactions").fetchall()[0][0]) // _AT_ONCE + 1
+def _known_rows(con: duckdb.DuckDBPyConnection, dataset: Dataset, relation: str) -> int:
+    """Make the table `known_row` of the relation's keys that the lake has; return how many those are."""
+    keys = ", ".join(dataset.key)
+    con.execute(f"CREATE OR REPLACE TABLE known_row AS SELECT {keys} FROM {dataset.name} LIMIT 0")
+    passes = int(con.execute(f"SELECT count(*) FROM {dataset.name}").fetchall()[0][0]) // _AT_ONCE + 1
     for number in range(passes):
-        # The lake may have far more postings than memory holds: they are looked up in parts of equal hash.
-        part = f"SELECT posting_id FROM {{}} WHERE hash(posting_id) % {passes} = {number}"
+        # The lake may have far more rows than memory holds: they are looked up in parts of equal hash.
+        part = f"SELECT {keys} FROM {{}} WHERE hash({keys}) % {passes} = {number}"
         con.execute(
-            f"INSERT INTO known_posting SELECT * FROM ({part.format(f'(SELECT posting_id FROM {relation})')})"
-            f" SEMI JOIN ({part.format('transactions')}) USING (posting_id)"
+            f"INSERT INTO known_row SELECT * FROM ({part.format(relation)})"
+            f" SEMI JOIN ({part.format(dataset.name)}) USING ({keys})"
         )
-    return int(con.execute("SELECT count(*) FROM known_posting").fetchall()[0][0])
+    return int(con.execute("SELECT count(*) FROM known_row").fetchall()[0][0])
 
 
 def _in_month(month: str) -> str:
