@@ -1,8 +1,9 @@
 """What B3's shapes are measured on: eight triggers and more, postings of many customers, one in a hundred late."""
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -52,31 +53,50 @@ def compiled(files: Iterable[dict[str, Any]]) -> list[Compiled]:
     return [Compiled.of(Definition.model_validate(file)) for file in files]
 
 
-def postings(keys: int, count: int, seed: int = 1) -> list[TransactionPosted]:
-    """Postings of so many customers in order of day, one in a hundred up to three days late."""
-    draw = random.Random(seed)
-    known = [(customer_id("b3", str(n)), account_id("b3", str(n))) for n in range(keys)]
-    found: list[tuple[date, TransactionPosted]] = []
-    for number in range(count):
-        who, account = draw.choice(known)
-        day = DAY0 + timedelta(number * DAYS // count)
-        kind = f"k{draw.randrange(KINDS)}"
-        posting = TransactionPosted.model_construct(
-            customer_id=who, posting_id=f"{number:09d}", account_id=account, business_date=day, booked_at=None,
-            direction=draw.choice(DIRECTIONS), amount_minor=int(draw.lognormvariate(11, 1)), currency="CNY", kind=kind,
-            channel=draw.choice(("card", "web", "counter", None)), flags=(), reverses=None, account_kind=DEMAND,
-            origin="live", run=None,
-        )  # fmt: skip
-        arrives = day + timedelta(draw.randint(1, 3)) if draw.random() < 0.01 else day
-        found.append((arrives, posting))
-    return [posting for _, posting in sorted(found, key=lambda pair: pair[0])]
+class Bank:
+    """Postings of so many customers in order of day, one in a hundred up to three days late; made as they are asked."""
+
+    def __init__(self, keys: int, count: int, seed: int = 1) -> None:
+        self.keys = keys
+        draw = random.Random(seed)
+        drawn: list[tuple[int, Drawn]] = []
+        for number in range(count):
+            who, day = draw.randrange(keys), number * DAYS // count
+            kind, direction = draw.randrange(KINDS), draw.randrange(2)
+            amount, channel = int(draw.lognormvariate(11, 1)), draw.randrange(4)
+            arrives = day + draw.randint(1, 3) if draw.random() < 0.01 else day
+            drawn.append((arrives, (number, who, day, kind, direction, amount, channel)))
+        self._drawn = [one for _, one in sorted(drawn, key=lambda pair: pair[0])]
+
+    def __len__(self) -> int:
+        return len(self._drawn)
+
+    def some(self, first: int = 0, last: int | None = None) -> Iterator[TransactionPosted]:
+        """The postings from one place to another, in the order in which they come."""
+        for number, who, day, kind, direction, amount, channel in self._drawn[first:last]:
+            customer, account = owner(who)
+            yield TransactionPosted.model_construct(
+                customer_id=customer, posting_id=f"{number:09d}", account_id=account,
+                business_date=DAY0 + timedelta(day), booked_at=None, direction=DIRECTIONS[direction],
+                amount_minor=amount, currency="CNY", kind=f"k{kind}", channel=CHANNELS[channel], flags=(),
+                reverses=None, account_kind=DEMAND, origin="live", run=None,
+            )  # fmt: skip
 
 
+@lru_cache(maxsize=100_000)
+def owner(number: int) -> tuple[UUID, UUID]:
+    """A customer and the account."""
+    return customer_id("b3", str(number)), account_id("b3", str(number))
+
+
+Drawn = tuple[int, int, int, int, int, int, int]
+"""A posting's number, customer, day, code, direction, amount and channel."""
+CHANNELS = ("card", "web", "counter", None)
 DIRECTIONS = tuple(Direction)
 DEMAND = AccountKind.DEMAND
 
 
-def facts(known: Sequence[TransactionPosted]) -> list[tuple[UUID, Fact]]:
+def facts(known: Iterable[TransactionPosted]) -> list[tuple[UUID, Fact]]:
     """The same as facts, a behaviour beside every tenth."""
     found: list[tuple[UUID, Fact]] = []
     for number, posting in enumerate(known):

@@ -1,4 +1,4 @@
-"""B3's eight shapes through the worker: servers of this run alone, events a second, the limit."""
+"""B3's eight shapes through the worker: servers of this run alone, events a second, what one costs, the limit."""
 
 import asyncio
 import json
@@ -7,30 +7,35 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import orjson
-from benchmarks.bank_b3 import compiled, definitions
+from benchmarks.bank_b3 import Bank, compiled, definitions, owner
+from benchmarks.paced_b3 import Goal, cpu_of, message_of, open_loop, publish, reached
 from nats.js.api import AckPolicy, ConsumerConfig
 from nats.js.errors import NotFoundError
 
-from attune_contracts.envelope import envelope, nats_subject_of
 from attune_contracts.identifiers import PARTITIONS, partition
 from attune_contracts.ledger import TransactionPosted
 from attune_service_kit import migrations
 from attune_service_kit.crypto import new_kek
 from attune_service_kit.embedded import EmbeddedNats, EmbeddedPostgres
-from attune_service_kit.messaging import Broker, Message, provision
+from attune_service_kit.messaging import Broker, provision
 from attune_service_kit.nats_client import connect
 from attune_service_kit.nkeys import new_seed
 from eventing.app import SERVICE
 from eventing.definition import Definition
 from eventing.facts import of_posting
 from eventing.replaying import Partition
+
+CHUNK = 50_000
+_HELD = """
+SELECT lease_owner, count(*) AS held FROM position
+WHERE consumer LIKE 'LEDGER.p%' AND lease_owner IS NOT NULL AND lease_until > now() GROUP BY lease_owner"""
 
 
 def seeds(user: str) -> str:
@@ -43,8 +48,14 @@ class Servers:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.postgres = EmbeddedPostgres(folder / "postgres", passwords=lambda user: f"pw-{user}")
+        self.postgres = EmbeddedPostgres(
+            folder / "postgres",
+            passwords=lambda user: f"pw-{user}",
+            # When a detection could be read: asked afterwards, so that nobody has to look all the time.
+            settings={"track_commit_timestamp": "on"},
+        )
         self.nats = EmbeddedNats(folder / "nats", seeds=seeds, services=("eventing",))
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
         (folder / "kek").write_text(new_kek())
 
     def settings(self, **changes: Any) -> Any:
@@ -55,13 +66,31 @@ class Servers:
             "nats_seed": seeds("eventing"), "ledger_nats_user": "ledger", "ledger_nats_seed": seeds("ledger"),
             "lake_url": str(self.folder / "lake"), "scratch": str(self.folder / "scratch"), "token_issuer": "http://b3",
             "token_jwks": str(self.folder / "jwks"), "cursor_key": "u3Jq0Zx81LrTnVb5Wm7yKc2EoPf9SgHd",
-            "kek_file": str(self.folder / "kek"), "port": 0,
+            "kek_file": str(self.folder / "kek"), "port": 0, "lease_seconds": 1.5,
         }  # fmt: skip
         return SERVICE.settings(**values | changes)
 
     def url(self, role: str) -> str:
         """The database as a role."""
         return self.postgres.url(f"eventing_{role}", "eventing")
+
+    async def start(self) -> None:
+        """Start both."""
+        self._running = {
+            "postgres": self.postgres.start(self.folder / "postgres.log"),
+            "nats": self.nats.start(self.folder / "nats.log"),
+        }
+        await self.postgres.wait_ready()
+        await self.nats.wait_ready()
+
+    def stop(self) -> None:
+        """Stop both."""
+        self.nats.stop()
+        self.postgres.stop()
+
+    def pids(self) -> dict[str, list[int]]:
+        """The process of each."""
+        return {name: [process.pid] for name, process in self._running.items()}
 
     def worker(self) -> subprocess.Popen[bytes]:
         """One worker process."""
@@ -81,65 +110,144 @@ class Servers:
             )  # fmt: skip
 
 
-async def prepared(
-    servers: Servers, known: list[TransactionPosted], files: list[dict[str, Any]]
-) -> tuple[asyncpg.Connection, Broker]:
-    """An empty database with the triggers and the owners, empty streams, and who publishes."""
+async def prepared(servers: Servers, bank: Bank, files: list[dict[str, Any]]) -> tuple[asyncpg.Connection, Broker]:
+    """A database with the triggers and all the owners and nothing else, empty streams, and who publishes."""
     if not (servers.folder / "made").exists():
         await servers.postgres.provision(("eventing",))
         await migrations.run(SERVICE, servers.url("owner"))
+        await _own(servers, bank)
         (servers.folder / "made").write_text("")
     await _clean_streams(servers)
-    conn = await asyncpg.connect(servers.url("worker"))
-    for table in ("keyed_state", "timer", "posting", "detection", "outbox", "inbox", "position", "account_owner"):
-        await conn.execute(f"DELETE FROM {table}")
+    conn = await servers.postgres.connect("eventing")
+    await conn.execute("TRUNCATE keyed_state, timer, posting, detection, outbox, inbox, position, trigger")
     await conn.execute("UPDATE ledger_partition SET business_date = NULL, event_time = NULL, epoch = epoch + 1")
-    await _prepare(conn, known, files)
+    await conn.executemany(
+        "INSERT INTO trigger (name, version, kind, event_type, months, minimum_minor, cooldown_days, lateness_days,"
+        " expires_hours, enabled, created_by, definition) VALUES ($1, 1, $2, $3, 6, 0, 0, 3, 48, true, 'b3', $4)",
+        [
+            (f["trigger"], Definition.model_validate(f).kind, TransactionPosted.TYPE, orjson.dumps(f).decode())
+            for f in files
+        ],
+    )
     broker = Broker(servers.nats.url, user="ledger", seed=seeds("ledger"), name="b3")
     await broker.start()
     await broker.ready()
     return conn, broker
 
 
+async def _own(servers: Servers, bank: Bank) -> None:
+    """Every customer has an account, whether postings come on it or not."""
+    conn = await servers.postgres.connect("eventing")
+    columns = ("account_id", "customer_id", "partition", "kind")
+    for first in range(0, bank.keys, CHUNK):
+        owners = map(owner, range(first, min(first + CHUNK, bank.keys)))
+        rows = [(account, who, partition(who), "demand") for who, account in owners]
+        await conn.copy_records_to_table("account_owner", records=rows, columns=columns)
+    await conn.execute("ANALYZE account_owner")
+    await conn.close()
+
+
+@dataclass(frozen=True)
+class Load:
+    """How many events there are before anybody reads, then come at full speed, then `rate` a second for `seconds`."""
+
+    behind: int
+    along: int = 0
+    rate: int = 0
+    seconds: int = 0
+
+    @property
+    def events(self) -> int:
+        """All of them."""
+        return self.behind + self.along + self.rate * self.seconds
+
+
 async def through_the_worker(
-    servers: Servers, known: list[TransactionPosted], files: list[dict[str, Any]]
-) -> dict[str, float]:
-    """Events a second until the worker has committed them all; what it finds at once is what the pure code finds."""
-    conn, broker = await prepared(servers, known, files)
-    await broker.publish_window([_message(posting) for posting in known])
-    worker = servers.worker()
+    servers: Servers, bank: Bank, files: list[dict[str, Any]], load: Load, workers: int = 1
+) -> dict[str, Any]:
+    """Events a second that the workers take in; what they find at once is what the pure code finds."""
+    conn, broker = await prepared(servers, bank, files)
+    published = asyncio.create_task(publish(broker, map(message_of, bank.some(0, load.behind))))
+    await published
+    processes = [servers.worker() for _ in range(workers)]
     try:
-        begun = await _until(conn, 1)
-        ended = await _until(conn, len(known))
-        sizes = await conn.fetchrow(
-            "SELECT count(*) AS states, avg(length(packed)) AS bytes FROM keyed_state WHERE trigger <> ''"
-        )
-        assert sizes is not None
+        await _shared(conn, workers)
+        figures: dict[str, Any] = {"behind": await _watched(servers, processes, conn, load.behind, published)}
+        seen = load.behind
+        if load.along:
+            part = [message_of(posting) for posting in bank.some(seen, seen + load.along)]
+            seen += load.along
+            figures["beside its publisher"] = await _watched(servers, processes, conn, seen, publish(broker, part))
+        if load.rate:
+            part = [message_of(posting) for posting in bank.some(seen, load.events)]
+            figures[f"at {load.rate} a second"] = await open_loop(conn, broker, part, load.rate, at_once(files))
+        figures |= await _states(conn)
         rows = await conn.fetch("SELECT trigger, event_key FROM detection WHERE state = 'raised'")
     finally:
-        worker.terminate()
-        await asyncio.to_thread(worker.wait, 30)
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            await asyncio.to_thread(process.wait, 60)
         await broker.stop()
         await conn.close()
-    at_once = {trigger.name for trigger in compiled(files) if not trigger.has_timer}
-    found = {(row["trigger"], row["event_key"]) for row in rows if row["trigger"] in at_once}
-    assert found == standing(known, files, at_once), "the worker and the pure code found different detections"
-    return {
-        "events_a_second": round(len(known) / (ended - begun)),
-        "states": sizes["states"],
-        "bytes_a_state": round(float(sizes["bytes"] or 0), 1),
-        "detections": len(rows),
-    }
+    found = {(row["trigger"], row["event_key"]) for row in rows if row["trigger"] in at_once(files)}
+    assert found == standing(bank, load.events, files), "the worker and the pure code found different detections"
+    return figures | {"detections": len(rows)}
 
 
-def standing(known: list[TransactionPosted], files: list[dict[str, Any]], names: set[str]) -> set[tuple[str, str]]:
-    """What the pure executor finds, a partition for each of the stream's."""
+async def _shared(conn: asyncpg.Connection, workers: int) -> None:
+    """Wait until so many workers have the ledger's partitions among themselves."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        rows = await conn.fetch(_HELD)
+        if len(rows) == workers and sum(row["held"] for row in rows) == PARTITIONS:
+            return
+        await asyncio.sleep(0.02)
+    raise TimeoutError(f"the partitions are not shared by {workers} workers")
+
+
+async def _watched(
+    servers: Servers,
+    processes: Sequence[subprocess.Popen[bytes]],
+    conn: asyncpg.Connection,
+    events: int,
+    sending: "Awaitable[Goal]",
+) -> dict[str, Any]:
+    """Events a second until all are applied, and the CPU that one costs, by process."""
+    busy = {"workers": [process.pid for process in processes], **servers.pids()}
+    before = {name: cpu_of(pids) for name, pids in busy.items()}
+    mine = time.process_time()
+    start, known = time.monotonic(), int(await conn.fetchval("SELECT count(*) FROM posting"))
+    await reached(conn, await sending)
+    spent, number = time.monotonic() - start, max(events - known, 1)
+    costs = {name: round((cpu_of(pids) - before[name]) / number * 1e6, 1) for name, pids in busy.items()}
+    costs["this process"] = round((time.process_time() - mine) / number * 1e6, 1)
+    return {"events": number, "events_a_second": round(number / spent), "cpu_us_an_event": costs}
+
+
+async def _states(conn: asyncpg.Connection) -> dict[str, Any]:
+    row = await conn.fetchrow(
+        "SELECT count(*) AS states, coalesce(avg(length(packed)), 0)::float8 AS bytes FROM keyed_state"
+        " WHERE trigger <> ''"
+    )
+    assert row is not None
+    return {"states": row["states"], "bytes_a_state": round(row["bytes"], 1)}
+
+
+def at_once(files: list[dict[str, Any]]) -> set[str]:
+    """The triggers that find something when a fact comes."""
+    return {trigger.name for trigger in compiled(files) if not trigger.has_timer}
+
+
+def standing(bank: Bank, events: int, files: list[dict[str, Any]]) -> set[tuple[str, str]]:
+    """What the pure executor finds at once, a partition after the other."""
+    chosen = [trigger for trigger in compiled(files) if trigger.name in at_once(files)]
     found: set[tuple[str, str]] = set()
-    chosen = [trigger for trigger in compiled(files) if trigger.name in names]
-    parts = {number: Partition.of(chosen) for number in range(PARTITIONS)}
-    for posting in known:
-        parts[partition(posting.customer_id)].apply(str(posting.customer_id), of_posting(posting))
-    for part in parts.values():
+    for number in range(PARTITIONS):
+        part = Partition.of(chosen)
+        for posting in bank.some(0, events):
+            if partition(posting.customer_id) == number:
+                part.apply(str(posting.customer_id), of_posting(posting))
         found |= {(name, key) for name, stands in part.standing.items() for _, key in stands}
     return found
 
@@ -177,56 +285,23 @@ async def _clean_streams(servers: Servers) -> None:
     await provisioner.close()
 
 
-async def _prepare(conn: asyncpg.Connection, known: list[TransactionPosted], files: list[dict[str, Any]]) -> None:
-    owners = sorted({(p.account_id, p.customer_id) for p in known})
-    for first in range(0, len(owners), 50_000):
-        some = owners[first : first + 50_000]
-        await conn.execute(
-            "INSERT INTO account_owner (account_id, customer_id, partition, kind)"
-            " SELECT *, 'demand' FROM unnest($1::uuid[], $2::uuid[], $3::smallint[])",
-            [account for account, _ in some], [who for _, who in some], [partition(who) for _, who in some],
-        )  # fmt: skip
-    await conn.execute("DELETE FROM trigger")
-    await conn.executemany(
-        "INSERT INTO trigger (name, version, kind, event_type, months, minimum_minor, cooldown_days, lateness_days,"
-        " expires_hours, enabled, created_by, definition) VALUES ($1, 1, $2, $3, 6, 0, 0, 3, 48, true, 'b3', $4)",
-        [
-            (f["trigger"], Definition.model_validate(f).kind, TransactionPosted.TYPE, orjson.dumps(f).decode())
-            for f in files
-        ],
-    )
-
-
-def _message(posting: TransactionPosted) -> Message:
-    at = datetime.fromisoformat(f"{posting.business_date}T04:00:00+00:00")
-    event = envelope(posting, time=at)
-    return Message(nats_subject_of(event), orjson.dumps(event.model_dump(mode="json")), str(event.id), "LEDGER")
-
-
-async def _until(conn: asyncpg.Connection, count: int) -> float:
-    while True:
-        if await conn.fetchval("SELECT count(*) FROM posting") >= count:
-            return time.monotonic()
-        await asyncio.sleep(0.05)
-
-
-async def end_to_end(known: list[TransactionPosted], numbers: Sequence[int]) -> dict[str, Any]:
-    """The worker under so many triggers each, and the limit."""
+async def end_to_end(bank: Bank, load: Load, fewer: int) -> dict[str, Any]:
+    """All eight shapes by one worker and by two, ten triggers and a hundred, and the limit."""
     with tempfile.TemporaryDirectory(prefix="attune-b3-") as place:
         folder = Path(place)
         folder.chmod(0o711)
         servers = Servers(folder)
-        servers.postgres.start(folder / "postgres.log")
-        servers.nats.start(folder / "nats.log")
         try:
-            await servers.postgres.wait_ready()
-            await servers.nats.wait_ready()
+            await servers.start()
             figures: dict[str, Any] = {}
-            for number in numbers:
-                figures[f"{number} triggers"] = await through_the_worker(servers, known, definitions(number))
-                sys.stderr.write(json.dumps({f"{number} triggers": figures[f"{number} triggers"]}) + "\n")
-            figures["limit"] = await raw_limit(servers, len(known))
+            runs = (
+                ("8 triggers", 8, load, 1), ("8 triggers, two workers", 8, load, 2),
+                ("10 triggers", 10, Load(fewer), 1), ("100 triggers", 100, Load(fewer), 1),
+            )  # fmt: skip
+            for name, number, size, workers in runs:
+                figures[name] = await through_the_worker(servers, bank, definitions(number), size, workers)
+                sys.stderr.write(json.dumps({name: figures[name]}) + "\n")
+            figures["limit"] = await raw_limit(servers, fewer)
             return figures
         finally:
-            servers.nats.stop()
-            servers.postgres.stop()
+            servers.stop()

@@ -194,10 +194,12 @@ class Consumers:
         retries = settings.retry_seconds if retry_seconds is None else retry_seconds
         # No more transactions at once than the pool has connections to spare.
         turns = Turns(settings.pool_size)
+        plans_ = plans(runtime)
+        # By number: what is handed over of them is as much of every stream.
         self.workers = [
             PartitionWorker(runtime, plan, number, self.positions, retries, turns)
-            for plan in plans(runtime)
             for number in range(PARTITIONS)
+            for plan in plans_
         ]
 
     async def run(self) -> None:
