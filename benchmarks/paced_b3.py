@@ -17,7 +17,7 @@ from attune_contracts.ledger import TransactionPosted
 from attune_service_kit.messaging import Broker, Message, Stored
 
 # At a fixed rate messages leave in portions of so many milliseconds, as a relay sends them.
-PORTION_MS = 10
+PORTION_MS = 20
 PORTION = 5_000
 _REACHED = """
 SELECT coalesce(bool_and(coalesce(p.last_seq, 0) >= g.seq), true)

@@ -1,11 +1,11 @@
-"""Twelve kills at fail-points while all shapes are judged: nothing lost, nothing doubled, the states of no death."""
+"""Kills while all shapes are judged, by one worker and by two: nothing lost or doubled, the states of no death."""
 
 import asyncio
 import os
 import random
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,9 @@ from eventing.app import SERVICE
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
 KILLS = 12
+KILLS_OF_TWO = 6
+HELD = """
+SELECT count(*) AS held FROM position WHERE consumer LIKE 'LEDGER.p%' AND lease_until > now() GROUP BY lease_owner"""
 PLACES = ("consumer.after_mark", "consumer.before_commit", "consumer.after_commit")
 
 
@@ -47,14 +50,8 @@ def worker(settings: Any, log: Path, failpoint: str | None) -> subprocess.Popen[
         )  # fmt: skip
 
 
-async def test_kills_lose_nothing_double_nothing_and_leave_the_bytes(
-    streams: Any,
-    make_database: Callable[..., Any],
-    service_settings: Callable[..., Any],
-    publish: Publish,
-    tmp_path: Path,
-) -> None:
-    settings = service_settings(SERVICE, await make_database(SERVICE), clock="events")
+async def bank_of(settings: Any) -> asyncpg.Connection:
+    """A connection to the worker's database, with owners and one trigger of every shape."""
     connection = await asyncpg.connect(settings.worker_database_url)
     for number in range(PEOPLE):
         owner = customer_id(SOURCE, f"P{number}")
@@ -67,7 +64,51 @@ async def test_kills_lose_nothing_double_nothing_and_leave_the_bytes(
     await connection.execute("DELETE FROM trigger")
     for definition in definitions():
         await insert(connection, definition, live=True)
-    sent = with_kinds(postings())
+    return connection
+
+
+async def as_without_deaths(connection: asyncpg.Connection, sent: list[Any]) -> bool:
+    """Whether states, detections, postings and what was said become those of a worker that never died."""
+    standing, states = pure(sent)
+
+    async def agreed() -> bool:
+        rows = await connection.fetch("SELECT customer_id, trigger, account_id, packed FROM keyed_state")
+        return {tuple(row.values())[:3]: row["packed"] for row in rows} == states
+
+    assert await eventually(agreed, 90, every=0.5, what="the states of no death")
+    found = await connection.fetch(
+        "SELECT trigger, customer_id::text, event_key, business_date FROM detection WHERE state = 'raised'"
+    )
+    assert {tuple(row.values()) for row in found} == standing
+    assert await connection.fetchval("SELECT count(*) FROM posting") == len(sent)
+    assert not await connection.fetch("SELECT 1 FROM quarantine")
+    said = await connection.fetch("SELECT payload FROM outbox WHERE type LIKE 'eventing.detection.%'")
+    balance: dict[str, int] = {}
+    for row in said:
+        event = orjson.loads(row["payload"])
+        step = {"eventing.detection.raised.v1": 1, "eventing.detection.withdrawn.v1": -1}.get(event["type"], 0)
+        balance[event["data"]["detection_id"]] = balance.get(event["data"]["detection_id"], 0) + step
+    return sorted(balance.values()) == [0] * (len(balance) - len(standing)) + [1] * len(standing)
+
+
+async def ended(processes: Sequence["subprocess.Popen[bytes]"]) -> None:
+    """End them and wait for it."""
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        await asyncio.to_thread(process.wait, 30)
+
+
+async def test_kills_lose_nothing_double_nothing_and_leave_the_bytes(
+    streams: Any,
+    make_database: Callable[..., Any],
+    service_settings: Callable[..., Any],
+    publish: Publish,
+    tmp_path: Path,
+) -> None:
+    settings = service_settings(SERVICE, await make_database(SERVICE), clock="events")
+    connection = await bank_of(settings)
+    sent: list[Any] = with_kinds(postings())
     arrival, draw = arriving(sent, 9), random.Random(2)
     size = -(-len(arrival) // (KILLS + 1))
     for number in range(KILLS):
@@ -75,29 +116,41 @@ async def test_kills_lose_nothing_double_nothing_and_leave_the_bytes(
         process = worker(settings, tmp_path / "log", f"{PLACES[number % 3]}@{draw.randint(1, 3)}")
         assert await asyncio.to_thread(process.wait, 60) == EXIT_STATUS, (tmp_path / "log").read_text()[-2000:]
     await publish(*arrival[KILLS * size :])
-    standing, states = pure(sent)
     process = worker(settings, tmp_path / "log", None)
     try:
-
-        async def agreed() -> bool:
-            rows = await connection.fetch("SELECT customer_id, trigger, account_id, packed FROM keyed_state")
-            return {tuple(row.values())[:3]: row["packed"] for row in rows} == states
-
-        assert await eventually(agreed, 90, every=0.5, what="the states of no death")
-        found = await connection.fetch(
-            "SELECT trigger, customer_id::text, event_key, business_date FROM detection WHERE state = 'raised'"
-        )
-        assert {tuple(row.values()) for row in found} == standing
-        assert await connection.fetchval("SELECT count(*) FROM posting") == len(sent)
-        assert not await connection.fetch("SELECT 1 FROM quarantine")
-        said = await connection.fetch("SELECT payload FROM outbox WHERE type LIKE 'eventing.detection.%'")
-        balance: dict[str, int] = {}
-        for row in said:
-            event = orjson.loads(row["payload"])
-            step = {"eventing.detection.raised.v1": 1, "eventing.detection.withdrawn.v1": -1}.get(event["type"], 0)
-            balance[event["data"]["detection_id"]] = balance.get(event["data"]["detection_id"], 0) + step
-        assert sorted(balance.values()) == [0] * (len(balance) - len(standing)) + [1] * len(standing)
+        assert await as_without_deaths(connection, sent)
     finally:
-        process.terminate()
-        await asyncio.to_thread(process.wait, 30)
+        await ended([process])
+        await connection.close()
+
+
+async def test_one_of_two_workers_killed_again_and_again_changes_nothing(
+    streams: Any,
+    make_database: Callable[..., Any],
+    service_settings: Callable[..., Any],
+    publish: Publish,
+    tmp_path: Path,
+) -> None:
+    settings = service_settings(SERVICE, await make_database(SERVICE), clock="events")
+    connection = await bank_of(settings)
+    sent: list[Any] = with_kinds(postings())
+    arrival, draw = arriving(sent, 9), random.Random(3)
+    size = -(-len(arrival) // (KILLS_OF_TWO + 1))
+    workers = [worker(settings, tmp_path / "log", None) for _ in range(2)]
+
+    async def shared() -> bool:
+        return [row["held"] for row in await connection.fetch(HELD)] == [4, 4]
+
+    try:
+        for number in range(KILLS_OF_TWO):
+            assert await eventually(shared, 60, every=0.1, what="half of the ledger for each")
+            await publish(*arrival[number * size : (number + 1) * size])
+            await asyncio.sleep(draw.uniform(0, 0.3))
+            workers[number % 2].kill()
+            workers[number % 2].wait()
+            workers[number % 2] = worker(settings, tmp_path / "log", None)
+        await publish(*arrival[KILLS_OF_TWO * size :])
+        assert await as_without_deaths(connection, sent)
+    finally:
+        await ended(workers)
         await connection.close()

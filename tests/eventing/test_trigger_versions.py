@@ -69,8 +69,13 @@ async def judges_the_stream(eventing: Any) -> None:
         return [item["event_key"] for item in page["items"]]
 
     assert await eventually(found, 60, every=0.1, what="a detection") == ["b"]
-    rate = (await eventing.get(f"{PATH}/burst/rate", "head_office", days=3)).json()
-    assert [day["raised"] for day in rate["days"]] == [0, 0, 1]
+
+    async def rated() -> bool:
+        rate = (await eventing.get(f"{PATH}/burst/rate", "head_office", days=3)).json()
+        return [day["raised"] for day in rate["days"]] == [0, 0, 1]
+
+    # Business time follows the detection: only then is its day the last one.
+    assert await eventually(rated, 30, every=0.1, what="one on the last of three days")
 
 
 async def has_versions(eventing: Any) -> None:

@@ -70,6 +70,8 @@ class Subscription:
     `batch_handler` gets every event of a batch in order; without it each handler gets consecutive events of its type.
     `on_assigned` is called when a partition's lease is taken (again): what was cached of it may be stale.
     `on_quiet` is asked when a partition had no message just now: what it returns is done in a transaction of its own.
+    `spacing`: a busy partition begins a small batch so many seconds after the one before at the earliest. A message
+    that comes alone does not wait.
     """
 
     stream: Literal["EVT", "LEDGER"]
@@ -79,6 +81,7 @@ class Subscription:
     batch_handler: BatchHandler | None = None
     on_assigned: AssignedHook | None = None
     on_quiet: QuietHook | None = None
+    spacing: float = 0.0
 
     def by_type(self) -> dict[str, Handler]:
         """Return the handlers by event type."""
@@ -96,6 +99,7 @@ class Plan:
     on_assigned: AssignedHook | None
     tells_time: bool
     on_quiet: QuietHook | None = None
+    spacing: float = 0.0
 
     @property
     def types(self) -> list[str]:
@@ -158,9 +162,12 @@ def plans(runtime: "Runtime") -> list[Plan]:
     if told and not any(s.stream == "EVT" for s in subscriptions):
         subscriptions.append(Subscription("EVT", {}))
     return [
-        Plan(s.stream, s.by_type(), s.batch, s.batch_handler, s.on_assigned, told and s.stream == "EVT", s.on_quiet)
+        Plan(
+            s.stream, s.by_type(), s.batch, s.batch_handler, s.on_assigned, told and s.stream == "EVT", s.on_quiet,
+            s.spacing,
+        )
         for s in subscriptions
-    ]
+    ]  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -129,6 +129,7 @@ class PartitionWorker:
             f"{self._runtime.service.name}_p{self.number}",
             self.plan.subjects(self.number),
             batch=self.plan.batch,
+            spacing=self.plan.spacing,
         )
         try:
             await self._start(reader, position)

@@ -155,16 +155,17 @@ class Ledger:
         if row["currency"] is None and currency is not None:
             await tx.conn.execute(_ADOPT, currency)
         base = row["currency"] or currency or ""
-        index = self._index(await triggers.in_force(tx.conn), base)
+        index = await self._index(tx.conn, base)
         newest = row["business_date"].toordinal() if row["business_date"] else 0
         today = runtime.clock.business_date().toordinal()
         return Batch(tx, memory, partition, base, index, newest, row["run"], today)
 
-    def _index(self, rows: Sequence[triggers.Row], currency: str) -> FactIndex:
-        """The triggers in force, compiled once for each version."""
-        version = (currency, tuple((row["name"], row["version"], row["enabled"]) for row in rows))
-        if self.in_force is None or self.in_force[0] != version:
-            self.in_force = version, FactIndex(triggers.compiled(row, currency) for row in rows)
+    async def _index(self, conn: asyncpg.Connection, currency: str) -> FactIndex:
+        """The triggers in force, compiled once for each version. Asked under the lock: a backfill ends beneath it."""
+        known = currency, await triggers.signature(conn)
+        if self.in_force is None or self.in_force[0] != known:
+            rows = await triggers.in_force(conn)
+            self.in_force = known, FactIndex(triggers.compiled(row, currency) for row in rows)
         return self.in_force[1]
 
 

@@ -31,6 +31,9 @@ _VERSIONS = _SELECT.format(distinct="", where="")
 _ONE = _SELECT.format(distinct="", where="WHERE name = $1 AND version = $2")
 _HISTORY = _SELECT.format(distinct="", where="WHERE name = $1 AND version < $2") + " LIMIT $3"
 _TURN = "SELECT pg_advisory_xact_lock(hashtext('eventing.trigger.' || $1))"
+_SIGNATURE = """
+SELECT coalesce(string_agg(concat_ws(' ', name, version, enabled, backfilled_at), ',' ORDER BY name, version), '')
+FROM trigger"""
 _LIVE = "UPDATE trigger SET backfilled_at = now() WHERE name = $1 AND version = $2 AND backfilled_at IS NULL"
 _ADD = """
 INSERT INTO trigger (name, version, kind, event_type, months, minimum_minor, cooldown_days, lateness_days,
@@ -62,6 +65,11 @@ async def in_force(conn: Queryable) -> list[Row]:
     """The newest version of every trigger whose states are there, by name: what the stream is judged by."""
     rows: Any = await conn.fetch(_CURRENT.format(where="WHERE backfilled_at IS NOT NULL"))
     return cast(list[Row], rows)
+
+
+async def signature(conn: Queryable) -> str:
+    """What differs as soon as other versions are in force: for those who keep what they were."""
+    return str(await conn.fetchval(_SIGNATURE))
 
 
 async def go_live(conn: Queryable, name: str, version: int) -> None:
