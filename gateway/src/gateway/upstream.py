@@ -81,7 +81,7 @@ class Connection(asyncio.Protocol):
         if not self._pieces and not self.whole:
             await self._news()
         pieces, self._pieces, self._held = self._pieces, [], 0
-        if self._paused:
+        if self._paused and not self._transport.is_closing():
             self._paused = False
             self._transport.resume_reading()
         return b"".join(pieces)
