@@ -115,6 +115,45 @@ def beside(lake_dir: Path, scratch: Path, bank: Any) -> None:
         lake.write(dataset, name, pa.Table.from_pylist(rows, schema=arrow_schema(dataset)), as_of=LAST)
 
 
+async def examples_as_in_the_feed(eventing: Any, ask: dict[str, Any]) -> None:
+    """What of its examples each role sees is what the feed of detections shows it: X38."""
+    both = {"against": {"trigger": "large-deposit"}, "overlap": []}
+    whole = await eventing.send("POST", "/v1/backtests", ask | both)
+    await eventing.done(whole)
+    shown = {}
+    for role in ("head_office", "marketer", "approver"):
+        told = (await eventing.get(f"/v1/backtests/{whole.json()['id']}", role)).json()["result"]
+        assert told["detections"] == told["against"]["only_this"] + told["against"]["both"] == 3
+        examples = [told["first"], told["against"]["first"], *told["against"]["examples"]["both"]]
+        shown[role] = {frozenset(one or ()) for one in examples}
+    feed = {"event_key", "customer_id", "date"}
+    evidence = feed | {"account_id", "amount"}
+    assert shown == {
+        "head_office": {frozenset(evidence), frozenset(evidence | {"compared_with"})},
+        "marketer": {frozenset(feed)},
+        "approver": {frozenset()},
+    }  # fmt: skip
+
+
+async def both_pages(eventing: Any, own: str) -> None:
+    """The list in both orders, page by page; a branch sees its own."""
+    whole = [one["id"] for one in (await eventing.get("/v1/backtests", "marketer")).json()["items"]]
+    assert whole[0] == own
+    assert len(whole) == 2
+    for sort, wanted in (("newest", whole), ("oldest", whole[::-1])):
+        first = (await eventing.get("/v1/backtests", "marketer", sort=sort, limit=1)).json()
+        second = await eventing.get("/v1/backtests", "marketer", sort=sort, limit=1, cursor=first["next_cursor"])
+        assert [first["items"][0]["id"], second.json()["items"][0]["id"]] == wanted
+    for branch, seen in (("B1", [own]), ("HQ", [own]), ("B2", [])):
+        headers = eventing.token("branch_manager", branch=branch)
+        answer = (await eventing.service.client.get("/v1/backtests", headers=headers)).json()["items"]
+        assert [one["id"] for one in answer] == seen
+        told = [(one["trigger"], one["version"], one["from"], one["branch"], one["detections"]) for one in answer]
+        assert told == [("often", None, "2024-01-01", "B1", 2)] * len(seen)
+    for asked in ({"trigger": "nobody"}, {"state": "failed"}):
+        assert (await eventing.get("/v1/backtests", "marketer", **asked)).json()["items"] == []
+
+
 async def test_who_it_is_of_when_and_who_acts_within_the_callers_branches(
     eventing: Any, new_bank: Any, lake_dir: Path, tmp_path: Path
 ) -> None:
@@ -162,23 +201,8 @@ async def test_who_it_is_of_when_and_who_acts_within_the_callers_branches(
         ("branch_manager", "B1"): 200, ("branch_manager", "HQ"): 200, ("branch_manager", "B2"): 404,
         ("marketer", "*"): 200,
     }  # fmt: skip
-    # Its examples are what the feed of detections would show: X38.
-    both = {"against": {"trigger": "large-deposit"}, "overlap": []}
-    whole = await eventing.send("POST", "/v1/backtests", ask | both)
-    await eventing.done(whole)
-    shown = {}
-    for role in ("head_office", "marketer", "approver"):
-        told = (await eventing.get(f"/v1/backtests/{whole.json()['id']}", role)).json()["result"]
-        assert told["detections"] == told["against"]["only_this"] + told["against"]["both"] == 3
-        examples = [told["first"], told["against"]["first"], *told["against"]["examples"]["both"]]
-        shown[role] = {frozenset(one or ()) for one in examples}
-    feed = {"event_key", "customer_id", "date"}
-    evidence = feed | {"account_id", "amount"}
-    assert shown == {
-        "head_office": {frozenset(evidence), frozenset(evidence | {"compared_with"})},
-        "marketer": {frozenset(feed)},
-        "approver": {frozenset()},
-    }  # fmt: skip
+    await both_pages(eventing, started.json()["id"])
+    await examples_as_in_the_feed(eventing, ask)
     refused = await eventing.send("POST", "/v1/backtests", ask | {"overlap": ["large-deposit", "nobody"]})
     assert (refused.status_code, refused.json()["code"]) == (422, "backtest_refused")
     assert "nobody" in refused.json()["detail"]["en"]

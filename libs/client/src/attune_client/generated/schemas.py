@@ -302,6 +302,23 @@ class BacktestRequest(Model):
     """Of the named trigger: another version than the newest"""
 
 
+class BacktestView(Model):
+    """A backtest in short; `branch` is the one whose customers alone were looked at, `version` none of a file."""
+
+    branch: str | None
+    created_at: dt.datetime
+    detections: int | None
+    """Once it is done"""
+    finished_at: dt.datetime | None
+    from_: dt.date = Field(alias="from")
+    id: UUID
+    state: Annotated[Literal["queued", "running", "done", "failed", "cancelled"], OPEN]
+    subjects: int | None
+    to: dt.date
+    trigger: str
+    version: int | None
+
+
 class BehaviourIn(Model):
     """One thing that a customer did, e.g. `product_viewed`, `step_started`, `step_completed`."""
 
@@ -1957,6 +1974,13 @@ class AuditEntryPage(Model):
     """One page of a list: Page_AuditEntry_"""
 
     items: Sequence[AuditEntry]
+    next_cursor: str | None
+
+
+class BacktestViewPage(Model):
+    """One page of a list: Page_BacktestView_"""
+
+    items: Sequence[BacktestView]
     next_cursor: str | None
 
 

@@ -12,6 +12,38 @@ from attune_client.generated import schemas
 class Triggers(Operations):
     """Operations on triggers."""
 
+    async def backtests_list(
+        self,
+        *,
+        trigger: str | None = None,
+        state: Annotated[Literal["queued", "running", "done", "failed", "cancelled"], OPEN] | None = None,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> schemas.BacktestViewPage:
+        """Backtests, the newest first. List the backtests that the caller may see all of: those of the own branch
+        and of those under it. Scope: backtests:read.
+        """
+        return await self._call(
+            schemas.BacktestViewPage,
+            "GET",
+            "/v1/backtests",
+            params={"trigger": trigger, "state": state, "sort": sort, "limit": limit, "cursor": cursor},
+        )
+
+    def iterate_backtests_list(
+        self,
+        *,
+        trigger: str | None = None,
+        state: Annotated[Literal["queued", "running", "done", "failed", "cancelled"], OPEN] | None = None,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
+        limit: int | None = None,
+    ) -> AsyncIterator[schemas.BacktestView]:
+        """Every item of `backtests_list`, page after page."""
+        return pages(
+            lambda cursor: self.backtests_list(trigger=trigger, state=state, sort=sort, limit=limit, cursor=cursor)
+        )
+
     async def backtests_start(
         self, body: schemas.BacktestRequest, *, idempotency_key: str | None = None
     ) -> schemas.Job:

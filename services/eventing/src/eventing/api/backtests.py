@@ -1,11 +1,11 @@
 """What a trigger would have found, over HTTP: a job on the lake, which changes nothing."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Response
-from pydantic import ConfigDict, Field, model_validator
+from fastapi import APIRouter, Depends, Path, Query, Response
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from attune_service_kit.app import AnyRuntime
 from attune_service_kit.auth import Caller, requires
@@ -13,21 +13,16 @@ from attune_service_kit.bodies import Body, FileText
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Invalid, NotFound, refusals
 from attune_service_kit.idempotency import InFlight, KeyMissing, OtherPayload, Write, idempotent
-from attune_service_kit.jobs import JobView, UnknownJob
-from eventing import triggers
+from attune_service_kit.jobs import JobView, State, UnknownJob
+from attune_service_kit.paging import ByTime, Cursor, InvalidCursor, Limit, Page, decode_cursor, page
+from eventing import backtests, triggers
 from eventing.api import trigger_versions
 from eventing.api.trigger_versions import TriggerFileInvalid
 from eventing.definition import Definition
 
 router = APIRouter(prefix="/v1/backtests", tags=["triggers"])
+Reader = Annotated[Caller, Depends(requires("backtests:read"))]
 TriggerName = Annotated[str, Field(min_length=1, max_length=64)]
-
-# A backtest of a branch is seen from there and from above: it holds the numbers of the branches under it alone (X23).
-_SEEN = """
-SELECT true FROM job WHERE id = $1 AND kind = 'backtest' AND (
-    $2 = 'all'
-    OR ($2 = 'branch' AND params->>'branch' = any(ARRAY(SELECT branch FROM branch_scope WHERE ancestor = $3))))"""
-
 
 # What of an example needs evidence:read, as in the feed of detections (X38).
 _EVIDENCE = ("amount", "compared_with", "account_id")
@@ -130,6 +125,45 @@ async def start(body: BacktestRequest, runtime: AnyRuntime, write: Annotated[Wri
     return await write(run, status=202)
 
 
+class BacktestView(BaseModel):
+    """A backtest in short; `branch` is the one whose customers alone were looked at, `version` none of a file."""
+
+    id: UUID
+    state: State
+    trigger: str
+    version: int | None
+    first: date = Field(serialization_alias="from")
+    last: date = Field(serialization_alias="to")
+    branch: str | None
+    detections: int | None = Field(description="Once it is done")
+    subjects: int | None
+    created_at: datetime
+    finished_at: datetime | None
+
+
+@router.get(
+    "",
+    operation_id="backtests-list",
+    summary="Backtests, the newest first",
+    responses=refusals(InvalidCursor, Invalid),
+)
+async def listing(
+    runtime: AnyRuntime,
+    caller: Reader,
+    trigger: Annotated[str | None, Query(max_length=64)] = None,
+    state: State | None = None,
+    sort: ByTime = "newest",
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Page[BacktestView]:
+    """List the backtests that the caller may see all of: those of the own branch and of those under it."""
+    key, bound = runtime.settings.cursor_key, ("backtests", caller.subject, trigger, state, sort)
+    (after,) = decode_cursor(key, cursor, bound_to=bound) if cursor else (None,)
+    rows = await backtests.read(runtime.database.reads(caller.scope), trigger, state, sort, after, limit + 1)
+    found = [BacktestView.model_validate(dict(row)) for row in rows]
+    return page(found, limit, key, lambda view: [view.id], bound_to=bound)
+
+
 @router.get(
     "/{backtest_id}",
     operation_id="backtests-get",
@@ -139,15 +173,15 @@ async def start(body: BacktestRequest, runtime: AnyRuntime, write: Annotated[Wri
 async def get(
     backtest_id: Annotated[UUID, Path(description="The id of the job that was started")],
     runtime: AnyRuntime,
-    caller: Annotated[Caller, Depends(requires("backtests:read"))],
+    caller: Reader,
 ) -> JobView:
     """Show a backtest to whoever may see all of it: one of a branch is seen there and from above.
 
     Its examples are shown to whoever may read detections, their amounts and accounts to whoever may read evidence.
     """
+    if not await backtests.is_seen(runtime.database.reads(caller.scope), backtest_id):
+        raise UnknownJob("no such backtest", "回测任务不存在")
     async with runtime.database.transaction(caller.scope) as tx:
-        if not await tx.conn.fetchval(_SEEN, backtest_id, caller.scope.kind, caller.scope.branch):
-            raise UnknownJob("no such backtest", "回测任务不存在")
         job = await runtime.jobs.view(tx, backtest_id)
     return job if job.result is None else job.model_copy(update={"result": _shown(job.result, caller.scopes)})
 
