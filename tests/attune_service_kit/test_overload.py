@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import APIRouter, Depends, Response
+from opentelemetry.sdk.trace import Span, SpanProcessor
 from sqlalchemy import MetaData
 from starlette.responses import StreamingResponse
 
@@ -22,6 +23,7 @@ from attune_service_kit.tables import kit_tables
 router = APIRouter()
 STATE = SimpleNamespace(gate=asyncio.Event())  # a new gate for each test: it belongs to one loop
 DONE: list[str] = []
+SPANS: list[str] = []
 
 
 @router.get("/v1/slow", operation_id="slow-get", dependencies=[Depends(requires("status:read"))])
@@ -47,6 +49,13 @@ async def stream() -> StreamingResponse:
         await STATE.gate.wait()
 
     return StreamingResponse(events(), media_type="text/event-stream")
+
+
+class Spans(SpanProcessor):
+    """Remembers the spans that have begun."""
+
+    def on_start(self, span: Span, parent_context: Any = None) -> None:
+        SPANS.append(span.name)
 
 
 class Settings(ServiceSettings):
@@ -94,6 +103,7 @@ async def sample(development_issuer: DevelopmentIssuer) -> AsyncIterator[httpx.A
     """A client of a service with three places, and one for what is urgent; its routes ask no database."""
     STATE.gate = asyncio.Event()
     DONE.clear()
+    SPANS.clear()
     settings = documentation_settings(SERVICE).model_copy(
         update={
             "environment": "test",
@@ -102,9 +112,12 @@ async def sample(development_issuer: DevelopmentIssuer) -> AsyncIterator[httpx.A
             "token_jwks": str(development_issuer.jwks_path),
             "max_in_flight": 3,
             "reserved_in_flight": 1,
+            "sample_ratio": 1.0,
         }
     )
-    transport = httpx.ASGITransport(create_app(SERVICE, settings))
+    app = create_app(SERVICE, settings)
+    app.state.runtime.tracing.provider.add_span_processor(Spans())
+    transport = httpx.ASGITransport(app)
     bearer = {"Authorization": f"Bearer {development_issuer.issue('operator')[0]}"}
     async with httpx.AsyncClient(transport=transport, base_url="http://sample", headers=bearer) as client:
         yield client
@@ -126,6 +139,7 @@ async def test_more_than_can_be_done_well_is_503_at_once_and_the_rest_is_done(sa
     STATE.gate.set()
     assert [r.status_code for r in await asyncio.gather(*waiting)] == [200] * 3
     assert (await sample.get("/v1/slow")).status_code == 200
+    assert len(SPANS) == 5, "three that waited, one urgent, one later: a refusal makes no span"
 
 
 async def test_work_that_nobody_waits_for_is_not_done(sample: Any) -> None:

@@ -51,8 +51,17 @@ def create_app(
         async with running(state):
             yield
 
+    admission = Admission(settings.max_in_flight, settings.reserved_in_flight)
+
+    def urgent(path: str) -> bool:
+        return path.endswith(service.urgent)
+
     def untraced(scope: MutableMapping[str, Any]) -> bool:
-        return scope["path"] in ("/livez", "/readyz") or state.tracing.skips(scope, hot.find(scope))
+        """Also what will be refused at once: under overload its span would cost more than the refusal."""
+        path = scope["path"]
+        if path in ("/livez", "/readyz") or admission.full(urgent(path)):
+            return True
+        return state.tracing.skips(scope, hot.find(scope))
 
     hot: HotRoutes
     app = FastAPI(
@@ -84,8 +93,8 @@ def create_app(
         max_body_bytes=settings.max_body_bytes,
         tracing=state.tracing,
         hot=hot,
-        admission=Admission(settings.max_in_flight, settings.reserved_in_flight),
-        urgent=lambda path: path.endswith(service.urgent),
+        admission=admission,
+        urgent=urgent,
         streamed=re.compile("|".join(service.streamed) or "(?!)"),
     )
     openapi.check_scopes(app)

@@ -34,9 +34,13 @@ class Admission:
         self.under_way = 0
         self.refused = 0
 
+    def full(self, urgent: bool) -> bool:
+        """Whether a request that came now would be refused."""
+        return self.under_way >= self.limit + (self.reserve if urgent else 0)
+
     def place(self, urgent: bool) -> "Place":
         """A place, held until the end of a `with` over it; Overloaded if none is left."""
-        if self.under_way >= self.limit + (self.reserve if urgent else 0):
+        if self.full(urgent):
             self.refused += 1
             if self.refused in (1, 10, 100) or self.refused % 1000 == 0:
                 log.warning("overloaded", count=self.refused)
