@@ -35,6 +35,17 @@ def _routers(service: Service) -> Iterator[APIRouter]:
     yield from service.routers
 
 
+def _at_the_edge(app: FastAPI, state: Runtime, **parts: Any) -> None:
+    """What every request passes before the framework sees it."""
+    app.add_middleware(
+        Edge,
+        max_body_bytes=state.settings.max_body_bytes,
+        tracing=state.tracing,
+        streamed=re.compile("|".join(state.service.streamed) or "(?!)"),
+        **parts,
+    )
+
+
 def create_app(
     service: Service, settings: ServiceSettings | None = None, *, worker: bool = False, routes: bool = True
 ) -> FastAPI:
@@ -88,15 +99,7 @@ def create_app(
     errors.register(app)
     app.state.queries, app.state.methods = ExactQuery(app), Methods(app)
     hot = HotRoutes(app, service.hot)
-    app.add_middleware(
-        Edge,
-        max_body_bytes=settings.max_body_bytes,
-        tracing=state.tracing,
-        hot=hot,
-        admission=admission,
-        urgent=urgent,
-        streamed=re.compile("|".join(service.streamed) or "(?!)"),
-    )
+    _at_the_edge(app, state, hot=hot, admission=admission, urgent=urgent)
     openapi.check_scopes(app)
     if routes:
         approvals.check(service.approvals, openapi.changes(app))
