@@ -7,11 +7,22 @@ from uuid import UUID
 import duckdb
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tests.eventing.by_definition import Found
 from tests.eventing.test_lake_history import BERKA, Row, berka_postings, connection
-from tests.eventing.test_shapes import ACCOUNTS, CUSTOMER, DAY0, SHAPES, Case, cases, posting, streamed, trigger
+from tests.eventing.test_shapes import (
+    ACCOUNTS,
+    CUSTOMER,
+    DAY0,
+    SHAPES,
+    Case,
+    cases,
+    histories,
+    posting,
+    streamed,
+    trigger,
+)
 
 from attune_contracts.datasets import TRANSACTIONS
 from attune_contracts.identifiers import account_id
@@ -106,6 +117,40 @@ def test_the_lake_finds_what_the_stream_finds(shape: str, con: Any, data: st.Dat
 @given(data=st.data())
 def test_the_lake_finds_what_the_stream_finds_in_many_histories(shape: str, con: Any, data: st.DataObject) -> None:
     case = data.draw(cases(shape))
+    found = on_the_lake(con, case)
+    assert found == streamed(case, case.ordered)[0]
+    assert days(found) == days(streamed(case, case.arriving)[0])
+
+
+ON_BEHAVIOURS: dict[str, dict[str, Any]] = {
+    "own_history": {"compare": "count", "with": "count", "within": "3 days", "over": "20 days", "times": "1.5"},
+    "count": {"at_least": 2, "within": "12 hours"},
+    "sequence": {"first": "product = 'p'", "then": "behaviour = 'bought'", "within": "7 days"},
+    "absence": {"after": "behaviour = 'viewed'", "without": "step = 's'", "within": "5 days"},
+    "silence": {"for": "10 days"},
+    "change": {"of": "count", "stops": True, "baseline": 1, "every": "week"},
+    "behaviour": {"at_least": 2, "within": "9 days", "same": "product", "unless": "behaviour = 'bought'"},
+}
+
+
+@st.composite
+def of_front_ends(draw: st.DrawFn) -> Case:
+    """A trigger on behaviours alone, and behaviours of which half come late."""
+    shape, lateness = draw(st.sampled_from(sorted(ON_BEHAVIOURS))), draw(st.sampled_from((0, 3, 30)))
+    more: dict[str, Any] = {"lateness": f"{lateness} days", "cooldown": f"{draw(st.sampled_from((0, 10)))} days"}
+    if shape not in ("sequence", "absence"):
+        more["where"] = "behaviour = 'viewed'"
+    facts = [fact for fact in draw(histories(behaviours=True)) if fact.source == "behaviours"]
+    assume(facts)
+    delays = [draw(st.integers(0, lateness)) for _ in facts]
+    arrival = sorted(zip(delays, facts, strict=True), key=lambda pair: (pair[0] + pair[1].day, pair[1].key))
+    one = trigger(shape, ON_BEHAVIOURS[shape], on="behaviours", **more)
+    return Case(one, sorted(facts, key=lambda f: f.place), [fact for _, fact in arrival], {})
+
+
+@settings(max_examples=40, deadline=None)
+@given(case=of_front_ends())
+def test_the_lake_finds_what_the_stream_finds_of_behaviours_alone(con: Any, case: Case) -> None:
     found = on_the_lake(con, case)
     assert found == streamed(case, case.ordered)[0]
     assert days(found) == days(streamed(case, case.arriving)[0])

@@ -69,6 +69,8 @@ def test_uploaded_listed_and_taken_back(attune: Any, home: Path, tmp_path: Path)
     )  # fmt: skip
     assert done["import_id"] in shown.stdout + shown.stderr, "whole, for --undo asks for it"
     assert listed["services"] == {"customer_360": "done", "eventing": "done"}
+    night = attune("triggers", "run", "--home", home, "--date", "2025-01-20")
+    assert night["triggers"] == {"large-deposit": {"raised": 0, "withdrawn": 0}}
     undone = attune("import", "--home", home, "--undo", done["import_id"])
     assert undone["services"]["eventing"]["removed"] == 8 + 3, "postings and behaviours"
     assert undone["services"]["customer_360"]["undone"] is True

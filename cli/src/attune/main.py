@@ -14,6 +14,7 @@ from attune.commands import (
     lifecycle,
     models,
     nats_users,
+    nightly,
     tokens,
     triggers,
 )
@@ -36,6 +37,7 @@ for module in (
     models,
     bringing,
     triggers,
+    nightly,
     backtest,
     tokens,
     keys,

@@ -4,7 +4,18 @@ from attune_service_kit.approvals import Approvals
 from attune_service_kit.jobs import Light
 from attune_service_kit.runtime import Service
 from eventing import handlers, upkeep
-from eventing.api import backtests, behaviours, clock, detections, ledger, replays, trigger_versions, triggers, why
+from eventing.api import (
+    backtests,
+    behaviours,
+    clock,
+    detections,
+    ledger,
+    replays,
+    trigger_runs,
+    trigger_versions,
+    triggers,
+    why,
+)
 from eventing.settings import EventingSettings
 from eventing.tables import METADATA
 
@@ -24,6 +35,7 @@ SERVICE = Service(
         triggers.router,
         trigger_versions.router,
         backtests.router,
+        trigger_runs.router,
     ),
     approvals=Approvals("triggers:approve", (triggers.CHANGE, trigger_versions.ACTIVATION)),
     subscriptions=handlers.SUBSCRIPTIONS,
@@ -37,6 +49,7 @@ SERVICE = Service(
         "rebuild": "eventing.jobs.rebuild:run",
         "reconcile": "eventing.jobs.reconcile:run",
         "replay": "eventing.jobs.replay:run",
+        "trigger_run": "eventing.jobs.nightly:run",
         "day_close": Light("eventing.jobs.day_close:run"),
     },
 )

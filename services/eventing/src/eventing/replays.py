@@ -61,7 +61,7 @@ async def refuse_if_overtaken(conn: asyncpg.Connection, run: UUID) -> None:
 async def refuse_if_active(conn: asyncpg.Connection) -> None:
     """Refuse while a replay or a rebuild is at work: they would undo each other. Requests take turns here."""
     await conn.execute("SELECT pg_advisory_xact_lock(hashtext('eventing.replay'))")
-    if (active := await conn.fetchval(_ACTIVE, ["replay", "rebuild", "backfill"])) is not None:
+    if (active := await conn.fetchval(_ACTIVE, ["replay", "rebuild", "backfill", "trigger_run"])) is not None:
         raise ReplayRunning("a replay or rebuild is at work", "已有回放或重建任务在运行", job_id=str(active))
 
 

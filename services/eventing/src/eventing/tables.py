@@ -68,6 +68,17 @@ class Trigger(Table, table=True):
     backfilled_at: datetime | None = Field(default=None, sa_column=_moment(nullable=True, default=True))
 
 
+class TriggerRun(Table, table=True):
+    """How far the nightly file's way has judged a trigger: since which day, up to which, and what days are over."""
+
+    __tablename__ = "trigger_run"
+
+    trigger: str = Field(sa_column=_text(primary_key=True))
+    first_day: date
+    through: date
+    settled: date
+
+
 class LedgerPartition(Table, table=True):
     """One partition of the ledger's stream: the epoch of its states, how far it has come, the replay that counts.
 

@@ -2755,6 +2755,12 @@ class ReviewDecided(Model):
     state: Annotated[Literal["open", "merged", "rejected"], OPEN]
 
 
+class RunRequest(Model):
+    """Which business day's facts are judged; its file lies in the lake."""
+
+    date: dt.date
+
+
 class ScoreRequest(Model):
     """Rows of values by feature name, or customers by their stored rows: one of both. Customers are scored by
     whoever answers for them: the champion, its challenger, or no model, as their arm of the model's purpose says;

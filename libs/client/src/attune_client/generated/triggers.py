@@ -187,6 +187,14 @@ class Triggers(Operations):
             key=idempotency_key or uuid.uuid4().hex,
         )
 
+    async def run(self, body: schemas.RunRequest, *, idempotency_key: str | None = None) -> schemas.Job:
+        """Judge a day's file in the lake. Start the job, for a bank without a live stream. Detections have the
+        stream's keys: twice changes nothing. Scope: replays:write.
+        """
+        return await self._call(
+            schemas.Job, "POST", "/v1/triggers:run", body=body, key=idempotency_key or uuid.uuid4().hex
+        )
+
     async def validate_(self, body: schemas.FileBody) -> schemas.Checked:
         """Check a trigger file, and say its conditions in words; nothing is kept. Refuse with every fault's line and
         column, or tell what the file says. Scope: triggers:write.

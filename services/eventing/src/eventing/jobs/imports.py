@@ -41,7 +41,6 @@ async def run(job: JobContext) -> dict[str, Any]:
     async with workbench.only_writer(job.runtime):
         await runs.require_standing(job.runtime.database.pool, import_id)
         with workbench.opened(job.runtime) as con:
-            await workbench.load_owners(con, job.runtime)
             for name in job.params["datasets"]:
                 with await _prepared(job, con, name, rejects) as prepared:
                     await job.progress(2 * len(counts), steps, f"{name}: {prepared.accepted:,} rows read")
@@ -80,6 +79,8 @@ async def _added(
     failpoint("eventing.import.added")
     # Of a run that was killed some lay there already: what counts is what this import has brought.
     added = sum(job.runtime.lake.brought_by(name, origin).values())
+    # As late as may be: the accounts of the same import are on their way.
+    await workbench.load_owners(con, job.runtime)
     column, word = _OWNED[name]
     unknown = con.execute(f"SELECT count(*) FROM {prepared.relation} ANTI JOIN account_owner USING ({column})")
     return {

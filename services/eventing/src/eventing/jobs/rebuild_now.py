@@ -6,10 +6,10 @@ beyond the watermark made true are raised, those that it made untrue are withdra
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 import asyncpg
@@ -79,6 +79,10 @@ class StatesMoved(Conflict):
     code = "states_moved"
 
 
+News = list[tuple[UUID, Fact]]
+"""What has come by the stream since the lake was read, by customer."""
+
+
 @dataclass
 class Computed:
     """What the lake gives, and since when each trigger's version holds."""
@@ -89,14 +93,32 @@ class Computed:
     everything: AllStates = field(default_factory=AllStates)
 
 
+class Beside(Protocol):
+    """What else a job looks at in the lake that states are made from, and says with them."""
+
+    def judge(self, con: duckdb.DuckDBPyConnection, triggers: Iterable[Compiled], currency: str) -> None:
+        """Look."""
+
+    async def say(self, tx: Transaction, computed: Computed, news: News) -> tuple[int, int]:
+        """Raise and withdraw, in the states' own transaction; return how many of each."""
+
+
 async def run(job: JobContext) -> dict[str, Any]:
     """Params: `customers`, ids, or null for all. Result: `{customers, before: null, raised, withdrawn}`."""
     wanted = job.params.get("customers")
-    chosen = None if wanted is None else sorted(UUID(customer) for customer in wanted)
+    return await _made(job, None if wanted is None else sorted(UUID(customer) for customer in wanted), None)
+
+
+async def everybody(job: JobContext, beside: Beside) -> dict[str, Any]:
+    """The states of everybody anew, and what is looked at beside; the result as above."""
+    return await _made(job, None, beside)
+
+
+async def _made(job: JobContext, chosen: Sequence[UUID] | None, beside: Beside | None) -> dict[str, Any]:
     with workbench.opened(job.runtime) as con:
         async with workbench.only_writer(job.runtime):
             for _ in range(ATTEMPTS):
-                done = await _attempt(job, con, chosen)
+                done = await _attempt(job, con, chosen, beside)
                 if done is not None:
                     await job.progress(2, 2, "states swapped in")
                     return done
@@ -104,7 +126,7 @@ async def run(job: JobContext) -> dict[str, Any]:
 
 
 async def _attempt(
-    job: JobContext, con: duckdb.DuckDBPyConnection, chosen: Sequence[UUID] | None
+    job: JobContext, con: duckdb.DuckDBPyConnection, chosen: Sequence[UUID] | None, beside: Beside | None
 ) -> dict[str, Any] | None:
     """Compute and swap; None if owners or states changed between the two."""
     epochs = [tuple(row) for row in await job.runtime.worker_database.pool.fetch(_EPOCHS)]
@@ -121,7 +143,7 @@ async def _attempt(
     in_force = [(trigger, row["created_at"]) for trigger, row in found]
     computed = Computed(in_force, currency or "", keyed_states.newest(con, END))
     if currency:
-        await asyncio.to_thread(_compute, con, computed)
+        await asyncio.to_thread(_compute, con, computed, beside)
     await job.progress(1, 2, "states computed")
     failpoint("rebuild.computed")
     async with job.transaction() as tx:
@@ -133,25 +155,21 @@ async def _attempt(
         news = await since(tx.conn, computed.currency, chosen)
         await book_since(tx.conn, computed.everything, compiled, news, days)
         numbers = sorted({partition(c) for c in chosen}) if chosen is not None else list(range(PARTITIONS))
-        await _swap(tx.conn, computed, chosen, numbers)
+        await _swap(tx.conn, computed, chosen, numbers, whole=chosen is None and beside is None)
         if computed.newest:
             last = max(computed.newest.values()) + timedelta(1)
             await keyed_states.remember_last_days(tx.conn, con, last, numbers)
-        raised = withdrawn = 0
-        for trigger, since_when in computed.triggers:
-            more, fewer = await _repair(tx, computed, trigger, since_when, chosen)
-            raised, withdrawn = raised + more, withdrawn + fewer
-        await tx.conn.execute(_JUDGED, chosen)
+        said = _repaired(tx, computed, chosen) if beside is None else beside.say(tx, computed, news)
+        raised, withdrawn = await said
         failpoint("rebuild.swapped")
     return {"customers": len(computed.everything.packed), "before": None, "raised": raised, "withdrawn": withdrawn}
 
 
-def _compute(con: duckdb.DuckDBPyConnection, computed: Computed) -> None:
+def _compute(con: duckdb.DuckDBPyConnection, computed: Computed, beside: Beside | None) -> None:
     found = [trigger for trigger, _ in computed.triggers]
+    if beside is not None:
+        beside.judge(con, found, computed.currency)
     computed.everything = all_states.compute(con, found, computed.currency, END, computed.newest)
-
-
-News = list[tuple[UUID, Fact]]
 
 
 async def since(conn: asyncpg.Connection, currency: str, chosen: Sequence[UUID] | None) -> News:
@@ -192,14 +210,28 @@ async def book_since(
 
 
 async def _swap(
-    conn: asyncpg.Connection, computed: Computed, chosen: Sequence[UUID] | None, numbers: Sequence[int]
+    conn: asyncpg.Connection,
+    computed: Computed,
+    chosen: Sequence[UUID] | None,
+    numbers: Sequence[int],
+    *,
+    whole: bool,
 ) -> None:
     await keyed_states.stage(conn, computed.everything.rows())
     await all_states.stage_timers(conn, computed.everything.timers())
     await all_states.put_in_place(conn, customers=chosen)
     await conn.execute(
-        _EPOCH, list(range(PARTITIONS)), [computed.newest.get(n) for n in range(PARTITIONS)], numbers, chosen is None
+        _EPOCH, list(range(PARTITIONS)), [computed.newest.get(n) for n in range(PARTITIONS)], numbers, whole
     )
+
+
+async def _repaired(tx: Transaction, computed: Computed, chosen: Sequence[UUID] | None) -> tuple[int, int]:
+    raised = withdrawn = 0
+    for trigger, since_when in computed.triggers:
+        more, fewer = await _repair(tx, computed, trigger, since_when, chosen)
+        raised, withdrawn = raised + more, withdrawn + fewer
+    await tx.conn.execute(_JUDGED, chosen)
+    return raised, withdrawn
 
 
 async def _repair(
