@@ -119,7 +119,7 @@ async def prepared(servers: Servers, bank: Bank, files: list[dict[str, Any]]) ->
         (servers.folder / "made").write_text("")
     await _clean_streams(servers)
     conn = await servers.postgres.connect("eventing")
-    await conn.execute("TRUNCATE keyed_state, timer, posting, detection, outbox, inbox, position, trigger")
+    await conn.execute("TRUNCATE keyed_state, timer, posting, detection, outbox, inbox, position, trigger, job")
     await conn.execute("UPDATE ledger_partition SET business_date = NULL, event_time = NULL, epoch = epoch + 1")
     await conn.executemany(
         "INSERT INTO trigger (name, version, kind, event_type, months, minimum_minor, cooldown_days, lateness_days,"

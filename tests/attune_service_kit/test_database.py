@@ -226,3 +226,46 @@ async def test_migrations_go_up_down_and_up_again(empty_database: EmbeddedPostgr
     assert await tables() == {"alembic_version"}
     await asyncio.gather(*(migrations.run(sample_service, owner) for _ in range(3)))
     assert await tables() == {*KIT_TABLES, "note", "proposal", "alembic_version"}
+
+
+async def fill_plainly(tx: Transaction) -> None:
+    await tx.conn.execute("INSERT INTO note (id, text) VALUES (1, 'by conn')")
+    tx.emit_to(event(tx), 3)
+    await tx.audit("note.written", "note", 1)
+
+
+async def test_a_plain_transaction_commits_once_at_the_end_and_has_no_session(sample_database: Database) -> None:
+    called: list[int] = []
+    async with sample_database.plain_transaction() as tx:
+        await fill_plainly(tx)
+        tx.after_commit(lambda: called.append(1))
+        assert await tx.conn.fetchval("SELECT current_setting('app.scope')") == "all"
+        assert await count(sample_database, "note") == 0
+        with pytest.raises(RuntimeError, match="no session"):
+            _ = tx.session
+    assert [await count(sample_database, table) for table in ("note", "outbox", "audit")] == [1, 1, 1]
+    assert called == [1]
+
+
+@pytest.mark.parametrize("how", ["raises", "is cancelled", "is cut off"])
+async def test_a_plain_transaction_that_fails_leaves_nothing_and_a_clean_pool(
+    sample_database: Database, how: str
+) -> None:
+    async def fail() -> None:
+        async with asyncio.timeout(0.3), sample_database.plain_transaction() as tx:
+            await fill_plainly(tx)
+            if how == "raises":
+                raise ValueError
+            if how == "is cut off":
+                own = await tx.conn.fetchval("SELECT pg_backend_pid()")
+                await sample_database.pool.fetchval("SELECT pg_terminate_backend($1)", own)
+            await tx.conn.execute("SELECT pg_sleep(5)")
+
+    # Cut off between two statements, the driver says so in one of three ways.
+    gone = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+    with pytest.raises((ValueError, TimeoutError, *gone)):
+        await fail()
+    assert [await count(sample_database, table) for table in ("note", "outbox", "audit")] == [0, 0, 0]
+    async with sample_database.plain_transaction() as tx:
+        await fill_plainly(tx)
+    assert await count(sample_database, "note") == 1

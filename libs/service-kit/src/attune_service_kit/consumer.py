@@ -72,6 +72,7 @@ class Subscription:
     `on_quiet` is asked when a partition had no message just now: what it returns is done in a transaction of its own.
     `spacing`: a busy partition begins a small batch so many seconds after the one before at the earliest. A message
     that comes alone does not wait.
+    `plain`: the handlers work by `tx.conn` alone; their transactions have no session.
     """
 
     stream: Literal["EVT", "LEDGER"]
@@ -82,6 +83,7 @@ class Subscription:
     on_assigned: AssignedHook | None = None
     on_quiet: QuietHook | None = None
     spacing: float = 0.0
+    plain: bool = False
 
     def by_type(self) -> dict[str, Handler]:
         """Return the handlers by event type."""
@@ -100,6 +102,7 @@ class Plan:
     tells_time: bool
     on_quiet: QuietHook | None = None
     spacing: float = 0.0
+    plain: bool = False
 
     @property
     def types(self) -> list[str]:
@@ -164,7 +167,7 @@ def plans(runtime: "Runtime") -> list[Plan]:
     return [
         Plan(
             s.stream, s.by_type(), s.batch, s.batch_handler, s.on_assigned, told and s.stream == "EVT", s.on_quiet,
-            s.spacing,
+            s.spacing, s.plain,
         )
         for s in subscriptions
     ]  # fmt: skip

@@ -41,6 +41,7 @@ def make_runtime(service: Service, settings: ServiceSettings, kind: Kind) -> Run
             settings.database_url if role == "app" else settings.worker_database_url,
             limits=APP_LIMITS if role == "app" else WORKER_LIMITS,
             size=settings.pool_size,
+            plain=settings.pool_size if role == "worker" and any(s.plain for s in service.subscriptions) else 0,
             now=time.now,
             application=f"{service.name}-{kind}",
         )

@@ -26,6 +26,9 @@ from attune_service_kit.turns import Turns
 from attune_service_kit.uuids import uuid_of
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
+    from attune_service_kit.database import Transaction
     from attune_service_kit.runtime import Runtime
 
 log = structlog.get_logger(__name__)
@@ -194,10 +197,14 @@ class PartitionWorker:
         async with (
             self._turns.shared(),
             asyncio.timeout(self._handler_seconds),
-            self._runtime.worker_database.transaction() as tx,
+            self._transaction() as tx,
         ):
             await todo(tx)
             await self._positions.confirm(tx.conn, self.consumer, self._last_seq)
+
+    def _transaction(self) -> "AbstractAsyncContextManager[Transaction]":
+        database = self._runtime.worker_database
+        return database.plain_transaction() if self.plan.plain else database.transaction()
 
     async def _give_away(self) -> None:
         log.info("lease_handed_over", consumer=self.consumer)
@@ -273,7 +280,7 @@ class PartitionWorker:
         events = [event for event in read if isinstance(event, Event)]
         async with (
             asyncio.timeout(self._handler_seconds),
-            self._runtime.worker_database.transaction() as tx,
+            self._transaction() as tx,
         ):
             new = await receive(tx.conn, self.consumer, [event.id for event in events], self._handler_seconds + 5)
             fresh = []
@@ -314,7 +321,7 @@ class PartitionWorker:
             raise FatalEvent(event)
         async with (
             asyncio.timeout(self._handler_seconds),
-            self._runtime.worker_database.transaction() as tx,
+            self._transaction() as tx,
         ):
             if await receive(tx.conn, self.consumer, [event.id], self._handler_seconds + 5):
                 await self.plan.handle(self._runtime, tx, [event])

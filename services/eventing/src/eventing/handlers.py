@@ -58,6 +58,7 @@ SUBSCRIPTIONS = (
         on_quiet=quiet,
         batch=1_000,
         spacing=0.03,
+        plain=True,
     ),
     Subscription(stream="EVT", handlers={ImportCompleted: import_completed, ProfileChanged: profile_changed}),
 )
