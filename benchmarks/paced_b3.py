@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import orjson
@@ -57,9 +58,15 @@ async def reached(conn: asyncpg.Connection, goal: Goal) -> None:
         await asyncio.sleep(0.02)
 
 
+async def _stored(broker: Broker, portion: Sequence[Message], due: float) -> tuple[Goal, float]:
+    """Publish a portion; also the seconds from when it was due until it was stored."""
+    goal = await publish(broker, portion)
+    return goal, time.time() - due
+
+
 async def open_loop(
     conn: asyncpg.Connection, broker: Broker, messages: Sequence[Message], rate: int, triggers: Iterable[str]
-) -> dict[str, float]:
+) -> dict[str, Any]:
     """Send at a fixed rate whatever happens; from each event's intended moment to the commit of its detection."""
     size = max(rate * PORTION_MS // 1000, 1)
     start = time.time() + 0.1
@@ -72,15 +79,21 @@ async def open_loop(
         # The last of a portion is due now, the first has been for some milliseconds.
         if (wait := start + (first + len(portion)) / rate - time.time()) > 0:
             await asyncio.sleep(wait)
-        tasks.append(asyncio.create_task(publish(broker, portion)))
+        tasks.append(asyncio.create_task(_stored(broker, portion, start + (first + len(portion)) / rate)))
     goal: Goal = {}
-    for done in await asyncio.gather(*tasks):
+    stored = await asyncio.gather(*tasks)
+    for done, _ in stored:
         goal |= {consumer: max(seq, goal.get(consumer, 0)) for consumer, seq in done.items()}
     sent = time.time() - start
     await reached(conn, goal)
     rows = await conn.fetch(_FOUND, list(triggers), list(intended))
     latencies = [row["at"] - intended[row["event_key"]] for row in rows]
-    return summary(latencies) | {"detections": len(latencies), "sent_a_second": round(len(messages) / sent)}
+    of_the_broker = summary([seconds for _, seconds in stored])
+    return summary(latencies) | {
+        "stored": of_the_broker,
+        "detections": len(latencies),
+        "sent_a_second": round(len(messages) / sent),
+    }
 
 
 def cpu_of(pids: Iterable[int]) -> float:
