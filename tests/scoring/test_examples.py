@@ -12,8 +12,8 @@ from attune_contracts.datasets import DATASETS
 from attune_service_kit.lake import Lake
 from scoring.settings import ScoringSettings
 from scoring.spec import SpecRefused, TrainingSpec, label_window
-from scoring.training.classifier import read
-from scoring.training.examples import read_examples
+from scoring.training.classifier import read, window_of
+from scoring.training.examples import read_answers, read_examples
 from scoring.training.source import Source
 
 AS_OF = date(2026, 1, 31)
@@ -70,6 +70,54 @@ def test_the_label_is_a_purchase_inside_the_window_that_was_not_undone(con: duck
     examples = read_examples(con, SPEC, window)
 
     assert np.flatnonzero(examples.label).tolist() == [2, 3]
+
+
+def asked(**changes: Any) -> TrainingSpec:
+    return TrainingSpec.model_validate({"model": "m", "features": ["age"]} | changes)
+
+
+def test_who_leaves_had_enough_and_has_next_to_nothing_at_the_end(con: duckdb.DuckDBPyConnection) -> None:
+    con.execute("UPDATE features SET aum_minor = CASE WHEN customer_id < 'c004' THEN 1000 ELSE 10 END")
+    con.execute("UPDATE accounts SET kind = CASE WHEN customer_id = 'c002' THEN 'loan' ELSE 'demand' END")
+    for customer, direction in ((1, "debit"), (2, "debit"), (3, "debit"), (3, "credit")):
+        buy(con, customer, AS_OF + timedelta(days=2), f"moved_{direction}")
+        con.execute("UPDATE transactions SET amount_minor = 950, direction = split_part(kind, '_', 2)")
+    leaving = {"had_minor": 500, "has_minor": 50, "within_days": 30}
+
+    spec = asked(purpose="churn", leaving=leaving)
+    examples = read_examples(con, spec, label_window(spec.leaving, AS_OF, date(2026, 3, 2)))
+
+    # Of the four who had enough: the second's loan is no asset, the third's money came back.
+    assert examples.label.tolist() == [False, True, False, False]
+    assert spec.target == "assets_gone_within_30_days"
+
+
+def test_a_class_is_the_channel_used_most_and_who_uses_none_is_left_out(con: duckdb.DuckDBPyConnection) -> None:
+    for customer, channel in ((1, "web"), (1, "web"), (1, "counter"), (2, "web"), (2, "counter"), (3, "pigeon")):
+        buy(con, customer, AS_OF + timedelta(days=3), channel)
+    con.execute("UPDATE transactions SET channel = kind")
+    spec = asked(kind="multiclass", choice={"values": ["counter", "web"], "within_days": 10})
+
+    examples, answer = read_answers(con, spec, (AS_OF + timedelta(days=1), AS_OF + timedelta(days=10)))
+
+    assert answer.tolist() == [2, 1]
+    assert examples.rows[:, 0].tolist() == [21, 22]
+
+
+def test_seeds_are_a_seasons_buyers_or_named_one_by_one(con: duckdb.DuckDBPyConnection) -> None:
+    buy(con, 7, AS_OF + timedelta(days=1), "time_deposit_opened")
+    season = {"kinds": ["time_deposit_opened"], "since": "2026-02-01", "until": "2026-02-28"}
+    spec = asked(kind="lookalike", seeds=season)
+    window = window_of(spec, AS_OF, date(2026, 3, 2))
+    assert np.flatnonzero(read_examples(con, spec, window).label).tolist() == [7]
+    with pytest.raises(SpecRefused, match="the label would leak"):
+        window_of(spec, date(2026, 2, 3), date(2026, 3, 2))
+
+    named = "0190a7c2-7b1e-7d35-8f04-5a6b9c2d1e3f"
+    con.execute("UPDATE features SET customer_id = ? WHERE customer_id = 'c000'", [named])
+    spec = asked(kind="lookalike", seeds={"customers": [named]})
+    assert window_of(spec, AS_OF, None) is None
+    assert read_examples(con, spec, None).label.sum() == 1
 
 
 def test_features_are_float32_in_the_specs_order_and_null_is_nan(con: duckdb.DuckDBPyConnection) -> None:

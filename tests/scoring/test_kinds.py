@@ -61,7 +61,7 @@ def card_of(spec: TrainingSpec, trained: Trained) -> str:
         (UPLIFT | {"file": UPLIFT["file"] | {"treatment": {"column": "a", "treated": ["1"]}}}, "neither feature"),
         (CLUSTERS | {"clusters": None}, "clusters, and only it, has clusters"),
         (CLUSTERS | {"clusters": 1}, "greater than or equal to 2"),
-        (LIFETIME | {"label": {"kinds": ["x"], "within_days": 3}}, "only it, has this label"),
+        (LIFETIME | {"label": {"kinds": ["x"], "within_days": 3}}, "by no label here"),
         (LIFETIME | {"purchases": {}}, "either kinds of postings or a file"),
         (LIFETIME | {"purchases": {"kinds": ["x"], "file": LOG}}, "either kinds of postings or a file"),
     ],

@@ -52,6 +52,39 @@ def test_a_wrong_spec_is_refused_at_its_place(changes: dict[str, Any], place: tu
     assert refused.value.errors()[0]["loc"] == place
 
 
+@pytest.mark.parametrize(
+    ("name", "kind", "purpose"),
+    [
+        ("channel-preference", "multiclass", "channel"),
+        ("churn-assets-gone", "classifier", "churn"),
+        ("lookalike-time-deposit", "lookalike", "lookalike"),
+        ("propensity-time-deposit", "classifier", "propensity"),
+        ("propensity-wealth", "classifier", "propensity"),
+    ],
+)
+def test_a_shipped_spec_is_valid_and_bears_its_files_name(name: str, kind: str, purpose: str) -> None:
+    shipped = TrainingSpec.model_validate(yaml.safe_load((SHIPPED.parent / f"{name}.yaml").read_text(encoding="utf-8")))
+
+    assert (shipped.model, shipped.kind, shipped.about.purpose) == (name, kind, purpose)
+
+
+@pytest.mark.parametrize(
+    ("changes", "place"),
+    [
+        ({"kind": "multiclass"}, ()),
+        ({"leaving": {"had_minor": 5, "has_minor": 1, "within_days": 9}}, ()),
+        ({"leaving": {"had_minor": 5, "has_minor": 5, "within_days": 9}}, ("leaving",)),
+        ({"choice": {"values": ["web", "web"], "within_days": 9}}, ("choice",)),
+        ({"seeds": {"kinds": ["x"], "since": "2026-01-01"}}, ("seeds",)),
+    ],
+)
+def test_a_label_that_is_none_or_another_kinds_is_refused(changes: dict[str, Any], place: tuple[str, ...]) -> None:
+    with pytest.raises(ValidationError) as refused:
+        spec(**changes)
+
+    assert refused.value.errors()[0]["loc"] == place
+
+
 def test_every_kind_that_a_spec_may_name_is_trained_by_a_function() -> None:
     assert set(MODULES) == set(get_args(Kind))
     with pytest.raises(ValidationError, match="should be 'classifier'"):

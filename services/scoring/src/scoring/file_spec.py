@@ -3,7 +3,7 @@
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import ConfigDict, Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, JsonValue, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from attune_contracts.features import NEVER
@@ -15,6 +15,10 @@ PROTECTED = frozenset({feature.name for feature in NEVER if feature.never.starts
 
 Heading = Annotated[str, StringConstraints(min_length=1, max_length=120)]
 Value = Annotated[str, StringConstraints(max_length=200)]
+
+
+def _unsaid(schema: dict[str, JsonValue]) -> None:
+    schema.pop("pattern", None)
 
 
 class _Strict(Body):
@@ -62,7 +66,10 @@ class FileData(_Strict):
     file_id: UUID
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
     format: Literal["csv", "parquet"] = "csv"
-    separator: Annotated[str, StringConstraints(min_length=1, max_length=1)] = ","
+    # The pattern keeps it as it stands: a blank is a separator too, and any one character always was.
+    separator: Annotated[str, StringConstraints(min_length=1, max_length=1, pattern=r"^.$")] = Field(
+        default=",", json_schema_extra=_unsaid
+    )
     encoding: Literal["utf-8", "gb18030", "latin-1"] = "utf-8"
     headings: Annotated[tuple[Heading, ...], Field(max_length=1000)] = Field(
         default=(), description="Where the file's first line has none"

@@ -8,20 +8,27 @@ from uuid import UUID
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from attune_contracts.ledger import Code
 from attune_service_kit.bodies import Body
 from scoring.feature_specs import FeatureName
 from scoring.features import NUMERIC
 from scoring.file_spec import FileData, Heading, Value
+from scoring.labels import Choice, Label, Leaving, Seeds, Window
 from scoring.outputs import PROBABILITY, Output
 from scoring.purchases_spec import Purchases
 
 ModelName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
 RiskClass = Literal["minimal", "limited", "high_risk"]
-Kind = Literal["classifier", "uplift", "lifetime_value", "clusters"]
+Kind = Literal[
+    "classifier", "scorecard", "multiclass", "lookalike", "uplift", "lifetime_value", "clusters"
+]  # fmt: skip
 """What is trained, and by which function: see `scoring.training.kinds`."""
-# Kinds that learn from postings of the feature snapshot's customers.
-_LABELLED: frozenset[Kind] = frozenset({"classifier"})
+# By which field a kind says what it learns to tell of the feature snapshot's customers.
+_TELLS: dict[Kind, tuple[str, ...]] = {
+    "classifier": ("label", "leaving"),
+    "scorecard": ("label", "leaving"),
+    "multiclass": ("choice",),
+    "lookalike": ("seeds",),
+}
 
 
 @dataclass(frozen=True)
@@ -42,15 +49,6 @@ class About:
 
 class _Strict(Body):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Label(_Strict):
-    """The positive class: customers with a posting of one of these kinds within so many days."""
-
-    dataset: Literal["transactions"] = "transactions"
-    kinds: Annotated[tuple[Code, ...], Field(min_length=1, max_length=20)]
-    within_days: Annotated[int, Field(ge=1, le=730)]
-    starts_on: date | None = Field(default=None, description="First day of the window; by default the day after as_of")
 
 
 class Split(_Strict):
@@ -100,6 +98,14 @@ class Params(_Strict):
     early_stopping: Annotated[int, Field(ge=1, le=1000)] | None = None
 
 
+class Points(_Strict):
+    """A scorecard's scale: so many points at these odds of good to bad, and so many more where the odds double."""
+
+    base_points: Annotated[int, Field(ge=0, le=10_000)] = 600
+    base_odds: Annotated[float, Field(gt=0, le=1_000_000)] = 50.0
+    double_odds: Annotated[int, Field(ge=1, le=1000)] = 20
+
+
 def _known(names: tuple[str, ...]) -> tuple[str, ...]:
     if unknown := [name for name in names if name not in NUMERIC]:
         raise PydanticCustomError("feature_unusable", "no numeric or boolean feature: {names}", {"names": unknown})
@@ -128,7 +134,7 @@ class TrainingSpec(_Strict):
 
     model: ModelName
     kind: Kind = "classifier"
-    purpose: Literal["propensity", "response", "churn"] = "propensity"
+    purpose: Literal["propensity", "response", "churn", "channel", "credit", "lookalike"] = "propensity"
     owner: Annotated[str, StringConstraints(max_length=200)] = ""
     population: Annotated[str, StringConstraints(max_length=500)] = ""
     dataset: Literal["features", "file"] = "features"
@@ -136,6 +142,9 @@ class TrainingSpec(_Strict):
         default=None, description="The snapshot's day; by default the newest that leaves room for the label"
     )
     label: Label | None = Field(default=None, description="Of the feature snapshot; a file has its own")
+    leaving: Leaving | None = Field(default=None, description="Of the feature snapshot, in place of a label")
+    choice: Choice | None = Field(default=None, description="Of the kind multiclass")
+    seeds: Seeds | None = Field(default=None, description="Of the kind lookalike")
     file: FileData | None = Field(default=None, description="The dataset `file`")
     features: Annotated[tuple[FeatureName, ...], Field(min_length=1, max_length=200), AfterValidator(_known)] = NUMERIC
     split: Split = Split()
@@ -147,6 +156,7 @@ class TrainingSpec(_Strict):
     learner: Literal["t", "x"] | None = Field(default=None, description="Of the kind uplift: T- or X-learner")
     purchases: Purchases | None = Field(default=None, description="Of the kind lifetime_value")
     clusters: Annotated[int, Field(ge=2, le=20)] | None = Field(default=None, description="How many, of that kind")
+    points: Points = Field(default=Points(), description="Of the kind scorecard")
     promote: bool = False
 
     @model_validator(mode="after")
@@ -154,9 +164,17 @@ class TrainingSpec(_Strict):
         if (self.dataset == "file") != (self.file is not None):
             raise PydanticCustomError("file_unfit", "the dataset file, and only it, describes its file")
         self._of_its_kind()
-        wants = self.dataset == "features" and self.kind in _LABELLED
-        if wants != (self.label is not None):
-            raise PydanticCustomError("label_unfit", "the dataset features, and only it, has this label")
+        given = [name for name in ("label", "leaving", "choice", "seeds") if getattr(self, name) is not None]
+        tells = _TELLS.get(self.kind, ()) if self.dataset == "features" else ()
+        if len(given) != bool(tells) or not set(given) <= set(tells):
+            raise PydanticCustomError(
+                "label_unfit", "the kind {kind} over {dataset} says what it learns by {tells}",
+                {"kind": self.kind, "dataset": self.dataset, "tells": " or ".join(tells) or "no label here"},
+            )  # fmt: skip
+        if self.kind in ("multiclass", "lookalike") and self.file is not None:
+            raise PydanticCustomError("kind_unfit", "the kind {kind} learns from the feature snapshot", {
+                "kind": self.kind,
+            })  # fmt: skip
         if self.file is None:
             if self.split.by != "customer" or self.split.column is not None:
                 raise PydanticCustomError("split_unfit", "the feature snapshot is divided by customer")
@@ -184,7 +202,7 @@ class TrainingSpec(_Strict):
             raise PydanticCustomError("kind_unfit", "the kind uplift, and only it, has a file with a treatment")
         if self.kind in ("lifetime_value", "clusters") and self.file is not None:
             raise PydanticCustomError("kind_unfit", "this kind does not learn from `file`")
-        if self.kind != "classifier" and "purpose" in self.model_fields_set:
+        if self.kind not in _TELLS and "purpose" in self.model_fields_set:
             raise PydanticCustomError("kind_unfit", "this kind's purpose is its own: say none")
 
     @property
@@ -201,6 +219,11 @@ class TrainingSpec(_Strict):
         return self.label
 
     @property
+    def window(self) -> Window | None:
+        """Where after the snapshot the answer is looked for; None of a file, and of seeds."""
+        return self.label or self.leaving or self.choice
+
+    @property
     def target(self) -> str:
         """The label in one word, for the model's card."""
         if self.purchases is not None:
@@ -211,6 +234,12 @@ class TrainingSpec(_Strict):
             return f"change_of_{self.file.label.column}_by_{self.file.treatment.column}"
         if self.file is not None:
             return f"{self.file.label.column} is {' or '.join(self.file.label.positive)}"
+        if self.seeds is not None:
+            return f"like_{'_or_'.join(self.seeds.kinds)}" if self.seeds.kinds else "like_the_seeds"
+        if self.choice is not None:
+            return f"{self.choice.by}_used_most_within_{self.choice.within_days}_days"
+        if self.leaving is not None:
+            return f"assets_gone_within_{self.leaving.within_days}_days"
         label = self.event
         return f"{'_or_'.join(label.kinds)}_within_{label.within_days}_days"
 
@@ -218,8 +247,10 @@ class TrainingSpec(_Strict):
     def about(self) -> About:
         """What the registry is told of the model."""
         default = "customers of the feature snapshot" if self.file is None else "rows of a file"
-        purpose = self.purpose if self.kind == "classifier" else self.kind
-        return About(self.model, purpose, self.target, self.owner, population=self.population or default)
+        purpose = self.purpose if self.kind in _TELLS else self.kind
+        # Who is creditworthy is a decision of major effect, whatever the spec says (R-03, R-24).
+        risk: RiskClass = "high_risk" if purpose == "credit" else "limited"
+        return About(self.model, purpose, self.target, self.owner, risk, self.population or default)
 
 
 class SpecRefused(Exception):
@@ -230,13 +261,17 @@ class SpecRefused(Exception):
         self.en, self.zh = en, zh
 
 
-def label_window(label: Label, as_of: date, last_day: date | None) -> tuple[date, date]:
-    """Return the label window's first and last day; raises SpecRefused if it leaks or reaches beyond the ledger.
+def label_window(label: Window, as_of: date, last_day: date | None) -> tuple[date, date]:
+    """Return the label window's first and last day; raises SpecRefused if it leaks or reaches beyond the ledger."""
+    first = label.starts_on or as_of + timedelta(days=1)
+    return unseen(first, first + timedelta(days=label.within_days - 1), as_of, last_day)
+
+
+def unseen(first: date, last: date, as_of: date, last_day: date | None) -> tuple[date, date]:
+    """Return the days if no feature has seen them and the ledger has them all; raises SpecRefused.
 
     Features see everything up to and including `as_of`: a window that begins by then would let them see the answer.
     """
-    first = label.starts_on or as_of + timedelta(days=1)
-    last = first + timedelta(days=label.within_days - 1)
     if first <= as_of:
         raise SpecRefused(
             f"the label would leak: its window begins on {first}, features see postings up to {as_of}",
@@ -260,8 +295,8 @@ def choose_snapshot(spec: TrainingSpec, days: list[date], last_day: date | None)
                 f"没有 {spec.as_of} 的特征快照（最新：{known}），请先创建：POST /v1/feature-snapshots",
             )
         return spec.as_of
-    room = timedelta(days=spec.label.within_days if spec.label is not None else 0)
-    fitting = [day for day in days if last_day is not None and day + room <= last_day]
+    room = timedelta(days=spec.window.within_days if spec.window is not None else 0)
+    fitting = [day for day in days if last_day is not None and day + room <= last_day and _unseen(spec, day)]
     if not fitting:
         raise SpecRefused(
             f"no feature snapshot leaves {room.days} days of ledger after it (it ends on {last_day});"
@@ -269,3 +304,8 @@ def choose_snapshot(spec: TrainingSpec, days: list[date], last_day: date | None)
             f"没有特征快照之后留有 {room.days} 天账务数据（截至 {last_day}），请创建更早日期的快照",
         )
     return max(fitting)
+
+
+def _unseen(spec: TrainingSpec, day: date) -> bool:
+    """Whether a snapshot of this day has seen nothing of the seeds' season."""
+    return spec.seeds is None or spec.seeds.since is None or day < spec.seeds.since

@@ -522,6 +522,16 @@ class Checked(Model):
     trigger: str
 
 
+class Choice(Model):
+    """One class of several: the channel that a customer uses most within so many days. Who uses none is left out."""
+
+    values: Sequence[str]
+    within_days: int
+    by: Annotated[Literal["channel"], OPEN] | None = None
+    starts_on: dt.date | None = None
+    """First day of the window; by default the day after as_of"""
+
+
 class ClockHours(Model):
     """Which hours the opportunities' clock counts: those of the calendar, or working hours of business days (X1)."""
 
@@ -1569,6 +1579,16 @@ class Label(Model):
     """First day of the window; by default the day after as_of"""
 
 
+class Leaving(Model):
+    """The positive class: of those with at least `had_minor` of assets, whoever has at most `has_minor` at the end."""
+
+    had_minor: int
+    has_minor: int
+    within_days: int
+    starts_on: dt.date | None = None
+    """First day of the window; by default the day after as_of"""
+
+
 class Lift(Model):
     """Why the suppression ends before its time."""
 
@@ -2454,6 +2474,14 @@ class PartView(Model):
     values: Mapping[str, str | int | None]
 
 
+class Points(Model):
+    """A scorecard's scale: so many points at these odds of good to bad, and so many more where the odds double."""
+
+    base_odds: float | None = None
+    base_points: int | None = None
+    double_odds: int | None = None
+
+
 class PolicyChange(Model):
     """The contact policy as it shall be; `version` is the one it was read at."""
 
@@ -2843,6 +2871,15 @@ class SearchRequest(Model):
     limit: int | None = None
 
 
+class Seeds(Model):
+    """Whom to be alike: customers with a posting of one of `kinds` from `since` to `until`, or these `customers`."""
+
+    customers: Sequence[UUID] | None = None
+    kinds: Sequence[str] | None = None
+    since: dt.date | None = None
+    until: dt.date | None = None
+
+
 class SegmentView(Model):
     """A segment and what it means."""
 
@@ -3021,25 +3058,37 @@ class TrainingSpec(Model):
     """The snapshot's day; by default the newest that leaves room for the label"""
     calibration: Annotated[Literal["platt", "none"], OPEN] | None = None
     """How scores become probabilities; part of the exported model"""
+    choice: Choice | None = None
+    """Of the kind multiclass"""
     clusters: int | None = None
     """How many, of that kind"""
     dataset: Annotated[Literal["features", "file"], OPEN] | None = None
     features: Sequence[str] | None = None
     file: FileData | None = None
     """The dataset `file`"""
-    kind: Annotated[Literal["classifier", "uplift", "lifetime_value", "clusters"], OPEN] | None = None
+    kind: (
+        Annotated[
+            Literal["classifier", "scorecard", "multiclass", "lookalike", "uplift", "lifetime_value", "clusters"], OPEN
+        ]
+        | None
+    ) = None
     label: Label | None = None
     """Of the feature snapshot; a file has its own"""
     learner: Annotated[Literal["t", "x"], OPEN] | None = None
     """Of the kind uplift: T- or X-learner"""
+    leaving: Leaving | None = None
+    """Of the feature snapshot, in place of a label"""
     owner: str | None = None
     params: Params | None = None
+    points: Points | None = None
     population: str | None = None
     promote: bool | None = None
     purchases: Purchases | None = None
     """Of the kind lifetime_value"""
-    purpose: Annotated[Literal["propensity", "response", "churn"], OPEN] | None = None
+    purpose: Annotated[Literal["propensity", "response", "churn", "channel", "credit", "lookalike"], OPEN] | None = None
     seed: int | None = None
+    seeds: Seeds | None = None
+    """Of the kind lookalike"""
     split: Split | None = None
 
 

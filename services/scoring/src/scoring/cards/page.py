@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from html import escape
 
-from scoring.cards import kinds, pictures
+from scoring.cards import classification, kinds, pictures
 from scoring.cards.parts import Facts, number, section, table
 from scoring.cards.pictures import Bar, Curve, Words, words
 from scoring.cards.style import POLICY, STYLE
@@ -201,6 +201,6 @@ def _refused(facts: Facts) -> str:
 
 
 SECTIONS: tuple[Callable[[Facts], str], ...] = (
-    _about, _metrics, *kinds.SECTIONS, _roc, _lift, _calibration, _importance, _stability, _drift, _traits, _fairness,
-    _refused,
+    _about, _metrics, *classification.SECTIONS, *kinds.SECTIONS, _roc, _lift, _calibration, _importance, _stability,
+    _drift, _traits, _fairness, _refused,
 )  # fmt: skip

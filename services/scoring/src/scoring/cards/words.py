@@ -17,6 +17,7 @@ METRICS: dict[str, Words] = {
     "majority": ("最常见类别的占比", "share of the commonest class"),
     "log_loss": ("对数损失", "log loss"),
     "recall_top_decile": ("前 10% 找回的保留种子占比", "held-back seeds found in the best tenth"),
+    "recall_top_fifth": ("前 20% 找回的保留种子占比", "held-back seeds found in the best fifth"),
     "gini": ("Gini", "Gini"),
     "effect": ("整体效果", "effect of the action"),
     "effect_low": ("整体效果下限", "effect, lower bound"),
@@ -42,6 +43,7 @@ REFUSED: dict[str, Words] = {
     "leak": ("单独即可推出答案，疑似泄漏", "alone tells the answer: it has seen it"),
     "constant": ("取值恒定", "always the same"),
     "weak": ("信息量不足", "tells next to nothing"),
+    "contrary": ("与其他特征并用时方向相反", "beside the others its points would run the wrong way"),
 }
 RISK: dict[str, Words] = {
     "minimal": ("极低", "minimal"),

@@ -76,8 +76,8 @@ async def _register(job: JobContext, spec: TrainingSpec, trained: Trained) -> di
             snapshot=trained.snapshot,
             card_html=page(Facts(about, trained.sha256, trained.metrics, card, trained.snapshot)),
         )
-        # What was learned from a file answers for the bank's customers only if somebody says so.
-        first = version == 1 and spec.sent is None
+        # What was learned from a file, or judges a person's credit, answers only if somebody says so.
+        first = version == 1 and spec.sent is None and about.risk_class != "high_risk"
         proposal = await let_answer(job, tx, spec.model, version) if first or spec.promote else None
         job.cursor = {
             "model": spec.model,

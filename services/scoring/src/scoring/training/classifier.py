@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from scoring.spec import TrainingSpec, label_window
+from scoring.spec import TrainingSpec, label_window, unseen
 from scoring.training.examples import Examples, read_examples
 from scoring.training.source import Source
 from scoring.training.trained import Say, Trained
@@ -27,4 +27,12 @@ def read(source: Source, spec: TrainingSpec) -> tuple[date | None, Examples]:
             return None, read_file(path, spec)
     with source.tables("transactions", "accounts") as con:
         as_of, last = source.features(con, spec)
-        return as_of, read_examples(con, spec, label_window(spec.event, as_of, last))
+        return as_of, read_examples(con, spec, window_of(spec, as_of, last))
+
+
+def window_of(spec: TrainingSpec, as_of: date, last: date | None) -> tuple[date, date] | None:
+    """The days in which the answer is looked for; None where seeds are named one by one. Raises SpecRefused."""
+    if spec.window is not None:
+        return label_window(spec.window, as_of, last)
+    season = spec.seeds.season if spec.seeds is not None else None
+    return None if season is None else unseen(*season, as_of, last)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -10,24 +11,46 @@ from numpy.typing import NDArray
 
 from scoring.spec import TrainingSpec
 
-_EXAMPLES = """
-WITH undone AS (
-    SELECT DISTINCT account_id, reverses AS posting_id FROM transactions WHERE reverses IS NOT NULL
-),
-positive AS (
-    SELECT DISTINCT a.customer_id
+# What each answer is made of: customer_id and `answer`, a number; whoever is not among them has the answer 0.
+_UNDONE = """
+undone AS (SELECT DISTINCT account_id, reverses AS posting_id FROM transactions WHERE reverses IS NOT NULL),
+done AS (
+    SELECT a.customer_id, t.*
     FROM transactions AS t
     JOIN accounts AS a ON a.account_id = t.account_id
     LEFT JOIN undone AS u ON u.account_id = t.account_id AND u.posting_id = t.posting_id
-    WHERE t.business_date BETWEEN $first AND $last AND list_contains($kinds, t.kind)
-        AND u.posting_id IS NULL AND t.reverses IS NULL
-)
+    WHERE t.business_date BETWEEN $first AND $last AND u.posting_id IS NULL AND t.reverses IS NULL
+)"""
+_DOES = f"{_UNDONE}, found AS (SELECT DISTINCT customer_id, 1 AS answer FROM done WHERE list_contains($kinds, kind))"  # noqa: S608 - texts of ours
+# Assets at the end: those of the snapshot and what has come and gone since, loans apart.
+_LEAVES = """
+moved AS (
+    SELECT a.customer_id, SUM(CASE WHEN t.direction = 'credit' THEN t.amount_minor ELSE -t.amount_minor END) AS net
+    FROM transactions AS t JOIN accounts AS a ON a.account_id = t.account_id AND a.kind <> 'loan'
+    WHERE t.business_date BETWEEN $first AND $last GROUP BY a.customer_id
+),
+found AS (
+    SELECT s.customer_id, 1 AS answer
+    FROM features AS s LEFT JOIN moved AS m ON m.customer_id = s.customer_id
+    WHERE s.aum_minor + COALESCE(m.net, 0) <= $has
+)"""
+# The class used most; of two used alike the one that stands first.
+_CHOOSES = f"""{_UNDONE},
+used AS (
+    SELECT customer_id, list_position($classes, channel) AS answer, COUNT(*) AS times
+    FROM done WHERE list_contains($classes, channel) GROUP BY ALL
+),
+found AS (SELECT customer_id, arg_max(answer, (times, -answer)) AS answer FROM used GROUP BY customer_id)"""  # noqa: S608 - texts of ours
+_NAMED = "found AS (SELECT DISTINCT customer_id, 1 AS answer FROM (SELECT unnest($customers) AS customer_id))"
+_EXAMPLES = """
+WITH {answers}
 SELECT
     {features},
-    p.customer_id IS NOT NULL AS label,
+    COALESCE(p.answer, 0) AS answer,
     CAST('0x' || sha256($salt || ':' || f.customer_id)[1:15] AS BIGINT) % 10000 < $test_share AS test
 FROM features AS f
-LEFT JOIN positive AS p ON p.customer_id = f.customer_id
+LEFT JOIN found AS p ON p.customer_id = f.customer_id
+WHERE {whom}
 ORDER BY f.customer_id
 """
 
@@ -58,24 +81,43 @@ class Examples:
         return replace(self, names=names, rows=np.ascontiguousarray(self.rows[:, index]))
 
 
-def read_examples(con: duckdb.DuckDBPyConnection, spec: TrainingSpec, window: tuple[date, date]) -> Examples:
+def read_examples(con: duckdb.DuckDBPyConnection, spec: TrainingSpec, window: tuple[date, date] | None) -> Examples:
     """Read the examples from the views `features` (of the snapshot only), `transactions` and `accounts`."""
+    return read_answers(con, spec, window)[0]
+
+
+def read_answers(
+    con: duckdb.DuckDBPyConnection, spec: TrainingSpec, window: tuple[date, date] | None
+) -> tuple[Examples, NDArray[np.int64]]:
+    """The examples, their label whether there is an answer, and each row's answer: the place of a class, from 1."""
+    answers, whom, given = _asked(spec)
+    if window is not None:
+        given |= {"first": window[0], "last": window[1]}
     # The names are the contract's own: the spec admits no others.
     features = ", ".join(f"CAST(f.{name} AS FLOAT) AS {name}" for name in spec.features)
     columns = con.execute(
-        _EXAMPLES.format(features=features),
-        {
-            "first": window[0],
-            "last": window[1],
-            "kinds": list(spec.event.kinds),
-            "salt": f"split-{spec.seed}",
-            "test_share": round(spec.split.test_share * 10_000),
-        },
+        _EXAMPLES.format(features=features, answers=answers, whom=whom),
+        given | {"salt": f"split-{spec.seed}", "test_share": round(spec.split.test_share * 10_000)},
     ).fetchnumpy()
     rows = np.column_stack([np.ma.filled(columns[name].astype(np.float32), np.nan) for name in spec.features])
-    return Examples(
+    answer = np.asarray(columns["answer"], dtype=np.int64)
+    examples = Examples(
         spec.features,
         np.ascontiguousarray(rows, dtype=np.float32),
-        np.asarray(columns["label"], dtype=np.bool_),
+        answer > 0,
         np.asarray(columns["test"], dtype=np.bool_),
     )
+    return examples, answer
+
+
+def _asked(spec: TrainingSpec) -> tuple[str, str, dict[str, Any]]:
+    """How the answers are found, of whom, and the values that both need."""
+    if spec.leaving is not None:
+        bounds = {"had": spec.leaving.had_minor, "has": spec.leaving.has_minor}
+        return _LEAVES, "f.aum_minor >= $had", bounds
+    if spec.choice is not None:
+        return _CHOOSES, "p.answer IS NOT NULL", {"classes": list(spec.choice.values)}
+    if spec.seeds is not None and spec.seeds.customers:
+        return _NAMED, "TRUE", {"customers": [str(one) for one in spec.seeds.customers]}
+    kinds = spec.seeds.kinds if spec.seeds is not None else spec.label.kinds if spec.label is not None else ()
+    return _DOES, "TRUE", {"kinds": list(kinds)}

@@ -12,6 +12,9 @@ Learn = Callable[[Source, TrainingSpec, Say], Trained]
 
 MODULES: dict[Kind, str] = {
     "classifier": "classifier",
+    "scorecard": "scorecard",
+    "multiclass": "multiclass",
+    "lookalike": "lookalike",
     "uplift": "uplift_models",
     "lifetime_value": "lifetime_models",
     "clusters": "value_clusters",
