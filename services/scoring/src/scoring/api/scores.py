@@ -24,7 +24,7 @@ from scoring.renewal import answering
 from scoring.spec import ModelName
 
 router = APIRouter(tags=["scores"])
-STREAMED = r"POST /v1/scores:matrix"
+STREAMED = r"[A-Z]+ /v1/scores:matrix"
 
 Reader = Annotated[Caller, Depends(requires("scores:read"))]
 
