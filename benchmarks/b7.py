@@ -55,7 +55,7 @@ SELECT count(*), sum(hash(posting_id, account_id, business_date, booked_at, dire
 def import_to_parquet(folder: Path) -> dict[str, Any]:
     """What eventing's import job does with the files: read, check, add to the lake's months."""
     from attune_service_kit.files import load_mapping
-    from attune_service_kit.files.engine import prepare
+    from attune_service_kit.files.engine import MEMORY, prepare
     from attune_service_kit.lake import Lake
     from eventing.jobs import workbench
 
@@ -63,7 +63,7 @@ def import_to_parquet(folder: Path) -> dict[str, Any]:
     runtime: Any = SimpleNamespace(lake=lake, settings=lake)
     started = time.perf_counter()
     with (
-        workbench.opened(runtime) as con,
+        workbench.opened(runtime, memory_limit=MEMORY) as con,
         prepare(load_mapping(MAPPING), folder / "files", "transactions", con, folder / "rejects") as prepared,
     ):
         _, added = workbench.add(con, runtime, prepared.relation, "b7")

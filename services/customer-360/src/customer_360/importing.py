@@ -19,7 +19,7 @@ from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Conflict
 from attune_service_kit.failpoints import failpoint
 from attune_service_kit.files import Mapping, changes, load_mapping, runs
-from attune_service_kit.files.engine import Prepared, Reference, look_at, prepare, sweep
+from attune_service_kit.files.engine import MEMORY, Prepared, Reference, look_at, prepare, sweep
 from attune_service_kit.files.rejects import joined
 from attune_service_kit.files.requests import folder_of
 from attune_service_kit.files.uploads import Uploads
@@ -96,8 +96,12 @@ async def run(job: JobContext) -> dict[str, Any]:
     return result
 
 
+def _connect(job: JobContext) -> duckdb.DuckDBPyConnection:
+    return connect(job.runtime.lake, job.runtime.settings, memory_limit=MEMORY)
+
+
 def _look_at(job: JobContext, mapping: Mapping, folder: Path, names: list[str]) -> None:
-    with closing(connect(job.runtime.lake, job.runtime.settings)) as con:
+    with closing(_connect(job)) as con:
         look_at(mapping, folder, names, con, _reports(job))
 
 
@@ -139,8 +143,7 @@ class _Dataset:
 
     async def run(self, done: dict[str, Any], keys: Identities | None) -> Counts:
         """Load the dataset; its counts stand in the cursor when its rows stand in the table. Parties need `keys`."""
-        runtime = self._job.runtime
-        con = connect(runtime.lake, runtime.settings)
+        con = _connect(self._job)
         try:
             references = await self._references(con)
             prepared = await asyncio.to_thread(

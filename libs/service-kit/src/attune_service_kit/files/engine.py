@@ -22,6 +22,9 @@ from attune_service_kit.files.space import disk_full_named
 from attune_service_kit.files.staging import OnRows, Stage
 from attune_service_kit.files.targets import targets
 
+MEMORY = "256MB"
+"""DuckDB's memory while it reads an extract: rows wait on scratch, so that more would be filled, not needed."""
+
 _STAGED = ".staged-"
 
 

@@ -40,7 +40,7 @@ async def run(job: JobContext) -> dict[str, Any]:
     pointers: list[Pointer] = []
     async with workbench.only_writer(job.runtime):
         await runs.require_standing(job.runtime.database.pool, import_id)
-        with workbench.opened(job.runtime) as con:
+        with workbench.opened(job.runtime, memory_limit=engine.MEMORY) as con:
             for name in job.params["datasets"]:
                 with await _prepared(job, con, name, rejects) as prepared:
                     await job.progress(2 * len(counts), steps, f"{name}: {prepared.accepted:,} rows read")

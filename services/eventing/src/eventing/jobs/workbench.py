@@ -51,9 +51,9 @@ async def only_writer(runtime: Runtime) -> AsyncIterator[None]:
 
 
 @contextmanager
-def opened(runtime: Runtime) -> Iterator[duckdb.DuckDBPyConnection]:
+def opened(runtime: Runtime, *, memory_limit: str = "1GB") -> Iterator[duckdb.DuckDBPyConnection]:
     """DuckDB with the views `transactions` and `behaviours`."""
-    with lake_sql.connect(runtime.lake, runtime.settings) as con:
+    with lake_sql.connect(runtime.lake, runtime.settings, memory_limit=memory_limit) as con:
         lake_sql.register(con, runtime.lake, *(dataset.name for dataset in DATASETS))
         yield con
 
