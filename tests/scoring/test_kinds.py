@@ -80,6 +80,9 @@ def test_the_shipped_specs_are_of_their_kinds() -> None:
     assert lifetime.target == "amount_of_purchases_within_52_weeks"
     assert uplift.target == "change_of_visit_by_segment"
     assert uplift.sent == UUID(int=1)
+    # A job keeps the spec whole, with what was not said: read again, it is the same.
+    for spec in (clusters, lifetime, uplift):
+        assert TrainingSpec.model_validate(spec.model_dump(mode="json")) == spec
 
 
 def planted(strength: float, rows: int = 6_000) -> Examples:

@@ -202,7 +202,7 @@ class TrainingSpec(_Strict):
             raise PydanticCustomError("kind_unfit", "the kind uplift, and only it, has a file with a treatment")
         if self.kind in ("lifetime_value", "clusters") and self.file is not None:
             raise PydanticCustomError("kind_unfit", "this kind does not learn from `file`")
-        if self.kind not in _TELLS and "purpose" in self.model_fields_set:
+        if self.kind not in _TELLS and self.purpose != "propensity":
             raise PydanticCustomError("kind_unfit", "this kind's purpose is its own: say none")
 
     @property
