@@ -195,6 +195,22 @@ def test_a_file_of_purchases_gives_the_published_parameters_and_the_graph_comput
     assert "Lifetime value" in card_of(spec, trained)
 
 
+def test_customers_who_never_leave_have_a_value_all_the_same() -> None:
+    draw = np.random.default_rng(2)
+    customer, day = np.repeat(np.arange(300), 12), np.tile(np.arange(12) * 30, 300) + draw.integers(0, 5, 3_600)
+    log = (customer, day, np.full(3_600, 2_500_000.0) + draw.integers(0, 9, 3_600))
+    spec = TrainingSpec.model_validate(LIFETIME)
+    trained = lifetime_models.train(log, spec)
+    told = trained.metrics
+
+    # A purchase every thirty days, all alike: there is little to tell of when they end, and nothing is infinite.
+    assert told["foretold_by_came"] == pytest.approx(1, abs=0.15)
+    answers = model.load("l", 1, trained.features, trained.onnx, output=trained.output)
+    usual, gone = answers.score(np.array([[11, 47, 47.2, 2.5e6], [0, 0, 47, np.nan]], np.float32))
+    assert usual == pytest.approx(52 / 30 * 7 * 2.5e6, rel=0.15)
+    assert 0 <= gone < usual
+
+
 @pytest.mark.parametrize(
     ("line", "match"),
     [

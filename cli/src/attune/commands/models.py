@@ -1,6 +1,7 @@
 """`attune train`: a model from a specification, live when it is ready."""
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import uuid4
@@ -58,7 +59,8 @@ def run_training(
         raise Failure(f"{spec_file}: a specification is a mapping of keys, see specs/")
     if as_of:
         spec["as_of"] = as_of
-    spec = {key: str(value) if key == "as_of" else value for key, value in spec.items()}
+    # YAML reads days as dates, wherever they stand; they travel as text.
+    spec = json.loads(json.dumps(spec, default=str))
     content = _learned_from(spec, spec_file, data)
     with Client(home) as client, Client(home, "model_admin") as admin, job_progress(console, quiet=quiet) as progress:
         if spec.get("as_of"):

@@ -20,6 +20,9 @@ from scoring.spec import SpecRefused
 Floats = NDArray[np.float64]
 DAYS_A_WEEK = 7
 LEAST_REPEATERS = 20
+# Of a parameter's logarithm (amounts in units of their mean): beyond it a sample tells nothing more, and the formulae
+# lose their digits. A sample in which nobody leaves, or all buy alike, ends at the bound.
+_FURTHEST = 7.0
 _TIGHT = {"maxiter": 20_000, "maxfev": 20_000, "xatol": 1e-10, "fatol": 1e-10}
 
 
@@ -131,14 +134,14 @@ def _purchases(customers: Customers) -> PurchaseModel:
     earlier = np.maximum(x, 1) - 1
 
     def negative(logs: Floats) -> float:
-        r, alpha, a, b = np.exp(np.clip(logs, -20, 20))
+        r, alpha, a, b = np.exp(_held(logs))
         common = gammaln(r + x) - gammaln(r) + r * np.log(alpha) + betaln(a, b + x) - betaln(a, b)
         alive = -(r + x) * np.log(alpha + end)
         gone = np.log(a) - np.log(b + earlier) - (r + x) * np.log(alpha + t_x)
         return -float(np.sum(common + np.where(repeated, np.logaddexp(alive, gone), alive)))
 
     found = _least(negative, np.zeros(4))
-    r, alpha, a, b = np.exp(found)
+    r, alpha, a, b = np.exp(_held(found))
     return PurchaseModel(float(r), float(alpha), float(a), float(b), -negative(found))
 
 
@@ -148,8 +151,10 @@ def _amounts(customers: Customers) -> AmountModel:
     if not (mean > 0).all():
         x, mean = x[mean > 0], mean[mean > 0]
 
+    unit = float(np.mean(mean))
+
     def negative(logs: Floats) -> float:
-        p, q, gamma = np.exp(np.clip(logs, -20, 20))
+        p, q, gamma = np.exp(_held(logs)) * (1, 1, unit)
         shape = p * x
         told = (
             gammaln(shape + q) - gammaln(shape) - gammaln(q) + q * np.log(gamma) + (shape - 1) * np.log(mean)
@@ -157,9 +162,13 @@ def _amounts(customers: Customers) -> AmountModel:
         )  # fmt: skip
         return -float(np.sum(told))
 
-    found = _least(negative, np.log([1.0, 2.0, float(np.mean(mean))]))
-    p, q, gamma = np.exp(found)
+    found = _least(negative, np.log([1.0, 2.0, 1.0]))
+    p, q, gamma = np.exp(_held(found)) * (1, 1, unit)
     return AmountModel(float(p), float(q), float(gamma), -negative(found))
+
+
+def _held(logs: Floats) -> Floats:
+    return np.clip(logs, -_FURTHEST, _FURTHEST)
 
 
 def _least(negative: Callable[[Floats], float], start: Floats) -> Floats:
