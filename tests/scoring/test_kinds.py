@@ -14,7 +14,9 @@ from pydantic import ValidationError
 from sklearn.metrics import adjusted_rand_score
 
 from attune_service_kit.lake import Lake
+from attune_service_kit.testing import StartService
 from scoring import model
+from scoring.app import SERVICE
 from scoring.cards.page import Facts, page
 from scoring.features import NUMERIC
 from scoring.settings import ScoringSettings
@@ -26,6 +28,8 @@ from scoring.training.lifetime_models import as_customers
 from scoring.training.lifetime_value import AmountModel, LifetimeValue, PurchaseModel
 from scoring.training.source import Source
 from scoring.training.trained import Trained
+
+from .test_service import Headers, idle, job_of
 
 ROOT = Path(__file__).parents[2]
 REAL_DATA = Path(os.environ.get("ATTUNE_REAL_DATA") or ROOT.parent / "shared" / "data")
@@ -289,3 +293,22 @@ def test_both_learn_from_the_lake(bank: Lake) -> None:
     assert said[0] == "3000 customers of 2026-01-31"
     assert found.metrics["rows"] == 3_000
     assert sum(one["customers"] for one in found.card["clusters"]) == 3_000
+
+
+async def test_a_training_of_another_kind_goes_through_its_job_and_its_model_answers(
+    start_service: StartService, bank: Lake, token: Headers
+) -> None:
+    scoring = await start_service(SERVICE)
+    spec = CLUSTERS | {"features": ["age", "demand_balance_minor"]}
+    job = await job_of(scoring, "/v1/trainings", spec, token)
+
+    assert job["state"] == "done", job
+    assert job["result"]["metrics"]["rows"] == 3_000
+    body = {"model": "c", "rows": [{"age": 30, "demand_balance_minor": 90_000_000}]}
+    answer = await scoring.client.post("/v1/scores", headers=token("model_admin"), json=body)
+    assert answer.status_code == 200, answer.text
+    [item] = answer.json()["items"]
+    [classes] = item["classes"]
+    assert item["scores"] == [max(classes.values())]
+    assert [name[:2] for name in classes] == ["1:", "2:", "3:"]
+    await idle(scoring)
