@@ -25,6 +25,7 @@ ALONE = {
     "models-retire": "takes a version away and puts none in its place: a bad model is stopped at once",
     "models-rollback": "back to what two persons have let answer before: a bad model is stopped at once",
     "models-compare": "computes a result of what has happened",
+    "models-watch-start": "looks at what has happened; nobody is answered otherwise",
     "triggers-validate": "keeps nothing",
     "triggers-create": "a draft, which judges nothing until two persons let it",
     "triggers-add-version": "a draft, which judges nothing until two persons let it",

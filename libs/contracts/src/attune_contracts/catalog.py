@@ -71,6 +71,7 @@ _ENTRIES = (
     Entry(insight.SegmentsPublished, ("customer_360",), partition="dataset"),
     Entry(scoring.ScoresPublished, ("campaign",), "C2"),
     Entry(scoring.ModelPromoted, ("scoring",), partition="model"),
+    Entry(scoring.DriftDetected, partition="model"),
     Entry(campaign.OpportunityOpened, ("customer_360",)),
     Entry(campaign.OpportunityAssigned),
     Entry(campaign.OpportunityActed, ("customer_360",)),

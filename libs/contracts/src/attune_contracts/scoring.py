@@ -68,6 +68,27 @@ class ModelPromoted(Data):
         return self.model
 
 
+class DriftDetected(Data):
+    """A version's feature, or its score, has come to drift more from its training snapshot than when last looked at.
+
+    Said once a crossing: again only after it has been below. Without `feature` it is the score.
+    """
+
+    TYPE: ClassVar[str] = "scoring.drift.detected.v1"
+
+    model: str
+    version: int
+    feature: str | None = None
+    level: Literal["moderate", "major"]
+    psi: float
+    ks: float
+    as_of: date
+
+    def subject(self) -> str:
+        """Return the model's name."""
+        return self.model
+
+
 SCORE_SUBJECT = "scoring.score"
 """NATS requests for scores of this moment: a ScoreQuestion in, a ScoreAnswer or a ScoreRefusal out."""
 

@@ -4,7 +4,7 @@ from attune_service_kit.approvals import Approvals
 from attune_service_kit.jobs import Light
 from attune_service_kit.runtime import Service
 from scoring import champions, handlers, requests
-from scoring.api import cards, comparison, models, purposes, runs, scores, steps, uploads
+from scoring.api import cards, comparison, models, purposes, runs, scores, steps, uploads, watch
 from scoring.settings import ScoringSettings
 from scoring.tables import METADATA
 
@@ -22,6 +22,7 @@ SERVICE = Service(
         runs.router,
         scores.router,
         comparison.router,
+        watch.router,
     ),
     hot=scores.HOT,
     streamed=(uploads.STREAMED, scores.STREAMED),
@@ -33,6 +34,7 @@ SERVICE = Service(
         "train": "scoring.jobs.train:run",
         "score": "scoring.jobs.score:run",
         "compare": "scoring.jobs.compare:run",
+        "watch": "scoring.jobs.watch:run",
         "vet": Light("scoring.jobs.vet:run"),
     },
 )

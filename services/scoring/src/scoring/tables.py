@@ -4,7 +4,19 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, DateTime, Double, Index, LargeBinary, SmallInteger, Table, Text, Uuid
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Double,
+    Index,
+    LargeBinary,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
@@ -114,6 +126,37 @@ class WatchSetting(Row, table=True):
     content: dict[str, Any] = Field(sa_type=JSONB)
     who: str = Field(sa_type=Text)
     since: datetime = Field(sa_type=DateTime(timezone=True))
+
+
+class Watch(Row, table=True):
+    """What was seen of a version on a snapshot: drift of its features and scores, responses by decile."""
+
+    __tablename__ = "watch"
+    __table_args__ = (UniqueConstraint("model", "version", "as_of", name="watch_one_a_snapshot"),)
+
+    id: UUID = Field(primary_key=True, sa_type=Uuid)
+    model: str = Field(sa_type=Text)
+    version: int
+    as_of: date
+    content: dict[str, Any] = Field(sa_type=JSONB)
+    watched_at: datetime = Field(sa_type=DateTime(timezone=True))
+
+
+class Drift(Row, table=True):
+    """A feature of a version, or its score (feature NULL), that has come to drift more; append-only."""
+
+    __tablename__ = "drift"
+    __table_args__ = (Index("drift_model", "model", "id"),)
+
+    id: UUID = Field(primary_key=True, sa_type=Uuid)
+    model: str = Field(sa_type=Text)
+    version: int
+    feature: str | None = Field(default=None, sa_type=Text)
+    level: str = Field(sa_type=Text)
+    psi: float = Field(sa_type=Double)
+    ks: float = Field(sa_type=Double)
+    as_of: date
+    detected_at: datetime = Field(sa_type=DateTime(timezone=True))
 
 
 class FeatureSet(Row, table=True):

@@ -2,9 +2,10 @@
 
 import uuid
 from collections.abc import AsyncIterator
+from typing import Annotated, Literal
 from uuid import UUID
 
-from attune_client.base import Operations, pages
+from attune_client.base import OPEN, Operations, pages
 from attune_client.generated import schemas
 
 
@@ -68,6 +69,48 @@ class Models(Operations):
             at={"name": name},
             key=idempotency_key or uuid.uuid4().hex,
         )
+
+    async def drifts(
+        self,
+        name: str,
+        *,
+        version: int | None = None,
+        level: Annotated[Literal["moderate", "major"], OPEN] | None = None,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> schemas.DriftViewPage:
+        """What the model's versions have crossed. List the crossings: each was said once, by
+        `scoring.drift.detected`. Scope: models:watch.
+        """
+        return await self._call(
+            schemas.DriftViewPage,
+            "GET",
+            "/v1/models/{name}/drifts",
+            at={"name": name},
+            params={"version": version, "level": level, "sort": sort, "limit": limit, "cursor": cursor},
+        )
+
+    def iterate_drifts(
+        self,
+        name: str,
+        *,
+        version: int | None = None,
+        level: Annotated[Literal["moderate", "major"], OPEN] | None = None,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
+        limit: int | None = None,
+    ) -> AsyncIterator[schemas.DriftView]:
+        """Every item of `drifts`, page after page."""
+        return pages(
+            lambda cursor: self.drifts(name, version=version, level=level, sort=sort, limit=limit, cursor=cursor)
+        )
+
+    async def report(self, name: str) -> bytes:
+        """What the model earned and how it is watched, as a page with pictures. Show the newest comparison, the
+        drift of each version that answers or looks on, its responses by decile. One file in Chinese and English,
+        without script; it loads nothing. Scope: models:watch.
+        """
+        return await self._call(bytes, "GET", "/v1/models/{name}/report", at={"name": name})
 
     async def upload(
         self, name: str, body: schemas.Manifest, *, idempotency_key: str | None = None
@@ -149,6 +192,45 @@ class Models(Operations):
             "/v1/models/{name}/versions/{version}:shadow",
             at={"name": name, "version": version},
             key=idempotency_key or uuid.uuid4().hex,
+        )
+
+    async def watch(
+        self,
+        name: str,
+        *,
+        version: int | None = None,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> schemas.WatchViewPage:
+        """What is seen of the model's versions, snapshot by snapshot. List the looks at the versions that say what
+        they were trained on, the newest first. Scope: models:watch.
+        """
+        return await self._call(
+            schemas.WatchViewPage,
+            "GET",
+            "/v1/models/{name}/watch",
+            at={"name": name},
+            params={"version": version, "sort": sort, "limit": limit, "cursor": cursor},
+        )
+
+    def iterate_watch(
+        self,
+        name: str,
+        *,
+        version: int | None = None,
+        sort: Annotated[Literal["newest", "oldest"], OPEN] | None = None,
+        limit: int | None = None,
+    ) -> AsyncIterator[schemas.WatchView]:
+        """Every item of `watch`, page after page."""
+        return pages(lambda cursor: self.watch(name, version=version, sort=sort, limit=limit, cursor=cursor))
+
+    async def watch_start(self, name: str, *, idempotency_key: str | None = None) -> schemas.Job:
+        """Look at the model's versions now. Start the job, which else runs after each batch: on the same snapshot it
+        replaces what was seen. Scope: models:write.
+        """
+        return await self._call(
+            schemas.Job, "POST", "/v1/models/{name}/watch", at={"name": name}, key=idempotency_key or uuid.uuid4().hex
         )
 
     async def watch_settings(self, name: str) -> schemas.WatchSettingsView:

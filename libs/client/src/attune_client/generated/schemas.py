@@ -1075,6 +1075,18 @@ class DayRate(Model):
     withdrawn: int
 
 
+class DecileView(Model):
+    """A tenth of the customers by score, 1 the best: who responded, with an interval of 95 %, and training's rate."""
+
+    decile: int
+    high: float
+    low: float
+    n: int
+    rate: float
+    responses: int
+    trained: float | None
+
+
 class Decision(Model):
     """Why it was decided so; no personal data."""
 
@@ -1265,6 +1277,19 @@ class Disposition(Model):
     """The customer is not to be contacted for so long; null: no suppression"""
 
 
+class DriftView(Model):
+    """A crossing: a feature, or the score (null), drifted more than when it was last looked at."""
+
+    as_of: dt.date
+    detected_at: dt.datetime
+    feature: str | None
+    id: UUID
+    ks: float
+    level: Annotated[Literal["moderate", "major"], OPEN]
+    psi: float
+    version: int
+
+
 class EventingImportRequest(Model):
     """What to import: a mapping and the folder with the bank's files."""
 
@@ -1275,6 +1300,18 @@ class EventingImportRequest(Model):
     """The mapping file's content"""
     folder: str | None = None
     """A folder that the service can read; none: the files that were uploaded for this import"""
+
+
+class FeatureDrift(Model):
+    """One feature of the version."""
+
+    by_chance: float | None
+    feature: str
+    ks: float | None
+    level: Annotated[Literal["stable", "moderate", "major"], OPEN]
+    missing: float | None
+    missing_before: float | None
+    psi: float | None
 
 
 class FeatureView(Model):
@@ -2039,6 +2076,13 @@ class DetectionViewPage(Model):
     next_cursor: str | None
 
 
+class DriftViewPage(Model):
+    """One page of a list: Page_DriftView_"""
+
+    items: Sequence[DriftView]
+    next_cursor: str | None
+
+
 class ImportRunPage(Model):
     """One page of a list: Page_ImportRun_"""
 
@@ -2448,6 +2492,57 @@ class VersionViewPage(Model):
     """One page of a list: Page_VersionView_"""
 
     items: Sequence[VersionView]
+    next_cursor: str | None
+
+
+class ResponsesView(Model):
+    """Response by decile of the snapshot `as_of`'s customers, from the day after to `until`; `final` when closed."""
+
+    as_of: dt.date
+    deciles: Sequence[DecileView]
+    final: bool
+    outcome: Outcome
+    until: dt.date
+
+
+class ScoreDrift(Model):
+    """The version's scores: how many there are now, and by bin those of training and those of now."""
+
+    by_chance: float | None
+    counts: Sequence[int]
+    edges: Sequence[float]
+    ks: float | None
+    level: Annotated[Literal["stable", "moderate", "major"], OPEN]
+    missing: float | None
+    missing_before: float | None
+    psi: float | None
+    rows: int
+    trained: Sequence[int]
+
+
+class WatchView(Model):
+    """What was seen of a version on a snapshot, features in the order of their drift. `score` is null where the
+    version has given no scores, `responses` where no outcome is known or none could come yet.
+    """
+
+    as_of: dt.date
+    features: Sequence[FeatureDrift]
+    id: UUID
+    major: float
+    moderate: float
+    responses: ResponsesView | None
+    rows: int
+    score: ScoreDrift | None
+    settings_version: int
+    state: str
+    version: int
+    watched_at: dt.datetime
+
+
+class WatchViewPage(Model):
+    """One page of a list: Page_WatchView_"""
+
+    items: Sequence[WatchView]
     next_cursor: str | None
 
 

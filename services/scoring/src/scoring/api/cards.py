@@ -15,7 +15,7 @@ from scoring.registry import UnknownVersion
 router = APIRouter(tags=["models"])
 
 # The page may do nothing, wherever it is opened: no script, no frame, no word to anybody.
-_HEADERS = {
+PAGE_HEADERS = {
     "Content-Security-Policy": f"{POLICY}; frame-ancestors 'none'; sandbox",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -40,4 +40,4 @@ async def card(
     """
     async with runtime.database.transaction(caller.scope) as tx:
         found = await version_cards.of(tx, name, version)
-    return HTMLResponse(found, headers=_HEADERS)
+    return HTMLResponse(found, headers=PAGE_HEADERS)

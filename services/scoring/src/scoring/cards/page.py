@@ -17,7 +17,12 @@ SHOWN = 15
 
 def page(facts: Facts) -> str:
     """The whole page."""
-    name = escape(facts.about.name)
+    return document(facts.about.name, "".join(section(facts) for section in SECTIONS))
+
+
+def document(title: str, content: str) -> str:
+    """A whole page in both languages: its title, and sections of HTML."""
+    name = escape(title)
     return (
         '<!doctype html><html lang="zh-CN"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{escape(POLICY)}">'
@@ -26,7 +31,7 @@ def page(facts: Facts) -> str:
         '<input class="language" type="radio" name="language" id="chinese" checked>'
         '<input class="language" type="radio" name="language" id="english"><main>'
         '<label for="chinese">中文</label><label for="english">English</label>'
-        f"<h1>{name}</h1>{''.join(section(facts) for section in SECTIONS)}</main></body></html>\n"
+        f"<h1>{name}</h1>{content}</main></body></html>\n"
     )
 
 

@@ -20,18 +20,11 @@ from attune_service_kit.runtime import Runtime
 from scoring import comparisons, earned, watch_settings
 from scoring.comparisons import outcome_unknown
 from scoring.earned import Pair, Total, Window
+from scoring.jobs.outcomes import made
 from scoring.purposes import Setting
 from scoring.settings import ScoringSettings
 from scoring.watch_settings import Outcome
 
-# As a campaign's result counts: what was not undone, of the account's owner.
-_MADE = """
-CREATE OR REPLACE TEMP TABLE made AS
-SELECT c.customer_id, t.business_date, t.currency, t.amount_minor
-FROM transactions t JOIN accounts c ON c.account_id = t.account_id
-WHERE t.kind IN (SELECT unnest($1)) AND t.business_date > $2
-  AND NOT list_contains(t.flags, 'reversal')
-  AND NOT EXISTS (SELECT 1 FROM transactions r WHERE r.reverses = t.posting_id)"""
 _CURRENCY = "SELECT currency FROM made GROUP BY currency ORDER BY count(*) DESC, currency LIMIT 1"
 # Whole numbers only: sums of floats would depend on the order in which threads take them.
 _TOTALS = """
@@ -77,10 +70,7 @@ def compare(runtime: Runtime, asked: Asked) -> dict[str, Any]:
     days = {pair.since: runtime.clock.date_of(pair.since) for pair in asked.pairs}
     populations: dict[date, Pointer | None] = {day: _population(lake, day) for day in days.values()}
     with lake_sql.connect(lake, settings, memory_limit=settings.memory_limit) as con:
-        lake_sql.register(con, lake, "transactions", "accounts")
-        row = con.execute("SELECT max(business_date) FROM transactions").fetchone()
-        last: date | None = row[0] if row else None
-        con.execute(_MADE, [list(asked.outcome.kinds), min(populations, default=date.max)])
+        last = made(con, lake, asked.outcome, min(populations, default=date.max))
         found = con.execute(_CURRENCY).fetchone()
         currency: str | None = found[0] if found else None
         windows = {day: _window(day, asked.outcome.within_days, last) for day in populations}

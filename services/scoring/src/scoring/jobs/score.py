@@ -24,12 +24,14 @@ from attune_contracts.pointer import Pointer
 from attune_contracts.scoring import HASH_DIGITS, ScoresPublished
 from attune_measure.arms import ModelArm, model_arm_sql
 from attune_service_kit import lake_sql
+from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Invalid
 from attune_service_kit.jobs import JobContext
 from attune_service_kit.lake import Lake
 from attune_service_kit.lake_schema import arrow_schema
 from attune_service_kit.lake_sql import quote
-from scoring import feature_rows, purposes, registry
+from attune_service_kit.runtime import Runtime
+from scoring import feature_rows, purposes, registry, watches
 from scoring.arms import Shares
 from scoring.features import NUMERIC, Floats, fingerprints
 from scoring.model import Model
@@ -88,6 +90,7 @@ async def run(job: JobContext) -> dict[str, Any]:
             if plan.slot is not None:
                 await feature_rows.switch(tx.conn, plan.slot, plan.pointer, NUMERIC)
             tx.emit(*published.values())
+            await watch_again(job.runtime, tx, job.params.get("model"))
             job.cursor = {
                 "as_of": plan.pointer.as_of.isoformat(),
                 "rows": plan.pointer.rows,
@@ -96,6 +99,12 @@ async def run(job: JobContext) -> dict[str, Any]:
                 "failed": failed,
             }
     return job.cursor
+
+
+async def watch_again(runtime: Runtime, tx: Transaction, name: str | None) -> None:
+    """Look anew at those that say what they were trained on, once these scores are there."""
+    if await watches.any_watched(tx.conn, name):
+        await runtime.jobs.start(tx, "watch", {"model": name})
 
 
 def _told(plan: Plan, name: str, published: ScoresPublished) -> dict[str, Any]:
