@@ -211,8 +211,9 @@ def test_b23_what_gives_a_file_is_the_banks_or_a_stream_of_ones_own() -> None:
     # Whose tasks it tells is shown in tests/campaign/test_task_feed.py.
     assert files.pop("GET /v1/tasks/stream")
     rejects = ("GET /v1/imports/{import_id}/rejects", "GET /v1/ledger/imports/{import_id}/rejects")
-    # The scores of a matrix are those of rows that the caller has sent; a model's card holds no customer.
-    scoring = ("POST /v1/scores:matrix", "GET /v1/models/{name}/versions/{version}/card")
+    # The scores of a matrix are those of rows that the caller has sent; a model's pages hold no customer.
+    pages = ("GET /v1/models/{name}/versions/{version}/card", "GET /v1/models/{name}/report")
+    scoring = ("POST /v1/scores:matrix", *pages)
     assert files == {name: set() for name in (*rejects, *scoring)}
 
 

@@ -38,6 +38,7 @@ TASK = {
     "claimed_until": None,
     "kept_for": None,
     "call_back_at": None,
+    "campaign_priority": 50,
     "visible_from": None,
     "completed_at": None,
     "opportunity_ids": [],

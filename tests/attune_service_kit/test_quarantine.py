@@ -76,7 +76,7 @@ def open_api(
     async def handler(runtime: Runtime, tx: Transaction, events: list[Event]) -> None:
         if broken["now"] and any(event.data["behave"] == "fail" for event in events):
             raise ValueError(f"cannot apply the order of Li Ming, {events[0].data}")
-        repaired = [replace(event, data=event.data | {"behave": "well"}) for event in events]
+        repaired = [event._replace(data=event.data | {"behave": "well"}) for event in events]
         await delivery.apply(runtime, tx, repaired)
 
     async def start() -> Api:

@@ -115,10 +115,7 @@ class _Exchange:
         await (await edge.hot.answer(self._scope) or edge.app)(self._scope, receive, self._sending)
 
     def _as_it_is(self) -> Receive:
-        """Whoever takes the file limits it while it comes."""
-        kind = Headers(scope=self._scope).get("content-type", "").partition(";")[0].strip().lower()
-        if self._scope["method"] == "PUT" and kind != "application/octet-stream":
-            raise UnsupportedMedia("send application/octet-stream", "请求体须为 application/octet-stream")
+        """Whoever takes the bytes looks at their kind and limits them while they come (`octets`)."""
         self._scope.setdefault("state", {})["json"] = None
         return self._receive
 

@@ -1,6 +1,5 @@
 """Imports over HTTP, the same for every service that imports: history, report, undo; and uploads."""
 
-from collections.abc import AsyncIterator
 from datetime import datetime
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -18,6 +17,7 @@ from attune_service_kit.files import runs
 from attune_service_kit.files.uploads import NAME, ChecksumMismatch, Uploads, WrongOffset
 from attune_service_kit.idempotency import Write, idempotent
 from attune_service_kit.jobs import Job
+from attune_service_kit.octets import octets
 from attune_service_kit.paging import ByTime, Cursor, InvalidCursor, Limit, Page, decode_cursor, page
 
 if TYPE_CHECKING:
@@ -230,7 +230,7 @@ def uploads(prefix: str) -> APIRouter:
         store = Uploads(request.app.state.runtime.settings)
         if offset == 0:
             store.sweep()
-        part = await store.receive(_body(request), content_digest)
+        part = await store.receive(octets(request), content_digest)
         try:
 
             async def run(tx: Transaction) -> UploadedPart:
@@ -280,8 +280,3 @@ def _add_remove(routes: APIRouter) -> None:
             return Removed(removed=removed)
 
         return await write(run, status=200)
-
-
-async def _body(request: Request) -> AsyncIterator[bytes]:
-    async for block in request.stream():
-        yield block

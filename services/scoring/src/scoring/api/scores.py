@@ -15,6 +15,7 @@ from attune_service_kit.auth import Caller, requires
 from attune_service_kit.bodies import Body
 from attune_service_kit.errors import Forbidden, Invalid, TooLarge, UnsupportedMedia, refusals
 from attune_service_kit.hot import HotPost
+from attune_service_kit.octets import octets
 from attune_service_kit.runtime import Runtime
 from scoring import champions, matrices, online, registry
 from scoring.champions import NoChampion
@@ -178,8 +179,6 @@ async def score_matrix(
     Values are little-endian float32, NaN = unknown, flags 0 or 1; the names are the model's, in any order. The answer
     is one number a row, or one a class; `Attune-Model-Version` and `Attune-Model-Sha256` say who gave it.
     """
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/octet-stream":
-        raise UnsupportedMedia("send application/octet-stream", "请求体须为 application/octet-stream")
     held = (await champions.table(runtime).held(runtime.database, model)).of(model)
     champion = held[0].champion if held else None
     if champion is None:
@@ -191,7 +190,7 @@ async def score_matrix(
 
 async def _whole(request: Request) -> bytes:
     body = bytearray()
-    async for block in request.stream():
+    async for block in octets(request):
         body += block
         if len(body) > matrices.MOST_BYTES:
             raise TooLarge("the matrix is over its limit", "矩阵超过大小限制", most=matrices.MOST_BYTES)

@@ -1,6 +1,5 @@
 """Models that a bank brings, over HTTP: first the bytes, then what they are."""
 
-from collections.abc import AsyncIterator
 from typing import Annotated
 from uuid import UUID
 
@@ -14,6 +13,7 @@ from attune_service_kit.errors import Invalid, TooLarge, refusals
 from attune_service_kit.files.uploads import ChecksumMismatch, NothingUploaded, WrongOffset
 from attune_service_kit.idempotency import REFUSALS, Write, idempotent
 from attune_service_kit.jobs import Job
+from attune_service_kit.octets import octets
 from scoring import uploads
 from scoring.api.models import Name
 from scoring.manifest import Manifest
@@ -94,7 +94,7 @@ async def put(
     store = uploads.store(runtime.settings)
     if offset == 0:
         store.sweep()
-    part = await store.receive(_body(request), content_digest)
+    part = await store.receive(octets(request), content_digest)
     try:
 
         async def run(tx: Transaction) -> FilePart:
@@ -128,8 +128,3 @@ async def upload(name: Name, body: Manifest, runtime: AnyRuntime, write: Writing
         return UploadedVersion(**job.model_dump(), model=name, version=version, sha256=body.sha256)
 
     return await write(run, status=202)
-
-
-async def _body(request: Request) -> AsyncIterator[bytes]:
-    async for block in request.stream():
-        yield block
