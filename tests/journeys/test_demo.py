@@ -57,15 +57,25 @@ def test_the_truth_lies_inside_in_five_of_five_seeds(attune: Any, server_dir: Pa
 
 
 @pytest.mark.timeout(120)
-def test_ctrl_c_in_the_middle_leaves_no_process(attune: Any, server_dir: Path) -> None:
-    home = server_dir / "demo-interrupted"
-    demo = attune.start("demo", "--customers", SMALL, "--home", home)
+@pytest.mark.parametrize("before", [signal.SIG_DFL, signal.SIG_IGN], ids=["terminal", "background"])
+def test_ctrl_c_in_the_middle_leaves_no_process(attune: Any, server_dir: Path, before: signal.Handlers) -> None:
+    """Also where it was begun by a shell that ignores the signal for what runs in the background."""
+    home = server_dir / f"demo-interrupted-{before.name}"
+    kept = signal.signal(signal.SIGINT, before)
+    try:
+        demo = attune.start("demo", "--customers", SMALL, "--home", home)
+    finally:
+        signal.signal(signal.SIGINT, kept)
     deadline = time.monotonic() + 60
     while not (home / "run" / "state.json").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
     time.sleep(2)
     demo.send_signal(signal.SIGINT)
-    demo.communicate(timeout=60)
+    try:
+        demo.communicate(timeout=30)
+    finally:
+        demo.terminate()
+        demo.wait(60)
     assert processes_of(home) == []
 
 

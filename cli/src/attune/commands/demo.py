@@ -26,8 +26,9 @@ def demo(
     # The generator and its libraries take a second to import: only this command pays for them.
     from attune.demo.story import farewell, told
 
-    # A closing terminal or `kill` ends the demo as Ctrl-C does: nothing may stay behind.
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    # A closing terminal or `kill` ends the demo as Ctrl-C does, and Ctrl-C does also where a shell has begun it in the
+    # background and lets it ignore the signal: nothing may stay behind.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     place = Home.at(home)
     try:
