@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from typing import Any
 
 import orjson
@@ -11,6 +13,7 @@ import uvicorn
 
 from attune_service_kit import http_protocol
 from attune_service_kit.http_protocol import LARGEST_HEAD, GuardedProtocol
+from attune_service_kit.overload import Admission
 
 GET = b"GET /x HTTP/1.1\r\nHost: attune.example\r\n"
 POST = b"POST /x HTTP/1.1\r\nHost: attune.example\r\n"
@@ -42,7 +45,22 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
 @pytest.fixture
 async def port() -> AsyncIterator[int]:
     """A server behind the guarded protocol."""
-    config = uvicorn.Config(app, port=0, http=GuardedProtocol, ws="none", lifespan="off", log_config=None)
+    async with listening(GuardedProtocol) as found:
+        yield found
+
+
+@pytest.fixture
+async def crowded() -> AsyncIterator[tuple[int, Admission]]:
+    """The same with one place, which is taken."""
+    admission = Admission(1, 1, ("/consents",))
+    async with listening(partial(GuardedProtocol, admission=admission)) as found:
+        with admission.place("/x"):
+            yield found, admission
+
+
+@contextlib.asynccontextmanager
+async def listening(protocol: Any) -> AsyncIterator[int]:
+    config = uvicorn.Config(app, port=0, http=protocol, ws="none", lifespan="off", log_config=None)
     server = Quiet(config)
     task = asyncio.create_task(server.serve())
     while not server.started:  # noqa: ASYNC110 - uvicorn offers a flag only
@@ -155,3 +173,72 @@ async def test_e50_a_body_that_comes_fast_enough_is_not_cut(port: int, monkeypat
     head = b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 8000\r\n\r\n"
     answer = await exchange(port, head, *[b"a" * 1000] * 8, pause=0.1)
     assert answer.endswith(b"\r\n\r\n8000")
+
+
+async def test_p16_without_a_place_the_answer_is_503_and_the_connection_goes_on(crowded: Any) -> None:
+    port, admission = crowded
+    told = GET + b"X-Request-Id: mine-12345678\r\n\r\n"
+    answer = await exchange(port, told, POST + b"Content-Length: 3\r\n\r\nab", b"c" + GET + b"\r\n", pause=0.05)
+    heads = answer.split(b"HTTP/1.1 ")[1:]
+    assert [head[:3] for head in heads] == [b"503"] * 3
+    assert admission.refused == 3
+    head, _, body = heads[0].partition(b"\r\n\r\n")
+    assert {line.partition(b":")[0].lower() for line in head.split(b"\r\n")[1:]} == {
+        *(b"date", b"server", b"content-type", b"content-length", b"retry-after"),
+        *(b"x-request-id", b"x-correlation-id", b"cache-control"),
+    }
+    problem = orjson.loads(body)
+    assert (problem["code"], problem["request_id"]) == ("overloaded", "mine-12345678")
+    assert f"content-length: {len(body)}".encode() in head
+
+
+async def test_p16_a_place_that_comes_free_serves_the_same_connection(crowded: Any) -> None:
+    port, admission = crowded
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for free, answered in ((False, b"503"), (True, b"200"), (False, b"503")):
+        admission.under_way = 0 if free else 1
+        writer.write(GET + b"\r\n")
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 " + answered)
+        await reader.read(1 << 16)
+    admission.under_way = 1
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"PUT /v1/customers/1/consents HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}",
+        GET + b"Connection: close\r\n\r\n",
+        POST + b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\n{}",
+    ],
+)
+async def test_p16_what_is_urgent_or_wants_more_than_an_answer_goes_on_to_the_application(
+    crowded: Any, asked: bytes
+) -> None:
+    assert b"HTTP/1.1 200 OK" in await exchange(crowded[0], asked)
+
+
+async def test_p16_who_sends_without_reading_is_not_answered_without_end(crowded: Any) -> None:
+    port, admission = crowded
+    deaf = socket.create_connection(("127.0.0.1", port))
+    deaf.setblocking(False)
+    deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    many = (GET + b"\r\n") * 2000
+    for _ in range(100):
+        with contextlib.suppress(BlockingIOError):
+            deaf.send(many)
+        await asyncio.sleep(0.002)
+    refused = admission.refused
+    await asyncio.sleep(0.2)
+    assert refused == admission.refused < 50_000, "it stops when nobody takes its answers"
+    deaf.close()
+
+
+async def test_p16_a_body_after_its_refusal_that_is_broken_or_slow_gets_no_second_answer(
+    crowded: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_protocol, "HEAD_SECONDS", 0.2)
+    chunked = POST + b"Transfer-Encoding: chunked\r\n\r\n"
+    for body in (b"zz\r\n", b"2\r\n"):
+        assert (await exchange(crowded[0], chunked, body, pause=0.3)).count(b"HTTP/1.1 ") == 1

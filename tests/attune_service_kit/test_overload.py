@@ -68,17 +68,16 @@ SERVICE = Service("sample", "A sample", Settings, METADATA, routers=(router,), u
 
 
 def test_places_come_back_once() -> None:
-    admission = Admission(1, 1)
-    with admission.place(urgent=False) as first:
+    admission = Admission(1, 1, (":urgent",))
+    with admission.place("/v1/x") as first:
         first.leave()
         first.leave()
         assert admission.under_way == 0
-        with admission.place(urgent=False), admission.place(urgent=True):
-            with pytest.raises(Overloaded), admission.place(urgent=False):
-                pass
-            with pytest.raises(Overloaded), admission.place(urgent=True):
-                pass
-    assert (admission.under_way, admission.refused) == (0, 2)
+        with admission.place("/v1/x"), admission.place("/v1/x:urgent"):
+            for path in ("/v1/x", "/v1/x:urgent", "/livez"):
+                with pytest.raises(Overloaded), admission.place(path):
+                    pass
+    assert (admission.under_way, admission.refused) == (0, 3)
 
 
 @pytest.mark.parametrize(

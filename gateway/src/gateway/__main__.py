@@ -35,7 +35,7 @@ def main() -> None:
         sys.exit(0 if asyncio.run(probe(settings)) else 1)
     telemetry.configure_logging("gateway", environment=settings.environment)
     gateway = create_app(settings)
-    serve(gateway, gateway, settings)
+    serve(gateway, gateway, settings, gateway.admission)
 
 
 if __name__ == "__main__":

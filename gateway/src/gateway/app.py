@@ -25,7 +25,7 @@ from attune_service_kit.errors import (
     problem,
     unexpected,
 )
-from attune_service_kit.overload import Admission, Place, streams
+from attune_service_kit.overload import QUIET, Admission, Place, streams
 from gateway import heads, page
 from gateway.fairness import Fairness
 from gateway.heads import Head
@@ -41,7 +41,6 @@ LARGEST_HEADERS = 32 << 10
 MOST_HEADERS = 100
 _MOST_RANGES = 5
 
-_QUIET = frozenset({"/livez", "/readyz"})
 # Ends of paths that keep places of their own under overload: opting out must always be possible (P-16).
 _URGENT = ("/consents", "/consents:opt-out")
 
@@ -59,7 +58,7 @@ class Gateway:
         self._upstreams = Upstreams(settings)
         self._verifier = TokenVerifier(settings)
         self._pages = _pages(self, document)
-        self._admission = Admission(settings.max_in_flight, settings.reserved_in_flight)
+        self.admission = Admission(settings.max_in_flight, settings.reserved_in_flight, _URGENT)
         self._fairness = Fairness(settings.client_requests, settings.client_misses)
         self._hosts = frozenset(host.lower().encode() for host in settings.hosts)
 
@@ -83,13 +82,13 @@ class Gateway:
         """Answer from the own pages, or find the service, check the token and hand the request on."""
         scope = exchange.scope
         path = scope["path"]
-        with self._admission.place(path in _QUIET or path.endswith(_URGENT)) as exchange.place:
+        with self.admission.place(path) as exchange.place:
             await self._answer(exchange, path, receive)
 
     async def _answer(self, exchange: "_Exchange", path: str, receive: Receive) -> None:
         scope, head = exchange.scope, exchange.head
         _check_limits(scope, head)
-        if path not in _QUIET:
+        if path not in QUIET:
             _check_host(head, self._hosts)
         if path in ("/", "/livez", "/readyz", "/openapi.json", "/docs") or path.startswith("/docs/"):
             exchange.route = path if "/static/" not in path else "/docs/static"
@@ -159,7 +158,7 @@ class _Exchange:
         await response(self.scope, receive, self.sending)
 
     def _access_line(self, seconds: float) -> None:
-        if self.scope["path"] in _QUIET:
+        if self.scope["path"] in QUIET:
             return
         telemetry.ACCESS.line(self.scope["method"], self.route, self.status, seconds, self._bytes, self.client_id)
 

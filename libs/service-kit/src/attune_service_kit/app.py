@@ -12,7 +12,7 @@ from attune_service_kit.edge import Edge
 from attune_service_kit.hot import HotRoutes
 from attune_service_kit.lifecycle import make_runtime, running
 from attune_service_kit.methods import Methods
-from attune_service_kit.overload import Admission
+from attune_service_kit.overload import QUIET, Admission
 from attune_service_kit.queries import ExactQuery, exact_query
 from attune_service_kit.runtime import Runtime, Service
 from attune_service_kit.settings import ServiceSettings
@@ -62,15 +62,12 @@ def create_app(
         async with running(state):
             yield
 
-    admission = Admission(settings.max_in_flight, settings.reserved_in_flight)
-
-    def urgent(path: str) -> bool:
-        return path.endswith(service.urgent)
+    admission = Admission(settings.max_in_flight, settings.reserved_in_flight, service.urgent)
 
     def untraced(scope: MutableMapping[str, Any]) -> bool:
         """Also what will be refused at once: under overload its span would cost more than the refusal."""
         path = scope["path"]
-        if path in ("/livez", "/readyz") or admission.full(urgent(path)):
+        if path in QUIET or admission.full(path):
             return True
         return state.tracing.skips(scope, hot.find(scope))
 
@@ -91,7 +88,7 @@ def create_app(
             "exclude": untraced,
         },
     )
-    app.state.runtime, app.state.verifier = state, state.verifier
+    app.state.runtime, app.state.verifier, app.state.admission = state, state.verifier, admission
     app.include_router(health.probes)
     if routes:
         for router in _routers(service):
@@ -99,7 +96,7 @@ def create_app(
     errors.register(app)
     app.state.queries, app.state.methods = ExactQuery(app), Methods(app)
     hot = HotRoutes(app, service.hot)
-    _at_the_edge(app, state, hot=hot, admission=admission, urgent=urgent)
+    _at_the_edge(app, state, hot=hot, admission=admission)
     openapi.check_scopes(app)
     if routes:
         approvals.check(service.approvals, openapi.changes(app))

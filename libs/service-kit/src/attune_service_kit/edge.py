@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from math import isfinite
 from typing import Any
 
@@ -26,13 +26,12 @@ from attune_service_kit.errors import (
     unexpected,
 )
 from attune_service_kit.hot import HotRoutes
-from attune_service_kit.overload import DEADLINE_HEADER, Admission, Place, deadline_exceeded, patience, streams
+from attune_service_kit.overload import DEADLINE_HEADER, QUIET, Admission, Place, deadline_exceeded, patience, streams
 from attune_service_kit.paths import plain
 
 log = structlog.get_logger("access")
 
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
-_QUIET = frozenset({"/livez", "/readyz"})
 DEEPEST = 32  # levels of a JSON document; no contract needs ten
 
 
@@ -52,11 +51,10 @@ class Edge:
         tracing: telemetry.Tracing,
         hot: HotRoutes,
         admission: Admission,
-        urgent: Callable[[str], bool],
         streamed: re.Pattern[str],
     ) -> None:
         self.app, self.max_body, self.hot, self.streamed = app, max_body_bytes, hot, streamed
-        self._tracing, self._admission, self._urgent = tracing, admission, urgent
+        self._tracing, self._admission = tracing, admission
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request; other kinds of connection pass through."""
@@ -69,7 +67,7 @@ class Edge:
         exchange = _Exchange(scope, receive, send, ids)
         started = time.perf_counter()
         try:
-            with self._admission.place(scope["path"] in _QUIET or self._urgent(scope["path"])) as exchange.place:
+            with self._admission.place(scope["path"]) as exchange.place:
                 await exchange.within(patience(headers.get(DEADLINE_HEADER)), self)
         except Exception as error:
             await exchange.fail(error)
@@ -167,7 +165,7 @@ class _Exchange:
 
     def access_line(self, seconds: float) -> None:
         """One line a request, without its data."""
-        if self._scope["path"] in _QUIET:
+        if self._scope["path"] in QUIET:
             return
         route = getattr(self._scope.get("route"), "path", None)
         client = self._scope.get("state", {}).get("client_id")

@@ -2,6 +2,7 @@
 
 One Host, a path as target, no other transfer coding than chunked, no upgrade; a bounded head; and a client that is too
 slow is cut, so that ten thousand sleepers cost nobody else a place. A refusal is a whole answer; then it hangs up.
+Where all places are taken a request is refused here, before anything is made for it (P-16), and the connection goes on.
 """
 
 import asyncio
@@ -10,6 +11,10 @@ from typing import Any, NamedTuple
 import httptools
 import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from attune_service_kit import telemetry
+from attune_service_kit.errors import problem
+from attune_service_kit.overload import Admission
 
 LARGEST_HEAD = 48 << 10
 HEAD_SECONDS = 10.0
@@ -39,8 +44,10 @@ _SLOW = _Answer("408 Request Timeout", "request_timeout", "the request came too 
 class GuardedProtocol(HttpToolsProtocol):
     """One connection. A request that arrives whole costs no timer."""
 
-    def __init__(self, *arguments: Any, **named: Any) -> None:
+    def __init__(self, *arguments: Any, admission: Admission | None = None, **named: Any) -> None:
         super().__init__(*arguments, **named)
+        self._admission = admission
+        self._turned_away = False
         self._timer: asyncio.TimerHandle | None = None
         self._in_head, self._whole = True, True
         self._head, self._body, self._began = 0, 0, 0.0
@@ -82,7 +89,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """A request begins."""
-        self._in_head, self._whole = True, False
+        self._in_head, self._whole, self._turned_away = True, False, False
         self._watched = []
         super().on_message_begin()
 
@@ -110,12 +117,50 @@ class GuardedProtocol(HttpToolsProtocol):
         if len(self._watched) > len(hosts) + len(codings):
             raise ValueError("upgrade")
         self._in_head, self._head, self._body, self._began = False, 0, 0, self.loop.time()
-        super().on_headers_complete()
+        self._unset_keepalive_if_required()
+        if self._admission is not None and self._full(self._admission):
+            self._turn_away(self._admission)
+        else:
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Hand a piece on, unless its request has had its answer."""
+        if not self._turned_away:
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The request is whole."""
         self._whole = True
-        super().on_message_complete()
+        if self._turned_away:
+            self.on_response_complete()
+        else:
+            super().on_message_complete()
+
+    def _full(self, admission: Admission) -> bool:
+        """Whether to refuse now: no place is left, and nothing of the connection asks for more than an answer."""
+        if not admission.full(self.url.partition(b"?")[0].decode("latin-1")):
+            return False
+        busy = self.cycle is not None and not self.cycle.response_complete
+        return not (busy or self.expect_100_continue or self.flow.write_paused) and self.parser.should_keep_alive()
+
+    def _turn_away(self, admission: Admission) -> None:
+        """Answer as the edge does, without a task, a scope or a span."""
+        self._turned_away = True
+        headers = dict(self.headers)
+        told = (headers.get(name, b"").decode("latin-1") for name in (b"x-request-id", b"x-correlation-id"))
+        request, correlation = telemetry.begin(*told)
+        response = problem(admission.refusal())
+        lines = [
+            *self.server_state.default_headers,
+            *response.raw_headers,
+            (b"x-request-id", request.encode()),
+            (b"x-correlation-id", correlation.encode()),
+            (b"cache-control", b"no-store"),
+        ]
+        head = b"".join(b"%b: %b\r\n" % line for line in lines)
+        self.transport.write(b"".join((b"HTTP/1.1 503 Service Unavailable\r\n", head, b"\r\n", response.body)))
+        method = self.parser.get_method().decode("ascii")
+        telemetry.ACCESS.line(method, "unknown", response.status_code, 0.0, len(response.body), None)
 
     def _disarm(self) -> None:
         if self._timer is not None:
@@ -139,8 +184,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self._disarm()
         if self.transport.is_closing():
             return
-        busy = self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete
-        if answer is not None and not busy:
+        begun = self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete
+        if answer is not None and not begun and not self._turned_away:
             title = answer.status.split(" ", 1)[1]
             problem = {
                 "type": f"urn:attune:problem:{answer.code}",

@@ -12,6 +12,8 @@ log = structlog.get_logger(__name__)
 # What remains of the caller's patience, in milliseconds: set by a client, handed on less what was used up.
 DEADLINE_HEADER = "x-request-timeout-ms"
 _LONGEST_MS = 600_000
+# Asked for by whoever keeps the process alive: urgent everywhere, and of no interest to a log.
+QUIET = frozenset({"/livez", "/readyz"})
 
 
 class Overloaded(Unavailable):
@@ -27,25 +29,35 @@ class DeadlineExceeded(Refusal):
 
 
 class Admission:
-    """At most `limit` requests under way; urgent ones (opting out, health) have `reserve` places more of their own."""
+    """At most `limit` requests under way; urgent ones have `reserve` places more of their own.
 
-    def __init__(self, limit: int, reserve: int) -> None:
-        self.limit, self.reserve = limit, reserve
+    Urgent are health and the paths with one of the endings `urgent` (opting out).
+    """
+
+    def __init__(self, limit: int, reserve: int, urgent: tuple[str, ...] = ()) -> None:
+        self.limit, self.reserve, self.urgent = limit, reserve, urgent
         self.under_way = 0
         self.refused = 0
 
-    def full(self, urgent: bool) -> bool:
-        """Whether a request that came now would be refused."""
-        return self.under_way >= self.limit + (self.reserve if urgent else 0)
+    def full(self, path: str) -> bool:
+        """Whether a request for this path would be refused if it came now."""
+        if self.under_way < self.limit:
+            return False
+        urgent = path in QUIET or path.endswith(self.urgent)
+        return not urgent or self.under_way >= self.limit + self.reserve
 
-    def place(self, urgent: bool) -> "Place":
+    def place(self, path: str) -> "Place":
         """A place, held until the end of a `with` over it; Overloaded if none is left."""
-        if self.full(urgent):
-            self.refused += 1
-            if self.refused in (1, 10, 100) or self.refused % 1000 == 0:
-                log.warning("overloaded", count=self.refused)
-            raise Overloaded("too much is under way: try again shortly", "系统繁忙，请稍后重试", retry_after=1)
+        if self.full(path):
+            raise self.refusal()
         return Place(self)
+
+    def refusal(self) -> Overloaded:
+        """The refusal of one request more, counted."""
+        self.refused += 1
+        if self.refused in (1, 10, 100) or self.refused % 1000 == 0:
+            log.warning("overloaded", count=self.refused)
+        return Overloaded("too much is under way: try again shortly", "系统繁忙，请稍后重试", retry_after=1)
 
 
 class Place:

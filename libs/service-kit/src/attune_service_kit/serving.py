@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+from functools import partial
 from pathlib import Path
 from socket import socket
 from types import FrameType
@@ -10,6 +11,7 @@ from typing import Any, Protocol
 import uvicorn
 
 from attune_service_kit.http_protocol import GuardedProtocol
+from attune_service_kit.overload import Admission
 
 GRACEFUL_SECONDS = 20
 
@@ -59,14 +61,14 @@ class _Server(uvicorn.Server):
             asyncio.get_running_loop().call_later(self._drain_seconds, super().handle_exit, sig, frame)
 
 
-def serve(app: Any, process: Serving, settings: ServerSettings) -> None:
-    """Answer with an ASGI application until SIGTERM or SIGINT."""
+def serve(app: Any, process: Serving, settings: ServerSettings, admission: Admission) -> None:
+    """Answer with an ASGI application until SIGTERM or SIGINT; `admission` is where its requests have their places."""
     config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http=GuardedProtocol,
+        http=partial(GuardedProtocol, admission=admission),  # type: ignore[arg-type]  # called as a class is
         ws="none",
         access_log=False,
         log_config=None,
