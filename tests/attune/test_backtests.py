@@ -72,8 +72,11 @@ def test_tables_tell_everything_and_take_no_text_for_markup() -> None:
 
 def test_segments_are_shown_where_they_are_known() -> None:
     parts = [{"segment": "value_quadrant", "value": "A"} | COUNTS]
-    text = printed(RESULT | {"by_segment": {"known": True, "as_of": "2026-03-31", "parts": parts}})
+    segments = {"known": True, "as_of": "2026-03-31", "snapshots": 2, "told_later": 3, "parts": parts}
+    text = printed(RESULT | {"by_segment": segments})
     assert "value_quadrant: A" in text
+    assert "customers as of 2026-03-31" in text
+    assert "3 detections lie before the first snapshot" in text
 
 
 OTHER = {

@@ -1,5 +1,6 @@
 """The offer sheet over HTTP: versions, refusals, and decisions that follow it at once."""
 
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -126,6 +127,24 @@ async def test_an_offer_brings_a_condition_of_its_own(service: RunningService, t
     told = await nba(service, token("teller", "B1"), person(1))
     withheld = {w["offer"]: w["text"]["en"] for w in told["withheld"]}
     assert withheld["platinum-card"] == "the offer asks that Age is less than 40, or has the tag “gold”"
+    replayed = await service.client.get(f"/v1/decisions/{told['decision_id']}", headers=token("auditor"))
+    assert replayed.json()["replayed"] is True
+
+
+async def test_an_offer_asks_a_field_of_the_banks_own(
+    service: RunningService, token: Headers, put: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = "fields:\n- {name: spare, type: money, grain: customer, zh: 可投资余额, en: Spare, is: balance - 20000}\n"
+    (tmp_path / "own.yaml").write_text(own, "utf-8")
+    monkeypatch.setitem(vars(service.runtime.settings), "fields_folder", tmp_path)
+    made = await put("offers/platinum-card", CARD | {"conditions": {"where": "spare > 1000000"}})
+    assert made.status_code == 200, made.text
+    assert [field["is"] for field in made.json()["conditions"]["fields"]] == ["balance - 20000"]
+    async with service.everything.pool.acquire() as conn:
+        await add_customer(conn, person(1))
+    told = await nba(service, token("teller", "B1"), person(1))
+    withheld = {w["offer"]: w["text"]["en"] for w in told["withheld"]}
+    assert withheld["platinum-card"] == "the offer asks that (Balance − 20000.00) is more than 1000000.00"
     replayed = await service.client.get(f"/v1/decisions/{told['decision_id']}", headers=token("auditor"))
     assert replayed.json()["replayed"] is True
 

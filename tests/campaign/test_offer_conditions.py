@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from attune_expressions.own_fields import OwnField
 from attune_expressions.refusals import Refused
 from campaign.catalogue import Conditions, Customer, Names, Offer, balance_short, ineligible, snapshot, wrong_age
 from campaign.counterfactuals import Change, lift
@@ -14,7 +15,7 @@ from campaign.decide import decide
 from campaign.decision_facts import DecisionFacts, ProfileFacts
 from campaign.explanation_texts import refused_to_you
 from campaign.judgement import Judgement
-from campaign.offer_conditions import where
+from campaign.offer_conditions import named, where
 from campaign.offer_index import compile_catalogue
 
 from .test_decide import FACTS, PARTY
@@ -104,6 +105,25 @@ def test_a_catalogue_without_own_conditions_keeps_its_bytes() -> None:
     )
     body = snapshot([offer("age > 3")], [])[0]
     assert compile_catalogue(1, body).marketing[0].conditions.where == "age > 3"
+
+
+SPARE = OwnField.model_validate(
+    {"name": "spare", "type": "money", "grain": "customer", "zh": "可投资余额", "en": "Spare", "is": "balance - 20000"}
+)
+
+
+def test_a_banks_own_field_is_kept_with_the_offer_and_read_as_what_it_stands_for() -> None:
+    assert named("spare > 100 AND age > 3", "CNY", (SPARE,)) == (SPARE,)
+    assert named("age > 3", "CNY", (SPARE,)) == ()
+    assert where("spare > 100", "CNY", (SPARE,)).profiled, "it reads the balance (R-02)"
+    kept = offer(None).model_copy(update={"conditions": Conditions(where="spare > 100", fields=(SPARE,))})
+    body = snapshot([kept], [])[0]
+    catalogue = compile_catalogue(1, body)
+    assert catalogue.marketing[0].conditions.fields == (SPARE,)
+    asked = ineligible(catalogue.marketing[0], Customer(30, frozenset(), 2_010_000, profiled=True))
+    assert asked is not None
+    assert "Balance" in asked["en"]
+    assert ineligible(catalogue.marketing[0], Customer(30, frozenset(), 2_010_001, profiled=True)) is None
 
 
 def test_one_text_is_asked_once_for_all_offers() -> None:

@@ -260,12 +260,29 @@ def test_zero_copies_are_zero(render: Render) -> None:
         ({"gateway.hosts": []}, "gateway.hosts"),
         ({"scoring.ingress": {"enabled": True, "host": "x", "tlsSecret": "y"}}, "gateway's alone"),
         ({"gateway.ingress": {"enabled": True, "host": "attune.example", "tlsSecret": ""}}, "tlsSecret"),
+        ({"insight.fieldsConfigMap": "own"}, "eventing's and campaign's"),
         ({"campaign.resources.app": {"limits": {"cpu": 1, "gpu": 2}}}, "gpu"),
     ],
 )
 def test_what_must_not_be_is_refused_by_name(render: Render, values: dict[str, Any], reason: str) -> None:
     with pytest.raises(HelmFailed, match=reason):
         render("prod", **values)
+
+
+def test_a_banks_own_fields_are_mounted_where_the_setting_looks(render: Render) -> None:
+    objects = render("prod", **{"eventing.fieldsConfigMap": "own"})
+    found = [
+        (name, mount["mountPath"])
+        for name, pod in pods(objects)
+        for volume in pod["volumes"]
+        if volume.get("configMap") == {"name": "own"}
+        for container in pod["containers"]
+        for mount in container["volumeMounts"]
+        if mount["name"] == volume["name"]
+        and {"name": "EVENTING_FIELDS_FOLDER", "value": mount["mountPath"]} in container["env"]
+    ]
+    assert {where for _, where in found} == {"/etc/attune/fields"}
+    assert len(found) == 3, "app, worker and migration"
 
 
 def test_a_digest_wins_over_the_tag(render: Render) -> None:

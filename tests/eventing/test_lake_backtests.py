@@ -14,6 +14,7 @@ from eventing.lake_triggers import Detection
 
 ONE, TWO, THREE, FOUR = (UUID(int=number) for number in range(1, 5))
 MARCH = (date(2024, 3, 1), date(2024, 3, 4), date(2024, 3, 4), date(2024, 4, 30))
+SPRING, APRIL = date(2024, 3, 2), date(2024, 4, 1)
 WHO = (ONE, ONE, TWO, THREE)
 
 
@@ -34,7 +35,7 @@ def con() -> Iterator[duckdb.DuckDBPyConnection]:
         CREATE TABLE parties (customer_id VARCHAR, manager_id VARCHAR);
         CREATE TABLE branches (branch_id VARCHAR, name VARCHAR);
         CREATE TABLE employees (employee_id VARCHAR, daily_capacity INTEGER);
-        CREATE TABLE segments (customer_id VARCHAR, segment VARCHAR, value VARCHAR);
+        CREATE TABLE segments (customer_id VARCHAR, as_of DATE, segment VARCHAR, value VARCHAR);
         INSERT INTO branches VALUES ('B1', 'One'), ('B2', 'Two');
         INSERT INTO employees VALUES ('M1', 1), ('M2', NULL)""")
         people = ((ONE, "B1", "M1"), (TWO, "B1", "M1"), (THREE, "B2", "M2"), (FOUR, None, None))
@@ -43,7 +44,8 @@ def con() -> Iterator[duckdb.DuckDBPyConnection]:
             connection.execute("INSERT INTO behaviour VALUES ($1)", [str(who)])
             connection.execute("INSERT INTO parties VALUES ($1, $2)", [str(who), manager])
             segment = "A" if who in (ONE, THREE) else "B"
-            connection.execute("INSERT INTO segments VALUES ($1, 'value_quadrant', $2)", [str(who), segment])
+            for day, part in ((SPRING, segment), (APRIL, "A")):
+                connection.execute("INSERT INTO segments VALUES ($1, $2, 'value_quadrant', $3)", [str(who), day, part])
         yield connection
 
 
@@ -71,10 +73,14 @@ def test_branches_with_their_customers(con: Any) -> None:
 
 def test_segments_or_plainly_none(con: Any) -> None:
     lake_backtests.gather(con, FOUND)
-    told = lake_backtests.by_segment(con, date(2024, 2, 29))
-    assert (told["known"], told["as_of"]) == (True, "2024-02-29")
-    assert [tuple(part.values())[1:] for part in told["parts"]] == [("A", 2, 3, 2), ("B", 2, 1, 1)]
-    assert lake_backtests.by_segment(con, None) == {"known": False, **lake_backtests.NO_SEGMENTS}
+    snapshots = lake_backtests.snapshots_for([SPRING, APRIL], {one.day for one in FOUND})
+    told = lake_backtests.by_segment(con, APRIL, snapshots)
+    # Everybody is of part A since April; a detection is of whom its customer was on its day.
+    assert (told["known"], told["as_of"], told["snapshots"]) == (True, "2024-04-01", 2)
+    assert [tuple(part.values())[1:] for part in told["parts"]] == [("A", 4, 3, 2), ("B", 0, 1, 1)]
+    assert told["told_later"] == 1, "the first of March is before any snapshot"
+    none = lake_backtests.by_segment(con, None, {})
+    assert none == {"known": False, **lake_backtests.NO_SEGMENTS}
 
 
 @pytest.mark.parametrize(

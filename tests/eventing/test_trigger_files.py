@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from attune_expressions.own_fields import OwnField
 from eventing import fault_texts, trigger_files
+from eventing.compiled import Compiled
 from eventing.definition import SHAPES, Definition
 from eventing.trigger_files import TriggerFileRefused
 from eventing.trigger_schema import schema_text
@@ -38,9 +40,35 @@ def test_the_example_of_the_reference_is_a_trigger() -> None:
     assert [field.name for field in found.conditions["where"].fields] == ["account_kind", "direction", "new_money"]
 
 
+PAYROLL = {"name": "payroll", "type": "bool", "zh": "代发", "en": "Payroll", "is": "kind IN ('8101', '8102')"}
+BONUS = PAYROLL | {"name": "bonus", "is": "kind = '8103'"}
+LINGER = PAYROLL | {"name": "lingered", "grain": "event", "is": "seconds > 60"}
+A = "name: a, type: bool, zh: 甲, en: A"
+
+
+def test_a_version_keeps_the_banks_own_fields_that_it_reads() -> None:
+    own = tuple(OwnField.model_validate(field) for field in (PAYROLL, BONUS, LINGER))
+    text = GOOD.replace("new_money", "payroll")
+    found = trigger_files.read(text, own=own)
+    assert found.content["fields"] == [PAYROLL]
+    assert Compiled.of(Definition.model_validate(found.content)).parts[0].condition == found.conditions["where"]
+    # Read again as it was kept, the file goes before the folder.
+    kept = json.dumps(found.content)
+    changed = (OwnField.model_validate(PAYROLL | {"is": "kind = '9'"}),)
+    assert trigger_files.read(kept, own=changed).conditions == found.conditions
+    assert "fields" not in trigger_files.read(GOOD, own=own).content
+    with pytest.raises(TriggerFileRefused, match="unknown field lingered"):
+        trigger_files.read(GOOD.replace("new_money", "lingered"), own=own)
+    with pytest.raises(TriggerFileRefused, match="unknown field payrol; did you mean payroll"):
+        trigger_files.read(GOOD.replace("new_money", "payrol"), own=own)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "line", "column", "reason"),
     [
+        ("grain:", f"fields:\n- {{{A}, is: knd = 'x'}}\ngrain:", 6, 3, "did you mean kind?"),
+        ("grain:", f"fields:\n- {{{A}, is: kind, iss: x}}\ngrain:", 6, 49, "unknown key iss"),
+        ("grain:", f"fields:\n- {{{A}, is: kind, grain: customer}}\ngrain:", 6, 1, "by offers"),
         ("cooldown", "cooldwn", 13, 1, "unknown key cooldwn; did you mean cooldown?"),
         ("  compare:", "  compar:", 8, 3, "unknown key compar; did you mean compare?"),
         ("6 months", "half a year", 10, 9, "a span is a number and a unit"),

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 
 from attune.home import Home
 from attune_service_kit.settings import DEVELOPMENT_ISSUER
@@ -77,6 +78,8 @@ def _service(home: Home, ports: Ports, service: str) -> dict[str, str]:
         settings |= {"LEDGER_NATS_USER": "ledger", "LEDGER_NATS_SEED": home.nats_seed("ledger")}
     if service == "campaign":
         settings |= {"ARM_SECRET": home.password("arms")}
+    if service in ("eventing", "campaign") and (folder := os.environ.get("ATTUNE_FIELDS_FOLDER")):
+        settings |= {"FIELDS_FOLDER": str(Path(folder).resolve())}
     return settings
 
 

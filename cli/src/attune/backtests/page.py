@@ -128,8 +128,11 @@ class _Page:
             yield self.section("by_segment", f'<p class="soft">{escape(segments[self.language])}</p>')
             return
         parts = [(f"{one['segment']}: {one['value']}", one) for one in segments["parts"]]
-        heading = f"{self.words['by_segment']} · {self.words['as_of']} {segments['as_of']}"
-        yield self.section("by_segment", self.bars("by_segment", parts), heading)
+        notes = [self.words["on_its_day"].format(day=segments["as_of"])]
+        if segments["told_later"]:
+            notes.append(self.words["told_later"].format(count=f"{segments['told_later']:,}"))
+        said = "".join(f'<p class="soft">{escape(note)}</p>' for note in notes)
+        yield self.section("by_segment", said + self.bars("by_segment", parts))
 
     def bars(self, what: str, named: list[tuple[str, Mapping[str, Any]]]) -> str:
         said = self.words["beside_customers"]

@@ -26,7 +26,7 @@ def tables(result: dict[str, Any]) -> Iterator[Table]:
     segments = result["by_segment"]
     if segments["known"]:
         parts = [(f"{one['segment']}: {one['value']}", *_counts(one)) for one in segments["parts"][:SHOWN]]
-        yield _table(f"by segment, as of {segments['as_of']}", ("segment", *_COUNTS), parts)
+        yield _table(f"by segment of the day, customers as of {segments['as_of']}", ("segment", *_COUNTS), parts)
     if result["overlap"]["triggers"]:
         yield _overlap(result["overlap"])
     if result["managers"]["known"]:
@@ -46,6 +46,8 @@ def remarks(result: dict[str, Any]) -> Iterator[str]:
             f" beyond capacity {managers['beyond']:,} detections on {managers['days_over']:,} days of a manager;"
             f" {managers['without_manager']:,} detections without a manager"
         )
+    if later := result["by_segment"].get("told_later"):
+        yield f"{later:,} detections lie before the first snapshot of segments: that one tells whose they are"
     for part in (managers, result["by_segment"]):
         if not part["known"]:
             yield str(part["en"])

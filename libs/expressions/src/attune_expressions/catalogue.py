@@ -1,18 +1,17 @@
-"""The fields that conditions may read: the platform's features, what a posting says, and a bank's own from a folder."""
+"""The fields that conditions may read: the platform's features, what a posting says, and a bank's own beside them."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from dataclasses import fields as attributes
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
-from typing import Any, get_args
+from types import MappingProxyType
+from typing import Any
 
-import yaml
 from sqlglot import exp, parse_one
 from sqlglot.errors import SqlglotError
 
 from attune_contracts import features
 from attune_expressions.fields import Field, FieldType, Grain
+from attune_expressions.tree import Node
 from attune_expressions.words import CLOCKS, TAKEN
 
 _TYPES: dict[str, FieldType] = {
@@ -20,7 +19,6 @@ _TYPES: dict[str, FieldType] = {
 }  # fmt: skip
 # What a number of this unit never exceeds.
 _LARGEST = {"days": 100_000, "months": 1_200, "years": 200, "count": 2**31}
-_OWN_KEYS = {attribute.name for attribute in attributes(Field)}
 _POSTING = "with each posting"
 
 
@@ -34,23 +32,27 @@ class CatalogueFault(ValueError):
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Fields by name. `digits` are the decimals of the bank's base currency; at most one field holds tags."""
+    """Fields by name. `digits` are the decimals of the bank's base currency; at most one field holds tags.
+
+    `meanings` are what a bank's own fields stand for: no row has them, their meaning is read in their place.
+    """
 
     fields: Mapping[str, Field]
     digits: int = 2
+    meanings: Mapping[str, Node] = field(default_factory=lambda: MappingProxyType({}))
 
     def __post_init__(self) -> None:
-        for name, field in self.fields.items():
-            fault = field.fault() or _name_fault(name)
-            if fault or name != field.name:
-                raise CatalogueFault(name, fault or f"it is called {field.name}")
-        if sum(field.type == "tags" for field in self.fields.values()) > 1:
+        for name, known in self.fields.items():
+            fault = known.fault() or name_fault(name)
+            if fault or name != known.name:
+                raise CatalogueFault(name, fault or f"it is called {known.name}")
+        if sum(one.type == "tags" for one in self.fields.values()) > 1:
             raise CatalogueFault("tags", "one field holds tags, not two")
 
     @cached_property
     def tags(self) -> Field | None:
         """The field that has_tag asks; None if there is none."""
-        return next((field for field in self.fields.values() if field.type == "tags"), None)
+        return next((one for one in self.fields.values() if one.type == "tags"), None)
 
     def of(self, *grains: Grain) -> "Catalogue":
         """The fields of these grains alone."""
@@ -59,53 +61,20 @@ class Catalogue:
     def with_fields(self, added: Iterable[Field]) -> "Catalogue":
         """This catalogue and more fields; CatalogueFault where a name is taken."""
         known = dict(self.fields)
-        for field in added:
-            if field.name in known:
-                raise CatalogueFault(field.name, "there is a field of this name")
-            known[field.name] = field
+        for one in added:
+            if one.name in known:
+                raise CatalogueFault(one.name, "there is a field of this name")
+            known[one.name] = one
         return replace(self, fields=known)
-
-    def with_folder(self, folder: Path) -> "Catalogue":
-        """This catalogue and a bank's own fields: every `*.yaml` of a folder, in the order of their names."""
-        return self.with_fields(field for path in sorted(folder.glob("*.yaml")) for field in read_fields(path))
 
 
 def standard(digits: int = 2) -> Catalogue:
     """What every bank has: the features of a customer, the customer's tags and the day they are of, and a posting."""
     found = (*(_feature(feature) for feature in features.CATALOGUE.values()), *_CUSTOMER, *_POSTINGS)
-    return Catalogue({field.name: field for field in found}, digits)
+    return Catalogue({one.name: one for one in found}, digits)
 
 
-def read_fields(path: Path) -> list[Field]:
-    """The fields of one YAML file, `fields:` with a list of them; CatalogueFault with the place and the reason."""
-    try:
-        content = yaml.safe_load(path.read_text("utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise CatalogueFault(path.name, f"it is no YAML: {error}") from None
-    listed = content.get("fields") if isinstance(content, dict) and set(content) == {"fields"} else None
-    if not isinstance(listed, list):
-        raise CatalogueFault(path.name, "it holds one key, `fields`, with a list")
-    return [_read_field(f"{path.name}, field {number}", raw) for number, raw in enumerate(listed, 1)]
-
-
-def _read_field(place: str, raw: Any) -> Field:
-    if not isinstance(raw, dict) or not {"name", "type", "zh", "en"} <= set(raw):
-        raise CatalogueFault(place, "a field has name, type, zh and en")
-    if unknown := [key for key in raw if key not in _OWN_KEYS]:
-        raise CatalogueFault(place, f"unknown key {unknown[0]}")
-    for key, value in raw.items():
-        wanted = {"nullable": bool, "largest": int}.get(key, str)
-        if type(value) is not wanted:
-            raise CatalogueFault(place, f"{key} is a {wanted.__name__}")
-    if raw.get("grain", "customer") not in get_args(Grain):
-        raise CatalogueFault(place, f"there is no grain {raw['grain']}")
-    field = Field(**raw)
-    if fault := field.fault() or _name_fault(field.name):
-        raise CatalogueFault(f"{place} ({field.name})", fault)
-    return field
-
-
-def _name_fault(name: str) -> str | None:
+def name_fault(name: str) -> str | None:
     """Why no field has this name: a word of the language, or one that a reader takes for something else."""
     if name in TAKEN or name in CLOCKS:
         return "it is a word of the language"

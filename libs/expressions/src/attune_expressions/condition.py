@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlglot import Dialect
+from sqlglot import Dialect, exp
 from sqlglot.errors import SqlglotError
 
 from attune_contracts.features import Level
@@ -52,6 +52,22 @@ class Condition:
 def parse(text: str, catalogue: Catalogue, parameters: Mapping[str, Field] | None = None) -> Condition:
     """Read a condition over the catalogue's fields and the declared parameters; Refused."""
     declared = dict(parameters or {})
+    raw = _statement(text, catalogue, declared)
+    reader = Reader(text, catalogue, declared)
+    root = _bounded(text, reader.condition(raw))
+    found = leaves(root)
+    fields = dict.fromkeys(leaf.name for leaf in found if isinstance(leaf, FieldRef)) | dict.fromkeys(reader.own)
+    named = dict.fromkeys(leaf.name for leaf in found if isinstance(leaf, Parameter))
+    return Condition(text, root, tuple(catalogue.fields[name] for name in fields), tuple(named), catalogue.digits)
+
+
+def parse_value(text: str, catalogue: Catalogue) -> Node:
+    """Read a value over the catalogue's fields, of whatever type; Refused."""
+    raw = _statement(text, catalogue, {})
+    return _bounded(text, Reader(text, catalogue, {}).read(raw))
+
+
+def _statement(text: str, catalogue: Catalogue, declared: Mapping[str, Field]) -> exp.Expression:
     check_text(text)
     tokens = check_tokens(text, Names(catalogue.fields, declared))
     try:
@@ -62,13 +78,13 @@ def parse(text: str, catalogue: Catalogue, parameters: Mapping[str, Field] | Non
         raise too_deep(text, 0) from None
     if len(statements) != 1 or statements[0] is None:
         raise Refused("syntax", "one condition is wanted", "应为一个条件", position(text, 0))
-    root = Reader(text, catalogue, declared).condition(statements[0])
+    return statements[0]
+
+
+def _bounded(text: str, root: Node) -> Node:
     if _depth(root) > DEEPEST_TREE:
         raise too_deep(text, 0)
-    found = leaves(root)
-    fields = dict.fromkeys(leaf.name for leaf in found if isinstance(leaf, FieldRef))
-    named = dict.fromkeys(leaf.name for leaf in found if isinstance(leaf, Parameter))
-    return Condition(text, root, tuple(catalogue.fields[name] for name in fields), tuple(named), catalogue.digits)
+    return root
 
 
 def _place(error: SqlglotError) -> Position:

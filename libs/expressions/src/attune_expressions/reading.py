@@ -41,6 +41,8 @@ from attune_expressions.types import NUMBERS, Types, Unfit, wanted
 from attune_expressions.words import FUNCTIONS
 
 LONGEST_CHAIN = 50
+# What a bank's own fields may add to a condition, in nodes: what they stand for is there each time that they are named.
+MOST_OWN_NODES = 2_000
 _COMPARISONS: dict[type, Comparison] = {
     exp.EQ: "=", exp.NEQ: "<>", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">=",
 }  # fmt: skip
@@ -60,6 +62,8 @@ class Reader:
         self._catalogue = catalogue
         self._parameters = parameters
         self._types = Types(catalogue.digits)
+        self.own: dict[str, int] = {}
+        """The bank's own fields that have been read, and how many nodes they have added."""
         self._readers: dict[type, Callable[[Any], Node]] = {
             exp.And: self._logic,
             exp.Or: self._logic,
@@ -215,7 +219,17 @@ class Reader:
         field = self._catalogue.fields.get(name)
         if field is None:
             raise Unfit("unknown_field", f"unknown field {name}", f"未知字段 {name}")
+        if name in self._catalogue.meanings:
+            return self._meant(name, self._catalogue.meanings[name])
         return FieldRef(field.shape, name, field.source)
+
+    def _meant(self, name: str, meaning: Node) -> Node:
+        """A bank's own field: what it stands for, in its place."""
+        self.own[name] = self.own.get(name, 0) + _size(meaning)
+        if sum(self.own.values()) > MOST_OWN_NODES:
+            en, zh = f"with what {name} stands for, the condition is too long", f"展开字段 {name} 后条件过长"
+            raise Unfit("too_many_tokens", en, zh)
+        return meaning
 
     def _parameter(self, e: Raw) -> Node:
         name = str(e.this).lower()
@@ -380,3 +394,7 @@ class Reader:
 
 def _has_round(node: Node) -> bool:
     return isinstance(node, Round) or any(_has_round(child) for child in children(node))
+
+
+def _size(node: Node) -> int:
+    return 1 + sum(_size(child) for child in children(node))

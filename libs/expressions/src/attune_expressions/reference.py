@@ -64,10 +64,51 @@ with its line, column and reason; nothing fails later.
 - **Parameters** `:name` are declared with a type and get their values before anything runs.
 """.strip()
 _FIELDS = """
-A bank adds its own from a folder of YAML files: `fields:` with a list of `name`, `type`, `zh`, `en` and, where they are
-known, `meaning`, `unit`, `grain`, `owner`, `freshness`, `level`, `purpose`, `nullable`, `column`, `largest`.
+What a condition may read depends on where it stands: a trigger's, the facts that it listens to
+([fields of facts](triggers.md#fields-of-facts)); an offer's, `age`, `held` (by `has_tag`), `risk_rating`, `balance`,
+`value_quadrant` and `lifecycle`.
 A condition reports the fields it reads and their highest level (JR/T 0171). No row holds a value beyond "at most":
 minor units for money, the length for a text, days or seconds from 1970 for a date or moment.
+""".strip()
+_OWN = """
+A bank gives names of its own to what its codes mean, once, and conditions read them as they read any other field. Each
+says by `is` what it is, in this language over the fields that are there. Data that no dataset has cannot be brought in
+so.
+
+```yaml
+fields:
+  - name: payroll
+    type: bool
+    grain: posting
+    zh: 代发工资
+    en: Payroll credit
+    is: direction = 'credit' AND kind IN ('salary', 'bonus', 'pension')
+    owner: retail banking
+    purpose: flow
+  - name: spare
+    type: money
+    grain: customer
+    zh: 可投资余额
+    en: Balance beyond a reserve
+    is: greatest(balance - 20000, 0)
+```
+
+The folder's `*.yaml` are read when a service starts: `ATTUNE_FIELDS_FOLDER` of `attune up`, `EVENTING_FIELDS_FOLDER`
+and `CAMPAIGN_FIELDS_FOLDER` of the services. A service with a faulty file does not start: every fault is told with
+file, line and reason.
+
+| key | values |
+|---|---|
+| `name`, `zh`, `en` | as it is written, and its labels; no field of Attune's and no word of the language |
+| `type` | `bool`, `int`, `money`, `float`, `text`, `date`, `ts`: what `is` gives |
+| `is` | a condition or a value; it reads one field at least, and none of the bank's own |
+| `grain` | `posting` (default), `event` (a behaviour, a date): read by triggers; `customer`: read by offers |
+| `level` | `C1`, `C2` (default): not below what it reads |
+| `meaning`, `unit`, `owner`, `freshness`, `purpose` | for people, in words |
+
+A version of a trigger or of an offer keeps the fields that it reads as they were when it was saved (`fields`): what it
+says does not change with the folder, is approved with it, and is among the differences of two versions. A trigger file
+may bring such a list itself; it goes before the folder's. Explanations tell what a field stands for.
 """.strip()
 _HEAD = ("名称", "label", "type", "unit", "at most", "NULL", "of each", "owner", "level", "purpose", "fresh", "meaning")
 
@@ -82,6 +123,7 @@ def _lines(catalogue: Catalogue) -> Iterator[str]:
     yield f"Functions: {', '.join(f'`{name}`' for name in FUNCTIONS)}."
     yield from ("", "## Refusals", "", "| code | given for |", "|---|---|")
     yield from (f"| `{code}` | {meaning} |" for code, meaning in sorted(CODES.items()))
+    yield from ("", "## A bank's own fields", "", *_OWN.splitlines())
     yield from ("", "## Fields", "", *_FIELDS.splitlines())
     yield from ("", _row("field", *_HEAD), _row(*["---"] * (len(_HEAD) + 1)))
     for field in catalogue.fields.values():

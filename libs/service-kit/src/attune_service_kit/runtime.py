@@ -37,6 +37,7 @@ class Service:
     subscriptions: "Sequence[Subscription]" = ()
     tasks: "Sequence[Callable[[Runtime], Awaitable[None]]]" = ()
     jobs: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  # kind → "module:function"
+    check: "Callable[[ServiceSettings], None] | None" = None  # before anything starts; ValueError: why it cannot
     setup: "Sequence[Callable[[Runtime], Awaitable[None]]]" = ()
     everywhere: "Sequence[Callable[[Runtime], Awaitable[None]]]" = ()  # tasks of app and worker processes alike
     hot: "Sequence[HotRoute | HotPost]" = ()

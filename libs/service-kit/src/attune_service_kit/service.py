@@ -46,6 +46,7 @@ def main(service: Service) -> None:
     telemetry.configure_logging(service.name, environment=settings.environment)
     if command != "migrate":
         _require_kek(settings)
+        _require_sound(service, settings)
     if command in ("rotate-keys", "rotate-index"):
         purpose = "index" if command == "rotate-index" else "data"
         sys.stdout.write(f"{asyncio.run(key_rotation.start(make_runtime(service, settings, 'job'), purpose))}\n")
@@ -64,6 +65,15 @@ def _require_kek(settings: ServiceSettings) -> None:
         crypto.read_keks(settings.kek_file)
     except crypto.KekUnusable as error:
         sys.exit(f"kek_file {settings.kek_file}: {error}")
+
+
+def _require_sound(service: Service, settings: ServiceSettings) -> None:
+    """End with clear lines where what the settings point at is not as the service needs it."""
+    try:
+        if service.check is not None:
+            service.check(settings)
+    except ValueError as error:
+        sys.exit(str(error))
 
 
 def documentation_settings(service: Service) -> ServiceSettings:

@@ -3,7 +3,7 @@
 from attune_service_kit.approvals import Approvals
 from attune_service_kit.jobs import Light
 from attune_service_kit.runtime import Service
-from campaign import plans, task_feed, timers
+from campaign import offer_sheet, plans, task_feed, timers
 from campaign.api import (
     campaigns,
     contacts,
@@ -50,6 +50,7 @@ SERVICE = Service(
         "measure": "campaign.measuring:measure",
         "replay-decisions": Light("campaign.replaying:replay_range"),
     },
+    check=offer_sheet.check,
     setup=(plans.ensure_salts,),
     hot=decisions.HOT,
     asks=True,

@@ -10,6 +10,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from attune_expressions.one_row import Row
+from attune_expressions.own_fields import OwnField
 from campaign import offer_conditions, texts
 from campaign.money import decimal_text
 from campaign.offer_conditions import Where
@@ -39,12 +40,16 @@ class Conditions(BaseModel):
     rating_invalid: bool = Field(default=False, description="Service offers: only where the risk rating is not valid")
     where: str | None = Field(default=None, description="A condition of the language; the typed ones come first")
 
+    fields: tuple[OwnField, ...] = Field(default=(), description="The bank's own fields that it reads, as they were")
+
     @model_serializer(mode="wrap")
     def _as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without a text there is no key: a catalogue from before conditions had texts keeps its bytes."""
+        """Without a text, or own fields, there is no key: a catalogue from before there were any keeps its bytes."""
         found: dict[str, Any] = handler(self)
         if self.where is None:
             del found["where"]
+        if not self.fields:
+            del found["fields"]
         return found
 
 
@@ -170,14 +175,15 @@ def ineligible(offer: Offer, customer: Customer) -> Text | None:
     if customer.profiled and balance_short(offer.conditions, customer.balance_minor):
         return balance_text(offer)
     if (own := own_condition(offer)) is not None and elsewhere(own, customer):
-        return offer_conditions.where_text(offer.conditions.where or "", offer.currency)
+        asked = offer.conditions
+        return offer_conditions.where_text(asked.where or "", offer.currency, asked.fields)
     return None
 
 
 def own_condition(offer: Offer) -> Where | None:
     """The condition that the offer brings in the language; None if it brings none."""
-    text = offer.conditions.where
-    return None if text is None else offer_conditions.where(text, offer.currency)
+    asked = offer.conditions
+    return None if asked.where is None else offer_conditions.where(asked.where, offer.currency, asked.fields)
 
 
 def age_text(offer: Offer) -> Text:

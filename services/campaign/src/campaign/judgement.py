@@ -90,7 +90,8 @@ class Judgement:
         if self.balance_short & bit:
             return Refusal("eligibility", "balance", conditions.balance_text(offer))
         if self.elsewhere & bit:
-            return Refusal("eligibility", "own", where_text(offer.conditions.where or "", offer.currency))
+            asked = offer.conditions
+            return Refusal("eligibility", "own", where_text(asked.where or "", offer.currency, asked.fields))
         for offers, text in self.unsuitable:
             if offers & bit:
                 return Refusal("suitability", "suitability", text)

@@ -13,6 +13,7 @@ from attune_expressions.condition import Condition, parse
 from attune_expressions.explaining import explain
 from attune_expressions.fields import Field
 from attune_expressions.one_row import Row, compiled
+from attune_expressions.own_fields import OwnField, extended
 from campaign.money import decimal_text, places
 from campaign.texts import Text
 
@@ -26,6 +27,8 @@ _FIELDS = (
     Field("lifecycle", "text", "生命周期阶段", "Life-cycle stage", "new, growth, mature, decline or lost", "code",
           largest=64),
 )  # fmt: skip
+Own = tuple[OwnField, ...]
+"""A bank's own fields, as far as they are of customers."""
 # Typed minima are in minor units: the currency that they are written in says nothing else.
 _ANY = "CNY"
 # Read of customers who have agreed to personalised decisions only (R-02).
@@ -42,17 +45,23 @@ class Where:
 
 
 @lru_cache(maxsize=4096)
-def where(text: str, currency: str) -> Where:
+def where(text: str, currency: str, own: Own = ()) -> Where:
     """A condition over what is known of a customer when an offer is decided; Refused."""
-    condition = parse(text, facts(currency))
+    condition = parse(text, facts(currency, own))
     reads = {field.name for field in condition.fields}
     return Where(condition, compiled(condition), bool(reads & _OF_THE_PROFILE))
 
 
 @lru_cache(maxsize=64)
-def facts(currency: str) -> Catalogue:
+def facts(currency: str, own: Own = ()) -> Catalogue:
     """What conditions of offers may read; amounts have the currency's decimals."""
-    return Catalogue({field.name: field for field in _FIELDS}, places(currency))
+    return extended(Catalogue({field.name: field for field in _FIELDS}, places(currency)), own)
+
+
+def named(text: str, currency: str, own: Own) -> Own:
+    """Those of the bank's own fields that a condition reads; Refused."""
+    read = {field.name for field in where(text, currency, own).condition.fields}
+    return tuple(field for field in own if field.name in read)
 
 
 def of_age(low: int | None, high: int | None) -> Where | None:
@@ -68,9 +77,9 @@ def of_balance(minimum_minor: int | None) -> Where | None:
 
 
 @lru_cache(maxsize=4096)
-def where_text(text: str, currency: str) -> Text:
+def where_text(text: str, currency: str, own: Own = ()) -> Text:
     """What an offer asks for, in words."""
-    condition = where(text, currency).condition
+    condition = where(text, currency, own).condition
     zh, en = explain(condition, "zh").sentence, explain(condition, "en").sentence
     return {"zh": f"产品要求:{zh}", "en": f"the offer asks that {en}"}
 

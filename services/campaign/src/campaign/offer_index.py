@@ -234,7 +234,7 @@ def _rendered(marketing: Sequence[Offer], scripts: Sequence[Script]) -> Rendered
         by_age=tuple(_withheld(o, age_text(o)) for o in marketing),
         by_balance=tuple(_withheld(o, balance_text(o)) for o in marketing),
         by_own={
-            i: _withheld(o, where_text(o.conditions.where, o.currency))
+            i: _withheld(o, where_text(o.conditions.where, o.currency, o.conditions.fields))
             for i, o in enumerate(marketing)
             if o.conditions.where is not None
         },

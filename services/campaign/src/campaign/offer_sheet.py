@@ -5,16 +5,23 @@ is what decisions point at. Whoever changes the sheet holds its lock, so version
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from pathlib import Path
 from typing import TypeVar
 
 import asyncpg
 import orjson
 
+from attune_expressions.own_fields import read_folder
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Conflict, Invalid, NotFound
+from attune_service_kit.files.yaml_lines import read_yaml
 from attune_service_kit.reads import Queryable
+from attune_service_kit.settings import ServiceSettings
 from campaign.campaigns import StaleVersion
 from campaign.catalogue import Offer, Script, read_snapshot, snapshot
+from campaign.offer_conditions import Own, facts
+from campaign.settings import CampaignSettings
 
 T = TypeVar("T")
 
@@ -67,6 +74,18 @@ class ScriptExists(Conflict):
     """Another script speaks for this offer on this channel."""
 
     code = "script_exists"
+
+
+@lru_cache(maxsize=8)
+def own_fields(folder: Path | None, currency: str) -> Own:
+    """A bank's own fields of customers, from its folder as it was when first read; OwnFieldsRefused."""
+    return () if folder is None else read_folder(folder, {"customer": (facts(currency),)}, read_yaml)
+
+
+def check(settings: ServiceSettings) -> None:
+    """Read the bank's own fields once, before anything starts; OwnFieldsRefused."""
+    if isinstance(settings, CampaignSettings):
+        own_fields(settings.fields_folder, settings.currency)
 
 
 async def offer_at(conn: Queryable, code: str, version: int | None) -> Offer:

@@ -1,5 +1,7 @@
 """Settings of campaign, from environment variables that start with CAMPAIGN_."""
 
+from pathlib import Path
+
 from pydantic import Field, SecretStr
 
 from attune_service_kit.settings import ServiceSettings, settings_config
@@ -17,3 +19,6 @@ class CampaignSettings(ServiceSettings):
         "without it they are drawn at random",
     )
     currency: str = Field(default="CNY", pattern=r"^[A-Z]{3}$", description="The bank's base currency")
+    fields_folder: Path | None = Field(
+        default=None, description="A folder of YAML files with the bank's own fields (docs/reference/conditions.md)"
+    )

@@ -3,7 +3,7 @@
 from attune_service_kit.approvals import Approvals
 from attune_service_kit.jobs import Light
 from attune_service_kit.runtime import Service
-from eventing import handlers, upkeep
+from eventing import handlers, trigger_files, upkeep
 from eventing.api import (
     backtests,
     behaviours,
@@ -38,6 +38,7 @@ SERVICE = Service(
         trigger_runs.router,
     ),
     approvals=Approvals("triggers:approve", (triggers.CHANGE, trigger_versions.ACTIVATION)),
+    check=trigger_files.check,
     subscriptions=handlers.SUBSCRIPTIONS,
     tasks=(upkeep.tell_time, upkeep.release_pending, upkeep.close_days),
     jobs={

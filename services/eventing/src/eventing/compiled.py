@@ -135,7 +135,7 @@ def _always(_: Row) -> bool:
 def _part(definition: Definition, digits: int, mark: int, text: str | None) -> Part:
     if text is None:
         return Part(mark, None, _always)
-    condition = fact_fields.read(text, definition.on, digits)
+    condition = fact_fields.read(text, definition.on, digits, definition.fields)
     return Part(mark, condition, compiled(condition))
 
 

@@ -16,6 +16,8 @@ from pydantic import (
     model_validator,
 )
 
+from attune_expressions.own_fields import OwnField
+
 Source = Literal["postings", "behaviours", "dates"]
 Channel = Literal["relationship_manager", "call_centre", "mobile"]
 Unit = Literal["minutes", "hours", "days", "months"]
@@ -267,6 +269,16 @@ class Opportunity(_Part):
     script: Texts | None = None
 
 
+def _of_facts(fields: tuple[OwnField, ...]) -> tuple[OwnField, ...]:
+    if any(field.grain == "customer" for field in fields):
+        raise Misfit(
+            "a field of the customer is read by offers, not by triggers", "客户字段由产品条件读取，触发器不读取"
+        )
+    if len({field.name for field in fields}) < len(fields):
+        raise Misfit("each field stands here once", "每个字段只能出现一次")
+    return fields
+
+
 Shape = OwnHistory | Calendar | Count | Sequence | Absence | Silence | Change | Behaviour
 Emitted = Literal["amount", "compared_with"]
 SHAPES: dict[str, type[Shape]] = {
@@ -289,6 +301,7 @@ class Definition(_Part):
     meaning: Texts
     on: Annotated[tuple[Source, ...], BeforeValidator(lambda on: (on,) if isinstance(on, str) else on), _sources()]
     grain: Literal["customer", "account"] = "customer"
+    fields: Annotated[tuple[OwnField, ...], Field(max_length=50), AfterValidator(_of_facts)] = ()
     where: ConditionText | None = None
     own_history: OwnHistory | None = None
     calendar: Calendar | None = None

@@ -89,7 +89,7 @@ class _Told:
         self.definition, self.digits = definition, digits
 
     def condition(self, text: str) -> Words:
-        condition = fact_fields.read(text, self.definition.on, self.digits)
+        condition = fact_fields.read(text, self.definition.on, self.digits, self.definition.fields)
         return Words(explain(condition, "en").sentence, explain(condition, "zh").sentence)
 
     def shape(self) -> Words:

@@ -8,6 +8,7 @@ from typing import Any
 from attune_expressions.catalogue import Catalogue, standard
 from attune_expressions.condition import Condition, parse
 from attune_expressions.fields import Field, FieldType
+from attune_expressions.own_fields import Grain, OwnField, extended
 from eventing.definition import Source
 
 
@@ -39,8 +40,12 @@ _DATES = (
 )
 
 
+Own = tuple[OwnField, ...]
+"""A bank's own fields, as far as they are of facts."""
+
+
 @lru_cache(maxsize=64)
-def catalogue(on: tuple[Source, ...], digits: int = 2) -> Catalogue:
+def catalogue(on: tuple[Source, ...], digits: int = 2, own: Own = ()) -> Catalogue:
     """What a condition of a trigger on these sources may read; `digits` are the base currency's decimals."""
     postings = standard(digits).of("posting").fields
     fields: dict[str, Field] = {}
@@ -53,12 +58,19 @@ def catalogue(on: tuple[Source, ...], digits: int = 2) -> Catalogue:
     if len(on) > 1:
         # Those of the other source are NULL.
         fields = {name: replace(field, nullable=True) for name, field in fields.items()}
-    return Catalogue(fields, digits)
+    return extended(Catalogue(fields, digits), own)
 
 
-def read(text: str, on: tuple[Source, ...], digits: int = 2) -> Condition:
+def all_catalogues(digits: int = 2) -> dict[Grain, tuple[Catalogue, ...]]:
+    """What a bank's own fields may be read over, by their grain: a posting, or whatever else triggers listen to."""
+    both = catalogue(("postings", "behaviours"), digits)
+    others = catalogue(("behaviours",), digits), catalogue(("dates",), digits)
+    return {"posting": (catalogue(("postings",), digits), both), "event": (*others, both)}
+
+
+def read(text: str, on: tuple[Source, ...], digits: int = 2, own: Own = ()) -> Condition:
     """A condition of a trigger, checked; refuses as the conditions' language does."""
-    return parse(text, catalogue(on, digits))
+    return parse(text, catalogue(on, digits, own))
 
 
 def _named(fields: Iterable[Field]) -> dict[str, Field]:

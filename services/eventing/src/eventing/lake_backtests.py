@@ -6,7 +6,7 @@ The connection holds `account_owner` with branches, as `jobs/workbench` loads it
 
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -43,10 +43,22 @@ SELECT coalesce(c.branch_id, ''), any_value(b.name), count(DISTINCT c.customer_i
        count(DISTINCT f.customer_id)
 FROM backtest_customer AS c LEFT JOIN backtest_found AS f USING (customer_id) LEFT JOIN branches AS b USING (branch_id)
 GROUP BY 1 ORDER BY 4 DESC, 1"""
+# Whom a detection is of is read in the snapshot of its day; how many there are of a part, in the newest one.
 _SEGMENTS = """
-SELECT s.segment, s.value, count(DISTINCT s.customer_id), count(f.day), count(DISTINCT f.customer_id)
-FROM segments AS s SEMI JOIN backtest_customer USING (customer_id) LEFT JOIN backtest_found AS f USING (customer_id)
-GROUP BY ALL ORDER BY s.segment, 4 DESC, s.value"""
+WITH
+part AS (FROM segments SEMI JOIN backtest_customer USING (customer_id)),
+known AS (SELECT segment, value, count(*) AS customers FROM part WHERE as_of = $newest GROUP BY ALL),
+hit AS (
+    SELECT p.segment, p.value, count(*) AS detections, count(DISTINCT p.customer_id) AS subjects
+    FROM backtest_found AS f
+    INNER JOIN backtest_snapshot AS s USING (day)
+    INNER JOIN part AS p ON p.customer_id = f.customer_id AND p.as_of = s.as_of
+    GROUP BY ALL
+)
+SELECT segment, value, coalesce(customers, 0), coalesce(detections, 0), coalesce(subjects, 0)
+FROM known FULL JOIN hit USING (segment, value) ORDER BY segment, 4 DESC, value"""
+# Of days before the first snapshot the first one tells.
+_TOLD_LATER = "SELECT count(*) FROM backtest_found INNER JOIN backtest_snapshot USING (day) WHERE as_of > day"
 _MANAGERS = """
 SELECT manager_id, coalesce($capacity, any_value(e.daily_capacity), $usual), count(*)
 FROM backtest_customer AS c LEFT JOIN employees AS e ON e.employee_id = c.manager_id
@@ -124,19 +136,39 @@ def by_branch(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     return [dict(zip(names, (row[0] or None, *row[1:]), strict=True)) for row in rows]
 
 
-def by_segment(con: duckdb.DuckDBPyConnection, as_of: date | None) -> dict[str, Any]:
-    """Detections of each part of each segment, by the snapshot of a day; without one that is said."""
-    if as_of is None:
+def by_segment(con: duckdb.DuckDBPyConnection, newest: date | None, snapshots: Mapping[date, date]) -> dict[str, Any]:
+    """Detections of each part of each segment, as each customer was on the day; without a snapshot that is said.
+
+    `newest` is the snapshot whose customers are counted, `snapshots` the one that tells of each day with detections.
+    """
+    if newest is None:
         return {"known": False, **NO_SEGMENTS}
+    days = {"day": pa.array(list(snapshots), pa.date32()), "as_of": pa.array(list(snapshots.values()), pa.date32())}
+    con.register("snapshot_arrow", pa.table(days))
+    con.execute("CREATE OR REPLACE TEMP TABLE backtest_snapshot AS FROM snapshot_arrow")
+    con.unregister("snapshot_arrow")
     names = ("segment", "value", "customers", "detections", "subjects")
-    rows = con.execute(f"{_SEGMENTS} LIMIT {MOST}").fetchall()
-    return {"known": True, "as_of": as_of.isoformat(), "parts": [dict(zip(names, row, strict=True)) for row in rows]}
+    rows = con.execute(f"{_SEGMENTS} LIMIT {MOST}", {"newest": newest}).fetchall()
+    later = con.execute(_TOLD_LATER).fetchone()
+    return {
+        "known": True,
+        "as_of": newest.isoformat(),
+        "snapshots": len(set(snapshots.values())),
+        "told_later": 0 if later is None else later[0],
+        "parts": [dict(zip(names, row, strict=True)) for row in rows],
+    }
 
 
-def snapshot_for(days: Sequence[date], last: date) -> date | None:
-    """The newest snapshot that the last day of a backtest could know, else the oldest there is."""
-    known = [day for day in days if day <= last]
-    return max(known) if known else min(days, default=None)
+def snapshot_for(known: Sequence[date], day: date) -> date | None:
+    """The newest snapshot that a day could know, else the oldest there is."""
+    before = [one for one in known if one <= day]
+    return max(before) if before else min(known, default=None)
+
+
+def snapshots_for(known: Sequence[date], days: Iterable[date]) -> dict[date, date]:
+    """The snapshot that tells of each day; none where there is none at all."""
+    found = {day: snapshot_for(known, day) for day in days}
+    return {day: snapshot for day, snapshot in found.items() if snapshot is not None}
 
 
 # --- who acts --------------------------------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """What eventing must know to run."""
 
+from pathlib import Path
+
 from pydantic import Field, SecretStr
 
 from attune_service_kit.settings import ServiceSettings, settings_config
@@ -14,4 +16,7 @@ class EventingSettings(ServiceSettings):
     ledger_nats_seed: SecretStr | None = None
     base_currency: str | None = Field(
         default=None, pattern=r"^[A-Z]{3}$", description="Unset: the currency of most deposit accounts"
+    )
+    fields_folder: Path | None = Field(
+        default=None, description="A folder of YAML files with the bank's own fields (docs/reference/conditions.md)"
     )

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path as Folder
 from typing import Any, cast
 
 import yaml
@@ -9,10 +11,13 @@ from pydantic import BaseModel, ValidationError
 
 from attune_expressions.catalogue import standard
 from attune_expressions.condition import Condition, parse
+from attune_expressions.own_fields import OwnField, Unreadable, meaning, read_folder
 from attune_expressions.refusals import Refused, nearest
 from attune_service_kit.files.yaml_lines import read_yaml
+from attune_service_kit.settings import ServiceSettings
 from eventing import fact_fields, fault_texts
 from eventing.definition import SHAPES, Definition, Misfit, Opportunity, Texts
+from eventing.settings import EventingSettings
 
 LONGEST = 64 * 1024
 MOST_FAULTS = 20
@@ -25,7 +30,13 @@ CONDITIONS: tuple[Path, ...] = (
     ("where",), ("sequence", "first"), ("sequence", "then"), ("absence", "after"), ("absence", "without"),
     ("change", "share_of"), ("behaviour", "unless"),
 )  # fmt: skip
-_PARTS: dict[str, type[BaseModel]] = {**SHAPES, "title": Texts, "meaning": Texts, "opportunity": Opportunity}
+_PARTS: dict[str, type[BaseModel]] = {
+    **SHAPES,
+    "fields": OwnField,
+    "title": Texts,
+    "meaning": Texts,
+    "opportunity": Opportunity,
+}
 
 
 @dataclass(frozen=True)
@@ -56,8 +67,24 @@ class TriggerFile:
     conditions: dict[str, Condition]
 
 
-def read(text: str, digits: int = 2) -> TriggerFile:
-    """Read a trigger file (YAML, so JSON too) in a base currency of so many decimals; TriggerFileRefused."""
+@lru_cache(maxsize=8)
+def own_fields(folder: Folder | None) -> fact_fields.Own:
+    """A bank's own fields of facts, from its folder as it was when first read; OwnFieldsRefused."""
+    return () if folder is None else read_folder(folder, fact_fields.all_catalogues(), read_yaml)
+
+
+def check(settings: ServiceSettings) -> None:
+    """Read the bank's own fields once, before anything starts; OwnFieldsRefused."""
+    if isinstance(settings, EventingSettings):
+        own_fields(settings.fields_folder)
+
+
+def read(text: str, digits: int = 2, own: fact_fields.Own = ()) -> TriggerFile:
+    """Read a trigger file (YAML, so JSON too) in a base currency of so many decimals; TriggerFileRefused.
+
+    Of the bank's own fields those that it reads become part of it, so a version keeps its meaning whatever becomes of
+    them. Those that the file has itself go before.
+    """
     if len(text.encode()) > LONGEST:
         raise TriggerFileRefused([Fault(1, 1, "", "a trigger file has at most 64 KB", "触发器文件不得超过 64 KB")])
     try:
@@ -73,7 +100,17 @@ def read(text: str, digits: int = 2) -> TriggerFile:
     except ValidationError as error:
         faults = [_fault(dict(one), places) for one in error.errors(include_url=False, include_input=False)]
         raise TriggerFileRefused(sorted(faults, key=lambda f: (f.line, f.column))[:MOST_FAULTS]) from None
-    return TriggerFile(definition, content, _conditions(definition, content, places, text.splitlines(), digits))
+    _check_fields(definition, places, digits)
+    stands = {field.name for field in definition.fields}
+    more = tuple(field for field in own if field.name not in stands)
+    known = definition.model_copy(update={"fields": definition.fields + more})
+    conditions = _conditions(known, content, places, text.splitlines(), digits)
+    named = {field.name for condition in conditions.values() for field in condition.fields}
+    if read := [field for field in more if field.name in named]:
+        fields = (*definition.fields, *read)
+        content = content | {"fields": [field.model_dump(exclude_defaults=True) for field in fields]}
+        definition = definition.model_copy(update={"fields": fields})
+    return TriggerFile(definition, content, conditions)
 
 
 # --- where things stand ----------------------------------------------------------------------------------------------
@@ -148,6 +185,19 @@ def _keys(path: Path) -> Iterable[str]:
     return [] if model is None else [field.alias or name for name, field in model.model_fields.items()]
 
 
+def _check_fields(definition: Definition, places: dict[Path, _Node], digits: int) -> None:
+    known = fact_fields.catalogue(definition.on, digits)
+    faults: list[Fault] = []
+    for index, field in enumerate(definition.fields):
+        try:
+            meaning(field, known)
+        except Unreadable as unreadable:
+            line, column = places["fields", index].key
+            faults.append(Fault(line + 1, column + 1, f"fields.{index}", unreadable.en, unreadable.zh))
+    if faults:
+        raise TriggerFileRefused(faults)
+
+
 # --- its conditions --------------------------------------------------------------------------------------------------
 
 
@@ -162,7 +212,7 @@ def _conditions(
             continue
         key = ".".join(str(step) for step in path)
         try:
-            found[key] = fact_fields.read(text, definition.on, digits)
+            found[key] = fact_fields.read(text, definition.on, digits, definition.fields)
         except Refused as refused:
             line, column = _inside(places[path], refused.at.line, refused.at.column, lines)
             en, zh = _of_the_customer(text, definition, digits) or (refused.en, refused.zh)
@@ -196,7 +246,7 @@ def _inside(node: _Node, line: int, column: int, lines: list[str]) -> Place:
 
 def _of_the_customer(text: str, definition: Definition, digits: int) -> tuple[str, str] | None:
     """The reason where a condition would be one if a trigger could read the customer's fields."""
-    known = fact_fields.catalogue(definition.on, digits)
+    known = fact_fields.catalogue(definition.on, digits, definition.fields)
     customer = standard(digits).of("customer").fields
     try:
         condition = parse(text, known.with_fields(f for name, f in customer.items() if name not in known.fields))

@@ -450,11 +450,32 @@ class Challenger(Model):
     share: float | None = None
 
 
+class OwnField(Model):
+    """A field that a bank adds, as a folder or a file says it. `posting` and `event` are read of facts by triggers,
+    `customer` is read by offers.
+    """
+
+    en: str
+    is_: str = Field(alias="is")
+    name: str
+    type: Annotated[Literal["bool", "int", "money", "float", "text", "date", "ts"], OPEN]
+    zh: str
+    freshness: str | None = None
+    grain: Annotated[Literal["posting", "event", "customer"], OPEN] | None = None
+    level: Annotated[Literal["C1", "C2"], OPEN] | None = None
+    meaning: str | None = None
+    owner: str | None = None
+    purpose: str | None = None
+    unit: str | None = None
+
+
 class ConditionsView(Model):
     """Who is eligible; null asks nothing."""
 
     age_max: int | None
     age_min: int | None
+    fields: Sequence[OwnField]
+    """The bank's own fields that `where` reads, as they were when it was kept"""
     minimum_balance: CampaignMoney | None
     product_not_held: Sequence[str]
     rating_invalid: bool
@@ -1431,7 +1452,9 @@ class GivenConditions(Model):
     product_not_held: Sequence[str] | None = None
     rating_invalid: bool | None = None
     where: str | None = None
-    """A condition over age, held (has_tag), risk_rating, balance, value_quadrant and lifecycle"""
+    """A condition over age, held (has_tag), risk_rating, balance, value_quadrant, lifecycle and the bank's own
+    fields of customers
+    """
 
 
 class GivenName(Model):

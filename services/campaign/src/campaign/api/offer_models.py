@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from attune_expressions.own_fields import OwnField
 from attune_service_kit.bodies import SEVERAL_LINES
 from campaign.api.models import BothLanguages, GivenText, In, Money, OfferCode
 from campaign.catalogue import RiskLevel
@@ -37,6 +38,11 @@ _OFFER: dict[str, Any] = {
     "context": {"large-deposit": 1.3},
     "conditions": _CONDITIONS,
     "enabled": True,
+}
+_SHOWN: dict[str, Any] = _OFFER | {
+    "code": "wealth-steady-6m",
+    "conditions": _CONDITIONS | {"fields": []},
+    "scripts": ["s-ws6m-counter"],
 }
 _SCRIPT: dict[str, Any] = {
     "offer": "wealth-steady-6m",
@@ -73,7 +79,8 @@ class GivenConditions(In):
     rating_invalid: bool = False
     where: Annotated[str, Field(min_length=1, max_length=4096), SEVERAL_LINES] | None = Field(
         default=None,
-        description="A condition over age, held (has_tag), risk_rating, balance, value_quadrant and lifecycle",
+        description="A condition over age, held (has_tag), risk_rating, balance, value_quadrant, lifecycle and the"
+        " bank's own fields of customers",
     )
 
 
@@ -106,6 +113,9 @@ class ConditionsView(BaseModel):
     minimum_balance: Money | None
     rating_invalid: bool
     where: str | None
+    fields: list[OwnField] = Field(
+        description="The bank's own fields that `where` reads, as they were when it was kept"
+    )
 
 
 class ScriptView(BaseModel):
@@ -124,9 +134,7 @@ class ScriptView(BaseModel):
 class OfferView(BaseModel):
     """An offer of the sheet; `scripts` are the ids of those that speak for it."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [dict(_OFFER, code="wealth-steady-6m", version=1, scripts=["s-ws6m-counter"])]}
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [_SHOWN | {"version": 1}]})
 
     code: str
     version: int
@@ -148,13 +156,7 @@ class OfferView(BaseModel):
 class ChangedOffer(OfferView):
     """The offer as stored, and the catalogue that decisions use from now on."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                dict(_OFFER, code="wealth-steady-6m", version=2, scripts=["s-ws6m-counter"], catalogue_version=2)
-            ]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [_SHOWN | {"version": 2, "catalogue_version": 2}]})
 
     catalogue_version: int
 

@@ -29,7 +29,7 @@ from campaign.campaigns import StaleVersion
 from campaign.catalogue import Conditions, Names, Offer, Script
 from campaign.channels import Channel
 from campaign.money import decimal_text, minor_units
-from campaign.offer_conditions import where
+from campaign.offer_conditions import Own, named
 from campaign.settings import CampaignSettings
 
 router = APIRouter(tags=["offers"])
@@ -45,7 +45,8 @@ OfOffer = Annotated[str | None, Query(alias="offer", pattern=r"^[a-z][a-z0-9-]{0
 async def _change_offer(runtime: Runtime, tx: Transaction, code: str, body: OfferChange) -> ChangedOffer:
     settings = runtime.settings
     assert isinstance(settings, CampaignSettings)  # noqa: S101 - the service declares it
-    wanted = _wanted_offer(code, body, settings.currency)
+    own = offer_sheet.own_fields(settings.fields_folder, settings.currency)
+    wanted = _wanted_offer(code, body, settings.currency, own)
     version = await offer_sheet.change_offer(tx, wanted, settings.currency)
     _, _, scripts = await offer_sheet.current(tx.conn)
     return ChangedOffer(**_offer(wanted, scripts).model_dump(), catalogue_version=version)
@@ -160,7 +161,7 @@ async def change_script(
     return await submit(script_id, body)
 
 
-def _wanted_offer(code: str, body: OfferChange, currency: str) -> Offer:
+def _wanted_offer(code: str, body: OfferChange, currency: str, own: Own) -> Offer:
     given = body.conditions
     return Offer(
         code=code,
@@ -181,23 +182,24 @@ def _wanted_offer(code: str, body: OfferChange, currency: str) -> Offer:
             product_not_held=tuple(given.product_not_held),
             minimum_balance_minor=_minor(given.minimum_balance, currency),
             rating_invalid=given.rating_invalid,
-            where=_readable(given.where, currency),
+            where=given.where,
+            fields=_read_fields(given.where, currency, own),
         ),
         enabled=body.enabled,
         name=Names(zh=body.name.zh, en=body.name.en),
     )
 
 
-def _readable(text: str | None, currency: str) -> str | None:
-    """A condition that can be read; BadCondition."""
-    if text is not None:
-        try:
-            where(text, currency)
-        except Refused as refused:
-            raise offer_sheet.BadCondition(
-                refused.en, refused.zh, reason=refused.code, line=refused.at.line, column=refused.at.column
-            ) from refused
-    return text
+def _read_fields(text: str | None, currency: str, own: Own) -> Own:
+    """Those of the bank's own fields that a condition reads, kept with it; BadCondition."""
+    if text is None:
+        return ()
+    try:
+        return named(text, currency, own)
+    except Refused as refused:
+        raise offer_sheet.BadCondition(
+            refused.en, refused.zh, reason=refused.code, line=refused.at.line, column=refused.at.column
+        ) from refused
 
 
 def _minor(given: GivenMoney | None, currency: str) -> int | None:
@@ -240,6 +242,7 @@ def _offer(offer: Offer, scripts: Sequence[Script]) -> OfferView:
             minimum_balance=_money(conditions.minimum_balance_minor, offer.currency),
             rating_invalid=conditions.rating_invalid,
             where=conditions.where,
+            fields=list(conditions.fields),
         ),
         enabled=offer.enabled,
         scripts=[s.id for s in scripts if s.offer == offer.code and s.enabled],

@@ -15,6 +15,7 @@ from attune_service_kit.errors import Invalid, NotFound, refusals
 from attune_service_kit.idempotency import InFlight, KeyMissing, OtherPayload, Write, idempotent
 from attune_service_kit.jobs import JobView, State, UnknownJob
 from attune_service_kit.paging import ByTime, Cursor, InvalidCursor, Limit, Page, decode_cursor, page
+from attune_service_kit.runtime import Runtime
 from eventing import backtests, triggers
 from eventing.api import trigger_versions
 from eventing.api.trigger_versions import TriggerFileInvalid
@@ -113,9 +114,9 @@ async def start(body: BacktestRequest, runtime: AnyRuntime, write: Annotated[Wri
     """
 
     async def run(tx: Transaction) -> JobView:
-        definition, asked = await _asked(tx, body)
+        definition, asked = await _asked(runtime, tx, body)
         if body.against is not None:
-            asked["against"] = (await _asked(tx, body.against))[1]
+            asked["against"] = (await _asked(runtime, tx, body.against))[1]
         await _require_active(tx, body.overlap or [])
         of = {} if tx.scope.kind == "all" else {"branch": tx.scope.branch}
         job_id = await runtime.jobs.start(tx, "backtest", asked | body.looks | of)
@@ -206,10 +207,10 @@ def _example(one: dict[str, Any], scopes: frozenset[str]) -> dict[str, Any] | No
     return one if "evidence:read" in scopes else {name: value for name, value in one.items() if name not in _EVIDENCE}
 
 
-async def _asked(tx: Transaction, tried: Tried) -> tuple[Definition, dict[str, Any]]:
+async def _asked(runtime: Runtime, tx: Transaction, tried: Tried) -> tuple[Definition, dict[str, Any]]:
     """The definition, and what the job is to try."""
     if tried.file is not None:
-        file = await trigger_versions.read_file(tx.conn, tried.file)
+        file = await trigger_versions.read_file(runtime, tx.conn, tried.file)
         return file.definition, {"definition": file.content}
     name = str(tried.trigger)
     number = tried.version

@@ -19,6 +19,7 @@ from attune_service_kit.idempotency import REFUSALS, Write, idempotent
 from attune_service_kit.paging import Cursor, InvalidCursor, Limit, Page, decode_cursor, page
 from attune_service_kit.runtime import Runtime
 from eventing import detections_rate, money, trigger_files, triggers
+from eventing.settings import EventingSettings
 from eventing.trigger_files import TriggerFile, TriggerFileRefused
 
 router = APIRouter(prefix="/v1/triggers", tags=["triggers"])
@@ -144,11 +145,14 @@ class Rate(BaseModel):
     days: list[DayRate]
 
 
-async def read_file(conn: triggers.Queryable, text: str) -> TriggerFile:
-    """A trigger file, in the base currency; TriggerFileInvalid with every fault's place."""
+async def read_file(runtime: Runtime, conn: triggers.Queryable, text: str) -> TriggerFile:
+    """A trigger file, in the base currency, with the bank's own fields; TriggerFileInvalid with every fault's place."""
+    settings = runtime.settings
+    assert isinstance(settings, EventingSettings)  # noqa: S101 - the service declares it
     currency: Any = await conn.fetchval(_CURRENCY)
     try:
-        return trigger_files.read(text, money.places(currency) if currency else 2)
+        own = trigger_files.own_fields(settings.fields_folder)
+        return trigger_files.read(text, money.places(currency) if currency else 2, own)
     except TriggerFileRefused as refused:
         errors = [vars(fault) for fault in refused.faults]
         first = refused.faults[0]
@@ -174,7 +178,7 @@ def _view(row: Mapping[str, Any]) -> VersionView:
 )
 async def validate(body: FileBody, runtime: AnyRuntime, _: Writer) -> Checked:
     """Refuse with every fault's line and column, or tell what the file says."""
-    found = await read_file(runtime.database.pool, body.file)
+    found = await read_file(runtime, runtime.database.pool, body.file)
     conditions = [
         ConditionView(
             key=key,
@@ -196,11 +200,13 @@ async def validate(body: FileBody, runtime: AnyRuntime, _: Writer) -> Checked:
     response_model=VersionView,
     responses=refusals(TriggerFileInvalid, triggers.TriggerExists, *REFUSALS),
 )
-async def create(body: FileBody, _: Writer, write: Annotated[Write, Depends(idempotent)]) -> Response:
+async def create(
+    body: FileBody, runtime: AnyRuntime, _: Writer, write: Annotated[Write, Depends(idempotent)]
+) -> Response:
     """Keep a trigger file as version 1. A draft judges nothing until it is activated."""
 
     async def run(tx: Transaction) -> VersionView:
-        return await _keep(tx, body.file, None)
+        return await _keep(runtime, tx, body.file, None)
 
     return await write(run, status=201)
 
@@ -213,17 +219,19 @@ async def create(body: FileBody, _: Writer, write: Annotated[Write, Depends(idem
     response_model=VersionView,
     responses=refusals(TriggerFileInvalid, FileOfAnother, NotFound, *REFUSALS),
 )
-async def add_version(name: Name, body: FileBody, _: Writer, write: Annotated[Write, Depends(idempotent)]) -> Response:
+async def add_version(
+    name: Name, body: FileBody, runtime: AnyRuntime, _: Writer, write: Annotated[Write, Depends(idempotent)]
+) -> Response:
     """Keep a trigger file as the next version. The one in force goes on until this one is activated."""
 
     async def run(tx: Transaction) -> VersionView:
-        return await _keep(tx, body.file, name)
+        return await _keep(runtime, tx, body.file, name)
 
     return await write(run, status=201)
 
 
-async def _keep(tx: Transaction, text: str, name: str | None) -> VersionView:
-    file = await read_file(tx.conn, text)
+async def _keep(runtime: Runtime, tx: Transaction, text: str, name: str | None) -> VersionView:
+    file = await read_file(runtime, tx.conn, text)
     if name is not None and file.definition.trigger != name:
         raise FileOfAnother(f"the file names {file.definition.trigger}", f"文件中的触发器为 {file.definition.trigger}")
     row = await triggers.add(tx.conn, file, text, tx.who, new=name is None)

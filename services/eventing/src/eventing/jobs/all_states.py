@@ -125,7 +125,8 @@ def sql_rule(trigger: Compiled) -> Rule | None:
         return None
     rule = rule_of(trigger)
     known = fact_fields.read(triggers.LARGE_DEPOSIT, trigger.definition.on, trigger.digits)
-    floor = same_but_for_amount(fact_fields.read(where, trigger.definition.on, trigger.digits), known)
+    wanted = fact_fields.read(where, trigger.definition.on, trigger.digits, trigger.definition.fields)
+    floor = same_but_for_amount(wanted, known)
     if floor is None or rule.days or rule.times != 1:
         return None
     return Rule(

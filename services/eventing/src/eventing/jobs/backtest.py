@@ -9,6 +9,7 @@ from typing import Any
 
 import duckdb
 
+from attune_contracts.datasets import SEGMENTS
 from attune_service_kit import lake_sql
 from attune_service_kit.jobs import JobContext
 from attune_service_kit.runtime import Runtime
@@ -68,12 +69,12 @@ async def run(job: JobContext) -> dict[str, Any]:
     with workbench.opened(runtime) as con:
         days = date.fromisoformat(params["from"]), date.fromisoformat(params["to"])
         lake = _Lake(runtime, con, *days, currency, limited="branch" in params)
-        snapshot = await _load(con, runtime, [*tried, *others], lake.last, params.get("branch"))
+        await _load(con, runtime, [*tried, *others], params.get("branch"))
         await job.progress(0, steps, "facts gathered")
         found = await lake.detections(tried[0])
         lake_backtests.gather(con, found)
         result = _told(lake, tried[0], found, named="trigger" in params)
-        result |= await asyncio.to_thread(_whose, lake, snapshot, params.get("capacity"))
+        result |= await asyncio.to_thread(_whose, lake, found, params.get("capacity"))
         await job.progress(1, steps, "judged")
         for other in tried[1:]:
             result["against"] = _against(lake, other, found, await lake.detections(other), params["against"])
@@ -106,10 +107,8 @@ async def _trigger(conn: triggers.Queryable, params: Mapping[str, Any], currency
     return Compiled.of(definition, digits=money.places(currency))
 
 
-async def _load(
-    con: duckdb.DuckDBPyConnection, runtime: Runtime, used: Sequence[Compiled], last: date, branch: str | None
-) -> date | None:
-    """The relations that the triggers and the report ask for, within what the caller sees; the snapshot's day."""
+async def _load(con: duckdb.DuckDBPyConnection, runtime: Runtime, used: Sequence[Compiled], branch: str | None) -> None:
+    """The relations that the triggers and the report ask for, within what the caller sees."""
     await workbench.load_owners(con, runtime)
     if any("behaviours" in one.definition.on for one in used):
         workbench.load_behaviours(con)
@@ -117,11 +116,6 @@ async def _load(
         rows = await runtime.worker_database.pool.fetch(_UNDER, branch)
         lake_backtests.limit_to(con, [row["branch"] for row in rows])
     lake_sql.register(con, runtime.lake, "branches", "parties", "employees")
-    known = [pointer.partition.removeprefix(_SNAPSHOT) for pointer in runtime.lake.pointers("segments")]
-    day = lake_backtests.snapshot_for([date.fromisoformat(one) for one in known], last)
-    if day is not None:
-        lake_sql.register(con, runtime.lake, "segments", partition=f"{_SNAPSHOT}{day.isoformat()}")
-    return day
 
 
 # --- what is told ----------------------------------------------------------------------------------------------------
@@ -151,11 +145,18 @@ def _definition(trigger: Compiled) -> dict[str, Any]:
     return texts | {"sentence": said._asdict()}
 
 
-def _whose(lake: _Lake, snapshot: date | None, capacity: int | None) -> dict[str, Any]:
+def _whose(lake: _Lake, found: Found, capacity: int | None) -> dict[str, Any]:
     days = (lake.last - lake.first).days + 1
+    kept = lake.runtime.lake
+    known = [date.fromisoformat(one.partition.removeprefix(_SNAPSHOT)) for one in kept.pointers("segments")]
+    newest = lake_backtests.snapshot_for(known, lake.last)
+    snapshots = lake_backtests.snapshots_for(known, {one.day for one in found})
+    wanted = sorted({newest, *snapshots.values()} if newest is not None else ())
+    files = [file for day in wanted for file in kept.files("segments", f"{_SNAPSHOT}{day.isoformat()}")]
+    lake.con.execute(f"CREATE OR REPLACE VIEW segments AS {lake_sql.scan(SEGMENTS, files)}")
     return {
         "by_branch": lake_backtests.by_branch(lake.con),
-        "by_segment": lake_backtests.by_segment(lake.con, snapshot),
+        "by_segment": lake_backtests.by_segment(lake.con, newest, snapshots),
         "managers": lake_backtests.by_manager(lake.con, days, capacity),
     }
 

@@ -59,6 +59,9 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if and (eq .Values.global.environment "production") (not (hasPrefix "tls://" .Values.global.natsUrl)) -}}
 {{- fail "global.natsUrl must be tls:// in production" -}}
 {{- end -}}
+{{- if and .Values.fieldsConfigMap (not (has .Values.package (list "eventing" "campaign"))) -}}
+{{- fail (printf "%s: a bank's own fields are eventing's and campaign's" (include "service.name" .)) -}}
+{{- end -}}
 {{- if and .Values.ingress.enabled (or (ne .Values.kind "gateway") (not .Values.ingress.host) (not .Values.ingress.tlsSecret)) -}}
 {{- fail (printf "%s: an ingress is the gateway's alone and needs host and tlsSecret" (include "service.name" .)) -}}
 {{- end -}}
@@ -96,6 +99,9 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- with .Values.global.otlpEndpoint }}
 - {name: {{ $prefix }}OTLP_ENDPOINT, value: {{ . | quote }}}
 {{- end }}
+{{- end }}
+{{- if .Values.fieldsConfigMap }}
+- {name: {{ $prefix }}FIELDS_FOLDER, value: /etc/attune/fields}
 {{- end }}
 {{- range $name, $value := .Values.env }}
 - {name: {{ $prefix }}{{ $name }}, value: {{ $value | quote }}}
@@ -135,6 +141,9 @@ seccompProfile: {type: RuntimeDefault}
 {{- if ne .Values.kind "gateway" }}
 - {name: keys, mountPath: /etc/attune/keys, readOnly: true}
 {{- end }}
+{{- if .Values.fieldsConfigMap }}
+- {name: fields, mountPath: /etc/attune/fields, readOnly: true}
+{{- end }}
 {{- end -}}
 
 {{- define "service.volumes" -}}
@@ -149,6 +158,10 @@ seccompProfile: {type: RuntimeDefault}
 {{- if ne .Values.kind "gateway" }}
 - name: keys
   secret: {secretName: {{ .Values.secrets.keys | default (printf "%s-keys" (include "service.fullname" .)) }}, defaultMode: 0440}
+{{- end }}
+{{- with .Values.fieldsConfigMap }}
+- name: fields
+  configMap: {name: {{ . }}}
 {{- end }}
 {{- end -}}
 
