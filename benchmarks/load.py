@@ -23,7 +23,10 @@ PATIENCE = 60.0
 
 @dataclass(frozen=True)
 class Plan:
-    """What is asked: `paths` in turn. `rate` a second = open loop, else closed; ends after `seconds` or `count`."""
+    """What is asked: `paths` in turn. `rate` a second = open loop, else closed; ends after `seconds` or `count`.
+
+    With `sent` each request is a POST of the next of these bodies; they and the answers are bytes as latin-1 has them.
+    """
 
     port: int
     paths: list[str]
@@ -34,6 +37,7 @@ class Plan:
     rate: float | None = None
     keep_bodies: bool = False
     keep_statuses: bool = False
+    sent: list[str] | None = None
 
 
 @dataclass
@@ -80,11 +84,24 @@ class _Connection(asyncio.Protocol):
         self._on_answer(self, int(head[9:12]), body)
 
 
+def _requests(plan: Plan) -> list[bytes]:
+    """Each request as it goes over the wire."""
+    lines = "".join(f"{name}: {value}\r\n" for name, value in plan.headers.items())
+    if plan.sent is None:
+        return [f"GET {p} HTTP/1.1\r\nHost: 127.0.0.1\r\n{lines}\r\n".encode() for p in plan.paths]
+    bodies = [body.encode("latin-1") for body in plan.sent]
+    turns = max(len(bodies), len(plan.paths))
+    asked = [(plan.paths[n % len(plan.paths)], bodies[n % len(bodies)]) for n in range(turns)]
+    return [
+        f"POST {p} HTTP/1.1\r\nHost: 127.0.0.1\r\n{lines}Content-Length: {len(body)}\r\n\r\n".encode() + body
+        for p, body in asked
+    ]
+
+
 class _Load:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        lines = "".join(f"{name}: {value}\r\n" for name, value in plan.headers.items())
-        self._requests = [f"GET {p} HTTP/1.1\r\nHost: 127.0.0.1\r\n{lines}\r\n".encode() for p in plan.paths]
+        self._requests = _requests(plan)
         self._sent = 0
         self._free: deque[_Connection] = deque()
         self._waiting: deque[float] = deque()
@@ -152,7 +169,7 @@ class _Load:
         self.happened.refused += status != 200
         self.happened.latencies.append(now - connection.started)
         if self._plan.keep_bodies:
-            self.happened.bodies.append(body.decode())
+            self.happened.bodies.append(body.decode("utf-8" if self._plan.sent is None else "latin-1"))
         if self._plan.keep_statuses:
             self.happened.statuses.append(status)
         if self._waiting:

@@ -33,7 +33,7 @@ class Target:
 
 @contextmanager
 def serving(
-    name: str, argv: list[str], environment: dict[str, str], ready: str, port: int | None = None
+    name: str, argv: list[str], environment: dict[str, str], ready: str, port: int | None = None, patience: float = 30
 ) -> Iterator[Target]:
     """Run a server until the block ends, on any free port by default; `{port}` in the environment stands for it."""
     port = port or free_port()
@@ -42,7 +42,7 @@ def serving(
         argv, cwd=ROOT, env=os.environ | own, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + patience
         while True:
             try:
                 urllib.request.urlopen(f"http://127.0.0.1:{port}{ready}", timeout=1).close()
