@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -253,6 +253,18 @@ def _peer(name: str, python: str, folder: Path, model: Path) -> tuple[list[str],
 
 
 @contextmanager
+def _ended() -> Iterator[list[psutil.Process]]:
+    """Processes that are gone when the block ends: LitServe leaves its workers behind."""
+    processes: list[psutil.Process] = []
+    try:
+        yield processes
+    finally:
+        for each in processes:
+            with suppress(psutil.NoSuchProcess):
+                each.kill()
+
+
+@contextmanager
 def everything(folder: Path, size: Size, peers: tuple[str, ...]) -> Iterator[tuple[Bench, list[str]]]:
     """Run scoring as it ships, both limits, and the peers that are installed; who was skipped."""
     python, model = [sys.executable, "-m"], folder / "model.onnx"
@@ -272,7 +284,10 @@ def everything(folder: Path, size: Size, peers: tuple[str, ...]) -> Iterator[tup
             if (interpreter := python_of(name)) is None:
                 skipped.append(name)
                 continue
-            bench.add(name, run(serving(name, *_peer(name, interpreter, folder, model), None, PATIENCE)))
+            leftovers = run(_ended())
+            target = run(serving(name, *_peer(name, interpreter, folder, model), None, PATIENCE))
+            leftovers += target.process.children(recursive=True)
+            bench.add(name, target)
         yield bench, skipped
 
 
