@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from attune_service_kit import edge
 from attune_service_kit.edge import DEEPEST, Malformed
+from attune_service_kit.errors import TooLarge
 
 # Few keys and telling characters: colons and brackets in texts, the same key written in two ways.
 NAMES = st.sampled_from(['"a"', '"b"', '"\\u0061"', '"a:b"', '"{[:"', '""', '"人"'])
@@ -58,3 +59,33 @@ def test_depth_is_counted_whatever_stands_beside_it(opening: str, beside: str) -
     assert edge._checked(nested(DEEPEST - 1), "application/json")
     with pytest.raises(Malformed):
         edge._checked(nested(DEEPEST), "application/json")
+
+
+@pytest.mark.parametrize(("objects", "lists"), [(0, 0), (3, 2), (1_999, 0), (1_500, 1_500), (5_000, 1)])
+def test_never_fewer_brackets_are_told_than_there_are(objects: int, lists: int) -> None:
+    body = b"{x" * objects + b"[" * lists
+    told = edge._opened(body)
+    assert told >= objects + lists
+    assert told == objects + lists or objects + lists >= edge._BRACKETS
+
+
+async def test_a_body_in_crumbs_is_put_together_and_limited_as_it_comes() -> None:
+    async def read(pieces: list[bytes], most: int) -> Any:
+        messages = [{"type": "http.request", "body": piece, "more_body": True} for piece in pieces]
+        messages.append({"type": "http.request", "body": b"", "more_body": False})
+        asked = iter(messages)
+
+        async def receive() -> Any:
+            return next(asked)
+
+        scope: dict[str, Any] = {"headers": [(b"content-type", b"application/json")]}
+        exchange = edge._Exchange(scope, receive, receive, ("r", "c"), dict(scope["headers"]))  # type: ignore[arg-type]
+        replayed = await (await exchange._read(most))()
+        assert replayed["body"] == b"".join(pieces)
+        return scope["state"]["json"]
+
+    assert await read([b"", b'{"a"', b":1", b",", b'"b":[2]}'], 100) == {"a": 1, "b": [2]}
+    assert await read([b"[1]"], 3) == [1]
+    assert await read([], 3) is None
+    with pytest.raises(TooLarge):
+        await read([b"[1", b"]", b" "], 3)

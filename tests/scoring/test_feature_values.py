@@ -82,7 +82,8 @@ FITTING = st.fixed_dictionaries(
 @settings(max_examples=200, deadline=None)
 @given(st.lists(FITTING, min_size=1, max_size=4))
 def test_rows_without_a_fault_are_read_at_once_to_the_same_bits(rows: list[dict[str, Any]]) -> None:
-    slowly, at_once = matrix(SPECS, rows), Ordinary(SPECS).read(rows)
+    alike = [{name: row[name] for name in rows[0]} for row in rows]
+    slowly, at_once = matrix(SPECS, rows), Ordinary(SPECS).read(alike)
     assert at_once is not None
     assert not isinstance(slowly, list)
     assert slowly.tobytes() == at_once.tobytes()
@@ -104,3 +105,19 @@ def test_one_feature_is_read_at_once_too() -> None:
     one = (FeatureSpec(name="alone"),)
     assert Ordinary(one).read([{"alone": 0.5}]) == np.float32(0.5)
     assert Ordinary(one).read([[0.5]]) is None  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize("rows", [[{}], [{}, {}]])
+def test_rows_without_a_value_are_not_read_at_once_by_a_model_that_has_read_none(rows: list[dict[str, object]]) -> None:
+    assert Ordinary(SPECS).read(rows, finite=True) is None
+    assert Ordinary(SPECS[:1]).read(rows, finite=True) is None
+
+
+def test_rows_that_are_written_unlike_are_left_to_the_slower_way() -> None:
+    ordinary, row = Ordinary(SPECS), GOOD | {"needed": 1.0}
+    turned = dict(reversed(row.items()))
+    assert ordinary.read([row, turned]) is None
+    first, second = ordinary.read([row]), ordinary.read([turned])
+    assert first is not None
+    assert second is not None
+    assert first.tobytes() == second.tobytes()

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator, MutableMapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request
+from starlette.types import Receive, Scope, Send
 
 from attune_service_kit import approvals, approvals_api, audit, errors, health, jobs, openapi, quarantine
 from attune_service_kit.edge import Edge
@@ -24,6 +25,19 @@ async def runtime(request: Request) -> Runtime:
 
 
 AnyRuntime = Annotated[Runtime, Depends(runtime)]
+
+
+class _Application(FastAPI):
+    """The framework's application, told at once which requests go without a span.
+
+    Asked through its own `exclude`, it has done half of its work by then: a tenth of what a hot answer takes.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] == "http" and self.state.untraced(scope):
+            scope["fastapi.telemetry"] = None  # as if an application around this one had seen to it
+        await super().__call__(scope, receive, send)
 
 
 def _routers(service: Service) -> Iterator[APIRouter]:
@@ -72,7 +86,7 @@ def create_app(
         return state.tracing.skips(scope, hot.find(scope))
 
     hot: HotRoutes
-    app = FastAPI(
+    app = _Application(
         title=service.title,
         version="1",
         docs_url=None,
@@ -85,10 +99,10 @@ def create_app(
             "metrics": False,
             "logs": False,
             "operation_spans": False,
-            "exclude": untraced,
         },
     )
     app.state.runtime, app.state.verifier, app.state.admission = state, state.verifier, admission
+    app.state.untraced = untraced
     app.include_router(health.probes)
     if routes:
         for router in _routers(service):

@@ -4,13 +4,12 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any
 
 import orjson
 import structlog
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from attune_service_kit import telemetry
@@ -32,6 +31,9 @@ from attune_service_kit.paths import plain
 log = structlog.get_logger("access")
 
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+_DEADLINE = DEADLINE_HEADER.encode()
+_BRACKETS = 2_000
+_NODES = frozenset({dict, list})  # what JSON is read to: no classes of ours
 DEEPEST = 32  # levels of a JSON document; no contract needs ten
 
 
@@ -61,14 +63,15 @@ class Edge:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        ids = telemetry.begin(headers.get("x-request-id"), headers.get("x-correlation-id"))
+        # The first of several counts; names are lower case by ASGI's word.
+        headers = dict(reversed(scope["headers"]))
+        ids = telemetry.begin(_text(headers, b"x-request-id"), _text(headers, b"x-correlation-id"))
         self._tracing.activate()
-        exchange = _Exchange(scope, receive, send, ids)
+        exchange = _Exchange(scope, receive, send, ids, headers)
         started = time.perf_counter()
         try:
             with self._admission.place(scope["path"]) as exchange.place:
-                await exchange.within(patience(headers.get(DEADLINE_HEADER)), self)
+                await exchange.within(patience(_text(headers, _DEADLINE)), self)
         except Exception as error:
             await exchange.fail(error)
         finally:
@@ -78,8 +81,10 @@ class Edge:
 class _Exchange:
     """One request and its answer."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, ids: tuple[str, str]) -> None:
-        self._scope, self._receive, self._send, self._ids = scope, receive, send, ids
+    def __init__(
+        self, scope: Scope, receive: Receive, send: Send, ids: tuple[str, str], headers: Mapping[bytes, bytes]
+    ) -> None:
+        self._scope, self._receive, self._send, self._ids, self._headers = scope, receive, send, ids, headers
         self.place: Place | None = None
         self._limit: asyncio.Timeout | None = None
         self._status = 0
@@ -119,22 +124,27 @@ class _Exchange:
 
     async def _read(self, max_body: int) -> Receive:
         """Read the body within its limit, check it, and hand it on as one message."""
-        headers = Headers(scope=self._scope)
-        if (length := headers.get("content-length", "0")).isdigit() and int(length) > max_body:
+        if (length := self._headers.get(b"content-length", b"0")).isdigit() and int(length) > max_body:
             raise _too_large(max_body)
-        body = bytearray()
-        more = True
+        body, more = b"", True
+        rest = bytearray()  # one buffer: a list of a body's crumbs would take many times its length
         while more:
             message = await self._receive()
             if message["type"] == "http.disconnect":
                 return _replay(message)
-            body += message.get("body", b"")
+            part = message.get("body", b"")
+            if body:
+                rest += part
+            else:
+                body = part
             more = message.get("more_body", False)
-            if len(body) > max_body:
+            if len(body) + len(rest) > max_body:
                 raise _too_large(max_body)
+        if rest:
+            body += bytes(rest)
         state = self._scope.setdefault("state", {})
-        state["json"] = _checked(bytes(body), headers.get("content-type", "")) if body else None
-        return _replay({"type": "http.request", "body": bytes(body), "more_body": False}, then=self._receive)
+        state["json"] = _checked(body, _text(self._headers, b"content-type") or "") if body else None
+        return _replay({"type": "http.request", "body": body, "more_body": False}, then=self._receive)
 
     async def _sending(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -172,6 +182,11 @@ class _Exchange:
         telemetry.ACCESS.line(self._scope["method"], route or "unknown", self._status, seconds, self._bytes, client)
 
 
+def _text(headers: Mapping[bytes, bytes], name: bytes) -> str | None:
+    value = headers.get(name)
+    return None if value is None else value.decode("latin-1")
+
+
 def _replay(message: Message, then: Receive | None = None) -> Receive:
     """A receive that gives one message first, and after it what the connection gives."""
     waiting = [message]
@@ -192,7 +207,7 @@ def _checked(body: bytes, content_type: str) -> Any:
     try:
         parsed = orjson.loads(body)
         # Each key has its colon: with as many colons as keys read, none was written twice. Others are read once more.
-        if body.count(b":") != _keys(parsed, body.count(b"{") + body.count(b"[")):
+        if body.count(b":") != _keys(parsed, _opened(body)):
             json.loads(body, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
         raise (_not_finite() if _only_not_finite(body) else _malformed()) from error
@@ -230,21 +245,32 @@ def _keys(document: Any, opened: int) -> int:
 
     `opened` is at least the number of its objects and lists: once so many are found, no value more is looked at.
     """
-    keys, level = 0, [document] if isinstance(document, dict | list) else []
+    keys, level = 0, [document] if type(document) in _NODES else []
     for _ in range(DEEPEST):
-        keys += sum(len(node) for node in level if isinstance(node, dict))
+        keys += sum(map(len, filter(_is_object, level)))
         opened -= len(level)
         if not level or not opened:
             return keys
-        level = [child for node in level for child in _children(node)]
+        level = [
+            child
+            for node in level
+            for child in (node.values() if type(node) is dict else node)
+            if type(child) in _NODES
+        ]
     if level:
         raise ValueError("too deep")
     return keys
 
 
-def _children(node: Any) -> "Iterator[Any]":
-    values = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
-    return (value for value in values if isinstance(value, dict | list))
+def _is_object(node: Any) -> bool:
+    return type(node) is dict
+
+
+def _opened(body: bytes) -> int:
+    """How many brackets a text opens; of more than some hundreds its length is told."""
+    objects, lists = body.split(b"{", _BRACKETS), body.split(b"[", _BRACKETS)
+    found = len(objects) + len(lists) - 2
+    return found if found < _BRACKETS else len(body)
 
 
 def _too_large(limit: int) -> TooLarge:

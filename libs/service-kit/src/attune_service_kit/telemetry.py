@@ -3,7 +3,6 @@
 import logging
 import random
 import re
-import secrets
 import sys
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
@@ -55,7 +54,7 @@ def valid_identifier(value: str | None) -> str | None:
 
 def begin(request: str | None = None, correlation: str | None = None) -> tuple[str, str]:
     """Set the ids of the work that starts now; missing or malformed ones are made. Returns (request, correlation)."""
-    mine = valid_identifier(request) or secrets.token_hex(16)
+    mine = valid_identifier(request) or f"{random.getrandbits(128):032x}"
     cause = valid_identifier(correlation) or mine
     _request_id.set(mine)
     _correlation_id.set(cause)
@@ -352,7 +351,7 @@ class AccessLog:
         event: MutableMapping[str, Any] = {
             "event": "request",
             "level": "info",
-            "timestamp": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
+            "timestamp": datetime.now(UTC),
             "service": self.service,
             "method": method,
             "route": route,
@@ -361,7 +360,8 @@ class AccessLog:
             "bytes": size,
             "client_id": client_id,
         }
-        sys.stderr.write(orjson.dumps(_identified(None, "", event)).decode() + "\n")
+        line = orjson.dumps(_identified(None, "", event), option=orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE)
+        sys.stderr.write(line.decode())
 
 
 ACCESS = AccessLog()

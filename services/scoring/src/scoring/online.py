@@ -100,8 +100,11 @@ async def score_matrix(model: Model, body: bytes) -> bytes:
 
 
 async def score_ordinary(model: Model, rows: Sequence[Mapping[str, object]]) -> bytes | None:
-    """The answer of `score_rows` without reasons, as JSON; None of rows that are not entirely ordinary; NoAnswer."""
-    if (values := model.ordinary.read(rows)) is None:
+    """The answer of `score_rows` without reasons, as JSON; None of rows that are not entirely ordinary; NoAnswer.
+
+    The rows come from a body that the edge has read: its numbers are finite.
+    """
+    if (values := model.ordinary.read(rows, finite=True)) is None:
         return None
     names, answer = model.output.classes, (await _ask(model, values)).tolist()
     items = [
