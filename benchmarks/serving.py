@@ -33,7 +33,13 @@ class Target:
 
 @contextmanager
 def serving(
-    name: str, argv: list[str], environment: dict[str, str], ready: str, port: int | None = None, patience: float = 30
+    name: str,
+    argv: list[str],
+    environment: dict[str, str],
+    ready: str,
+    port: int | None = None,
+    patience: float = 30,
+    every: float = 0.05,
 ) -> Iterator[Target]:
     """Run a server until the block ends, on any free port by default; `{port}` in the environment stands for it."""
     port = port or free_port()
@@ -52,7 +58,7 @@ def serving(
             except OSError:
                 if process.poll() is not None or time.monotonic() > deadline:
                     raise
-                time.sleep(0.05)
+                time.sleep(every)
         yield Target(name, port, psutil.Process(process.pid))
     finally:
         process.terminate()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import date
+from io import BytesIO
 from uuid import UUID
 
 import asyncpg
@@ -20,6 +21,10 @@ _SWITCH = """
 INSERT INTO feature_set (id, slot, as_of, manifest, features, rows, loaded_at) VALUES (1, $1, $2, $3, $4, $5, now())
 ON CONFLICT (id) DO UPDATE SET (slot, as_of, manifest, features, rows, loaded_at) =
     (excluded.slot, excluded.as_of, excluded.manifest, excluded.features, excluded.rows, excluded.loaded_at)"""
+
+# PostgreSQL's binary format of COPY, and the id of its type float8.
+_COPY_BEGINS, _COPY_ENDS = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
+_FLOAT8 = 701
 
 
 async def stored_rows(conn: Conn, customers: Iterable[UUID]) -> dict[UUID, Stored]:
@@ -46,11 +51,26 @@ async def empty_slot(conn: asyncpg.Connection) -> int:
 
 async def copy_rows(conn: asyncpg.Connection, slot: int, customers: Sequence[str], values: NDArray[np.float64]) -> None:
     """Add rows to the slot that is being filled; NaN = unknown."""
-    await conn.copy_records_to_table(
-        "feature_row",
-        records=((slot, customer, row) for customer, row in zip(customers, values.tolist(), strict=True)),
-        columns=("slot", "customer_id", "values"),
-    )
+    source = BytesIO(_copied(slot, customers, values))
+    await conn.copy_to_table("feature_row", source=source, columns=("slot", "customer_id", "values"), format="binary")
+
+
+def _copied(slot: int, customers: Sequence[str], values: NDArray[np.float64]) -> bytes:
+    """Rows as COPY reads them: all are equally long, so they are written a column at a time (a driver takes 20 times as
+    long to write them value by value)."""
+    width = values.shape[1]
+    item = np.dtype([("length", ">i4"), ("value", ">f8")])
+    row = np.dtype([
+        ("fields", ">i2"), ("slot_length", ">i4"), ("slot", ">i2"), ("id_length", ">i4"), ("id", "V16"),
+        ("values_length", ">i4"), ("array", ">i4", (5,)), ("values", item, (width,)),
+    ])  # fmt: skip
+    rows = np.zeros(len(values), row)
+    rows["fields"], rows["slot_length"], rows["slot"], rows["id_length"] = 3, 2, slot, 16
+    rows["id"] = np.frombuffer(bytes.fromhex("".join(customers).replace("-", "")), "V16")
+    rows["values_length"] = 20 + width * item.itemsize
+    rows["array"] = (1, 0, _FLOAT8, width, 1)  # dimensions, no NULL, type, length, lower bound
+    rows["values"]["length"], rows["values"]["value"] = 8, values
+    return _COPY_BEGINS + rows.tobytes() + _COPY_ENDS
 
 
 async def switch(conn: asyncpg.Connection, slot: int, pointer: Pointer, features: Sequence[str]) -> None:

@@ -5,36 +5,34 @@ have said of those whom no model answers for, is kept apart. Params: `model` (nu
 newest snapshot).
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import structlog
-from numpy.typing import NDArray
 from pyarrow import parquet
 
-from attune_contracts.datasets import FEATURES, SCORES, SHADOW_SCORES, Dataset
+from attune_contracts.datasets import SCORES, SHADOW_SCORES, Dataset
 from attune_contracts.pointer import Pointer
-from attune_contracts.scoring import HASH_DIGITS, ScoresPublished
-from attune_measure.arms import ModelArm, model_arm_sql
-from attune_service_kit import lake_sql
+from attune_contracts.scoring import ScoresPublished
+from attune_measure.arms import ModelArm
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Invalid
 from attune_service_kit.jobs import JobContext
 from attune_service_kit.lake import Lake
 from attune_service_kit.lake_schema import arrow_schema
-from attune_service_kit.lake_sql import quote
 from attune_service_kit.runtime import Runtime
 from scoring import feature_rows, purposes, registry, watches
 from scoring.arms import Shares
-from scoring.features import NUMERIC, Floats, fingerprints
-from scoring.model import Model
+from scoring.features import NUMERIC
+from scoring.jobs import batches
+from scoring.jobs.batches import Batch, Part, scored
 from scoring.outputs import UnfitModel
 from scoring.registry import Answers
 from scoring.settings import ScoringSettings
@@ -42,22 +40,6 @@ from scoring.settings import ScoringSettings
 log = structlog.get_logger(__name__)
 
 _LOCK = "SELECT pg_advisory_lock(hashtext('scoring.score'))"
-
-
-@dataclass(frozen=True)
-class Part:
-    """One version's scores in one dataset: of which arms' customers (None = all), and why beside the decisions."""
-
-    model: Model
-    purpose: str
-    arms: frozenset[ModelArm] | None
-    dataset: Dataset
-    why: str | None = None
-
-    @property
-    def file(self) -> str:
-        """A name of its own."""
-        return f"{self.dataset.name}.{self.model.name}.{self.model.version}.parquet"
 
 
 @dataclass(frozen=True)
@@ -208,89 +190,48 @@ async def _score(job: JobContext, plan: Plan, folder: Path) -> dict[str, str]:
 
     A model without an answer to some row stops no other.
     """
-    schemas = {part.file: arrow_schema(part.dataset) for part in plan.parts}
-    writers = {name: parquet.ParquetWriter(folder / name, s, compression="zstd") for name, s in schemas.items()}
+    lake, settings = job.runtime.lake, job.runtime.settings
+    assert isinstance(settings, ScoringSettings)  # noqa: S101 - the service declares it
     failed: dict[str, str] = {}
     done = 0
-    try:
-        for customers, values, arms in _batches(job, plan):
-            rows = values.astype(np.float32)
-            hashes: dict[tuple[str, ...], list[str]] = {}
-            for part in plan.parts:
-                if part.file in failed:
-                    continue
-                try:
-                    table = _table(part, customers, rows, arms, hashes, plan.scored_at)
-                    writers[part.file].write_table(table)
-                except UnfitModel as unfit:
-                    log.error("model_unfit", model=part.model.name, version=part.model.version, reason=str(unfit))
-                    failed[part.file] = str(unfit)
+
+    def work(batch: Batch) -> dict[str, pa.Table | UnfitModel]:
+        return scored([part for part in plan.parts if part.file not in failed], batch, plan.scored_at)
+
+    snapshot = batches.read(lake, settings, lake.read_pointer(plan.pointer), plan.parts, plan.shares)
+    with _writers(plan, folder) as writers:
+        async for batch, told in batches.in_turn(snapshot, work):
+            failed |= await asyncio.to_thread(_write, plan, writers, told)
             if plan.slot is not None:
                 async with job.transaction() as tx:
-                    await feature_rows.copy_rows(tx.conn, plan.slot, customers.to_pylist(), values)
-            done += len(values)
+                    await feature_rows.copy_rows(tx.conn, plan.slot, batch.customers.to_pylist(), batch.values)
+            done += len(batch.values)
             await job.progress(done, plan.pointer.rows, "scored")
-    finally:
-        for writer in writers.values():
-            writer.close()
     return failed
 
 
-Arms = Mapping[str, NDArray[np.str_]]
-"""By purpose: each customer's arm. A purpose that sets nobody apart has none."""
+@contextmanager
+def _writers(plan: Plan, folder: Path) -> Iterator[dict[str, parquet.ParquetWriter]]:
+    """Parquet files in the making, by name."""
+    with ExitStack() as stack:
+        yield {
+            part.file: stack.enter_context(
+                parquet.ParquetWriter(folder / part.file, arrow_schema(part.dataset), compression="zstd")
+            )
+            for part in plan.parts
+        }
 
 
-def _batches(job: JobContext, plan: Plan) -> Iterator[tuple[pa.Array, NDArray[np.float64], Arms]]:
-    """Read the snapshot's customers, numeric features and arms, in the snapshot's order; NaN = NULL."""
-    settings = job.runtime.settings
-    assert isinstance(settings, ScoringSettings)  # noqa: S101 - the service declares it
-    rows = lake_sql.scan(FEATURES, job.runtime.lake.read_pointer(plan.pointer))
-    names = ", ".join(f"CAST({name} AS DOUBLE) AS {name}" for name in NUMERIC)
-    drawn = sorted({part.purpose for part in plan.parts if part.arms is not None})
-    arms = "".join(f", {_arm(plan.shares[purpose])} AS arm_{i}" for i, purpose in enumerate(drawn))
-    with lake_sql.connect(job.runtime.lake, settings, memory_limit=settings.memory_limit) as con:
-        query = con.execute(f"SELECT customer_id, {names}{arms} FROM ({rows})")  # noqa: S608 - names of the contract
-        for batch in query.to_arrow_reader(settings.batch_rows):
-            columns = [batch.column(name).to_numpy(zero_copy_only=False) for name in NUMERIC]
-            found = {p: batch.column(f"arm_{i}").to_numpy(zero_copy_only=False) for i, p in enumerate(drawn)}
-            yield batch.column("customer_id"), np.column_stack(columns).astype(np.float64), found
-
-
-def _arm(shares: Shares) -> str:
-    return model_arm_sql(
-        "customer_id",
-        salt_expr=quote(shares.salt),
-        no_model_bp=shares.no_model_bp,
-        challenger_bp=shares.challenger_bp,
-    )
-
-
-def _table(
-    part: Part,
-    customers: pa.Array,
-    rows: Floats,
-    arms: Arms,
-    hashes: dict[tuple[str, ...], list[str]],
-    scored_at: datetime,
-) -> pa.Table:
-    model = part.model
-    mine = np.ascontiguousarray(rows[:, [NUMERIC.index(name) for name in model.features]])
-    seen = hashes[model.features] = hashes.get(model.features) or fingerprints(mine)
-    if part.arms is not None:
-        chosen = np.flatnonzero(np.isin(arms[part.purpose].astype(str), [str(arm) for arm in part.arms]))
-        mine, customers, seen = mine[chosen], customers.take(pa.array(chosen)), [seen[index] for index in chosen]
-    answer = model.answer_many(mine)
-    size = len(answer)
-    columns = [
-        customers.cast(pa.string()),
-        pa.repeat(pa.scalar(model.name), size),
-        pa.repeat(pa.scalar(model.version, pa.int32()), size),
-        pa.array(answer.max(axis=1)),
-        pa.repeat(pa.scalar(scored_at, pa.timestamp("us", "UTC")), size),
-        pa.array(model.likeliest(answer), pa.string()) if model.output.classes else pa.nulls(size, pa.string()),
-        pa.array(seen, pa.string()),
-        pa.repeat(pa.scalar(model.sha256[:HASH_DIGITS]), size),
-    ]
-    if part.why is not None:
-        columns.append(pa.repeat(pa.scalar(part.why), size))
-    return pa.table(columns, schema=arrow_schema(part.dataset))
+def _write(
+    plan: Plan, writers: Mapping[str, parquet.ParquetWriter], told: Mapping[str, pa.Table | UnfitModel]
+) -> dict[str, str]:
+    """Add a batch's tables to their files; return what has no answer."""
+    failed = {}
+    for part in plan.parts:
+        rows = told.get(part.file)
+        if isinstance(rows, UnfitModel):
+            log.error("model_unfit", model=part.model.name, version=part.model.version, reason=str(rows))
+            failed[part.file] = str(rows)
+        elif rows is not None:
+            writers[part.file].write_table(rows)
+    return failed

@@ -1,0 +1,142 @@
+"""A feature snapshot in batches: the next one is read while every core scores one. Memory holds a few, never all."""
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from attune_contracts.datasets import FEATURES, Dataset
+from attune_contracts.scoring import HASH_DIGITS
+from attune_measure.arms import ModelArm, model_arm_sql
+from attune_service_kit import lake_sql
+from attune_service_kit.lake import Lake
+from attune_service_kit.lake_schema import arrow_schema
+from attune_service_kit.lake_sql import quote
+from scoring.arms import Shares
+from scoring.features import NUMERIC, Floats, fingerprints
+from scoring.model import Model
+from scoring.outputs import UnfitModel
+from scoring.settings import ScoringSettings
+
+CORES = os.cpu_count() or 1
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One version's scores in one dataset: of which arms' customers (None = all), and why beside the decisions."""
+
+    model: Model
+    purpose: str
+    arms: frozenset[ModelArm] | None
+    dataset: Dataset
+    why: str | None = None
+
+    @property
+    def file(self) -> str:
+        """A name of its own."""
+        return f"{self.dataset.name}.{self.model.name}.{self.model.version}.parquet"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Customers, their numeric features in the order of NUMERIC (NaN = NULL), and by purpose their arms.
+
+    A purpose that sets nobody apart has no arms.
+    """
+
+    customers: pa.Array
+    values: NDArray[np.float64]
+    arms: Mapping[str, NDArray[np.str_]]
+
+
+def read(
+    lake: Lake, settings: ScoringSettings, files: Sequence[Path], parts: Sequence[Part], shares: Mapping[str, Shares]
+) -> Iterator[Batch]:
+    """Read a snapshot's files, in the snapshot's order."""
+    rows = lake_sql.scan(FEATURES, files)
+    names = ", ".join(f"CAST({name} AS DOUBLE) AS {name}" for name in NUMERIC)
+    drawn = sorted({part.purpose for part in parts if part.arms is not None})
+    arms = "".join(f", {_arm(shares[purpose])} AS arm_{i}" for i, purpose in enumerate(drawn))
+    with lake_sql.connect(lake, settings, memory_limit=settings.memory_limit) as con:
+        query = con.execute(f"SELECT customer_id, {names}{arms} FROM ({rows})")  # noqa: S608 - names of the contract
+        for batch in query.to_arrow_reader(settings.batch_rows):
+            values = np.empty((len(batch), len(NUMERIC)))
+            for column, name in enumerate(NUMERIC):
+                values[:, column] = batch.column(name).to_numpy(zero_copy_only=False)
+            found = {p: batch.column(f"arm_{i}").to_numpy(zero_copy_only=False) for i, p in enumerate(drawn)}
+            yield Batch(batch.column("customer_id"), values, found)
+
+
+def _arm(shares: Shares) -> str:
+    return model_arm_sql(
+        "customer_id",
+        salt_expr=quote(shares.salt),
+        no_model_bp=shares.no_model_bp,
+        challenger_bp=shares.challenger_bp,
+    )
+
+
+async def in_turn(batches: Iterator[Batch], work: Callable[[Batch], T]) -> AsyncIterator[tuple[Batch, T]]:
+    """Each batch with what `work` makes of it, in their order; every core works on one, the next is read meanwhile."""
+    loop, under_way = asyncio.get_running_loop(), deque[tuple[Batch, asyncio.Future[T]]]()
+    with ThreadPoolExecutor(CORES + 1) as pool:
+        more = True
+        while more or under_way:
+            while more and len(under_way) <= CORES:
+                batch = await loop.run_in_executor(pool, next, batches, None)
+                more = batch is not None
+                if batch is not None:
+                    under_way.append((batch, loop.run_in_executor(pool, work, batch)))
+            if under_way:
+                batch, told = under_way.popleft()
+                yield batch, await told
+
+
+def scored(parts: Sequence[Part], batch: Batch, scored_at: datetime) -> dict[str, pa.Table | UnfitModel]:
+    """Score a batch: by file the rows of each part, or why its model has no answer."""
+    rows = batch.values.astype(np.float32)
+    hashes: dict[tuple[str, ...], list[str]] = {}
+    told: dict[str, pa.Table | UnfitModel] = {}
+    for part in parts:
+        try:
+            told[part.file] = _table(part, batch, rows, hashes, scored_at)
+        except UnfitModel as unfit:
+            told[part.file] = unfit
+    return told
+
+
+def _table(
+    part: Part, batch: Batch, rows: Floats, hashes: dict[tuple[str, ...], list[str]], scored_at: datetime
+) -> pa.Table:
+    model, customers = part.model, batch.customers
+    mine = np.ascontiguousarray(rows[:, [NUMERIC.index(name) for name in model.features]])
+    seen = hashes[model.features] = hashes.get(model.features) or fingerprints(mine)
+    if part.arms is not None:
+        chosen = np.flatnonzero(np.isin(batch.arms[part.purpose].astype(str), [str(arm) for arm in part.arms]))
+        mine, customers, seen = mine[chosen], customers.take(pa.array(chosen)), [seen[index] for index in chosen]
+    answer = model.answer(mine)
+    size = len(answer)
+    columns = [
+        customers.cast(pa.string()),
+        pa.repeat(pa.scalar(model.name), size),
+        pa.repeat(pa.scalar(model.version, pa.int32()), size),
+        pa.array(answer.max(axis=1)),
+        pa.repeat(pa.scalar(scored_at, pa.timestamp("us", "UTC")), size),
+        pa.array(model.likeliest(answer), pa.string()) if model.output.classes else pa.nulls(size, pa.string()),
+        pa.array(seen, pa.string()),
+        pa.repeat(pa.scalar(model.sha256[:HASH_DIGITS]), size),
+    ]
+    if part.why is not None:
+        columns.append(pa.repeat(pa.scalar(part.why), size))
+    return pa.table(columns, schema=arrow_schema(part.dataset))
