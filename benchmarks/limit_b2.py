@@ -1,4 +1,4 @@
-"""The raw limits of B2: rows by name as JSON in, scores out; one ASGI function, or one Starlette route.
+"""The raw limits of B2: rows or columns by name as JSON in, scores out; one ASGI function, or one Starlette route.
 
 They trust whoever asks and whatever comes. `python -m benchmarks.limit_b2 raw|starlette` with PORT and MODEL, the
 file of an ONNX model.
@@ -40,8 +40,11 @@ class Limit:
 
     def answer(self, body: bytes) -> bytes:
         """The scores of a body's rows."""
-        rows = orjson.loads(body)["rows"]
-        values = np.array([_IN_ORDER(row) for row in rows], dtype=np.float32)
+        told = orjson.loads(body)
+        if (columns := told.get("columns")) is not None:
+            values = np.ascontiguousarray(np.array(_IN_ORDER(columns), dtype=np.float32).T)
+        else:
+            values = np.array([_IN_ORDER(row) for row in told["rows"]], dtype=np.float32)
         (told,) = self._session.run(self._output, {self._input: values})
         return orjson.dumps({"scores": told[:, 1].tolist()})
 

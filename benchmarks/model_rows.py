@@ -38,3 +38,9 @@ def named(values: Floats) -> list[dict[str, Any]]:
         {name: None if value != value else kind(value) for (name, kind), value in zip(kinds, row, strict=True)}
         for row in values.tolist()
     ]
+
+
+def by_feature(values: Floats) -> dict[str, list[Any]]:
+    """The same rows as columns: each name once, with a value a row."""
+    told = named(values)
+    return {name: [row[name] for row in told] for name in NAMES}

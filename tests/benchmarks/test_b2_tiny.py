@@ -17,8 +17,8 @@ def test_b2_scores_as_onnx_runtime_does() -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=270, check=False, cwd=ROOT)
     assert done.returncode == 0, done.stderr[-2000:]
     figures = json.loads(done.stdout.splitlines()[-1])
-    assert figures["compared"] == 3 * 24 * 101 + 200
-    for kind in ("one_row", "hundred_rows"):
+    assert figures["compared"] == 3 * 24 * 201 + 200
+    for kind in ("one_row", "hundred_rows", "hundred_rows_as_columns"):
         assert {name: shown["per_second"] > 0 for name, shown in figures["closed_loop"][kind].items()} == dict.fromkeys(
             ("attune", "starlette", "raw"), True
         )

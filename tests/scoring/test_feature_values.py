@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from attune_contracts.datasets import FEATURES
 from scoring.feature_specs import FeatureSpec, specs_of
-from scoring.feature_values import NAMED, Fault, Ordinary, matrix
+from scoring.feature_values import NAMED, Fault, Ordinary, matrix, rows_of
 from scoring.features import NUMERIC
 
 WANTED = ("holds_wealth", "demand_balance_minor", "age", "digital_share_90d")
@@ -87,6 +87,12 @@ def test_rows_without_a_fault_are_read_at_once_to_the_same_bits(rows: list[dict[
     assert at_once is not None
     assert not isinstance(slowly, list)
     assert slowly.tobytes() == at_once.tobytes()
+    columns = {name: [row[name] for row in rows] for name in reversed(rows[0])}
+    by_feature = Ordinary(SPECS).read_columns(columns)
+    assert by_feature is not None
+    assert by_feature.flags.c_contiguous
+    assert slowly.tobytes() == by_feature.tobytes()
+    assert [dict(row) for row in rows_of(columns) or ()] == rows
 
 
 @settings(max_examples=300, deadline=None)
@@ -96,9 +102,31 @@ def test_what_has_a_fault_is_never_read_at_once(
 ) -> None:
     changed = {n: v for n, v in row.items() if n != name} if without else row | {name: value}
     slowly, at_once = matrix(SPECS, [*others, changed]), Ordinary(SPECS).read([*others, changed])
-    if at_once is not None:
-        assert not isinstance(slowly, list)
-        assert slowly.tobytes() == at_once.tobytes()
+    columns = {n: [each.get(n) for each in (*others, changed)] for n in changed}
+    for found in (at_once, None if without else Ordinary(SPECS).read_columns(columns)):
+        if found is not None:
+            assert not isinstance(slowly, list)
+            assert slowly.tobytes() == found.tobytes()
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {},
+        {"alone": []},
+        {"alone": [1.0, 2.0], "other": [1.0]},
+        {"alone": 1.0},
+        {"alone": {"0": 1.0}},
+        {"other": [1.0]},
+        {"alone": [None]},
+        {"alone": [True]},
+        {"alone": [1.0, "2"]},
+        {"alone": [10**400]},
+        {"alone": [float("nan")]},
+    ],
+)
+def test_columns_that_are_none_are_never_read_at_once(columns: dict[str, Any]) -> None:
+    assert Ordinary((FeatureSpec(name="alone", nullable=False),)).read_columns(columns) is None
 
 
 def test_one_feature_is_read_at_once_too() -> None:

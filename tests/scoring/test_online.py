@@ -136,6 +136,9 @@ async def test_rows_are_scored_by_name_with_the_champion(offline: Offline, ask: 
     many = (await ask(rows)).json()
     assert [i["scores"][0] for i in many["items"]] == [offline.score(r, 1) for r in (ROW, unknown)] * 150
     assert (await ask(rows | {"reasons": 0})).json() == many
+    columns = {name: [row[name] for row in rows["rows"]] for name in reversed(ROW)}
+    assert (await ask({"model": NAME, "columns": columns})).json() == many
+    assert (await ask({"model": NAME, "columns": columns, "reasons": 0})).json() == many
 
 
 @pytest.mark.parametrize(
@@ -161,6 +164,22 @@ async def test_rows_are_scored_by_name_with_the_champion(offline: Offline, ask: 
             ),
         ),
         ({"rows": [ROW] * 501}, ("too_many_rows", None)),
+        ({"columns": {name: [1] * 501 for name in ROW}}, ("too_many_rows", None)),
+        ({"columns": {name: [1] * (2 + (name == "age")) for name in ROW}}, ("columns_unequal", None)),
+        (
+            {"columns": {name: [1, "x" if name == "age" else None] for name in ROW}},
+            ("features_unfit", [{"row": 1, "feature": "age", "fault": "wrong_type"}]),
+        ),
+        (
+            {"columns": {"age": [33]}},
+            (
+                "features_unfit",
+                [{"row": 0, "feature": name, "fault": "missing"} for name in ("demand_balance_minor", "postings_90d")],
+            ),
+        ),
+        ({"columns": {"age": []}}, ("invalid", None)),
+        ({"columns": {}}, ("invalid", None)),
+        ({"columns": {"age": [1]}, "rows": [ROW]}, ("invalid", None)),
         ({"rows": []}, ("invalid", None)),
         ({"rows": [ROW], "customer_ids": [str(KNOWN)]}, ("invalid", None)),
         ({"rows": [ROW], "model": None}, ("invalid", None)),

@@ -58,7 +58,9 @@ class Ordinary:
 
         `finite`: whoever parsed the rows has seen to it that every number is.
         """
-        if set(map(type, rows)) != _DICTS or (written := self._as(rows)) is None:
+        if set(map(type, rows)) != _DICTS or (len(rows) > 1 and len(set(map(tuple, rows))) > 1):
+            return None
+        if (written := self._as(tuple(rows[0]))) is None:
             return None
         told: list[Any] = list(chain.from_iterable(map(_values, rows)))
         width = len(written.names)
@@ -66,26 +68,22 @@ class Ordinary:
             fits = all(map(frozenset.__contains__, written.types, map(type, told)))
         else:
             fits = all(types.issuperset(map(type, told[at::width])) for at, types in enumerate(written.types))
-        if not fits:
-            return None
-        try:
-            values = np.fromiter(told, np.float64, len(told)).reshape(len(rows), width)[:, written.columns]
-        except OverflowError:
-            return None
-        if np.count_nonzero(np.abs(values) >= self._limits):
-            return None
-        # NaN stands for null; one that somebody wrote is a fault.
-        if not finite and np.count_nonzero(np.isnan(values)) != told.count(None):
-            return None
-        if self._needed and np.isnan(values[:, self._needed]).any():
-            return None
-        return values.astype(np.float32)
+        return self._floats(told, (len(rows), width), written, finite) if fits else None
 
-    def _as(self, rows: Sequence[Mapping[str, object]]) -> "_Written | None":
-        """How all of the rows are written; None if not all alike, or not of these features."""
-        written, names = self._written, tuple(rows[0])
-        if len(rows) > 1 and len(set(map(tuple, rows))) > 1:
+    def read_columns(self, columns: Mapping[str, object], *, finite: bool = False) -> Floats | None:
+        """What `read` makes of the same values told by feature, a list of each with a value a row."""
+        lists: list[Any] = list(columns.values())
+        if set(map(type, lists)) != _LISTS or len(set(map(len, lists))) > 1 or not lists[0]:
             return None
+        if (written := self._as(tuple(columns))) is None:
+            return None
+        if not all(types.issuperset(map(type, told)) for types, told in zip(written.types, lists, strict=True)):
+            return None
+        return self._floats(list(chain.from_iterable(lists)), (len(lists[0]), len(lists)), written, finite, turned=True)
+
+    def _as(self, names: tuple[str, ...]) -> "_Written | None":
+        """How features in this order are read; None if they are not the model's."""
+        written = self._written
         if names != written.names:
             if len(names) != len(self._features) or not self._features.keys() >= set(names):
                 return None
@@ -97,6 +95,24 @@ class Ordinary:
             )
         return written
 
+    def _floats(
+        self, told: list[Any], shape: tuple[int, int], written: "_Written", finite: bool, *, turned: bool = False
+    ) -> Floats | None:
+        """Values row by row, or column by column, as the model takes them; None if one is at a limit or missing."""
+        try:
+            flat = np.fromiter(told, np.float64, len(told))
+        except OverflowError:
+            return None
+        values = (flat.reshape(shape[::-1]).T if turned else flat.reshape(shape))[:, written.columns]
+        if np.count_nonzero(np.abs(values) >= self._limits):
+            return None
+        # NaN stands for null; one that somebody wrote is a fault.
+        if not finite and np.count_nonzero(np.isnan(values)) != told.count(None):
+            return None
+        if self._needed and np.isnan(values[:, self._needed]).any():
+            return None
+        return values.astype(np.float32, order="C")
+
 
 @dataclass(frozen=True)
 class _Written:
@@ -107,8 +123,15 @@ class _Written:
     columns: Sequence[int]
 
 
-_DICTS = {dict}
+_DICTS, _LISTS = {dict}, {list}
 _values: Callable[[Any], Iterable[Any]] = dict.values  # of rows that are dicts, as has been seen
+
+
+def rows_of(columns: Mapping[str, Sequence[object]]) -> list[dict[str, object]] | None:
+    """The rows that columns tell; None where one has more values than another."""
+    if len({len(told) for told in columns.values()}) != 1:
+        return None
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
 def matrix(features: Sequence[FeatureSpec], rows: Sequence[Mapping[str, object]]) -> Floats | list[Fault]:

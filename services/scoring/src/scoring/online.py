@@ -15,7 +15,7 @@ from attune_service_kit.errors import Invalid
 from attune_service_kit.runtime import Runtime
 from scoring import matrices
 from scoring.feature_rows import stored_rows
-from scoring.feature_values import Fault, matrix
+from scoring.feature_values import Fault, matrix, rows_of
 from scoring.features import Floats, fingerprints
 from scoring.model import Model
 from scoring.outputs import UnfitModel
@@ -46,6 +46,12 @@ class UnfitFeatures(Invalid):
     code = "features_unfit"
 
 
+class UnequalColumns(Invalid):
+    """One feature has more values than another."""
+
+    code = "columns_unequal"
+
+
 class NoMatrix(Invalid):
     """The body is no matrix: a line of names, then whole rows of little-endian float32."""
 
@@ -60,17 +66,20 @@ class NoAnswer(Invalid):
 
 def check_size(runtime: Runtime, rows: int, *, explained: bool = False) -> None:
     """Refuse with TooManyRows."""
-    most = min(_most_rows(runtime), MOST_EXPLAINED) if explained else _most_rows(runtime)
+    most = min(most_rows(runtime), MOST_EXPLAINED) if explained else most_rows(runtime)
     if rows > most:
         raise TooManyRows("more rows than one request may bring", "单次请求行数超限", most=most)
 
 
-def admits(runtime: Runtime, rows: int) -> bool:
-    """Whether one request may bring so many rows."""
-    return 0 < rows <= _most_rows(runtime)
+def rows_told(columns: Mapping[str, Sequence[object]]) -> list[dict[str, object]]:
+    """The rows that columns tell; UnequalColumns."""
+    if (rows := rows_of(columns)) is None:
+        raise UnequalColumns("every feature needs one value a row", "各特征的取值个数须一致")
+    return rows
 
 
-def _most_rows(runtime: Runtime) -> int:
+def most_rows(runtime: Runtime) -> int:
+    """So many rows one request may bring."""
     assert isinstance(runtime.settings, ScoringSettings)  # noqa: S101 - the service declares it
     return runtime.settings.most_rows
 
@@ -104,20 +113,32 @@ async def score_ordinary(model: Model, rows: Sequence[Mapping[str, object]]) -> 
 
     The rows come from a body that the edge has read: its numbers are finite.
     """
-    if (values := model.ordinary.read(rows, finite=True)) is None:
-        return None
-    names, answer = model.output.classes, (await _ask(model, values)).tolist()
-    items = [
-        {
-            "customer_id": None,
-            "scores": (max(row),),
-            "classes": (dict(zip(names, row, strict=True)),) if names else (),
-            "reasons": (),
-        }
-        for row in answer
-    ]
-    who = {"model": model.name, "version": model.version, "sha256": model.sha256}
-    return orjson.dumps({"models": (who,), "items": items, "unknown": (), "as_of": None})
+    values = model.ordinary.read(rows, finite=True)
+    return None if values is None else await _told_at_once(model, values)
+
+
+async def score_columns(model: Model, columns: Mapping[str, object], most: int) -> bytes | None:
+    """As `score_ordinary`, of values by feature; None of more than `most` rows."""
+    values = model.ordinary.read_columns(columns, finite=True)
+    return None if values is None or len(values) > most else await _told_at_once(model, values)
+
+
+# What stands between two scores of models without classes.
+_BETWEEN = b'],"classes":[],"reasons":[]},{"customer_id":null,"scores":['
+
+
+async def _told_at_once(model: Model, values: Floats) -> bytes:
+    names, answer = model.output.classes, await _ask(model, values)
+    who = orjson.dumps(({"model": model.name, "version": model.version, "sha256": model.sha256},))
+    if names:
+        told = [(max(row), dict(zip(names, row, strict=True))) for row in answer.tolist()]
+        items = orjson.dumps(
+            [{"customer_id": None, "scores": (score,), "classes": (each,), "reasons": ()} for score, each in told]
+        )[1:-1]
+    else:
+        scores = orjson.dumps(answer[:, 0].tolist())[1:-1].replace(b",", _BETWEEN)
+        items = b'{"customer_id":null,"scores":[%b],"classes":[],"reasons":[]}' % scores
+    return b'{"models":%b,"items":[%b],"unknown":[],"as_of":null}' % (who, items)
 
 
 def _values(model: Model, rows: Sequence[Mapping[str, object]]) -> Floats:

@@ -2908,11 +2908,13 @@ class RunRequest(Model):
 
 
 class ScoreRequest(Model):
-    """Rows of values by feature name, or customers by their stored rows: one of both. Customers are scored by
-    whoever answers for them: the champion, its challenger, or no model, as their arm of the model's purpose says;
-    rows by the champion that they name. A named `version` scores all of them.
+    """Rows of values by feature name, the same as columns, or customers by their stored rows: one of them. Customers
+    are scored by whoever answers for them: the champion, its challenger, or no model, as their arm of the model's
+    purpose says; rows by the champion that they name. A named `version` scores all of them.
     """
 
+    columns: Mapping[str, Sequence[Any]] | None = None
+    """Rows by feature: of each one value a row, in the rows' order; shorter than `rows`"""
     customer_ids: Sequence[UUID] | None = None
     model: str | None = None
     reasons: int | None = None

@@ -34,7 +34,7 @@ _CUSTOMER = "0198f2aa-0000-8000-8000-0000000000bb"
 
 
 class ScoreRequest(Body):
-    """Rows of values by feature name, or customers by their stored rows: one of both.
+    """Rows of values by feature name, the same as columns, or customers by their stored rows: one of them.
 
     Customers are scored by whoever answers for them: the champion, its challenger, or no model, as their arm of the
     model's purpose says; rows by the champion that they name. A named `version` scores all of them.
@@ -48,6 +48,14 @@ class ScoreRequest(Body):
                     "model": "propensity-wealth",
                     "rows": [{"age": 45, "demand_balance_minor": 8600000, "holds_wealth": False}],
                 },
+                {
+                    "model": "propensity-wealth",
+                    "columns": {
+                        "age": [45, 71],
+                        "demand_balance_minor": [8600000, None],
+                        "holds_wealth": [False, True],
+                    },
+                },
                 {"customer_ids": [_CUSTOMER], "reasons": 3},
             ]
         },
@@ -58,6 +66,11 @@ class ScoreRequest(Body):
     rows: Annotated[list[dict[str, Any]], Field(min_length=1)] | None = Field(
         default=None, description="Each with exactly the model's features; null = unknown"
     )
+    columns: (
+        Annotated[dict[str, Annotated[list[Any], Field(min_length=1)]], Field(min_length=1, max_length=500)] | None
+    ) = Field(
+        default=None, description="Rows by feature: of each one value a row, in the rows' order; shorter than `rows`"
+    )
     customer_ids: Annotated[list[UUID], Field(min_length=1)] | None = None
     reasons: Annotated[int, Field(ge=0, le=20)] = Field(
         default=0, description="So many reasons a score, the strongest first; of 100 rows or customers at most"
@@ -65,9 +78,9 @@ class ScoreRequest(Body):
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
-        if (self.rows is None) == (self.customer_ids is None):
-            raise PydanticCustomError("rows_or_customers", "either rows or customer_ids")
-        if self.model is None and (self.rows is not None or self.version is not None):
+        if (self.rows, self.columns, self.customer_ids).count(None) != 2:
+            raise PydanticCustomError("rows_or_customers", "one of rows, columns and customer_ids")
+        if self.model is None and (self.customer_ids is None or self.version is not None):
             raise PydanticCustomError("model_missing", "rows and versions need a model")
         return self
 
@@ -117,6 +130,7 @@ class ScoresView(BaseModel):
         UnknownVersion,
         VersionUnfit,
         Invalid,
+        online.UnequalColumns,
         online.UnfitFeatures,
         online.NoAnswer,
         online.TooManyRows,
@@ -126,6 +140,8 @@ async def score(body: ScoreRequest, runtime: AnyRuntime, caller: Reader) -> Scor
     """Score at once; nothing is stored. Customers and named versions are for model administrators."""
     if (body.version is not None or body.customer_ids is not None) and "models:read" not in caller.scopes:
         raise Forbidden("customers and versions are for model administrators", "仅模型管理员可用", needs="models:read")
+    if body.columns is not None:
+        body = body.model_copy(update={"rows": online.rows_told(body.columns)})
     online.check_size(runtime, len(body.rows or body.customer_ids or ()), explained=body.reasons > 0)
     named = await _named(runtime, body)
     if named is not None:
@@ -138,17 +154,20 @@ async def score(body: ScoreRequest, runtime: AnyRuntime, caller: Reader) -> Scor
     return _view(await _score(runtime, body, asked, answers[0].champion))
 
 
-_ORDINARY = {"model", "rows"}
+_ROWS, _COLUMNS = {"model", "rows"}, {"model", "columns"}
 
 
 async def _hot(runtime: Runtime, _caller: Caller, body: Any) -> bytes | None:
-    """Ordinary rows for a champion that is held; whatever else is asked goes through the declared route."""
-    if not isinstance(body, dict) or body.keys() != _ORDINARY or not isinstance(body["model"], str):
+    """Ordinary values for a champion that is held; whatever else is asked goes through the declared route."""
+    if not isinstance(body, dict) or body.keys() not in (_ROWS, _COLUMNS) or not isinstance(body["model"], str):
         return None
-    champion, rows = champions.table(runtime).champion(body["model"]), body["rows"]
-    if champion is None or not isinstance(rows, list) or not online.admits(runtime, len(rows)):
+    if (champion := champions.table(runtime).champion(body["model"])) is None:
         return None
-    return await online.score_ordinary(champion, rows)
+    most = online.most_rows(runtime)
+    if isinstance(columns := body.get("columns"), dict):
+        return await online.score_columns(champion, columns, most)
+    rows = body.get("rows")
+    return await online.score_ordinary(champion, rows) if isinstance(rows, list) and 0 < len(rows) <= most else None
 
 
 HOT = (HotPost("scores-score", _hot),)
