@@ -61,7 +61,7 @@ def test_depth_is_counted_whatever_stands_beside_it(opening: str, beside: str) -
         edge._checked(nested(DEEPEST), "application/json")
 
 
-@pytest.mark.parametrize(("objects", "lists"), [(0, 0), (3, 2), (1_999, 0), (1_500, 1_500), (5_000, 1)])
+@pytest.mark.parametrize(("objects", "lists"), [(0, 0), (3, 2), (499, 0), (300, 300), (5_000, 1)])
 def test_never_fewer_brackets_are_told_than_there_are(objects: int, lists: int) -> None:
     body = b"{x" * objects + b"[" * lists
     told = edge._opened(body)

@@ -35,9 +35,15 @@ class _Application(FastAPI):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
-        if scope["type"] == "http" and self.state.untraced(scope):
-            scope["fastapi.telemetry"] = None  # as if an application around this one had seen to it
-        await super().__call__(scope, receive, send)
+        if scope["type"] != "http" or not self.state.untraced(scope):
+            await super().__call__(scope, receive, send)
+            return
+        scope["fastapi.telemetry"] = None  # as if an application around this one had seen to it
+        scope["app"] = self
+        if self.middleware_stack is None:
+            self.middleware_stack = self.build_middleware_stack()
+        # Around the edge stands only what answers for errors, of which the edge lets none out before an answer begins.
+        await self.middleware_stack.app(scope, receive, send)  # type: ignore[attr-defined]
 
 
 def _routers(service: Service) -> Iterator[APIRouter]:

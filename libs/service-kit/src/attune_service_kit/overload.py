@@ -96,4 +96,4 @@ def deadline_exceeded() -> DeadlineExceeded:
 
 def streams(headers: Iterable[tuple[bytes, bytes]]) -> bool:
     """Whether an answer with these headers is a stream of events."""
-    return any(name.lower() == b"content-type" and value.startswith(b"text/event-stream") for name, value in headers)
+    return any(value.startswith(b"text/event-stream") and name.lower() == b"content-type" for name, value in headers)

@@ -11,6 +11,7 @@ from math import isfinite
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scoring.feature_specs import FeatureSpec
 from scoring.features import NUMERIC, Floats
@@ -51,7 +52,7 @@ class Ordinary:
         self._needed = [at for at, feature in enumerate(features) if not feature.nullable]
         self._limits = np.array([float(_WHOLE.get(feature.type, 1 << 63)) for feature in features])
         # How the last rows were written: programs write all of theirs alike.
-        self._written = _Written(tuple(self._features), tuple(self._types), range(len(features)))
+        self._written = _Written(tuple(self._features), tuple(self._types), np.arange(len(features)))
 
     def read(self, rows: Sequence[Mapping[str, object]], *, finite: bool = False) -> Floats | None:
         """What `matrix` makes of them; None of rows with a fault, and of some without: written unlike, at a limit.
@@ -91,7 +92,7 @@ class Ordinary:
             written = self._written = _Written(
                 names,
                 tuple(self._types[self._features[name]] for name in names),
-                [at[name] for name in self._features],
+                np.array([at[name] for name in self._features]),
             )
         return written
 
@@ -103,7 +104,9 @@ class Ordinary:
             flat = np.fromiter(told, np.float64, len(told))
         except OverflowError:
             return None
-        values = (flat.reshape(shape[::-1]).T if turned else flat.reshape(shape))[:, written.columns]
+        # `turned`: a line a feature, which are put in order and turned at once.
+        told_as = flat.reshape(shape[::-1]) if turned else flat.reshape(shape)
+        values = told_as.take(written.columns, 0).T if turned else told_as.take(written.columns, 1)
         if np.count_nonzero(np.abs(values) >= self._limits):
             return None
         # NaN stands for null; one that somebody wrote is a fault.
@@ -120,7 +123,7 @@ class _Written:
 
     names: tuple[str, ...]
     types: tuple[frozenset[type], ...]
-    columns: Sequence[int]
+    columns: NDArray[np.intp]
 
 
 _DICTS, _LISTS = {dict}, {list}

@@ -12,6 +12,7 @@ from math import nan
 
 import numpy as np
 import onnxruntime
+import orjson
 from numpy.typing import NDArray
 
 from scoring.feature_specs import FeatureSpec, specs_of
@@ -62,6 +63,11 @@ class Model:
     def ordinary(self) -> Ordinary:
         """Reads rows of its features."""
         return Ordinary(self.specs)
+
+    @cached_property
+    def said(self) -> bytes:
+        """Who answers, as JSON."""
+        return orjson.dumps({"model": self.name, "version": self.version, "sha256": self.sha256})
 
     @property
     def of_snapshot(self) -> bool:

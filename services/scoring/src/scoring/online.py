@@ -129,7 +129,6 @@ _BETWEEN = b'],"classes":[],"reasons":[]},{"customer_id":null,"scores":['
 
 async def _told_at_once(model: Model, values: Floats) -> bytes:
     names, answer = model.output.classes, await _ask(model, values)
-    who = orjson.dumps(({"model": model.name, "version": model.version, "sha256": model.sha256},))
     if names:
         told = [(max(row), dict(zip(names, row, strict=True))) for row in answer.tolist()]
         items = orjson.dumps(
@@ -138,7 +137,7 @@ async def _told_at_once(model: Model, values: Floats) -> bytes:
     else:
         scores = orjson.dumps(answer[:, 0].tolist())[1:-1].replace(b",", _BETWEEN)
         items = b'{"customer_id":null,"scores":[%b],"classes":[],"reasons":[]}' % scores
-    return b'{"models":%b,"items":[%b],"unknown":[],"as_of":null}' % (who, items)
+    return b'{"models":[%b],"items":[%b],"unknown":[],"as_of":null}' % (model.said, items)
 
 
 def _values(model: Model, rows: Sequence[Mapping[str, object]]) -> Floats:
