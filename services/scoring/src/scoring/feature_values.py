@@ -59,9 +59,13 @@ class Ordinary:
 
         `finite`: whoever parsed the rows has seen to it that every number is.
         """
-        if set(map(type, rows)) != _DICTS or (len(rows) > 1 and len(set(map(tuple, rows))) > 1):
+        if set(map(type, rows)) != _DICTS:
             return None
-        if (written := self._as(tuple(rows[0]))) is None:
+        names = tuple(rows[0])
+        # No row holds a name twice: all names in a line are the first row's again and again only if each row's are.
+        if len(rows) > 1 and list(chain.from_iterable(rows)) != [*names] * len(rows):
+            return None
+        if (written := self._as(names)) is None:
             return None
         told: list[Any] = list(chain.from_iterable(map(_values, rows)))
         width = len(written.names)
