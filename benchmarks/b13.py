@@ -6,8 +6,8 @@ record of each decision). Of a decision no field is masked; what masking costs i
 offers in the same order before anything is timed. The main figure is CPU time a decision, of the process and of its
 backends in PostgreSQL, in closed loops whose slices alternate: off / on.
 
-Beside them everything off but for a span of every request, as an instrumentation makes it where nothing is said
-(OpenTelemetry's package for FastAPI is not among the locked ones; FastAPI's own spans stand for it).
+Beside them everything off but for a span of every request, which is what instrumentations make where nothing is said:
+by FastAPI's own, and by OpenTelemetry's package for FastAPI where that is installed (`benchmarks.peers.environments`).
 """
 
 import argparse
@@ -26,14 +26,17 @@ from typing import Any
 import structlog
 from benchmarks import b1
 from benchmarks.machine import machine
+from benchmarks.peers.environments import packages_of, python_of
 from benchmarks.servers import Slice, literal, servers
 from benchmarks.serving import serving
 
-ON, OFF, TRACED = "on", "off", "traced"
+ON, OFF, TRACED, PEER = "on", "off", "traced", "instrumented"
 WITHOUT = ("telemetry", "authorisation", "audit")
 # What is off in each; `traced` has spans of every request beside that.
 VARIANTS: dict[str, tuple[str, ...]] = {ON: (), OFF: WITHOUT} | {f"without_{what}": (what,) for what in WITHOUT}
 VARIANTS[TRACED] = ("authorisation", "audit")
+if python_of("opentelemetry"):
+    VARIANTS[PEER] = WITHOUT
 
 
 @dataclass(frozen=True)
@@ -60,8 +63,10 @@ def everything(folder: Path, size: Size) -> Iterator[b1.Bench]:
         bench = b1.Bench(both, both.issuer.issue("teller", "HQ")[0], size.bank)
         unbound = {"CAMPAIGN_DATABASE_URL": both.postgres.url("attune", "campaign")}
         spans = {"CAMPAIGN_SAMPLE_RATIO": "1", "CAMPAIGN_TRACE_FILE": str(folder / "spans.jsonl")}
+        peer = spans | {"INSTRUMENTATION": str(packages_of("opentelemetry"))}
+        more = {TRACED: spans, PEER: peer}
         for name, off in VARIANTS.items():
-            own = campaign | (unbound if "authorisation" in off else {}) | (spans if name == TRACED else {})
+            own = campaign | (unbound if "authorisation" in off else {}) | more.get(name, {})
             settings = literal(own | {"NAME": f"b13-{name}", "OFF": ",".join(off)}) | {"CAMPAIGN_PORT": "{port}"}
             argv = [sys.executable, "-m", "benchmarks.bare_b13"]
             bench.targets[name] = stack.enter_context(serving(name, argv, settings, "/readyz"))
@@ -90,7 +95,9 @@ def measure(size: Size) -> dict[str, Any]:
         "rate_on_to_off": round(_rates(slices[ON], slices[OFF]), 2),
         "added_us": {what: _added(slices[ON], slices[f"without_{what}"]) for what in WITHOUT},
         "spans_of_everything_added_us": _added(slices[TRACED], slices[OFF]),
-        "opentelemetry_instrumentation": "skipped: not among the locked packages",
+        "opentelemetry_instrumentation": _added(slices[PEER], slices[OFF])
+        if PEER in slices
+        else "skipped: no environment",
     }
 
 

@@ -13,6 +13,7 @@ PINS = {
     "mlserver": ("mlserver==1.7.1", "onnxruntime==1.32.0"),
     "bentoml": ("bentoml==1.4.40", "onnxruntime==1.32.0", "uvloop", "httptools"),
     "litserve": ("litserve==0.2.19", "onnxruntime==1.32.0", "pyzmq"),
+    "opentelemetry": ("opentelemetry-instrumentation-fastapi==0.66b2",),
     "pyspark": ("pyspark==4.3.0", "onnxruntime==1.32.0", "pandas", "pyarrow"),
 }
 
@@ -26,6 +27,11 @@ def python_of(name: str) -> str | None:
     """The interpreter of a peer's environment; None where it is not installed."""
     python = folder() / name / "bin" / "python"
     return str(python) if python.exists() else None
+
+
+def packages_of(name: str) -> Path | None:
+    """The folder of an environment's packages; None where it is not installed."""
+    return next((folder() / name).glob("lib/python*/site-packages"), None)
 
 
 def main() -> None:
