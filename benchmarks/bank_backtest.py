@@ -56,14 +56,19 @@ def make(folder: Path, postings: int) -> Lake:
     lake = Lake(str(folder / "lake"), folder / "scratch")
     with lake_sql.connect(lake) as con:
         con.execute("SET enable_progress_bar = false")
-        values = {"each": EACH, "total": postings, "first": FIRST, "days": (LAST - FIRST).days - 5}
-        con.execute(_ID)
-        con.execute(_OWNERS, {"customers": postings // EACH})
+        fill(con, postings)
         con.execute(f"COPY account_owner TO {lake_sql.quote(str(folder / 'account_owner.parquet'))}")
-        con.execute("CREATE TABLE posting AS " + _POSTINGS, values)
         month = "strftime(business_date, '%Y-%m')"
         lake_sql.write_partitions(con, lake, TRANSACTIONS, "FROM posting", key="month", value=month, as_of=LAST)
     return lake
+
+
+def fill(con: duckdb.DuckDBPyConnection, postings: int) -> None:
+    """The tables `account_owner` and `posting`."""
+    values = {"each": EACH, "total": postings, "first": FIRST, "days": (LAST - FIRST).days - 5}
+    con.execute(_ID)
+    con.execute(_OWNERS, {"customers": postings // EACH})
+    con.execute("CREATE TABLE posting AS " + _POSTINGS, values)
 
 
 def opened(folder: Path) -> duckdb.DuckDBPyConnection:

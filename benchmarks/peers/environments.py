@@ -14,6 +14,7 @@ PINS = {
     "bentoml": ("bentoml==1.4.40", "onnxruntime==1.32.0", "uvloop", "httptools"),
     "litserve": ("litserve==0.2.19", "onnxruntime==1.32.0", "pyzmq"),
     "opentelemetry": ("opentelemetry-instrumentation-fastapi==0.66b2",),
+    "pyflink": ("apache-flink==2.3.0",),
     "pyspark": ("pyspark==4.3.0", "onnxruntime==1.32.0", "pandas", "pyarrow"),
 }
 
