@@ -10,9 +10,7 @@ connections' backends in PostgreSQL, in closed loops whose slices alternate; the
 `--mixed` measures something else: next best actions at 200/s beside 300 ledger events/s in a whole home.
 """
 
-import argparse
 import asyncio
-import json
 import statistics
 import subprocess
 import sys
@@ -25,10 +23,10 @@ from typing import Any
 
 import asyncpg
 import orjson
-import structlog
 from benchmarks import bank_b1
+from benchmarks.command_line import options, read, tell
 from benchmarks.load import Happened, Plan, generate
-from benchmarks.machine import machine, summary
+from benchmarks.machine import summary
 from benchmarks.servers import Servers, Slice, literal, ratio, servers
 from benchmarks.serving import Target, serving
 
@@ -185,34 +183,26 @@ def _medians(values: list[Slice]) -> dict[str, float]:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--full", action="store_true")
-    parser.add_argument("--tiny", action="store_true", help="for correctness only")
+    parser = options(__doc__)
     parser.add_argument("--mixed", action="store_true", help="next best actions at 200/s beside 300 events/s")
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--home", type=Path, help="for --mixed; else nothing is kept")
-    options = parser.parse_args()
-    # stdout carries the result alone.
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-    if options.mixed:
+    asked = read(parser)
+    if asked.mixed:
         from benchmarks.mixed_b1 import measure_mixed
 
-        figures = measure_mixed(options.home, full=options.full, tiny=options.tiny)
+        figures = measure_mixed(asked.home, full=asked.full, tiny=asked.tiny)
         closing = (
             f"next best actions at {figures['rate']}/s beside {figures['events_per_second']} events/s:"
             f" p99 {figures['next_best_actions']['p99_ms']} ms, {figures['lost']} opportunities lost"
         )
     else:
-        figures = measure(FULL if options.full else TINY if options.tiny else QUICK)
+        figures = measure(FULL if asked.full else TINY if asked.tiny else QUICK)
         own = figures["closed_loop"][ATTUNE]
         closing = (
             f"{own['process_us']} + {own['database_us']} us of CPU a decision, {figures['cpu_to_limit']['median']}x the"
             f" limit, {figures['tutorial_to_attune']['median']}x less than the tutorial;"
             f" p99 {figures['open_loop'][ATTUNE]['300/s']['p99_ms']} ms at 300/s"
         )
-    sys.stdout.write(json.dumps(figures | {"machine": machine()}, indent=None if options.json else 1) + "\n")
-    if not options.json:
-        sys.stdout.write(f"B1: {closing}\n")
+    tell(figures, f"B1: {closing}", as_json=asked.json)
 
 
 if __name__ == "__main__":

@@ -10,9 +10,7 @@ Beside them everything off but for a span of every request, which is what instru
 by FastAPI's own, and by OpenTelemetry's package for FastAPI where that is installed (`benchmarks.peers.environments`).
 """
 
-import argparse
 import asyncio
-import json
 import statistics
 import subprocess
 import sys
@@ -23,9 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import structlog
 from benchmarks import b1
-from benchmarks.machine import machine
+from benchmarks.command_line import options, read, tell
 from benchmarks.peers.environments import packages_of, python_of
 from benchmarks.servers import Slice, literal, servers
 from benchmarks.serving import serving
@@ -120,20 +117,12 @@ def _added(more: list[Slice], less: list[Slice]) -> float:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--full", action="store_true")
-    parser.add_argument("--tiny", action="store_true", help="for correctness only")
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--home", type=Path, help="not used: nothing is kept")
-    options = parser.parse_args()
-    # stdout carries the result alone.
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-    figures = measure(FULL if options.full else TINY if options.tiny else QUICK)
-    sys.stdout.write(json.dumps(figures | {"machine": machine()}, indent=None if options.json else 1) + "\n")
-    if not options.json:
-        added = ", ".join(f"{what} {us} us" for what, us in figures["added_us"].items())
-        kept = figures["off_to_on"]["median"]
-        sys.stdout.write(f"B13: everything on does {kept} of what everything off does, by CPU a decision ({added})\n")
+    asked = read(options(__doc__))
+    figures = measure(FULL if asked.full else TINY if asked.tiny else QUICK)
+    added = ", ".join(f"{what} {us} us" for what, us in figures["added_us"].items())
+    kept = figures["off_to_on"]["median"]
+    closing = f"B13: everything on does {kept} of what everything off does, by CPU a decision ({added})"
+    tell(figures, closing, as_json=asked.json)
 
 
 if __name__ == "__main__":

@@ -7,8 +7,6 @@ CPU time a request, of the server's process and of its connections' backends, in
 then open loops at fixed rates.
 """
 
-import argparse
-import json
 import statistics
 import subprocess
 import sys
@@ -21,10 +19,10 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-import structlog
 from benchmarks import bank_b6
+from benchmarks.command_line import options, read, tell
 from benchmarks.load import Plan, generate
-from benchmarks.machine import machine, summary
+from benchmarks.machine import summary
 from benchmarks.servers import Servers, Slice, literal, ratio, servers
 from benchmarks.serving import Target, serving
 
@@ -161,23 +159,14 @@ def _medians(values: list[Slice]) -> dict[str, float]:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--full", action="store_true")
-    parser.add_argument("--tiny", action="store_true", help="for correctness only")
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--home", type=Path, help="taken and not used: nothing is kept")
-    options = parser.parse_args()
-    # stdout carries the result alone.
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-    figures = measure(FULL if options.full else TINY if options.tiny else QUICK)
-    sys.stdout.write(json.dumps(figures | {"machine": machine()}, indent=None if options.json else 1) + "\n")
-    if not options.json:
-        view, vector = (figures["cpu_to_limit"][kind] for kind in KINDS)
-        p99 = figures["open_loop"]["view"][ATTUNE]["800/s"]["p99_ms"]
-        sys.stdout.write(
-            f"B6: 360 view {view['median']}x the limit's CPU, hot vector {vector['median']}x;"
-            f" 800 views/s with p99 {p99} ms\n"
-        )
+    asked = read(options(__doc__))
+    figures = measure(FULL if asked.full else TINY if asked.tiny else QUICK)
+    view, vector = (figures["cpu_to_limit"][kind] for kind in KINDS)
+    p99 = figures["open_loop"]["view"][ATTUNE]["800/s"]["p99_ms"]
+    closing = (
+        f"B6: 360 view {view['median']}x the limit's CPU, hot vector {vector['median']}x; 800 views/s with p99 {p99} ms"
+    )
+    tell(figures, closing, as_json=asked.json)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ equal before anything is timed. The main figure is the CPU time of the process i
 closed loops whose slices alternate; then latencies in an open loop, direct and through the gateway in turn.
 """
 
-import argparse
 import json
 import statistics
 import sys
@@ -17,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.command_line import options, read, tell
 from benchmarks.load import Plan, generate
-from benchmarks.machine import machine, percentile
+from benchmarks.machine import percentile
 from benchmarks.serving import Target, serving
 
 from attune_service_kit.auth import DevelopmentIssuer
@@ -119,19 +119,13 @@ def measure(size: Size) -> dict[str, Any]:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--full", action="store_true")
-    parser.add_argument("--tiny", action="store_true", help="for correctness only")
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--home", type=Path, help="not used: nothing is kept")
-    options = parser.parse_args()
-    figures = measure(FULL if options.full else TINY if options.tiny else QUICK)
-    sys.stdout.write(json.dumps(figures | {"machine": machine()}, indent=None if options.json else 1) + "\n")
-    if not options.json:
-        sys.stdout.write(
-            f"B8: {figures['cpu_us']['gateway']} us of CPU added, {figures['times_the_proxy']}x better than FastAPI + "
-            f"httpx, p99 +{figures['added_p99_ms']} ms at {RATE:.0f}/s\n"
-        )
+    asked = read(options(__doc__))
+    figures = measure(FULL if asked.full else TINY if asked.tiny else QUICK)
+    closing = (
+        f"B8: {figures['cpu_us']['gateway']} us of CPU added, {figures['times_the_proxy']}x better than FastAPI + "
+        f"httpx, p99 +{figures['added_p99_ms']} ms at {RATE:.0f}/s"
+    )
+    tell(figures, closing, as_json=asked.json)
 
 
 if __name__ == "__main__":

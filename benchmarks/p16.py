@@ -7,9 +7,7 @@ answered, what those and the refused ones wait, what becomes of health and of th
 that was confirmed stands in the ledger and went out as an event. The generator works on the same cores.
 """
 
-import argparse
 import asyncio
-import json
 import subprocess
 import sys
 import tempfile
@@ -24,10 +22,10 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import structlog
 from benchmarks import bank_b6
+from benchmarks.command_line import options, read, tell
 from benchmarks.load import Happened, Plan, Running, generate
-from benchmarks.machine import machine, summary
+from benchmarks.machine import summary
 from benchmarks.servers import Servers, literal, servers
 from benchmarks.serving import Target, serving
 
@@ -228,24 +226,15 @@ def _told_apart(over: Happened) -> tuple[list[float], list[float], dict[str, int
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--full", action="store_true")
-    parser.add_argument("--tiny", action="store_true", help="for correctness only")
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--home", type=Path, help="not used: nothing is kept")
-    options = parser.parse_args()
-    # stdout carries the result alone.
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-    size = FULL if options.full else TINY if options.tiny else QUICK
+    asked = read(options(__doc__))
+    size = FULL if asked.full else TINY if asked.tiny else QUICK
     figures = measure(size)
-    told = figures | {"size": asdict(size), "machine": machine()}
-    sys.stdout.write(json.dumps(told, indent=None if options.json else 1) + "\n")
-    if not options.json:
-        sys.stdout.write(
-            f"P-16: {figures['goodput']} of the peak at {TIMES}x its rate,"
-            f" accepted p99 {figures['accepted']['p99_ms']} ms, refused p99 {figures['refusals']['p99_ms']} ms;"
-            f" {len(figures['unheard'])} urgent ones unheard\n"
-        )
+    closing = (
+        f"P-16: {figures['goodput']} of the peak at {TIMES}x its rate,"
+        f" accepted p99 {figures['accepted'].get('p99_ms')} ms, refused p99 {figures['refusals'].get('p99_ms')} ms;"
+        f" {len(figures['unheard'])} urgent ones unheard"
+    )
+    tell(figures | {"size": asdict(size)}, closing, as_json=asked.json)
 
 
 if __name__ == "__main__":

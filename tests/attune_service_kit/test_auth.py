@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 import uvicorn
@@ -23,7 +23,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from joserfc import jws
-from joserfc.jwk import ECKey, OKPKey, RSAKey
+from joserfc.jwk import ECKey
+from tests.attacks.tokens import ED, ISSUER, KEY, RSA, claims
 
 from attune_contracts.access import ROLE_SCOPES
 from attune_service_kit.auth import Caller, DevelopmentIssuer, TokenVerifier
@@ -32,31 +33,13 @@ from attune_service_kit.database import Scope
 from attune_service_kit.errors import Unauthenticated, Unavailable
 from attune_service_kit.token_settings import TokenClaims, TokenSettings, claim
 
-ISSUER, AUDIENCE = "https://login.bank.example", "attune"
-KEY = ECKey.generate_key("P-256", {"kid": "ec"})
-RSA = RSAKey.generate_key(2048, {"kid": "rsa"})
-ED = OKPKey.generate_key("Ed25519", {"kid": "ed"})
-
-
-def claims(**changes: Any) -> dict[str, Any]:
-    now = int(time.time())
-    good = {
-        "iss": ISSUER,
-        "aud": AUDIENCE,
-        "sub": "teller-7",
-        "iat": now,
-        "exp": now + 300,
-        "jti": uuid4().hex,
-        "roles": ["teller"],
-        "scope": "customers:read tasks:read",
-        "branch": "B01",
-    }
-    return {name: value for name, value in (good | changes).items() if value is not None}
+SCOPE = "customers:read tasks:read"
 
 
 def token(key: Any = KEY, *, alg: str = "ES256", **changes: Any) -> str:
     head = {"alg": alg, "typ": "at+jwt", "kid": key.kid}
-    return jws.serialize_compact(head, json.dumps(claims(**changes)).encode(), key, algorithms=[alg])
+    content = claims(**{"scope": SCOPE} | changes)
+    return jws.serialize_compact(head, json.dumps(content).encode(), key, algorithms=[alg])
 
 
 def rules(jwks: object, **changes: Any) -> TokenSettings:

@@ -7,11 +7,10 @@ from typing import get_args
 import pytest
 from pydantic import ValidationError
 
-from attune_contracts.datasets import DATASETS, IMPORT_ORDER
+from attune_contracts.datasets import DATASETS, IMPORT_ORDER, CustomerDataset
 from attune_service_kit.errors import Invalid
 from attune_service_kit.files.requests import admitted
 from customer_360 import loads
-from customer_360.api.imports import OwnDataset
 from customer_360.settings import Customer360Settings
 
 
@@ -52,7 +51,7 @@ def test_the_base_currency_is_a_code() -> None:
 def test_every_dataset_of_the_service_has_its_way_into_a_table() -> None:
     owned = {name for name in IMPORT_ORDER if DATASETS[name].owner == "customer_360"}
     assert set(loads.OWN_DATASETS) == owned
-    assert set(get_args(OwnDataset)) == owned
+    assert set(get_args(CustomerDataset)) == owned
     assert not {"name", "phone", "document", "address"} & set(loads.LOADS["parties"].dataset.names)
     for name in loads.OWN_DATASETS:
         assert not any(secret in loads.snapshot(name).split(" FROM ")[0] for secret in ("i.name", "document", "e.name"))

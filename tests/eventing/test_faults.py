@@ -5,7 +5,8 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,42 @@ async def as_without_deaths(connection: asyncpg.Connection, sent: list[Any]) -> 
     return sorted(balance.values()) == [0] * (len(balance) - len(standing)) + [1] * len(standing)
 
 
+@dataclass
+class Schedule:
+    """What is sent in an arrival of its own, in parts of the same size, and where the worker lives."""
+
+    settings: Any
+    connection: asyncpg.Connection
+    publish: Publish
+    log: Path
+    sent: list[Any] = field(default_factory=lambda: with_kinds(postings()))
+
+    def worker(self, failpoint: str | None = None) -> "subprocess.Popen[bytes]":
+        """Another worker."""
+        return worker(self.settings, self.log, failpoint)
+
+    def parts(self, how_many: int) -> list[list[Any]]:
+        """The postings as they arrive, cut into so many parts."""
+        arrival = arriving(self.sent, 9)
+        size = -(-len(arrival) // how_many)
+        return [arrival[at : at + size] for at in range(0, len(arrival), size)]
+
+
+@pytest.fixture
+async def schedule(
+    streams: Any,
+    make_database: Callable[..., Any],
+    service_settings: Callable[..., Any],
+    publish: Publish,
+    tmp_path: Path,
+) -> AsyncIterator[Schedule]:
+    """A fresh database with owners and triggers; no worker yet."""
+    settings = service_settings(SERVICE, await make_database(SERVICE), clock="events")
+    connection = await bank_of(settings)
+    yield Schedule(settings, connection, publish, tmp_path / "log")
+    await connection.close()
+
+
 async def ended(processes: Sequence["subprocess.Popen[bytes]"]) -> None:
     """End them and wait for it."""
     for process in processes:
@@ -99,58 +136,38 @@ async def ended(processes: Sequence["subprocess.Popen[bytes]"]) -> None:
         await asyncio.to_thread(process.wait, 30)
 
 
-async def test_kills_lose_nothing_double_nothing_and_leave_the_bytes(
-    streams: Any,
-    make_database: Callable[..., Any],
-    service_settings: Callable[..., Any],
-    publish: Publish,
-    tmp_path: Path,
-) -> None:
-    settings = service_settings(SERVICE, await make_database(SERVICE), clock="events")
-    connection = await bank_of(settings)
-    sent: list[Any] = with_kinds(postings())
-    arrival, draw = arriving(sent, 9), random.Random(2)
-    size = -(-len(arrival) // (KILLS + 1))
-    for number in range(KILLS):
-        await publish(*arrival[number * size : (number + 1) * size])
-        process = worker(settings, tmp_path / "log", f"{PLACES[number % 3]}@{draw.randint(1, 3)}")
-        assert await asyncio.to_thread(process.wait, 60) == EXIT_STATUS, (tmp_path / "log").read_text()[-2000:]
-    await publish(*arrival[KILLS * size :])
-    process = worker(settings, tmp_path / "log", None)
+async def test_kills_lose_nothing_double_nothing_and_leave_the_bytes(schedule: Schedule) -> None:
+    draw = random.Random(2)
+    *parts, last = schedule.parts(KILLS + 1)
+    for number, part in enumerate(parts):
+        await schedule.publish(*part)
+        process = schedule.worker(f"{PLACES[number % 3]}@{draw.randint(1, 3)}")
+        assert await asyncio.to_thread(process.wait, 60) == EXIT_STATUS, schedule.log.read_text()[-2000:]
+    await schedule.publish(*last)
+    process = schedule.worker()
     try:
-        assert await as_without_deaths(connection, sent)
+        assert await as_without_deaths(schedule.connection, schedule.sent)
     finally:
         await ended([process])
-        await connection.close()
 
 
-async def test_one_of_two_workers_killed_again_and_again_changes_nothing(
-    streams: Any,
-    make_database: Callable[..., Any],
-    service_settings: Callable[..., Any],
-    publish: Publish,
-    tmp_path: Path,
-) -> None:
-    settings = service_settings(SERVICE, await make_database(SERVICE), clock="events")
-    connection = await bank_of(settings)
-    sent: list[Any] = with_kinds(postings())
-    arrival, draw = arriving(sent, 9), random.Random(3)
-    size = -(-len(arrival) // (KILLS_OF_TWO + 1))
-    workers = [worker(settings, tmp_path / "log", None) for _ in range(2)]
+async def test_one_of_two_workers_killed_again_and_again_changes_nothing(schedule: Schedule) -> None:
+    draw = random.Random(3)
+    *parts, last = schedule.parts(KILLS_OF_TWO + 1)
+    workers = [schedule.worker() for _ in range(2)]
 
     async def shared() -> bool:
-        return [row["held"] for row in await connection.fetch(HELD)] == [4, 4]
+        return [row["held"] for row in await schedule.connection.fetch(HELD)] == [4, 4]
 
     try:
-        for number in range(KILLS_OF_TWO):
+        for number, part in enumerate(parts):
             assert await eventually(shared, 60, every=0.1, what="half of the ledger for each")
-            await publish(*arrival[number * size : (number + 1) * size])
+            await schedule.publish(*part)
             await asyncio.sleep(draw.uniform(0, 0.3))
             workers[number % 2].kill()
             workers[number % 2].wait()
-            workers[number % 2] = worker(settings, tmp_path / "log", None)
-        await publish(*arrival[KILLS_OF_TWO * size :])
-        assert await as_without_deaths(connection, sent)
+            workers[number % 2] = schedule.worker()
+        await schedule.publish(*last)
+        assert await as_without_deaths(schedule.connection, schedule.sent)
     finally:
         await ended(workers)
-        await connection.close()

@@ -4,6 +4,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from tests.eventing.test_imports import MAPPING, write
+
 from attune_contracts.customer_360 import OwnedAccount, ProfileChanged
 from attune_contracts.identifiers import account_id, customer_id
 from attune_contracts.ledger import TransactionPosted
@@ -11,23 +13,6 @@ from attune_service_kit.testing import eventually
 
 OPENED, DAY, LATER = date(2024, 1, 10), date(2024, 9, 2), date(2024, 9, 4)
 NOON = datetime(2024, 9, 2, 4, tzinfo=UTC)
-MAPPING = {
-    "source": "test",
-    "datasets": {
-        "transactions": {
-            "file": "day*.csv",
-            "columns": {
-                "posting_id": "id",
-                "account_id": "account",
-                "business_date": "day",
-                "direction": {"column": "side", "codes": {"C": "credit", "D": "debit"}},
-                "amount_minor": "amount",
-                "currency": {"constant": "CNY"},
-                "kind": {"constant": "transfer"},
-            },
-        }
-    },
-}
 
 
 def profile(name: str) -> ProfileChanged:
@@ -43,11 +28,6 @@ def said(name: str, key: str, day: date, net: int) -> TransactionPosted:
          "business_date": day, "direction": "credit" if net > 0 else "debit", "amount_minor": abs(net),
          "currency": "CNY", "kind": "transfer"}
     )  # fmt: skip
-
-
-def write(folder: Path, *lines: str) -> None:
-    folder.mkdir(exist_ok=True)
-    (folder / "day.csv").write_text("\n".join(["id,account,day,side,amount", *lines]) + "\n", encoding="utf-8")
 
 
 async def reconcile(eventing: Any, folder: Path | None = None, day: date = DAY) -> dict[str, Any]:
@@ -88,7 +68,8 @@ async def test_what_the_stream_lost_is_sent_once_and_judged_as_late(eventing: An
     )  # fmt: skip
     folder = tmp_path / "files"
     write(
-        folder, "same,A,2024-09-02,C,3.00", "amount,A,2024-09-02,C,4.01", "account,B,2024-09-02,C,5.00",
+        folder, "postings.csv",
+        "same,A,2024-09-02,C,3.00", "amount,A,2024-09-02,C,4.01", "account,B,2024-09-02,C,5.00",
         "day,B,2024-09-02,C,6.00", "lost-small,A,2024-09-02,D,1.00", "lost-big,A,2024-09-02,C,90.00",
         "lost-unknown,X,2024-09-02,C,1.00", "other-day,A,2024-09-01,C,1.00",
     )  # fmt: skip
@@ -119,13 +100,8 @@ async def test_what_the_stream_lost_is_sent_once_and_judged_as_late(eventing: An
 
     # What was sent lies in the lake after the day's close, and the lake agrees with the stream from then on.
     lake = await reconcile(eventing)
-    assert (lake["source"], lake["in_file"], lake["matched"], lake["missing"], lake["different"]) == (
-        "lake",
-        6,
-        6,
-        0,
-        0,
-    )
+    told = [lake[name] for name in ("source", "in_file", "matched", "missing", "different")]
+    assert told == ["lake", 6, 6, 0, 0]
 
 
 async def test_the_lakes_own_file_repairs_and_what_is_too_late_moves_the_balance_only(

@@ -2,12 +2,12 @@
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
 import pytest
+from tests.gateway.test_openapi import MERGED, references
 
 import client_code
 from attune_contracts.catalog import CATALOGUE
@@ -20,22 +20,10 @@ ASYNCAPI = {
     path.parent.name.replace("-", "_"): json.loads(path.read_text("utf-8"))
     for path in sorted(ROOT.glob("services/*/asyncapi.json"))
 }
-MERGED = json.loads((ROOT / "gateway" / "src" / "gateway" / "openapi.json").read_text("utf-8"))
 POSTMAN = json.loads((ROOT / "docs" / "reference" / "attune.postman_collection.json").read_text("utf-8"))
 OPERATIONS = {
     (method.upper(), path): operation for path, item in MERGED["paths"].items() for method, operation in item.items()
 }
-
-
-def references(node: Any) -> Iterator[str]:
-    if isinstance(node, dict):
-        if isinstance(node.get("$ref"), str):
-            yield node["$ref"]
-        for value in node.values():
-            yield from references(value)
-    elif isinstance(node, list):
-        for value in node:
-            yield from references(value)
 
 
 def found(document: dict[str, Any], reference: str) -> Any:

@@ -4,6 +4,7 @@ Types are DuckDB's. Money is BIGINT minor units. No name, phone, address or docu
 """
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from attune_contracts import features
 from attune_contracts.features import Level
@@ -371,8 +372,8 @@ DATASETS: dict[str, Dataset] = {
     )
 }
 
-# Who writes which dataset: the import sends each to its owner (X3), in this order.
-IMPORT_ORDER = (
+# Who takes in which dataset: the import sends each to its owner (X3), in this order.
+CustomerDataset = Literal[
     "regions",
     "branches",
     "employees",
@@ -386,9 +387,9 @@ IMPORT_ORDER = (
     "cards",
     "standing_orders",
     "consents",
-    "transactions",
-    "behaviours",
-)
+]
+LedgerDataset = Literal["transactions", "behaviours"]
+IMPORT_ORDER: tuple[str, ...] = (*get_args(CustomerDataset), *get_args(LedgerDataset))
 
 # Columns that a bank's extract carries for the import and that never reach the lake: they stay in customer-360.
 IDENTITY_COLUMNS: dict[str, tuple[str, ...]] = {

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 import orjson
+from pydantic import BaseModel
 
 from attune_contracts.campaign import ContactMade, MessageClass, ResponseRecorded
 from attune_contracts.identifiers import new_id
@@ -53,8 +54,7 @@ class Presented:
     presented_at: datetime
 
 
-@dataclass(frozen=True)
-class Response:
+class Response(BaseModel, frozen=True):
     """A customer's answer as recorded."""
 
     response_id: UUID
@@ -120,7 +120,15 @@ async def record(
     about = found or opportunity
     if about is None:
         raise Invalid("name a decision or an opportunity", "须提供决策或商机编号")
-    response = Response(new_id(), about["customer_id"], decision_id, opportunity_id, offer, outcome, recorded_at=tx.now)
+    response = Response(
+        response_id=new_id(),
+        customer_id=about["customer_id"],
+        decision_id=decision_id,
+        opportunity_id=opportunity_id,
+        offer=offer,
+        outcome=outcome,
+        recorded_at=tx.now,
+    )
     await _store(tx, caller, response, about)
     if opportunity is not None:
         await turns.lock_tasks(tx.conn, [opportunity["task_id"]])

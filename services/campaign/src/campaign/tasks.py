@@ -5,6 +5,8 @@ from datetime import date, datetime
 from typing import Any, Literal
 from uuid import UUID
 
+from pydantic import BaseModel
+
 from attune_service_kit.auth import Caller
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Conflict, Forbidden, NotFound
@@ -28,8 +30,7 @@ class TaskTaken(Conflict):
     code = "task_not_available"
 
 
-@dataclass(frozen=True)
-class Task:
+class Task(BaseModel, frozen=True):
     """A task as its employee sees it."""
 
     id: UUID
@@ -185,5 +186,5 @@ def taken(row: Any) -> TaskTaken:
 
 def task_of(row: Any) -> Task:
     """A row with its opportunities as a task."""
-    values = {name: row[name] for name in Task.__dataclass_fields__ if name != "priority"}
+    values = {name: row[name] for name in Task.model_fields if name != "priority"}
     return Task(**values, priority=PRIORITIES[row["rank"]])

@@ -7,11 +7,26 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+from pydantic import Field
 
+from attune_service_kit.bodies import Body
 from attune_service_kit.errors import Invalid
 from attune_service_kit.files.loading import load_mapping
 from attune_service_kit.files.uploads import Uploads
 from attune_service_kit.settings import ServiceSettings
+
+
+class WhatToImport(Body):
+    """What is said of every import; a service adds which of its datasets."""
+
+    import_id: UUID = Field(description="Chosen by the client; one import may span customer-360 and eventing")
+    mapping: dict[str, Any] = Field(description="The mapping file's content")
+    folder: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=1000,
+        description="A folder that the service can read; none: the files that were uploaded for this import",
+    )
 
 
 class FolderRefused(Invalid):

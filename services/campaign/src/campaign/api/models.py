@@ -11,7 +11,7 @@ from attune_contracts.ledger import Code
 from attune_service_kit.bodies import SEVERAL_LINES, Body
 from campaign.channels import TaskChannel
 from campaign.contact_policy import ContactPolicy
-from campaign.responses import Outcome
+from campaign.responses import Outcome, Response
 
 OfferCode = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 
@@ -161,16 +161,8 @@ class NewResponse(In):
     outcome: Outcome
 
 
-class ResponseView(BaseModel):
+class ResponseView(Response):
     """An answer as recorded."""
-
-    response_id: UUID
-    customer_id: UUID
-    decision_id: UUID | None
-    opportunity_id: UUID | None
-    offer: str
-    outcome: str
-    recorded_at: datetime
 
 
 class OpportunityView(BaseModel):

@@ -1,6 +1,6 @@
 """What is said over HTTP about tasks, and about how they are handled."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from attune_contracts.ledger import Code
 from campaign.api.models import BothLanguages, In
 from campaign.handling_rules import Handling
 from campaign.note_rules import LONGEST
-from campaign.tasks import Priority
+from campaign.tasks import Task
 
 NoteText = Annotated[
     str,
@@ -23,31 +23,8 @@ NoteText = Annotated[
 ]
 
 
-class TaskView(BaseModel):
+class TaskView(Task):
     """A task: one customer to contact."""
-
-    id: UUID
-    customer_id: UUID
-    branch_id: str | None
-    campaign: str
-    channel: str
-    employee_id: str | None
-    state: str
-    disposition: str | None
-    escalated: bool
-    priority: Priority
-    campaign_priority: int
-    attempts: int
-    claimed_by: str | None
-    claimed_until: datetime | None
-    kept_for: str | None
-    call_back_at: datetime | None
-    visible_from: datetime | None
-    business_date: date
-    created_at: datetime
-    due_at: datetime
-    completed_at: datetime | None
-    opportunity_ids: list[UUID]
 
 
 class NoteView(BaseModel):

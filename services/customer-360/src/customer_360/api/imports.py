@@ -1,18 +1,17 @@
 """Imports over HTTP."""
 
-from typing import Annotated, Any, Literal
-from uuid import UUID
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
 from pydantic import Field
 
+from attune_contracts.datasets import CustomerDataset
 from attune_service_kit.app import AnyRuntime
 from attune_service_kit.auth import Caller, requires
-from attune_service_kit.bodies import Body
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Invalid, refusals
 from attune_service_kit.files import MappingError, runs
-from attune_service_kit.files.requests import FolderRefused, NotMapped, checked
+from attune_service_kit.files.requests import FolderRefused, NotMapped, WhatToImport, checked
 from attune_service_kit.files.routes import history, uploads
 from attune_service_kit.idempotency import Write, idempotent
 from attune_service_kit.jobs import Job
@@ -22,35 +21,11 @@ router = APIRouter(tags=["imports"])
 ROUTERS = (router, history("customer_360", "/v1/imports"), uploads("/v1/imports"))
 STREAMED = r"[A-Z]+ /v1/imports/[^/]+/files/[^/]+"
 
-OwnDataset = Literal[
-    "regions",
-    "branches",
-    "employees",
-    "products",
-    "households",
-    "parties",
-    "accounts",
-    "account_parties",
-    "holdings",
-    "loans",
-    "cards",
-    "standing_orders",
-    "consents",
-]
 
-
-class ImportRequest(Body):
+class ImportRequest(WhatToImport):
     """What to import: a mapping, the folder with the bank's files, and which of the mapping's datasets."""
 
-    import_id: UUID = Field(description="Chosen by the client; one import may span customer-360 and eventing")
-    mapping: dict[str, Any] = Field(description="The mapping file's content")
-    folder: str | None = Field(
-        default=None,
-        min_length=1,
-        max_length=1000,
-        description="A folder that the service can read; none: the files that were uploaded for this import",
-    )
-    datasets: list[OwnDataset] = Field(min_length=1, max_length=20)
+    datasets: list[CustomerDataset] = Field(min_length=1, max_length=20)
 
 
 @router.post(

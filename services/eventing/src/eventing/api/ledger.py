@@ -2,12 +2,12 @@
 
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Any, Literal, Self
-from uuid import UUID
+from typing import Annotated, Any, Self
 
 from fastapi import APIRouter, Depends, Response
 from pydantic import AwareDatetime, BaseModel, Field, StringConstraints, model_validator
 
+from attune_contracts.datasets import LedgerDataset
 from attune_contracts.ledger import BankId, Code, Currency, Direction, Flag
 from attune_service_kit.app import AnyRuntime
 from attune_service_kit.auth import requires
@@ -15,6 +15,7 @@ from attune_service_kit.bodies import Body
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Invalid, refusals
 from attune_service_kit.files import MappingError, runs
+from attune_service_kit.files.requests import WhatToImport
 from attune_service_kit.files.routes import history
 from attune_service_kit.idempotency import InFlight, KeyMissing, OtherPayload, Write, idempotent
 from attune_service_kit.jobs import JobView
@@ -66,18 +67,10 @@ class PostingsTaken(BaseModel):
     waiting: int
 
 
-class ImportRequest(Body):
+class ImportRequest(WhatToImport):
     """What to import: a mapping and the folder with the bank's files."""
 
-    import_id: UUID = Field(description="Chosen by the client; one import may span customer-360 and eventing")
-    mapping: dict[str, Any] = Field(description="The mapping file's content")
-    folder: str | None = Field(
-        default=None,
-        min_length=1,
-        max_length=1000,
-        description="A folder that the service can read; none: the files that were uploaded for this import",
-    )
-    datasets: list[Literal["transactions", "behaviours"]] = Field(min_length=1, max_length=2)
+    datasets: list[LedgerDataset] = Field(min_length=1, max_length=2)
 
 
 class ReconciliationRequest(Body):
