@@ -7,6 +7,7 @@ two_branches.py.
 
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -14,8 +15,8 @@ import pytest
 from attune_contracts.access import CUSTOMER_ROLES, ROLE_SCOPES, WHOLE_BANK_ROLES
 from attune_service_kit.embedded import EmbeddedPostgres
 
-from .conftest import DOCUMENT, OPERATIONS, Bank, Operation, roles_with
-from .two_branches import IDS, NAMES, OF_THE_BANK, settle_in
+from .conftest import DOCUMENT, FOREIGN_BRANCH, OPERATIONS, OWN_BRANCH, Bank, Operation, roles_with
+from .two_branches import BOUND, IDS, NAMES, OF_THE_BANK, id_of, settle_in
 
 BOUND_ROLES = sorted(ROLE_SCOPES.keys() - WHOLE_BANK_ROLES)
 # What is proposed to everybody is proposed to whom nobody knows, and the answer says so: never personalised.
@@ -198,6 +199,33 @@ async def test_b17_b23_lists_hold_nothing_of_another_branch(two: Bank) -> None:
                 full.add(str(operation))
     assert not wrong, "\n".join(map(str, wrong))
     assert len(full) > 10, full
+
+
+async def test_b23_who_moves_away_between_two_pages_is_not_on_the_next(
+    two: Bank, postgres_server: EmbeddedPostgres
+) -> None:
+    campaign, teller = two.services["campaign"], two.as_role("teller")
+    ids = [str(id_of(BOUND["opportunity_id"], number)) for number in (11, 12, 13)]
+    admin = await postgres_server.connect(campaign.settings.database_url.rpartition("/")[2])
+    try:
+        await admin.execute("SET session_replication_role = replica")
+        await admin.execute("CREATE TEMP TABLE more AS SELECT * FROM opportunity WHERE branch_id = $1", OWN_BRANCH)
+        for one in ids:
+            await admin.execute("UPDATE more SET id = $1::text::uuid, event_key = $1::text", one)
+            await admin.execute("INSERT INTO opportunity SELECT * FROM more")
+        seen: list[str] = []
+        query: dict[str, Any] = {"limit": 2}
+        while True:
+            answer = await campaign.client.get("/v1/opportunities", params=query, headers=teller)
+            assert answer.status_code == 200, answer.text
+            seen += [item["id"] for item in answer.json()["items"]]
+            if (cursor := answer.json()["next_cursor"]) is None:
+                break
+            query["cursor"] = cursor
+            await admin.execute("UPDATE opportunity SET branch_id = $2 WHERE id = $1", UUID(ids[1]), FOREIGN_BRANCH)
+    finally:
+        await admin.close()
+    assert seen == [IDS["opportunity_id"].own, ids[0], ids[2]]
 
 
 def test_b23_what_gives_a_file_is_the_banks_or_a_stream_of_ones_own() -> None:

@@ -185,6 +185,23 @@ async def test_without_any_key_the_service_is_unavailable_not_open(tmp_path: Pat
         await TokenVerifier(rules(tmp_path / "missing.json")).verify(token())
 
 
+async def test_keys_that_could_not_be_read_again_are_believed_for_ten_minutes(
+    verifier: TokenVerifier, jwks: Path
+) -> None:
+    await verifier.verify(token(sub="t-1"))
+    jwks.unlink()
+    for age, believed in ((301, True), (599, True), (601, False)):
+        verifier.keys._tried = float("-inf")
+        verifier.keys._fetched = time.monotonic() - age
+        if believed:
+            assert (await verifier.verify(token(sub=f"t-{age}"))).subject == f"t-{age}"
+        else:
+            with pytest.raises(Unavailable):
+                await verifier.verify(token(sub=f"t-{age}"))
+    with pytest.raises(Unavailable):  # nor is it asked again at once, nor is the token called a bad one
+        await verifier.verify(token(sub="t-again"))
+
+
 async def test_a_verified_token_is_cached_until_its_end_only(
     verifier: TokenVerifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:

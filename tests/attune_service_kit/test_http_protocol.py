@@ -28,15 +28,15 @@ class Quiet(uvicorn.Server):
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
-    """Answer with the length of the body; under /headers with the names of the headers."""
-    size, more = 0, True
+    """Answer with the length of the body; under /headers with the headers' names, under /early at once."""
+    size, more = 0, scope["path"] != "/early"
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
             return
         size, more = size + len(message.get("body", b"")), message.get("more_body", False)
     names = b" ".join(name for name, _ in scope["headers"])
-    body = names if scope["path"] == "/headers" else str(size).encode()
+    body = {"/headers": names, "/early": b"early"}.get(scope["path"], str(size).encode())
     headers = [(b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})
@@ -148,6 +148,33 @@ async def test_e45_a_head_without_end_is_431_however_it_comes(port: int, pieces:
     step = len(long) // pieces + 1
     cut = [long[n : n + step] for n in range(0, len(long), step)]
     assert refused(await exchange(port, GET, *cut), 431) == "headers_too_large"
+
+
+@pytest.mark.parametrize("end", [b"0\r\nX-Long: ", b"2;long="], ids=["trailers", "chunk-extensions"])
+async def test_e45_what_comes_beside_a_body_is_bounded_too(port: int, end: bytes) -> None:
+    head = b"POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    assert refused(await exchange(port, head + end, *[b"a" * 8192] * 8), 431) == "headers_too_large"
+
+
+async def test_e50_who_was_answered_before_the_end_does_not_send_for_ever(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_protocol, "HEAD_SECONDS", 0.2)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"POST /early HTTP/1.1\r\nHost: a\r\nContent-Length: 999999999\r\n\r\n")
+    async with asyncio.timeout(20):
+        assert (await reader.readuntil(b"early")).startswith(b"HTTP/1.1 200 OK")
+        with pytest.raises(ConnectionError):
+            await send_on(writer)
+    writer.close()
+
+
+async def send_on(writer: asyncio.StreamWriter) -> None:
+    """Send, fast enough, for as long as somebody takes it."""
+    while True:
+        writer.write(b"a" * 1024)
+        await writer.drain()
+        await asyncio.sleep(0.01)
 
 
 async def test_e50_slow_heads_and_bodies_and_sleepers_are_cut_and_others_unharmed(

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,8 +11,10 @@ import orjson
 import pytest
 
 from attune_service_kit import idempotency
+from attune_service_kit.app import create_app
 from attune_service_kit.auth import DevelopmentIssuer
 from attune_service_kit.database import Database
+from attune_service_kit.runtime import Service
 
 KEY = "write-note-00000001"
 
@@ -79,6 +82,22 @@ async def test_keys_of_two_clients_are_independent(
     response = await client.post("/v1/notes", json={"id": 2, "text": "mine"}, headers={"Idempotency-Key": KEY} | other)
     assert response.json() == {"id": 2, "text": "mine"}
     assert await count(sample_database, "note") == 2
+
+
+async def test_nobody_is_told_what_another_of_the_same_application_was_answered(
+    sample_database: Database, sample_settings: Any, sample_service: Service, issuer: DevelopmentIssuer
+) -> None:
+    app = create_app(replace(sample_service), sample_settings(token_claims={"client": "iss"}))
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://sample") as client,
+    ):
+        for subject, replayed in (("a", False), ("b", False), ("a", True)):
+            headers = {"Authorization": f"Bearer {issuer.issue('operator', subject=subject)[0]}"}
+            note = {"id": ord(subject), "text": "x"}
+            answer = await client.post("/v1/notes", json=note, headers=headers | {"Idempotency-Key": KEY})
+            assert (answer.status_code, "Idempotent-Replayed" in answer.headers) == (201, replayed), subject
+    assert await count(sample_database, "idempotency_key") == 2
 
 
 @pytest.mark.parametrize(("text", "status"), [("refuse", 409), ("crash", 500)])

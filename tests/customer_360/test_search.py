@@ -83,6 +83,18 @@ async def test_the_match_is_exact_and_within_the_branch(people: Any) -> None:
     assert {query: set(await found(people, query)) for query in CASES} == CASES
 
 
+async def test_l88_finding_nobody_is_told_to_the_gateway_alike_for_the_unknown_and_the_foreign(people: Any) -> None:
+    find = "/v1/customers?source_id="
+    foreign = ("P4", "P9")  # of another branch, of nobody
+    for answer in [await ask(people, query) for query in foreign] + [
+        await people.get(find + source_id, "teller", "B1") for source_id in foreign
+    ]:
+        assert (answer.json()["items"], answer.headers["x-nobody-found"]) == ([], "1")
+    for answer in (await ask(people, "P1"), await people.get(find + "P1", "teller", "B1")):
+        assert answer.json()["items"]
+        assert "x-nobody-found" not in answer.headers
+
+
 async def test_a_search_may_name_what_it_means(people: Any) -> None:
     assert set(await found(people, "13900139000", "head_office", by="phone")) == {"P2", "P4"}
     assert await found(people, "13900139000", by="document") == []

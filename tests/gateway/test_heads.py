@@ -2,11 +2,17 @@ import pytest
 
 from attune_service_kit.errors import BadRequest
 from gateway import heads
-from gateway.proxy import build_request
+from gateway.proxy import allowance, build_request
 from gateway.settings import GatewaySettings
 
 SETTINGS = GatewaySettings(
-    environment="test", upstreams={}, token_issuer="https://login.bank.example", token_jwks="x", total_seconds=30
+    environment="test",
+    upstreams={},
+    token_issuer="https://login.bank.example",
+    token_jwks="x",
+    total_seconds=30,
+    max_body_bytes=2048,
+    upload_bytes_per_second=1024,
 )
 
 
@@ -61,16 +67,16 @@ def test_a_length_counts_nothing_beside_a_transfer_coding() -> None:
         (b"/v1/x HTTP/1.0", (b"x-own", b"1")),
     ],
 )
-def test_no_line_can_be_put_into_abuild_request_even_past_the_parser(path: bytes, header: tuple[bytes, bytes]) -> None:
+def test_no_line_can_be_put_into_a_request_even_past_the_parser(path: bytes, header: tuple[bytes, bytes]) -> None:
     scope = {"method": "GET", "raw_path": path, "query_string": b"", "client": ("192.0.2.1", 1)}
     with pytest.raises(BadRequest):
-        build_request(scope, heads.read([header]), b"", b"service:80", ("a" * 8, "b" * 8), SETTINGS)
+        build_request(scope, heads.read([header]), b"", b"service:80", ("a" * 8, "b" * 8), 30.0)
 
 
-def test_abuild_request_as_the_service_gets_it() -> None:
+def test_a_request_as_the_service_gets_it() -> None:
     scope = {"method": "POST", "raw_path": b"/v1/x", "query_string": b"a=%20", "client": ("192.0.2.1", 1)}
     head = heads.read([(b"host", b"attune.example"), (b"content-length", b"2"), (b"x-own", b"1")])
-    request = build_request(scope, head, b"{}", b"service:80", ("a" * 8, "b" * 8), SETTINGS)
+    request = build_request(scope, head, b"{}", b"service:80", ("a" * 8, "b" * 8), 30.0)
     assert request.head.split(b"\r\n") == [
         b"POST /v1/x?a=%20 HTTP/1.1",
         b"host: service:80",
@@ -83,3 +89,23 @@ def test_abuild_request_as_the_service_gets_it() -> None:
         b"",
         b"",
     ]
+
+
+def length(said: int) -> list[tuple[bytes, bytes]]:
+    return [(b"content-length", b"%d" % said)]
+
+
+@pytest.mark.parametrize(
+    ("own", "headers", "most", "seconds"),
+    [
+        (None, length(4096), 2048, 30.0),
+        (4096, length(2048), 4096, 32.0),
+        (4096, length(10**12), 4096, 34.0),
+        (4096, [(b"transfer-encoding", b"chunked")], 4096, 34.0),
+        (1024, length(2048), 2048, 32.0),
+    ],
+)
+def test_an_operation_that_takes_bytes_has_its_own_limit_and_the_time_for_them(
+    own: int | None, headers: list[tuple[bytes, bytes]], most: int, seconds: float
+) -> None:
+    assert allowance(own, heads.read(headers), SETTINGS) == (most, seconds)

@@ -77,15 +77,42 @@ def test_a_window_counts_by_client_and_begins_anew() -> None:
 
 def test_l88_who_probes_for_customers_learns_nothing_more_this_minute() -> None:
     fair, template = Fairness(1_000, 60), "/v1/customers/{customer_id}"
-    for _ in range(60):
-        fair.admit("prober", template)
-        fair.answered("prober", template, 404)
+    fair.admit("prober", template)
+    assert [fair.missed("prober", template) for _ in range(60)] == [False] * 59 + [True]
     with pytest.raises(TooManyRequests) as refused:
         fair.admit("prober", template)
     assert refused.value.headers() == {"Retry-After": "60"}
     fair.admit("prober", "/v1/branches")
     fair.admit("teller", template)
-    fair.answered("teller", "/v1/branches", 404)
+    assert not fair.missed("teller", "/v1/branches")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", CUSTOMER), ("GET", "/v1/customers"), ("POST", "/v1/customers:search"), ("POST", "/v1/visits")],
+)
+async def test_l88_looking_by_phone_or_document_counts_as_much_and_others_of_the_application_go_on(
+    limited: Any, echoes: Any, development_issuer: Any, method: str, path: str
+) -> None:
+    async def nobody(receive: Any, send: Any) -> None:
+        told = [(b"x-nobody-found", b"1")] if path.startswith("/v1/customers") and path != CUSTOMER else []
+        await send({"type": "http.response.start", "status": 200 if told else 404, "headers": told})
+        await send({"type": "http.response.body", "body": b"{}"})
+
+    echoes["customer_360"].paths[path] = nobody
+    rows = [("GET", "/v1/customers/{customer_id}"), ("GET", "/v1/customers"), ("GET", "/v1/branches")]
+    rows += [("POST", "/v1/customers:search"), ("POST", "/v1/visits")]
+    table = [{"method": verb, "path": of, "service": "customer_360"} for verb, of in rows]
+    client = await limited(client_misses=3, table=table, token_claims={"client": "iss"})
+    prober, teller = (
+        {"Authorization": f"Bearer {development_issuer.issue('call_centre', subject=name)[0]}"} for name in ("p", "t")
+    )
+    answers = [await client.request(method, path, headers=prober) for _ in range(5)]
+    assert [a.status_code for a in answers[:3]] == [answers[0].status_code] * 3
+    assert [(a.status_code, a.headers["retry-after"]) for a in answers[3:]] == [(429, "60")] * 2
+    assert "x-nobody-found" not in answers[0].headers
+    assert (await client.get("/v1/branches", headers=prober)).status_code == 200
+    assert (await client.request(method, path, headers=teller)).status_code == answers[0].status_code
 
 
 async def test_more_than_there_are_places_for_is_503_and_opting_out_is_not(

@@ -28,7 +28,7 @@ def test_production_refuses_what_is_unsafe(change: dict[str, object], reason: st
 
 
 def test_safe_settings_start() -> None:
-    assert GatewaySettings.model_validate(SAFE).max_body_bytes == 8 * 1024 * 1024
+    assert GatewaySettings.model_validate(SAFE).max_body_bytes == 1024 * 1024
 
 
 @pytest.mark.parametrize("origin", ["campaign:8000", "https://host/path", "ftp://host", "https://user@host"])

@@ -17,7 +17,7 @@ Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @asynccontextmanager
-async def pool_of(talk: Talk, limit: int = 4) -> AsyncIterator[Pool]:
+async def pool_of(talk: Talk, limit: int = 4, connect_seconds: float = 2.0) -> AsyncIterator[Pool]:
     """A pool of connections to a server that talks so."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -29,7 +29,7 @@ async def pool_of(talk: Talk, limit: int = 4) -> AsyncIterator[Pool]:
             writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    pool = Pool(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", limit, 2.0, None)
+    pool = Pool(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", limit, connect_seconds, None)
     try:
         async with asyncio.timeout(20):
             yield pool
@@ -74,6 +74,12 @@ async def answer(pool: Pool, request: Request = GET) -> tuple[int, bytes]:
             b"abcde",
         ),
         (b"HTTP/1.1 200 OK\r\ncontent-length: 300000\r\n\r\n" + b"z" * 300_000, b"z" * 300_000),
+        (
+            b"HTTP/1.1 103 Early Hints\r\ncontent-length: 5\r\n\r\n"
+            b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+            b"80000\r\n" + b"z" * (1 << 19) + b"\r\n0\r\n\r\n",
+            b"z" * (1 << 19),
+        ),
     ],
 )
 async def test_an_answer_is_read_to_its_end_and_the_connection_kept(said: bytes, heard: bytes) -> None:
@@ -187,6 +193,22 @@ async def test_who_gives_up_waiting_takes_nobodys_turn() -> None:
                 await pool.ask(GET)
         pool.leave(held)
         assert await answer(pool) == (200, b"ok")
+
+
+async def test_nobody_waits_long_for_a_service_that_does_not_answer() -> None:
+    async def silent(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        await reader.read()
+
+    async with pool_of(silent, limit=2, connect_seconds=0.2) as pool:
+        held = [asyncio.ensure_future(pool.ask(GET)) for _ in range(2)]
+        await asyncio.sleep(0.05)
+        for told in await asyncio.gather(*(pool.ask(GET) for _ in range(5)), return_exceptions=True):
+            assert isinstance(told, Lost)
+        assert not any(task.done() for task in held)
+        for task in held:
+            task.cancel()
+        await asyncio.gather(*held, return_exceptions=True)
 
 
 async def test_an_answer_before_the_end_of_the_upload_counts_and_the_connection_does_not() -> None:

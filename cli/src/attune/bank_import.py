@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from attune_service_kit.files import Mapping
 
 OWNERS = {"customer_360": "/v1/imports", "eventing": "/v1/ledger/imports"}
-# A part of an upload: below what the gateway lets through at once.
+# A part of an upload: what has to be sent again if a line breaks.
 _PART = 4 << 20
 
 

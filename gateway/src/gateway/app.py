@@ -101,10 +101,13 @@ class Gateway:
                 raise MethodNotAllowed(allowed)
             case found:
                 exchange.route = found.template
-                exchange.client_id = (await self._verifier.verify(_token(head))).client_id
-                self._fairness.admit(exchange.client_id, found.template)
-                await self._upstreams.forward(found.service, scope, head, receive, exchange.sending, exchange.ids)
-                self._fairness.answered(exchange.client_id, found.template, exchange.status)
+                caller = await self._verifier.verify(_token(head))
+                exchange.client_id, who = caller.client_id, (caller.client_id, caller.subject)
+                self._fairness.admit(who, found.template)
+                somebody = await self._upstreams.forward(found, scope, head, receive, exchange.sending, exchange.ids)
+                missed = exchange.status == 404 or not somebody
+                if missed and self._fairness.missed(who, found.template):
+                    log.warning("customers_probed", client_id=caller.client_id, route=found.template)
 
     async def readiness(self) -> dict[str, bool]:
         """Which services answer."""

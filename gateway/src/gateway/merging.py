@@ -47,11 +47,15 @@ def merge(
     return merged
 
 
-def routes(merged: Document) -> list[dict[str, str]]:
-    """The route table: method, path template and service of every operation, in a stable order."""
+def routes(merged: Document) -> list[dict[str, Any]]:
+    """The route table: method, path template and service of every operation, in a stable order.
+
+    An operation that takes bytes says how many: they are its `max_body_bytes`.
+    """
     return sorted(
         (
             {"method": method.upper(), "path": path, "service": operation["x-service"]}
+            | ({"max_body_bytes": operation["x-max-body-bytes"]} if "x-max-body-bytes" in operation else {})
             for path, item in merged["paths"].items()
             for method, operation in item.items()
             if method in METHODS

@@ -9,15 +9,19 @@ import structlog
 from starlette.types import Receive, Scope, Send
 
 from attune_service_kit.errors import BadRequest, TooLarge, Unavailable
-from attune_service_kit.overload import DEADLINE_HEADER, streams
+from attune_service_kit.overload import DEADLINE_HEADER, NOBODY_HEADER, streams
 from gateway.heads import HOP, Head
 from gateway.refusals import UpstreamTimeout
+from gateway.routing import Found
 from gateway.settings import GatewaySettings
 from gateway.upstream import SMALL, Connection, Pool, Request
 
 log = structlog.get_logger(__name__)
 
-_FROM_SERVICE = frozenset((*HOP, b"date", b"server", b"x-request-id", b"x-correlation-id"))
+_NOBODY = NOBODY_HEADER.encode()
+_FROM_SERVICE = frozenset((*HOP, b"date", b"server", b"x-request-id", b"x-correlation-id", _NOBODY))
+
+_BODILESS = (204, 304)
 
 # A stream of events that is silent so long is dead: the services' hearts beat every quarter of a minute.
 _SILENCE = 60.0
@@ -63,19 +67,20 @@ class Upstreams:
         return connection.status == 200
 
     async def forward(
-        self, service: str, scope: Scope, head: Head, receive: Receive, send: Send, ids: tuple[str, str]
-    ) -> None:
-        """Send the request on and the answer back.
+        self, found: Found, scope: Scope, head: Head, receive: Receive, send: Send, ids: tuple[str, str]
+    ) -> bool:
+        """Send the request on and the answer back. False if a search for a customer found nobody.
 
         Raises TooLarge, Unavailable or UpstreamTimeout before the answer has begun; later the connection is cut.
         """
+        most, seconds = allowance(found.max_body, head, self._settings)
         # Who asks for events, as every EventSource does, takes a connection of the streams' pool.
         events = b"text/event-stream" in head.own.get(b"accept", b"")
-        pool = (self._streaming if events else self._pools)[service]
+        pool = (self._streaming if events else self._pools)[found.service]
         try:
-            async with asyncio.timeout(self._settings.total_seconds) as limit:
-                body = await _body(head, receive, self._settings.max_body_bytes)
-                connection = await pool.ask(build_request(scope, head, body, pool.authority, ids, self._settings))
+            async with asyncio.timeout(seconds) as limit:
+                body = await _body(head, receive, most)
+                connection = await pool.ask(build_request(scope, head, body, pool.authority, ids, seconds))
                 try:
                     if streams(connection.headers):
                         limit.reschedule(None)
@@ -85,7 +90,20 @@ class Upstreams:
                 finally:
                     pool.leave(connection)
         except (TimeoutError, OSError) as error:
-            raise _refusal(service, error) from error
+            raise _refusal(found.service, error) from error
+        return not any(name == _NOBODY for name, _ in connection.headers)
+
+
+def allowance(own: int | None, head: Head, settings: GatewaySettings) -> tuple[int, float]:
+    """How large the body may be, and how long its answer may take in all.
+
+    An operation that takes bytes has a limit of its `own`, and time for as many as are said to come.
+    """
+    if own is None:
+        return settings.max_body_bytes, settings.total_seconds
+    most = max(own, settings.max_body_bytes)
+    coming = most if head.length is None else min(head.length, most)
+    return most, settings.total_seconds + coming / settings.upload_bytes_per_second
 
 
 def _trust(settings: GatewaySettings) -> ssl.SSLContext | None:
@@ -131,14 +149,14 @@ def build_request(
     body: bytes | AsyncIterator[bytes],
     authority: bytes,
     ids: tuple[str, str],
-    settings: GatewaySettings,
+    seconds: float,
 ) -> Request:
     """The request as the service gets it. Our parser lets no line break in, and no space: looked at again here."""
     method, query = scope["method"].encode(), scope["query_string"]
     target = scope["raw_path"] + b"?" + query if query else scope["raw_path"]
     own = f"x-request-id: {ids[0]}\r\nx-correlation-id: {ids[1]}\r\n"
     # The service need not work on when nobody waits here any more.
-    own += f"{DEADLINE_HEADER}: {head.milliseconds(settings.total_seconds)}\r\n"
+    own += f"{DEADLINE_HEADER}: {head.milliseconds(seconds)}\r\n"
     if scope.get("client"):
         own += f"x-forwarded-for: {scope['client'][0]}\r\n"
     if head.coded:
@@ -175,6 +193,8 @@ async def _left(receive: Receive) -> None:
 async def _relay(connection: Connection, send: Send, silence: float | None = None) -> None:
     """Send the answer as it comes; a small one in one piece. A longer `silence` is a TimeoutError."""
     headers = [pair for pair in connection.headers if pair[0] not in _FROM_SERVICE]
+    if connection.status in _BODILESS:  # a length would be that of another answer
+        headers = [pair for pair in headers if pair[0] != b"content-length"]
     await send({"type": "http.response.start", "status": connection.status, "headers": headers})
     while not connection.whole:
         async with asyncio.timeout(silence):

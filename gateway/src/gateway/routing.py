@@ -9,10 +9,11 @@ from attune_service_kit.paths import plain
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The service that answers, and the template it matched (for the access line: no ids in it)."""
+    """The service that answers, the template it matched (for the access line: no ids in it), and its own body limit."""
 
     service: str
     template: str
+    max_body: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +40,11 @@ class Routes:
     """A tree over path segments; a literal wins over `{id}:verb`, and that over `{id}`."""
 
     def __init__(self, table: Iterable[Mapping[str, Any]]) -> None:
-        """Build from rows with `method`, `path` and `service`."""
+        """Build from rows with `method`, `path`, `service`, and `max_body_bytes` where an operation takes bytes."""
         self._root = _Node()
         self.services: tuple[str, ...] = ()
         for row in table:
-            self._insert(row["method"], row["path"], row["service"])
+            self._insert(row["method"], row["path"], Found(row["service"], row["path"], row.get("max_body_bytes")))
             if row["service"] not in self.services:
                 self.services = (*self.services, row["service"])
 
@@ -56,7 +57,7 @@ class Routes:
             return Unknown()
         return node.answers.get(method) or WrongMethod(tuple(sorted(node.answers)))
 
-    def _insert(self, method: str, path: str, service: str) -> None:
+    def _insert(self, method: str, path: str, found: Found) -> None:
         node = self._root
         for segment in path[1:].split("/"):
             if not segment.startswith("{"):
@@ -66,7 +67,7 @@ class Routes:
             else:
                 node.anything = node.anything or _Node()
                 node = node.anything
-        node.answers[method] = Found(service, path)
+        node.answers[method] = found
 
     def _find(self, node: _Node, segments: list[str], at: int) -> _Node | None:
         if at == len(segments):

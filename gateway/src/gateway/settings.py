@@ -32,13 +32,16 @@ class GatewaySettings(TokenSettings):
     hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="Names it serves, as Host says them; none = any, in development"
     )
-    max_body_bytes: int = Field(default=8 << 20, ge=1024)
+    max_body_bytes: int = Field(default=1 << 20, ge=1024, description="Of an operation that names no limit of its own")
     max_in_flight: int = Field(default=512, ge=1, description="Requests under way; more are refused with 503")
     reserved_in_flight: int = Field(default=32, ge=1, description="Places more for what is urgent: opting out, health")
-    client_requests: int = Field(default=200, ge=1, description="Of one client a second; more are refused with 429")
-    client_misses: int = Field(default=60, ge=1, description="Unknown customers one client may ask for in a minute")
+    client_requests: int = Field(default=200, ge=1, description="Of one caller a second; more are refused with 429")
+    client_misses: int = Field(default=60, ge=1, description="Unknown customers one caller may ask for in a minute")
     connect_seconds: float = Field(default=1.0, gt=0)
     total_seconds: float = Field(default=30.0, gt=0)
+    upload_bytes_per_second: int = Field(
+        default=128 << 10, ge=1024, description="Slowest upload: an operation that takes bytes has so much longer"
+    )
     connections: int = Field(default=100, ge=1, description="At most so many to each service")
     streams: int = Field(default=1000, ge=1, description="Streams of events at most to each service")
 

@@ -8,6 +8,7 @@ import asyncio
 import ssl
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import cast
 from urllib.parse import urlsplit
@@ -192,7 +193,7 @@ class Connection(asyncio.Protocol):
         self.status = self._parser.get_status_code()
         self._has_head = self.status >= 200
         if not self._has_head:
-            self.headers = []
+            self.headers, self._small = [], False
 
     def on_body(self, body: bytes) -> None:
         """Keep a piece of the body."""
@@ -218,8 +219,15 @@ class Pool:
         self._resting: list[Connection] = []
 
     async def ask(self, request: Request) -> Connection:
-        """Send a request: the connection with its answer, to be given back with `leave`. Lost if there is none."""
-        await self._turns.acquire()
+        """Send a request: the connection with its answer, to be given back with `leave`. Lost if there is none.
+
+        Where a service is silent its callers do not wait for each other: what waits here holds a place of all others.
+        """
+        try:
+            async with asyncio.timeout(self._connect_seconds) if self._turns.locked() else nullcontext():
+                await self._turns.acquire()
+        except TimeoutError:
+            raise Lost("every connection is taken") from None
         connection = self._rested()
         try:
             if connection is not None:

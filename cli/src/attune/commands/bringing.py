@@ -18,7 +18,7 @@ from attune.session import running
 from attune_client import schemas
 
 PART = 4 << 20
-"""Bytes of one request: the gateway takes 8 MB."""
+"""Bytes of one request: what has to be sent again if a line breaks."""
 
 
 def register(app: typer.Typer) -> None:
@@ -74,7 +74,7 @@ def _bring(home: Home, name: str, content: bytes, sheet: dict[str, Any]) -> dict
 
 
 def send(client: Client, file_id: UUID, content: bytes) -> None:
-    """Send a file's bytes, in parts that the gateway takes."""
+    """Send a file's bytes, in parts."""
     for offset in range(0, max(len(content), 1), PART):
         _send(client, file_id, offset, content[offset : offset + PART])
 

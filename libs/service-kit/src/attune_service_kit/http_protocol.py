@@ -1,7 +1,8 @@
 """HTTP/1.1 as we speak it: uvicorn's parser, and what it lets pass refused (E45 to E50 of the attack list).
 
 One Host, a path as target, no other transfer coding than chunked, no upgrade; a bounded head; and a client that is too
-slow is cut, so that ten thousand sleepers cost nobody else a place. A refusal is a whole answer; then it hangs up.
+slow is cut, so that ten thousand sleepers cost nobody else a place. A refusal is a whole answer; then it hangs up. Who
+has been answered before the end of their body may go on sending for a while, to read the answer, and not for ever.
 Where all places are taken a request is refused here, before anything is made for it (P-16), and the connection goes on.
 """
 
@@ -51,6 +52,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._in_head, self._whole = True, True
         self._head, self._body, self._began = 0, 0, 0.0
+        self._beside, self._overheard = 0, False
         self._wrong = _BAD
         self._watched: list[tuple[bytes, bytes]] = []
 
@@ -75,10 +77,14 @@ class GuardedProtocol(HttpToolsProtocol):
                 return
         else:
             self._body += len(data)
+            self._beside += len(data)
         try:
             self.parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._refuse(self._wrong)
+            return
+        if self._beside > LARGEST_HEAD and not self._whole:
+            self._refuse(_HEAD)
             return
         if self._whole and not self._in_head:
             self._in_head, self._head = True, 0
@@ -117,6 +123,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if len(self._watched) > len(hosts) + len(codings):
             raise ValueError("upgrade")
         self._in_head, self._head, self._body, self._began = False, 0, 0, self.loop.time()
+        self._beside, self._overheard = 0, False
         self._unset_keepalive_if_required()
         if self._admission is not None and self._full(self._admission):
             self._turn_away(self._admission)
@@ -124,7 +131,11 @@ class GuardedProtocol(HttpToolsProtocol):
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """Hand a piece on, unless its request has had its answer."""
+        """Hand a piece on, unless its request has had its answer.
+
+        What comes without any, chunk extensions and trailers, is kept by the parser.
+        """
+        self._beside = 0
         if not self._turned_away:
             super().on_body(body)
 
@@ -174,10 +185,18 @@ class GuardedProtocol(HttpToolsProtocol):
             return
         if self._in_head:
             self._refuse(None if self._whole and not self._head else _SLOW)
+        elif self._answered and self._overheard:
+            self._refuse(None)
         elif self.flow.read_paused or self._body >= SLOWEST_BODY * (self.loop.time() - self._began):
+            self._overheard = self._answered
             self._timer = self.loop.call_later(HEAD_SECONDS, self._expired)
         else:
             self._refuse(_SLOW)
+
+    @property
+    def _answered(self) -> bool:
+        """Whether the request has had its answer, though its body still comes."""
+        return self._turned_away or (self.cycle is not None and self.cycle.response_complete)
 
     def _refuse(self, answer: _Answer | None) -> None:
         """Answer, if nothing else is being answered, and hang up."""

@@ -82,13 +82,23 @@ class Write:
         self.caller = caller
         self._operation = operation
         self._database: Database = runtime.database
-        self._identity = (caller.client_id, *route, key)
+        # One application serves many people: each has their own keys, or one could be told another's answer.
+        who = caller.client_id if caller.client_id == caller.subject else f"{caller.client_id}\n{caller.subject}"
+        self._identity = (who, *route, key)
         self._row = "\x00".join(self._identity)
         keys: Keyring = runtime.keys
         # Answers and requests may hold personal data: neither can be read, or guessed, in the table.
         self._answers = keys.column("idempotency_key", "response")
-        digests = keys.digests("idempotency_key.body")
-        self._digest, self._digests = digests.of(content), digests.by_each(content)
+        self._keyed = keys.digests("idempotency_key.body")
+        self._hold(content)
+
+    def _hold(self, content: bytes) -> None:
+        self._content = content
+        self._digest, self._digests = self._keyed.of(content), self._keyed.by_each(content)
+
+    def holds_too(self, sha256: str) -> None:
+        """Say what a file's bytes are, once they are there: with the same key, others are another request."""
+        self._hold(self._content + sha256.encode())
 
     @property
     def scope(self) -> Scope:
@@ -145,7 +155,7 @@ async def idempotent(request: Request, caller: Annotated[Caller, Depends(authent
 def _content(request: Request) -> bytes:
     """The canonical body and the query: key order and white space do not make another request."""
     body: Any = request.scope["state"].get("json")
-    # A file's body is not read here: what it announces stands for it.
+    # A file's body is not read here: whoever reads it tells its hash (`holds_too`).
     announced = request.headers.get("content-digest")
     return orjson.dumps([body, request.url.query, announced], option=orjson.OPT_SORT_KEYS)
 

@@ -15,6 +15,9 @@ _LONGEST_MS = 600_000
 # Asked for by whoever keeps the process alive: urgent everywhere, and of no interest to a log.
 QUIET = frozenset({"/livez", "/readyz"})
 
+# Who looks for somebody and finds nobody is told so in the body; this header tells the gateway, which counts it (L88).
+NOBODY_HEADER = "x-nobody-found"
+
 
 class Overloaded(Unavailable):
     """As much work is under way as can be done well."""

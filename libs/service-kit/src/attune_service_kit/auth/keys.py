@@ -18,7 +18,8 @@ log = structlog.get_logger(__name__)
 
 PublicKey = ECKey | RSAKey | OKPKey
 
-AGE = 600  # seconds that keys are believed without asking again
+AGE = 600  # seconds that keys are believed without having been read again
+RENEW = 300  # from this age on the issuer is asked, and they are believed meanwhile
 REFETCH = 60  # unknown key ids ask the issuer at most this often
 _LARGEST = 256 * 1024
 _UNREADABLE = (JoseError, ValueError, TypeError, KeyError, AttributeError)
@@ -35,10 +36,16 @@ class IssuerKeys:
         self._lock = asyncio.Lock()
 
     async def get(self, kid: str) -> PublicKey:
-        """The key of that id; raises KeyError, or Unavailable if no key could ever be read."""
-        if kid not in self._keys or time.monotonic() - self._fetched > AGE:
+        """The key of that id; raises KeyError, or Unavailable if for ten minutes no key could be read."""
+        if kid not in self._keys or self._age > AGE or (self._age > RENEW and not self._lock.locked()):
             await self._refresh()
+        if self._age > AGE:  # a withdrawn key may be among them
+            raise Unavailable("the issuer's keys cannot be read", "无法读取签发方密钥")
         return self._keys[kid]
+
+    @property
+    def _age(self) -> float:
+        return time.monotonic() - self._fetched
 
     async def _refresh(self) -> None:
         async with self._lock:
@@ -51,8 +58,6 @@ class IssuerKeys:
                 self._fetched = now
             except (OSError, httpx.HTTPError, ValueError, TypeError, KeyError) as error:
                 log.warning("jwks_unavailable", error=type(error).__name__)
-                if not self._keys:
-                    raise Unavailable("the issuer's keys cannot be read", "无法读取签发方密钥") from error
 
     async def read(self) -> dict[str, Any]:
         """The key set as the issuer publishes it."""

@@ -17,8 +17,9 @@ from attune_service_kit.files import runs
 from attune_service_kit.files.uploads import NAME, ChecksumMismatch, Uploads, WrongOffset
 from attune_service_kit.idempotency import Write, idempotent
 from attune_service_kit.jobs import Job
-from attune_service_kit.octets import octets
+from attune_service_kit.octets import octet_body, octets
 from attune_service_kit.paging import ByTime, Cursor, InvalidCursor, Limit, Page, decode_cursor, page
+from attune_service_kit.settings import ServiceSettings
 
 if TYPE_CHECKING:
     from attune_service_kit.runtime import Runtime
@@ -209,12 +210,7 @@ def uploads(prefix: str) -> APIRouter:
         dependencies=[may],
         response_model=UploadedPart,
         responses=refusals(ChecksumMismatch, WrongOffset, TooLarge, Invalid),
-        openapi_extra={
-            "requestBody": {
-                "required": True,
-                "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
-            }
-        },
+        openapi_extra=octet_body(ServiceSettings.model_fields["max_upload_bytes"].default),
     )
     async def put(
         import_id: ImportId,
@@ -232,6 +228,7 @@ def uploads(prefix: str) -> APIRouter:
             store.sweep()
         part = await store.receive(octets(request), content_digest)
         try:
+            write.holds_too(part.sha256)
 
             async def run(tx: Transaction) -> UploadedPart:
                 size = store.add(import_id, name, offset, part)

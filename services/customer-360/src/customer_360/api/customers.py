@@ -11,6 +11,7 @@ from attune_service_kit.auth import Caller, requires
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Forbidden, Invalid, NotFound, refusals
 from attune_service_kit.idempotency import Write, idempotent
+from attune_service_kit.overload import NOBODY_HEADER
 from attune_service_kit.paging import Page
 from customer_360 import books, profiles
 from customer_360.api.models import CustomerSummary, CustomerView, ProfileChange, ProfileView
@@ -46,6 +47,7 @@ async def view(customer_id: UUID, runtime: AnyRuntime, caller: Reader) -> Respon
 )
 async def find(
     runtime: AnyRuntime,
+    response: Response,
     caller: Reader,
     source_id: Annotated[str, Query(min_length=1, max_length=64, description="The bank's customer id, exactly")],
     source: Annotated[
@@ -54,6 +56,8 @@ async def find(
 ) -> Page[CustomerSummary]:
     """List the customers within the caller's scope that have this bank id: usually one or none."""
     rows = await books.by_source_id(runtime, caller.scope, Sight.of(caller.scopes), source_id, source)
+    if not rows:
+        response.headers[NOBODY_HEADER] = "1"
     return Page(items=[CustomerSummary(**row) for row in rows], next_cursor=None)
 
 

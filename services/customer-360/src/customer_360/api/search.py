@@ -10,6 +10,7 @@ from attune_service_kit.auth import Caller, requires
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Forbidden, Invalid, NotFound, refusals
 from attune_service_kit.idempotency import Write, idempotent
+from attune_service_kit.overload import NOBODY_HEADER
 from attune_service_kit.paging import InvalidCursor, Page, decode_cursor, encode_cursor
 from customer_360 import disclosure, visits
 from customer_360 import search as finding
@@ -29,7 +30,10 @@ router = APIRouter(tags=["identity"])
     responses=refusals(Invalid, InvalidCursor, finding.SearchTooBroad),
 )
 async def search(
-    body: SearchRequest, runtime: AnyRuntime, caller: Annotated[Caller, Depends(requires("customers:read"))]
+    body: SearchRequest,
+    runtime: AnyRuntime,
+    response: Response,
+    caller: Annotated[Caller, Depends(requires("customers:read"))],
 ) -> Page[CustomerSummary]:
     """List the customers in scope whom the query means exactly, sorted as their names are read. Nothing is written."""
     key, bound = runtime.settings.cursor_key, ("search", caller.subject, body.query, body.by)
@@ -38,6 +42,8 @@ async def search(
     rows, places = await finding.search(
         runtime, caller.scope, Sight.of(caller.scopes), body.query, body.by, after, body.limit + 1
     )
+    if not rows:
+        response.headers[NOBODY_HEADER] = "1"
     last = finding.sealed_place(runtime, caller.subject, places[body.limit - 1]) if len(rows) > body.limit else None
     return Page(
         items=[CustomerSummary(**row) for row in rows[: body.limit]],

@@ -15,7 +15,7 @@ from attune_service_kit.auth import Caller, requires
 from attune_service_kit.bodies import Body
 from attune_service_kit.errors import Forbidden, Invalid, TooLarge, UnsupportedMedia, refusals
 from attune_service_kit.hot import HotPost
-from attune_service_kit.octets import octets
+from attune_service_kit.octets import octet_body, octets
 from attune_service_kit.runtime import Runtime
 from scoring import champions, matrices, online, registry
 from scoring.champions import NoChampion
@@ -185,7 +185,7 @@ _BYTES = {"application/octet-stream": {"schema": {"type": "string", "format": "b
         online.TooManyRows,
     )
     | {200: {"description": "Little-endian float64, row by row", "content": _BYTES}},
-    openapi_extra={"requestBody": {"required": True, "content": _BYTES}},
+    openapi_extra=octet_body(matrices.MOST_BYTES),
 )  # fmt: skip
 async def score_matrix(
     request: Request,
@@ -212,7 +212,7 @@ async def _whole(request: Request) -> bytes:
     async for block in octets(request):
         body += block
         if len(body) > matrices.MOST_BYTES:
-            raise TooLarge("the matrix is over its limit", "矩阵超过大小限制", most=matrices.MOST_BYTES)
+            raise TooLarge("the matrix is over its limit", "矩阵超过大小限制", max_bytes=matrices.MOST_BYTES)
     return bytes(body)
 
 

@@ -13,7 +13,7 @@ from attune_service_kit.errors import Invalid, TooLarge, refusals
 from attune_service_kit.files.uploads import ChecksumMismatch, NothingUploaded, WrongOffset
 from attune_service_kit.idempotency import REFUSALS, Write, idempotent
 from attune_service_kit.jobs import Job
-from attune_service_kit.octets import octets
+from attune_service_kit.octets import octet_body, octets
 from scoring import uploads
 from scoring.api.models import Name
 from scoring.manifest import Manifest
@@ -70,12 +70,7 @@ class UploadedVersion(Job):
     dependencies=[Administrator],
     response_model=FilePart,
     responses=refusals(ChecksumMismatch, WrongOffset, TooLarge, Invalid, *REFUSALS),
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
-        }
-    },
+    openapi_extra=octet_body(uploads.MOST_BYTES),
 )
 async def put(
     file_id: Annotated[UUID, Path(description="Chosen by the client")],
@@ -96,6 +91,7 @@ async def put(
         store.sweep()
     part = await store.receive(octets(request), content_digest)
     try:
+        write.holds_too(part.sha256)
 
         async def run(tx: Transaction) -> FilePart:
             size = store.add(file_id, FILE, offset, part)

@@ -1,0 +1,137 @@
+"""A bad line between the gateway and a service ends in a clear answer in bounded time, and is used again afterwards.
+
+The faults are those of toxiproxy, by their names there (P-21).
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+CUSTOMER = "/v1/customers/0190a7c0-0000-8000-8000-000000000001"
+PATIENCE = 1.0
+# What the caller is told, of each fault: the answer if the line is only slow.
+TOLD = {
+    "latency": (200, None),
+    "slicer": (200, None),
+    "bandwidth": (200, None),
+    "slow_close": (200, None),
+    "down": (503, "unavailable"),
+    "reset_peer": (503, "unavailable"),
+    "limit_data": (503, "unavailable"),
+    "timeout": (504, "upstream_timeout"),
+}
+
+
+class Line:
+    """A line to a service that has one fault, or none."""
+
+    def __init__(self, service: str) -> None:
+        self.fault: str | None = None
+        self.calls = 0
+        self.url = ""
+        self._port = urlsplit(service).port
+        self._server: asyncio.Server | None = None
+
+    async def up(self) -> None:
+        """Listen, at the same address as before."""
+        port = urlsplit(self.url).port or 0
+        self._server = await asyncio.start_server(self._carry, "127.0.0.1", port)
+        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    async def down(self) -> None:
+        """Listen no more."""
+        assert self._server is not None
+        self._server.close()
+
+    async def _carry(self, near: asyncio.StreamReader, answer: asyncio.StreamWriter) -> None:
+        self.calls += 1
+        with contextlib.suppress(ConnectionError):
+            if self.fault == "timeout":
+                await near.read()
+            elif self.fault == "reset_peer":
+                await near.read(1)
+                answer.transport.abort()
+            else:
+                far, ask = await asyncio.open_connection("127.0.0.1", self._port)
+                asking = asyncio.ensure_future(_pump(near, ask))
+                await self._back(far, answer)
+                asking.cancel()
+                ask.close()
+        answer.close()
+
+    async def _back(self, far: asyncio.StreamReader, answer: asyncio.StreamWriter) -> None:
+        while piece := await far.read(65_536):
+            if self.fault == "limit_data":
+                answer.write(piece[:100])
+                return
+            step = {"slicer": 7, "bandwidth": 50}.get(self.fault or "", len(piece))
+            for start in range(0, len(piece), step):
+                answer.write(piece[start : start + step])
+                await answer.drain()
+                await asyncio.sleep({"latency": 0.1, "bandwidth": 0.005}.get(self.fault or "", 0))
+        if self.fault == "slow_close":
+            await asyncio.sleep(0.2)
+
+
+async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(ConnectionError):
+        while piece := await source.read(65_536):
+            sink.write(piece)
+            await sink.drain()
+
+
+@pytest.fixture
+async def line(echoes: Any) -> AsyncIterator[Line]:
+    made = Line(echoes["urls"]["customer_360"])
+    await made.up()
+    yield made
+    await made.down()
+
+
+@pytest.mark.parametrize("fault", TOLD)
+async def test_p21_a_bad_line_is_told_in_time_and_used_again(
+    fault: str, line: Line, echoes: Any, make_gateway: Any, serve: Any, bearer: Any
+) -> None:
+    urls = echoes["urls"] | {"customer_360": line.url}
+    url = await serve(make_gateway(urls, total_seconds=PATIENCE))
+    async with httpx.AsyncClient(base_url=url, timeout=20) as client:
+        line.fault = fault
+        if fault == "down":
+            await line.down()
+        answers = await asyncio.gather(*(client.get(CUSTOMER, headers=bearer) for _ in range(3)))
+        for answer in answers:
+            assert (answer.status_code, answer.json().get("code")) == TOLD[fault]
+            assert answer.status_code != 503 or int(answer.headers["retry-after"]) >= 1
+        assert line.calls <= 3, "what was lost is not asked again and again"
+        beside = await client.get("/v1/decisions/a", headers=bearer)
+        assert beside.status_code == 200, "the other service's callers notice nothing"
+        line.fault = None
+        if fault == "down":
+            await line.up()
+        assert (await client.get(CUSTOMER, headers=bearer)).status_code == 200
+
+
+async def test_p21_a_service_that_is_silent_takes_no_place_of_others(
+    line: Line, echoes: Any, make_gateway: Any, serve: Any, bearer: Any
+) -> None:
+    """Its callers would fill the gateway, if all of them waited for its few connections until their time is over."""
+    urls = echoes["urls"] | {"customer_360": line.url}
+    settings = {"connections": 2, "max_in_flight": 8, "connect_seconds": 0.2, "total_seconds": 20.0}
+    url = await serve(make_gateway(urls, **settings))
+    line.fault = "timeout"
+    async with httpx.AsyncClient(base_url=url, timeout=30) as client:
+        waiting = [asyncio.create_task(client.get(CUSTOMER, headers=bearer)) for _ in range(8)]
+        told, held = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        while len(held) > 2:
+            more, held = await asyncio.wait(held, return_when=asyncio.FIRST_COMPLETED)
+            told |= more
+        assert {task.result().status_code for task in told} == {503}
+        assert (await client.get("/v1/decisions/a", headers=bearer)).status_code == 200
+        for task in held:
+            task.cancel()
+        await asyncio.gather(*held, return_exceptions=True)
