@@ -5,7 +5,7 @@ from typing import Any
 
 from nats.aio.client import Client
 from nats.aio.subscription import Subscription
-from nats.errors import ProtocolError
+from nats.errors import Error, ProtocolError
 from nats.protocol.parser import Parser
 
 from attune_service_kit.nkeys import public_key, sign
@@ -92,6 +92,13 @@ class NatsClient(Client):
     def _remove_sub(self, sid: int, max_msgs: int = 0) -> None:
         super()._remove_sub(sid, max_msgs)
         self.sinks.pop(sid, None)
+
+    async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
+        """Hang up on a server that offers no TLS where the address asks for it: nats-py goes on in plain text."""
+        asked = self._current_server is not None and self._current_server.uri.scheme == "tls"
+        if initial_connection and asked and not info.get("tls_required"):
+            raise Error("nats: the server offers no TLS")
+        await super()._process_info(info, initial_connection)
 
     def _setup_nkeys_seed_connect(self) -> None:
         seed = self._nkeys_seed_str or ""
