@@ -1,10 +1,11 @@
 """What a customer's consents permit, case by case, and against the rule said in other words."""
 
+from datetime import date
 from itertools import product
 
 import pytest
 
-from attune_contracts.consent import ANY, CHANNELS, PRODUCT_KINDS, Given, permitted
+from attune_contracts.consent import ANY, CHANNELS, PRODUCT_KINDS, Given, permitted, too_young
 
 ALL = Given(ANY, ANY, True)
 NOTHING = Given(ANY, ANY, False)
@@ -43,3 +44,19 @@ def test_of_two_equally_specific_decisions_the_refusal_holds() -> None:
         yes_and_no = [Given(channel, ANY, True), Given(ANY, kind, False)]
         assert permitted(yes_and_no, channel, kind) is False
         assert permitted([Given(g.channel, g.product_kind, not g.granted) for g in yes_and_no], channel, kind) is False
+
+
+@pytest.mark.parametrize(
+    ("born", "day", "young"),
+    [
+        (None, date(2026, 3, 17), False),
+        (date(2012, 3, 17), date(2026, 3, 16), True),
+        (date(2012, 3, 17), date(2026, 3, 17), False),
+        (date(2012, 2, 29), date(2026, 2, 28), True),
+        (date(2012, 2, 29), date(2026, 3, 1), False),
+        (date(2026, 3, 18), date(2026, 3, 17), True),
+        (date(1980, 5, 1), date(2026, 3, 17), False),
+    ],
+)
+def test_r05_nobody_under_fourteen_is_marketed_to(born: date | None, day: date, young: bool) -> None:
+    assert too_young(born, day) is young

@@ -141,6 +141,17 @@ async def test_marketing_needs_consent_and_service_does_not(service: RunningServ
     assert all(c["allowed"] for c in exempt.values())
 
 
+async def test_r05_who_is_under_fourteen_is_marketed_to_by_nobody(service: RunningService, token: Headers) -> None:
+    await bank(service)
+    await service.everything.pool.execute("UPDATE proj_party SET birth_date = '2013-01-01'")
+    assert (await reserve(service, token("operator"), person(1))).json()["reason"] == "no_consent"
+    assert (await reserve(service, token("operator"), person(1), message_class="service")).status_code == 201
+    told = await contactable(service, token("teller", "B1"), person(1))
+    assert {(c["allowed"], c["reason"]["code"]) for c in told.values()} == {(False, "no_consent")}
+    exempt = await contactable(service, token("teller", "B1"), person(1), message_class="legal")
+    assert all(c["allowed"] for c in exempt.values())
+
+
 async def test_a_suppression_binds_at_once_gives_back_what_is_held_and_is_lifted(
     service: RunningService, token: Headers
 ) -> None:

@@ -13,7 +13,7 @@ from uuid import UUID
 import pytest
 
 from attune_contracts.campaign import MessageClass
-from attune_contracts.consent import ANY, CHANNELS, PRODUCT_KINDS, Given, permitted
+from attune_contracts.consent import ANY, CHANNELS, PRODUCT_KINDS, Given, permitted, too_young
 from attune_contracts.customer_360 import ConsentChanged, ConsentState
 from attune_service_kit.database import Database
 from attune_service_kit.errors import Refusal
@@ -71,6 +71,26 @@ async def test_the_database_says_the_same_as_the_rule(database: Database) -> Non
     )
     assert [row[0] for row in told] == [permitted(sets[c], channel, kind) for c, channel, kind in asked]
     assert {row[0] for row in told} == {True, False, None}
+
+
+@pytest.mark.parametrize(
+    ("born", "young"), [(date(2012, 3, 18), True), (date(2012, 3, 17), False), (date(2025, 1, 1), True), (None, False)]
+)
+async def test_under_fourteen_no_agreement_counts(
+    database: Database, plan: Plans, born: date | None, young: bool
+) -> None:
+    (number,) = some("treated")
+    await only(database, person(number))
+    await withdraw(database, changed(person(number), 1, (None, None, True)))
+    await database.pool.execute("UPDATE proj_party SET birth_date = $1", born)
+    await database.pool.execute("INSERT INTO business_clock (partition, now) VALUES (0, $1)", NOW)
+    assert too_young(born, TODAY) is young
+    told = await database.pool.fetch("SELECT contact_permitted($1, c, NULL) FROM unnest($2::text[]) c", person(number),
+                                     list(CHANNELS))  # fmt: skip
+    assert {row[0] for row in told} == {not young}
+    await open_all(database, plan, [raised(person(number))])
+    row = await database.pool.fetchrow("SELECT state, reason FROM opportunity")
+    assert tuple(row) == (("suppressed", "no_consent") if young else ("open", None))
 
 
 @pytest.mark.parametrize(

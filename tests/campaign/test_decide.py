@@ -8,7 +8,8 @@ import orjson
 import pytest
 
 from attune_contracts.consent import ANY, Given
-from campaign.catalogue import snapshot
+from campaign import texts
+from campaign.catalogue import Conditions, snapshot
 from campaign.contact_policy import Cap, ContactPolicy, PastContact
 from campaign.decide import decide
 from campaign.decision_facts import DecisionFacts, LiveOpportunity, PartyFacts, ProfileFacts, StoredScore
@@ -51,6 +52,26 @@ def offered(facts: DecisionFacts) -> list[str]:
 
 def withheld(facts: DecisionFacts) -> dict[str, str]:
     return {w["offer"]: w["rule"] for w in answer(facts)["withheld"]}
+
+
+@pytest.mark.parametrize("channel", ["counter", "mobile", "call_centre"])
+@pytest.mark.parametrize("personalised", [True, False])
+def test_r05_nothing_is_proposed_to_who_is_under_fourteen(channel: str, personalised: bool) -> None:
+    """Not even what every age may have, nor at a counter that the child comes to."""
+    sheet = [o.model_copy(update={"conditions": Conditions(), "risk_level": None}) for o in offers()]
+    for_everybody = compile_catalogue(1, snapshot(sheet, scripts())[0])
+
+    def told(born: date) -> dict[str, Any]:
+        facts = replace(FACTS, channel=channel, personalised=personalised, party=replace(PARTY, birth_date=born))
+        found: dict[str, Any] = orjson.loads(decide(facts, for_everybody))
+        return found
+
+    child = told(date(2012, 3, 18))
+    assert child["actions"] == []
+    assert [(w["rule"], w["text"]) for w in child["withheld"]] == [("consent", texts.TOO_YOUNG)] * len(
+        for_everybody.marketing
+    )
+    assert told(date(2012, 3, 17))["actions"]
 
 
 def test_the_example() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 from typing import Literal
 
 Purpose = Literal["personalised_decision", "marketing_contact", "survey", "third_party"]
@@ -23,6 +24,18 @@ ANY = "*"
 
 # The one purpose that may name a channel or a product kind.
 DIVISIBLE: Purpose = "marketing_contact"
+
+
+MARKETING_AGE = 14
+"""Nobody younger is marketed to, on any channel, whatever is agreed to in their name (R-05)."""
+
+
+def too_young(birth_date: date | None, day: date) -> bool:
+    """Whether a customer is under MARKETING_AGE on this day; of somebody whose birth date is unknown: no."""
+    if birth_date is None:
+        return False
+    birthday = (day.month, day.day) >= (birth_date.month, birth_date.day)
+    return day.year - birth_date.year - (not birthday) < MARKETING_AGE
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import get_args
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from attune_contracts.campaign import MessageClass
+from attune_contracts.consent import too_young
 from attune_service_kit.auth import Caller
 from attune_service_kit.errors import NotFound
 from attune_service_kit.reads import Queryable
@@ -15,7 +17,7 @@ from campaign.visibility import parameters, visible
 
 CHANNELS: tuple[Channel, ...] = get_args(Channel)
 
-_KNOWN = f"SELECT FROM proj_party p WHERE {visible('p', 1)} AND p.customer_id = $4"
+_KNOWN = f"SELECT p.birth_date FROM proj_party p WHERE {visible('p', 1)} AND p.customer_id = $4"  # noqa: S608 - ours
 
 
 @dataclass(frozen=True)
@@ -41,10 +43,13 @@ async def of(
     zone: str,
 ) -> list[Answer]:
     """Every channel's answer; NotFound for a customer outside the caller's scope."""
-    if await conn.fetchrow(_KNOWN, *parameters(caller.scope), customer_id) is None:
+    known = await conn.fetchrow(_KNOWN, *parameters(caller.scope), customer_id)
+    if known is None:
         raise NotFound("there is no such customer", "客户不存在")
     if message_class is not MessageClass.MARKETING:
         return [Answer(channel, True, None, None, now) for channel in CHANNELS]
+    if too_young(known["birth_date"], now.astimezone(ZoneInfo(zone)).date()):
+        return [Answer(channel, False, consents.NO_CONSENT, None, None) for channel in CHANNELS]
     past, suppressions = await contact_history.of(conn, customer_id, now)
     answers = []
     for channel in CHANNELS:

@@ -101,7 +101,7 @@ def _rest(judged: Judgement) -> Iterator[tuple[int, bytes, texts.Text]]:
     for offers, text in judged.unsuitable:
         yield offers, b"suitability", text
     if judged.not_agreed:
-        yield judged.not_agreed, b"consent", texts.NO_CONSENT
+        yield judged.not_agreed, b"consent", judged.disagreement
     if judged.blocked:
         yield judged.refused, b"contact_policy", texts.POLICY[judged.blocked]
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from heapq import nsmallest
 from typing import Literal, NamedTuple
 
-from attune_contracts.consent import permitted
+from attune_contracts.consent import permitted, too_young
 from campaign import catalogue as conditions
 from campaign import texts
 from campaign.catalogue import Customer, Offer, age_on
@@ -69,9 +69,10 @@ class Judgement:
             for level, offers in index.by_risk
             if (text := unsuitable(level, None, self.rating, facts.today)) is not None
         ]
+        self.too_young = party is not None and too_young(party.birth_date, facts.today)
         self.not_agreed: Offers = 0
         for kind, offers in index.by_kind:
-            self.not_agreed |= 0 if agreed(facts, kind) else offers
+            self.not_agreed |= offers if self.too_young or not agreed(facts, kind) else 0
         self.blocked = blocked(facts)
         refused = self.wrong_age | self.held | self.balance_short | self.elsewhere | self.not_agreed
         for offers, _ in self.unsuitable:
@@ -96,9 +97,14 @@ class Judgement:
             if offers & bit:
                 return Refusal("suitability", "suitability", text)
         if self.not_agreed & bit:
-            return Refusal("consent", "consent", texts.NO_CONSENT)
+            return Refusal("consent", "consent", self.disagreement)
         assert self.blocked is not None  # noqa: S101 - nothing else refuses
         return Refusal("contact_policy", "contact_policy", texts.POLICY[self.blocked])
+
+    @property
+    def disagreement(self) -> Text:
+        """Why the customer has not agreed."""
+        return texts.TOO_YOUNG if self.too_young else texts.NO_CONSENT
 
     def holding(self, offer: Offer) -> str:
         """The product that excludes the offer; empty if none does."""

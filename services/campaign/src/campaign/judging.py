@@ -9,6 +9,7 @@ from uuid import UUID
 import orjson
 
 from attune_contracts.campaign import MessageClass, OpportunityState
+from attune_contracts.consent import too_young
 from attune_contracts.identifiers import new_id
 from campaign import consents, contacts
 from campaign.campaigns import Campaign
@@ -18,7 +19,7 @@ from campaign.sql import Conn
 
 # Quadrant and digital share are read only of customers who have agreed to personalised decisions (R-02, X21).
 _KNOWN = """
-SELECT p.customer_id, p.branch_id, p.manager_id, p.personalisation,
+SELECT p.customer_id, p.branch_id, p.manager_id, p.personalisation, p.birth_date,
        c.marketing, c.personalised_consent, f.value_quadrant, f.digital_share, e.daily_capacity
 FROM proj_party p
 LEFT JOIN LATERAL (
@@ -112,7 +113,9 @@ def _open(draft: Draft, row: Any, plan: Plans, taken: dict[tuple[str, date], int
         expires_at=draft.expires_at,
         enabled=draft.campaign.enabled,
         channels=draft.campaign.channels,
-        consents=consents.given(orjson.loads(row["marketing"] or "[]")),
+        consents=()
+        if too_young(row["birth_date"], draft.business_date)
+        else consents.given(orjson.loads(row["marketing"] or "[]")),
         product_kind=draft.campaign.product_kind,
         personalised_consent=row["personalised_consent"],
         personalisation=row["personalisation"],

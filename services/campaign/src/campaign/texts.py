@@ -56,6 +56,10 @@ NO_CONSENT: Final[Text] = {
     "zh": "客户未同意此类营销联系",
     "en": "the customer has not agreed to this marketing contact",
 }
+TOO_YOUNG: Final[Text] = {
+    "zh": "客户未满十四周岁，不作营销",
+    "en": "the customer is under fourteen: no marketing",
+}
 
 POLICY: Final[dict[str, Text]] = {
     "frequency_cap": {"zh": "已达接触频次上限", "en": "the contact cap is reached"},
