@@ -26,6 +26,7 @@ LIBRARIES = {
     path.parent.name: (path.parent / "src", f"attune_{path.parent.name.replace('-', '_')}")
     for path in sorted((ROOT / "libs").glob("*/pyproject.toml"))
 }
+SECURITY = ROOT / "docs" / "security.md"
 SERVICES = ("customer_360", "eventing", "insight", "scoring", "campaign")
 DESCRIPTION = (
     "Attune turns a bank's ledger into the right conversation. Every operation needs a bearer token with the scope"
@@ -77,6 +78,7 @@ def texts() -> dict[Path, str]:
         **{CLIENT / name: text for name, text in client_code.generated(merged).items()},
         ROOT / "docs" / "reference" / "attune.postman_collection.json": _text(postman.collection(merged)),
         **{ROOT / "docs" / "reference" / path: text for path, text in reference_pages.pages(merged, examples).items()},
+        SECURITY: reference_pages.with_roles(SECURITY.read_text("utf-8")),
         **{ROOT / "libs" / name / "exports.txt": exports(*package) for name, package in LIBRARIES.items()},
     }
 

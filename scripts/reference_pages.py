@@ -5,10 +5,10 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from attune_contracts.access import ROLE_SCOPES, WHOLE_BANK_ROLES
+from attune_contracts.access import CUSTOMER_ROLES, ROLE_SCOPES, WHOLE_BANK_ROLES
 from attune_contracts.catalog import CATALOGUE, Entry
 from attune_contracts.datasets import DATASETS, Dataset
 from attune_expressions import catalogue, reference
@@ -16,6 +16,7 @@ from attune_expressions import catalogue, reference
 Document = dict[str, Any]
 
 METHODS = ("get", "post", "put", "patch", "delete")
+_ROLES_BEGIN, _ROLES_END = "<!-- roles: written by `make openapi` -->", "<!-- roles end -->"
 NOTE = "<!-- written by `make openapi` from the code; do not edit -->\n\n"
 
 
@@ -178,9 +179,7 @@ def _access(document: Document) -> str:
     """Roles, scopes and operations."""
     lines = ["# Who may do what", "", "A token carries the scopes of its roles; every service checks them itself.", ""]
     lines += ["| role | sees | scopes |", "|---|---|---|"]
-    for role, scopes in ROLE_SCOPES.items():
-        sees = "the whole bank" if role in WHOLE_BANK_ROLES else "one customer" if role == "mobile" else "its branch"
-        lines.append(f"| {role} | {sees} | {', '.join(f'`{scope}`' for scope in sorted(scopes))} |")
+    lines += [f"| {role} | {_sees(role)} | {_named(scopes)} |" for role, scopes in ROLE_SCOPES.items()]
     by_scope: dict[str, list[str]] = {}
     for method, path, operation in _operations(document):
         link = f"[`{method} {path}`](api/{operation['tags'][0]}.md#{_anchor(operation)})"
@@ -190,6 +189,27 @@ def _access(document: Document) -> str:
         roles = ", ".join(role for role, scopes in ROLE_SCOPES.items() if scope in scopes)
         lines.append(f"| `{scope}` | {', '.join(links)} | {roles} |")
     return "\n".join(lines)
+
+
+def _sees(role: str) -> str:
+    return "the whole bank" if role in WHOLE_BANK_ROLES else "one customer" if role in CUSTOMER_ROLES else "its branch"
+
+
+def _named(scopes: Iterable[str]) -> str:
+    return ", ".join(f"`{scope}`" for scope in sorted(scopes)) or "nothing"
+
+
+def with_roles(page: str) -> str:
+    """A page with its table of roles made anew, between the two marks that it has for it."""
+    before, begin, rest = page.partition(_ROLES_BEGIN)
+    _, end, after = rest.partition(_ROLES_END)
+    if not begin or not end:
+        raise ValueError("the page has no place for the roles")
+    lines = ["| role | sees | reads | does |", "|---|---|---|---|"]
+    for role, scopes in ROLE_SCOPES.items():
+        reads = {scope for scope in scopes if scope.endswith((":read", ":watch"))}
+        lines.append(f"| {role} | {_sees(role)} | {_named(reads)} | {_named(scopes - reads)} |")
+    return f"{before}{begin}\n{chr(10).join(lines)}\n{end}{after}"
 
 
 # --- events and datasets ---------------------------------------------------------------------------------------------

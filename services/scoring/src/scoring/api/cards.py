@@ -19,7 +19,7 @@ PAGE_HEADERS = {
     "Content-Security-Policy": f"{POLICY}; frame-ancestors 'none'; sandbox",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
-    "Cache-Control": "private, no-cache",
+    "Cache-Control": "no-store",
 }
 
 
