@@ -121,6 +121,8 @@ SMUGGLING = {
     "two hosts": GET + b"Host: other.example\r\n\r\n",
     "another machine's address": b"GET http://evil.example/x HTTP/1.1\r\nHost: attune.example\r\n\r\n",
     "an upgrade": GET + b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\n\r\n",
+    "a version that there is not": b"GET /x HTTP/2.0\r\nHost: a\r\n\r\n",
+    "a version without headers": b"GET /x HTTP/0.9\r\nHost: a\r\n\r\n",
     "not HTTP at all": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
 }
 

@@ -223,6 +223,16 @@ async def test_the_api_page_needs_nothing_from_elsewhere(client: Any) -> None:
     assert (await client.get("/openapi.json")).json()["openapi"] == "3.1.0"
 
 
+@pytest.mark.parametrize("path", ["/", "/docs", "/docs/start.js", "/docs/static/swagger-ui.css", "/openapi.json"])
+async def test_m93_a_bank_that_wants_none_shows_no_documents(
+    make_gateway: Any, serve: Any, echoes: Any, bearer: Any, path: str
+) -> None:
+    url = await serve(make_gateway(echoes["urls"], documents=False))
+    async with httpx.AsyncClient(base_url=url) as client:
+        assert (await client.get(path, headers=bearer)).status_code == 404
+        assert (await client.get("/livez")).status_code == 200
+
+
 @pytest.mark.parametrize("path", ["/docs/static/../app.py", "/docs/static/%2e%2e/__init__.py", "/docs/none"])
 async def test_the_api_page_shows_nothing_else(client: Any, path: str) -> None:
     assert (await client.get(path)).status_code == 404

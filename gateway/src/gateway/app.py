@@ -41,6 +41,7 @@ LARGEST_HEADERS = 32 << 10
 MOST_HEADERS = 100
 _MOST_RANGES = 5
 
+_DOCUMENTS = frozenset({"/", "/docs", "/openapi.json"})
 # Ends of paths that keep places of their own under overload: opting out must always be possible (P-16).
 _URGENT = ("/consents", "/consents:opt-out")
 
@@ -90,7 +91,7 @@ class Gateway:
         _check_limits(scope, head)
         if path not in QUIET:
             _check_host(head, self._hosts)
-        if path in ("/", "/livez", "/readyz", "/openapi.json", "/docs") or path.startswith("/docs/"):
+        if path in QUIET or (self.settings.documents and (path in _DOCUMENTS or path.startswith("/docs/"))):
             exchange.route = path if "/static/" not in path else "/docs/static"
             await self._pages(scope, receive, exchange.sending)
             return

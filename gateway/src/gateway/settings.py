@@ -32,6 +32,7 @@ class GatewaySettings(TokenSettings):
     hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="Names it serves, as Host says them; none = any, in development"
     )
+    documents: bool = Field(default=True, description="Show the API page and the document to whoever asks")
     max_body_bytes: int = Field(default=1 << 20, ge=1024, description="Of an operation that names no limit of its own")
     max_in_flight: int = Field(default=512, ge=1, description="Requests under way; more are refused with 503")
     reserved_in_flight: int = Field(default=32, ge=1, description="Places more for what is urgent: opting out, health")

@@ -120,7 +120,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if codings not in ([], [b"chunked"]):
             self._wrong = _CODING
             raise ValueError("transfer coding")
-        if len(self._watched) > len(hosts) + len(codings):
+        if len(self._watched) > len(hosts) + len(codings) or self.parser.get_http_version() not in ("1.0", "1.1"):
             raise ValueError("upgrade")
         self._in_head, self._head, self._body, self._began = False, 0, 0, self.loop.time()
         self._beside, self._overheard = 0, False
