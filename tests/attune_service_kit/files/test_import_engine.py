@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from attune_contracts.identifiers import customer_id
 from attune_service_kit.errors import Invalid
 from attune_service_kit.files import load_mapping
+from attune_service_kit.files import rejects as reports
 from attune_service_kit.files.engine import NotMapped, Prepared, Reference, prepare
 from attune_service_kit.files.packing import UnreadableFile
 from attune_service_kit.files.reading import MissingColumn, MissingFile
@@ -159,6 +160,18 @@ def test_rejects_open_in_a_spreadsheet_without_running(imported: Callable[..., P
     assert [row for *_, row in rejects(prepared)] == [f"'{cell},," for cell in cells]
     assert prepared.rejects_file is not None
     assert prepared.rejects_file.stat().st_mode & 0o777 == 0o600
+
+
+def test_of_rejects_without_end_the_report_holds_the_first_and_says_how_many_more(
+    imported: Callable[..., Prepared], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reports, "MOST_REJECTS", 2)
+    prepared = imported("branches", BRANCHES, b_csv="NO,UP,NAME\n" + "".join(f"{n},,\n" for n in range(5)))
+    assert (prepared.rejected, prepared.rejects_file is not None) == (5, True)
+    assert prepared.rejects_file is not None
+    lines = prepared.rejects_file.read_text("utf-8").splitlines()
+    assert [line.split(",")[1] for line in lines] == ["line", "2", "3", ""]
+    assert lines[-1] == ",,,and 3 more,"
 
 
 def test_a_second_import_without_faults_leaves_no_old_report(imported: Callable[..., Prepared]) -> None:

@@ -14,6 +14,8 @@ from attune_service_kit.files.staging import SourceFile
 
 HEADING = ("file", "line", "column", "reason", "row")
 _LONGEST_ROW = 2000
+# Of a dataset; who mends these imports again, and a spreadsheet opens a million lines at most.
+MOST_REJECTS = 100_000
 # What makes a spreadsheet take a cell for a formula, also in full width; tab, CR and blanks would hide it.
 _DANGEROUS = tuple("=+-@\t\r\n ＝＋－＠\u3000")
 
@@ -30,9 +32,12 @@ def write_rejects(
 ) -> Path | None:
     """Write what the table `rejected` holds, by file and line, each with its row as the bank wrote it.
 
-    None if there is nothing to report.
+    None if there is nothing to report. Of more than MOST_REJECTS the last line says how many are left out.
     """
-    found = con.execute(f'SELECT file, line, "column", reason FROM {rejected} ORDER BY record IS NULL, file, line')
+    [(total,)] = con.execute(f"SELECT count(*) FROM {rejected}").fetchall()
+    found = con.execute(
+        f'SELECT file, line, "column", reason FROM {rejected} ORDER BY record IS NULL, file, line LIMIT {MOST_REJECTS}'
+    )
     first = found.fetchmany(10_000)
     if not first:
         report.unlink(missing_ok=True)
@@ -46,6 +51,8 @@ def write_rejects(
             for label, line, column, reason, row in _with_rows(files[number], rejects):
                 cells = (safe_cell(column or ""), reason, safe_cell(row[:_LONGEST_ROW]))
                 writer.writerow([safe_cell(label), line, *cells])
+        if total > MOST_REJECTS:
+            writer.writerow(["", "", "", f"and {total - MOST_REJECTS} more", ""])
     return report
 
 
