@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 import numpy as np
+import onnx
 import pytest
 import yaml
 
@@ -61,6 +62,12 @@ def choices(generate: Callable[..., Examples]) -> Choices:
     return Choices(replace(examples, label=np.ones_like(examples.label)), pull.argmax(axis=0), CHANNELS)
 
 
+@pytest.fixture(scope="module")
+def few(choices: Choices) -> Choices:
+    """The same by three features: quick to learn from."""
+    return replace(choices, examples=choices.examples.only(("age", "demand_balance_minor", "tenure_days")))
+
+
 def test_of_several_classes_each_has_its_probability(choices: Choices) -> None:
     trained = multiclass.train(choices, CHOICE)
 
@@ -74,8 +81,56 @@ def test_of_several_classes_each_has_its_probability(choices: Choices) -> None:
     said = {name: loaded.likeliest(answer).count(name) for name in CHANNELS}
     assert [(one["class"], one["foretold"]) for one in trained.card["classes"]] == list(said.items())
     assert trained.card["parity"]["decision_agreement"] == 1
+    assert list(trained.card["fairness"]) == [f"age: {name}" for name in CHANNELS]
+    mobile = {line["group"]: line["selection_rate"] for line in trained.card["fairness"]["age: mobile"]}
+    assert mobile["< 30"] > mobile["30 to 60"] > mobile[">= 60"], "the young take the telephone"
     told = page(Facts(CHOICE.about, trained.sha256, trained.metrics, trained.card, trained.snapshot))
     assert all(f"<td>{name}</td>" in told for name in CHANNELS)
+
+
+def test_probabilities_of_several_classes_are_made_honest_inside_the_trees(few: Choices) -> None:
+    # Boosted too fast, the trees are too sure of themselves.
+    hasty = CHOICE.model_copy(
+        update={"params": CHOICE.params.model_copy(update={"rounds": 15, "learning_rate": 0.6, "num_leaves": 31})}
+    )
+
+    plain = multiclass.train(few, hasty.model_copy(update={"calibration": "none"}))
+    honest = multiclass.train(few, hasty)
+
+    told = honest.card["calibration"]
+    assert (told["method"], "method" in plain.card["calibration"]) == ("softmax", False)
+    assert 0 < told["slope"] < 0.7
+    assert list(told["intercepts"]) == list(CHANNELS)
+    assert sum(told["intercepts"].values()) == pytest.approx(0, abs=1e-9)
+    assert told["error"] < 0.5 * told["error_before"]
+    assert told["error_before"] == pytest.approx(plain.card["calibration"]["error"], abs=1e-6)
+    assert honest.metrics["log_loss"] < 0.95 * told["log_loss_before"]
+    assert told["log_loss_before"] == pytest.approx(plain.metrics["log_loss"], abs=1e-6)
+    assert honest.card["parity"]["decision_agreement"] > 0.999
+    graphs = [onnx.load_from_string(trained.onnx).graph.node for trained in (honest, plain)]
+    assert [node.op_type for node in graphs[0]] == [node.op_type for node in graphs[1]], "nothing beside the trees"
+    # What the exported model says is the softmax of the plain one's sums, moved by what the card says.
+    rows = few.examples.only(honest.features).rows[few.examples.test]
+    before, after = (
+        model.load("m", 1, trained.features, trained.onnx, output=trained.output).answer(rows)
+        for trained in (plain, honest)
+    )
+    moved = told["slope"] * np.log(before) + np.array(list(told["intercepts"].values()))
+    expected = np.exp(moved) / np.exp(moved).sum(axis=1, keepdims=True)
+    assert np.abs(after - expected).max() < 1e-4
+    html = page(Facts(hasty.about, honest.sha256, honest.metrics, honest.card, honest.snapshot))
+    assert all(f"{name} {told['intercepts'][name]:.4g}" in html for name in CHANNELS)
+
+
+def test_rounds_of_several_classes_are_chosen_without_the_rows_that_are_tested(few: Choices) -> None:
+    params = CHOICE.params.model_copy(update={"rounds": 60, "learning_rate": 0.5, "early_stopping": 3})
+    spec = CHOICE.model_copy(update={"params": params})
+    turned = replace(few, place=np.where(few.examples.test, 2 - few.place, few.place))
+
+    trained, other = multiclass.train(few, spec), multiclass.train(turned, spec)
+
+    assert 1 < trained.card["rounds"] < 60
+    assert trained.sha256 == other.sha256, "the same bytes, whatever the tested rows say"
 
 
 def test_a_class_that_hardly_anybody_takes_is_named(choices: Choices) -> None:

@@ -156,7 +156,7 @@ def test_how_long_is_learned_is_chosen_without_the_rows_that_are_tested(examples
 
     assert 5 < chosen.booster.num_trees() < 200
     assert chosen.booster.model_to_string() == other.booster.model_to_string()
-    assert (chosen.slope, chosen.intercept) == (other.slope, other.intercept)
+    assert (chosen.slope, chosen.intercepts) == (other.slope, other.intercepts)
 
 
 def test_what_no_order_tells_is_not_turned_round(generate: Callable[..., Examples]) -> None:

@@ -110,7 +110,8 @@ def _calibration(facts: Facts) -> str:
     lead = (f"预测的概率与实际的比例；平均偏差 {error}。", f"What was foretold and what came; mean distance {error}.")
     content = pictures.curves(drawn, label, *axes, highest=(most, most))
     if method := told.get("method"):
-        said = f"{method}, {number(told.get('slope'))} x + {number(told.get('intercept'))}"
+        added = ", ".join(f"{name} {number(by)}" for name, by in (told.get("intercepts") or {}).items())
+        said = f"{method}, {number(told.get('slope'))} x + {added or number(told.get('intercept'))}"
         before = number(told.get("error_before"))
         note = (f"已写入模型：{said}；校准前 {before}。", f"Inside the model: {said}; before it {before}.")
         content += f'<p class="soft">{words(note)}</p>'
@@ -190,8 +191,9 @@ def _fairness(facts: Facts) -> str:
         ]
         content += table(heads, rows)
     lead = (
-        "受保护属性从不作为特征；若选取前 10%，各组的入选率。低于 0.8 须由人查看。",
-        "Protected attributes are never features; what each group gets if the best tenth is taken. Below 0.8: look.",
+        "受保护属性从不作为特征；若选取前 10%（多类别时为最可能的类别），各组的入选率。低于 0.8 须由人查看。",
+        "Protected attributes are never features; what each group gets if the best tenth is taken, of several classes"
+        " the likeliest. Below 0.8: look.",
     )
     return section(("公平性", "Fairness"), lead, content) if content else ""
 

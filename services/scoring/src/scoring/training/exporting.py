@@ -20,10 +20,10 @@ LARGEST_TYPICAL_DIFFERENCE = 1e-5
 LEAST_AGREEMENT = 0.999
 
 
-def export(booster: lightgbm.Booster, slope: float = 1.0, intercept: float = 0.0) -> bytes:
+def export(booster: lightgbm.Booster, slope: float = 1.0, intercepts: tuple[float, ...] = (0.0,)) -> bytes:
     """Return the model as ONNX: one float32 input, the classes' probabilities as the only output.
 
-    Slope and intercept, a sigmoid over the trees' sum, become part of the leaves: nothing is added to the graph.
+    Slope and intercepts, of the trees' sums, become part of the leaves: nothing is added to the graph.
     """
     width = booster.num_feature()
     inputs = [(INPUT, FloatTensorType([None, width]))]
@@ -37,16 +37,18 @@ def export(booster: lightgbm.Booster, slope: float = 1.0, intercept: float = 0.0
         onnx.graph.output.remove(output)
     if [o.name for o in onnx.graph.output] != [SCORES]:
         raise ParityBroken("the export has no output of probabilities")
-    if (slope, intercept) != (1.0, 0.0):
-        _fold(onnx, slope, intercept)
+    if slope != 1.0 or any(intercepts):
+        _fold(onnx, slope, intercepts)
     return bytes(onnx.SerializeToString())
 
 
-def _fold(onnx: Any, slope: float, intercept: float) -> None:
+def _fold(onnx: Any, slope: float, intercepts: tuple[float, ...]) -> None:
     [trees] = [node for node in onnx.graph.node if node.op_type == "TreeEnsembleClassifier"]
     attributes = {attribute.name: attribute for attribute in trees.attribute}
     of_tree, weights = attributes["class_treeids"].ints, attributes["class_weights"].floats
-    moved = [slope * weight + (intercept if tree == 0 else 0.0) for tree, weight in zip(of_tree, weights, strict=True)]
+    # Of several classes the first round has a tree each, in their order.
+    first = dict(enumerate(intercepts))
+    moved = [slope * weight + first.get(tree, 0.0) for tree, weight in zip(of_tree, weights, strict=True)]
     del weights[:]
     weights.extend(moved)
 

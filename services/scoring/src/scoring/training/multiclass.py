@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import log_loss, roc_auc_score
@@ -14,10 +13,11 @@ from scoring.feature_specs import specs_of
 from scoring.outputs import Output
 from scoring.spec import SpecRefused, TrainingSpec
 from scoring.training import reports
+from scoring.training.calibrating import Calibrated, fit
 from scoring.training.classifier import window_of
 from scoring.training.examples import Examples, read_answers
 from scoring.training.exporting import check_parity, export
-from scoring.training.fitting import FEWEST_POSITIVES, parameters, refused_features
+from scoring.training.fitting import FEWEST_POSITIVES, refused_features
 from scoring.training.source import Source
 from scoring.training.trained import Say, Trained
 
@@ -55,29 +55,28 @@ def train(choices: Choices, spec: TrainingSpec, as_of: date | None = None) -> Tr
         raise SpecRefused("no feature is left to learn from", "没有可用于学习的特征")
     used = examples.only(names)
     train_rows = ~used.test
-    booster = lightgbm.train(
-        parameters(spec, objective="multiclass", num_class=len(classes)),
-        lightgbm.Dataset(used.rows[train_rows], place[train_rows], feature_name=list(names)),
-        num_boost_round=spec.params.rounds,
-    )
+    fitted = fit(used, spec, place)
     output = Output("class_probabilities", classes)
-    onnx = export(booster)
+    onnx = export(fitted.booster, fitted.slope, fitted.intercepts)
     exported = model.load(spec.model, 0, names, onnx, output=output)
-    parity = check_parity(booster, exported, used.rows)
-    answer = exported.answer_many(used.rows[used.test])
-    gain = booster.feature_importance(importance_type="gain")
+    parity = check_parity(fitted, exported, used.rows)
+    answer, came = exported.answer_many(used.rows[used.test]), place[used.test]
+    gain = fitted.booster.feature_importance(importance_type="gain")
     card = {
         "spec": spec.model_dump(mode="json"),
         "target": spec.target,
         "rows": {"train": int(train_rows.sum()), "test": int(used.test.sum())},
         "parity": parity,
         "gain": {name: round(float(value), 3) for name, value in zip(names, gain, strict=True)},
-        "classes": _by_class(answer, place[used.test], classes),
+        "classes": _by_class(answer, came, classes),
+        "fairness": _fairness(examples, answer, place, classes),
+        "rounds": fitted.booster.current_iteration(),
+        "calibration": _calibration(answer, came) | _calibrated(fitted, used, came, classes),
     }
     about = {"dataset": spec.dataset, "as_of": as_of.isoformat() if as_of else None}
     # Of several classes none is "the response": the watch has features and scores.
     snapshot = reports.snapshot(used, answer.max(axis=1), about) | {"deciles": []}
-    metrics = measure(answer, place[used.test]) | {"rows": len(place), "features": len(names)}
+    metrics = measure(answer, came) | {"rows": len(place), "features": len(names)}
     refusals = [{"feature": name, "reason": reason} for name, reason in refused.items()]
     return Trained(onnx, names, specs_of(names), metrics, card, snapshot, output, as_of, refusals)
 
@@ -93,6 +92,40 @@ def measure(answer: NDArray[np.float64], place: Places) -> dict[str, float]:
         "accuracy": float((answer.argmax(axis=1) == place).mean()),
         "majority": float(np.bincount(place).max() / len(place)),
         "log_loss": float(log_loss(place, answer / answer.sum(axis=1, keepdims=True), labels=range(answer.shape[1]))),
+    }
+
+
+def _fairness(
+    examples: Examples, answer: NDArray[np.float64], place: Places, classes: tuple[str, ...]
+) -> dict[str, list[dict[str, Any]]]:
+    """Of each class who is said to choose it, by protected group."""
+    likeliest = answer.argmax(axis=1)
+    return {
+        f"{name}: {said}": lines
+        for number, said in enumerate(classes)
+        for name, lines in reports.fairness(
+            replace(examples, label=place == number), answer[:, number], likeliest == number
+        ).items()
+    }
+
+
+def _calibration(answer: NDArray[np.float64], place: Places) -> dict[str, Any]:
+    """What was foretold of each class and what came: all classes' in ten bins, and the mean of their distances."""
+    came = np.eye(answer.shape[1], dtype=np.bool_)[place]
+    errors = [reports.calibration(came[:, number], answer[:, number])["error"] for number in range(answer.shape[1])]
+    return reports.calibration(came.ravel(), answer.ravel()) | {"error": float(np.mean(errors))}
+
+
+def _calibrated(fitted: Calibrated, used: Examples, place: Places, classes: tuple[str, ...]) -> dict[str, Any]:
+    if not fitted.moved:
+        return {}
+    before = Calibrated(fitted.booster).predict(used.rows[used.test])
+    return {
+        "method": "softmax",
+        "slope": fitted.slope,
+        "intercepts": dict(zip(classes, fitted.intercepts, strict=True)),
+        "error_before": _calibration(before, place)["error"],
+        "log_loss_before": measure(before, place)["log_loss"],
     }
 
 

@@ -17,15 +17,18 @@ Scores = NDArray[np.float64]
 Labels = NDArray[np.bool_]
 
 
-def fairness(examples: Examples, score: Scores) -> dict[str, list[dict[str, Any]]]:
+def fairness(examples: Examples, score: Scores, taken: Labels | None = None) -> dict[str, list[dict[str, Any]]]:
     """Return, for each protected attribute, its groups among the tested, if a campaign takes the best tenth (R-25).
+
+    `taken`: who else is, where not the best tenth.
 
     `selection_rate`: the share that is taken; `tpr`: that share of those who respond; null without any of them.
     `ratio`: the selection rate by that of the group most often taken; below 0.8 is for a person to look at.
     """
     label, test = examples.label[examples.test], examples.test
-    taken = np.zeros(len(score), dtype=np.bool_)
-    taken[np.argsort(-score, kind="stable")[: max(1, len(score) // 10)]] = True
+    if taken is None:
+        taken = np.zeros(len(score), dtype=np.bool_)
+        taken[np.argsort(-score, kind="stable")[: max(1, len(score) // 10)]] = True
     told: dict[str, list[dict[str, Any]]] = {}
     for name, groups in _protected(examples).items():
         members = groups[test]

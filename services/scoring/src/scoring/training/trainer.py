@@ -24,7 +24,7 @@ def train(examples: Examples, spec: TrainingSpec, as_of: date | None = None) -> 
         raise SpecRefused("no feature is left to learn from", "没有可用于学习的特征")
     used = examples.only(names)
     fitted = fit(used, spec)
-    onnx = export(fitted.booster, fitted.slope, fitted.intercept)
+    onnx = export(fitted.booster, fitted.slope, fitted.intercepts)
     exported = model.load(spec.model, 0, names, onnx)
     parity = check_parity(fitted, exported, used.rows)
     # What will answer is measured: the exported model, not the one it came from.
@@ -63,13 +63,13 @@ def train(examples: Examples, spec: TrainingSpec, as_of: date | None = None) -> 
 
 
 def _calibrated(fitted: Calibrated, used: Examples) -> dict[str, Any]:
-    if (fitted.slope, fitted.intercept) == (1.0, 0.0):
+    if not fitted.moved:
         return {}
     before = Calibrated(fitted.booster).predict(used.rows[used.test])
     return {
         "method": "platt",
         "slope": fitted.slope,
-        "intercept": fitted.intercept,
+        "intercept": fitted.intercepts[0],
         "error_before": reports.calibration(used.label[used.test], before)["error"],
     }
 

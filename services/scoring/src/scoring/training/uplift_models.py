@@ -64,6 +64,7 @@ def train(examples: Examples, spec: TrainingSpec) -> Trained:
         "rows": {"train": int((~test).sum()), "test": int(test.sum())},
         "parity": parity,
         "levels": {name: list(levels) for name, levels in used.levels.items() if name in names},
+        "fairness": reports.fairness(examples, score),
         "uplift": {
             "learner": learner,
             "effect": _told(told.overall),
