@@ -25,6 +25,7 @@ def test_every_write_goes_through_the_kit_which_leaves_a_row() -> None:
         ("POST", "/v1/customers:search"),
         ("POST", "/v1/scores"),
         ("POST", "/v1/scores:matrix"),
+        ("POST", "/v1/trainings:validate"),
         ("POST", "/v1/triggers:validate"),
     }
     assert [str(o) for o in WRITES if (o.method, o.path) not in keyed | asking] == []

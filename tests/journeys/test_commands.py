@@ -118,9 +118,42 @@ def test_a_banks_own_model_is_sent_in_parts_looked_at_and_answers(attune: Any, h
     assert (vetted["version"], vetted["state"], vetted["reasons"]) == (1, "vetted", [])
     assert f"{BROUGHT} v2 is refused: answer" in refused
     assert round(told["items"][0]["scores"][0], 4) == round(1 / (1 + np.exp(-2.0)), 4)
+    what_the_model_is_and_what_it_earned(attune, home, tmp_path)
     sheet.write_text(yaml.safe_dump({name: told for name, told in SHEET.items() if name != "owner"}), encoding="utf-8")
     words = attune.refused("bring-model", "--home", home, BROUGHT, good, sheet)
     assert "the manifest does not meet its contract: owner: Field required" in words
+
+
+def what_the_model_is_and_what_it_earned(attune: Any, home: Path, tmp_path: Path) -> None:
+    listed = {one["name"]: one for one in attune("models", "list", "--home", home)["models"]}
+    assert (listed[BROUGHT]["champion"], listed[BROUGHT]["versions"]) == (1, 2)
+    shown = attune("models", "show", BROUGHT, "--home", home)["versions"]
+    assert [(one["version"], one["state"]) for one in shown] == [(2, "refused"), (1, "champion")]
+    assert "no outcome of this model is known" in attune.refused("models", "compare", BROUGHT, "--home", home)
+    assert "there is no feature snapshot" in attune.refused("models", "watch", BROUGHT, "--home", home)
+    with Client(Home.at(home), "model_admin") as client:
+        outcome = {"kinds": ["wealth_purchase"], "within_days": 30, "wanted": "more"}
+        client.put(f"/v1/models/{BROUGHT}/watch-settings", {"version": 0, "outcome": outcome})
+        client.put("/v1/purposes/propensity", {"no_model_share": 0.1, "challenger_share": 0.0})
+    page = tmp_path / "report.html"
+    compared = attune("models", "compare", BROUGHT, "--html", page, "--home", home)
+    assert (compared["outcome"], compared["page"]) == (outcome, str(page))
+    assert {one["response"]["reason"] for one in compared["comparisons"]} == {"sample_too_small"}
+    assert "What the model earned" in page.read_text("utf-8")
+    assert attune("models", "drifts", BROUGHT, "--home", home) == {"model": BROUGHT, "drifts": []}
+    assert "no other version has answered" in attune.refused(
+        "models", "rollback", BROUGHT, "--reason", "to see", "--home", home
+    )
+
+
+def test_a_specification_is_checked_and_every_fault_has_its_place(attune: Any, home: Path, tmp_path: Path) -> None:
+    file = tmp_path / "model.yaml"
+    file.write_text("model: m\nlable: {kinds: [a], within_days: 9}\nseed: much\n", "utf-8")
+    words = attune.refused("train", file, "--check", "--home", home)
+    assert "line 2, column 1: unknown key lable; did you mean label? (line 3, column 7: " in words
+    checked = attune("train", "specs/uplift-mailing.yaml", "--check", "--home", home)
+    assert (checked["model"], checked["kind"], checked["path"]) == ("uplift-mailing", "uplift", None)
+    assert "say where the file is: --data FILE" in attune.refused("train", "specs/uplift-mailing.yaml", "--home", home)
 
 
 def test_a_trigger_file_is_checked_kept_and_judges_the_stream(attune: Any, home: Path, tmp_path: Path) -> None:

@@ -127,6 +127,25 @@ async def test_who_may_not_is_refused(
     assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
 
 
+async def test_a_specification_is_checked_before_it_is_trained(scoring: RunningService, token: Headers) -> None:
+    admin = token("model_admin")
+    text = "model: propensity-test\nlabel:\n  kinds: [wealth_purchase]\n  within_days: 28\n"
+
+    good = await scoring.client.post("/v1/trainings:validate", headers=admin, json={"file": text})
+    bad = await scoring.client.post("/v1/trainings:validate", headers=admin, json={"file": text + "sed: 1\nkind: x\n"})
+    other = await scoring.client.post("/v1/trainings:validate", headers=token("operator"), json={"file": text})
+
+    assert good.json()["spec"] == {
+        "model": "propensity-test",
+        "label": {"kinds": ["wealth_purchase"], "within_days": 28},
+    }
+    assert (good.json()["target"], good.json()["path"]) == ("wealth_purchase_within_28_days", None)
+    assert (bad.status_code, bad.json()["code"]) == (422, "training_file_invalid")
+    assert bad.json()["detail"]["zh"] == "第 5 行第 1 列：未知的键 sed；是否为 seed？"
+    assert [(one["line"], one["column"], one["key"]) for one in bad.json()["errors"]] == [(5, 1, "sed"), (6, 7, "kind")]
+    assert other.status_code == 403
+
+
 async def test_what_does_not_exist_is_said_so(scoring: RunningService, token: Headers) -> None:
     admin = token("model_admin")
 

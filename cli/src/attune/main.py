@@ -15,6 +15,7 @@ from attune.commands import (
     models,
     nats_users,
     nightly,
+    registry,
     tokens,
     triggers,
 )
@@ -35,6 +36,7 @@ for module in (
     bank_data,
     eventing,
     models,
+    registry,
     bringing,
     triggers,
     nightly,

@@ -1,6 +1,7 @@
 """`attune bring-model`: a bank's own ONNX model, sent, looked at and registered."""
 
 import hashlib
+from base64 import b64encode
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID, uuid4
@@ -16,6 +17,7 @@ from attune.output import Failure, console, print_result
 from attune.progress import job_progress
 from attune.session import running
 from attune_client import schemas
+from attune_contracts.model_statement import statement
 
 PART = 4 << 20
 """Bytes of one request: what has to be sent again if a line breaks."""
@@ -30,11 +32,17 @@ def bring_model(
     name: Annotated[str, typer.Argument(help="The model's name, e.g. propensity-wealth.")],
     model: Annotated[Path, typer.Argument(help="The ONNX file, 50 MB at most.")],
     manifest: Annotated[Path, typer.Argument(help="Its data sheet, YAML or JSON: see the guide.")],
+    sign: Annotated[
+        Path | None, typer.Option(metavar="KEY", help="Sign it with this Ed25519 private key, a PEM file.")
+    ] = None,
+    signer: Annotated[str | None, typer.Option(help="As whom, by the name in the service's settings.")] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Send a model of one's own and wait until it has been looked at; it answers nobody until it is promoted."""
     content, sheet = _read(model), _sheet(manifest)
+    if sign is not None:
+        sheet["signature"] = {"signer": signer or sign.stem, "value": _signature(name, content, sheet, sign)}
     with running(Home.at(home)) as place:
         result = _bring(place, name, content, sheet)
     if result["state"] == "refused":
@@ -58,6 +66,28 @@ def _sheet(manifest: Path) -> dict[str, Any]:
     if not isinstance(sheet, dict):
         raise Failure(f"{manifest}: a manifest is a mapping of keys, see docs/guides/bring-your-own-model.md")
     return sheet
+
+
+def _signature(name: str, content: bytes, sheet: dict[str, Any], file: Path) -> str:
+    """The signature over what the manifest says of these bytes, in base64."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    try:
+        key = load_pem_private_key(_read(file), None)
+        inputs = [str(feature["name"]) for feature in sheet["features"]]
+    except (ValueError, TypeError, KeyError) as error:
+        raise Failure(f"{file}: no private key, or the manifest names no features: {error}") from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise Failure(f"{file}: no Ed25519 key")
+    said = statement(
+        name,
+        hashlib.sha256(content).hexdigest(),
+        inputs,
+        sheet.get("output", "probability"),
+        sheet.get("classes") or (),
+    )
+    return b64encode(key.sign(said)).decode()
 
 
 def _bring(home: Home, name: str, content: bytes, sheet: dict[str, Any]) -> dict[str, Any]:

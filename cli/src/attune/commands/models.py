@@ -1,13 +1,11 @@
 """`attune train`: a model from a specification, live when it is ready."""
 
 import hashlib
-import json
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import uuid4
 
 import typer
-import yaml
 
 from attune.client import Client
 from attune.commands.bringing import send
@@ -32,11 +30,17 @@ def train(
     card: Annotated[
         Path | None, typer.Option(help="Where the version's card is written, an HTML page; by default in the home.")
     ] = None,
+    check: Annotated[bool, typer.Option("--check", help="Check the specification; nothing is trained.")] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Train a model as its specification says, export it to ONNX and register the version with its card."""
     with running(Home.at(home)) as place:
+        if check:
+            with Client(place, "model_admin") as admin:
+                told = _checked(admin, spec)
+            print_result(told, as_json, f"{told['model']}: {told['kind']}, {told['target']}, {told['risk_class']}")
+            return
         result = run_training(place, spec, as_of, data=data)
         result["card"] = str(write_card(place, result["model"], result["version"], card))
     metrics = ", ".join(f"{name} {value:.4f}" for name, value in result["metrics"].items() if isinstance(value, float))
@@ -51,18 +55,10 @@ def run_training(
     home: Home, spec_file: Path, as_of: str | None = None, quiet: bool = False, data: Path | None = None
 ) -> dict[str, Any]:
     """Make the feature snapshot that the specification needs, or send its file; train; return metrics and version."""
-    try:
-        spec = yaml.safe_load(spec_file.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise Failure(f"{spec_file}: {error}") from error
-    if not isinstance(spec, dict):
-        raise Failure(f"{spec_file}: a specification is a mapping of keys, see specs/")
-    if as_of:
-        spec["as_of"] = as_of
-    # YAML reads days as dates, wherever they stand; they travel as text.
-    spec = json.loads(json.dumps(spec, default=str))
-    content = _learned_from(spec, spec_file, data)
     with Client(home) as client, Client(home, "model_admin") as admin, job_progress(console, quiet=quiet) as progress:
+        told = _checked(admin, spec_file)
+        spec = told["spec"] | ({"as_of": as_of} if as_of else {})
+        content = _learned_from(spec, spec_file, data or told["path"])
         if spec.get("as_of"):
             known = {str(s["as_of"]) for s in admin.get("/v1/feature-snapshots")["items"]}
             if spec["as_of"] not in known:
@@ -100,17 +96,24 @@ def _described(spec: dict[str, Any]) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _learned_from(spec: dict[str, Any], spec_file: Path, data: Path | None) -> bytes | None:
-    """The bytes to learn from: `--data`, or the specification's `file.path`, from where the specification lies."""
-    described = _described(spec)
-    if described is None:
-        if data is not None:
+def _checked(admin: Client, spec_file: Path) -> dict[str, Any]:
+    """What a specification says, read by the service: each fault is told with its line and column."""
+    try:
+        text = spec_file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Failure(f"{spec_file}: {error}") from error
+    return dict(admin.post("/v1/trainings:validate", {"file": text}))
+
+
+def _learned_from(spec: dict[str, Any], spec_file: Path, data: Path | str | None) -> bytes | None:
+    """The bytes to learn from: those of `--data`, or of the specification's own path, from where it lies."""
+    if _described(spec) is None:
+        if isinstance(data, Path):
             raise Failure(f"{spec_file}: it learns from the lake, not from a file")
         return None
-    named = described.pop("path", None)
-    if data is None and named is None:
+    if data is None:
         raise Failure(f"{spec_file}: say where the file is: --data FILE")
-    path = data or spec_file.parent / str(named)
+    path = data if isinstance(data, Path) else spec_file.parent / data
     try:
         return path.read_bytes()
     except OSError as error:

@@ -1,29 +1,27 @@
 """Reading a trigger file: YAML in, a checked definition out, or every fault with its line and column. Pure."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path as Folder
 from typing import Any, cast
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from attune_expressions.catalogue import standard
 from attune_expressions.condition import Condition, parse
 from attune_expressions.own_fields import OwnField, Unreadable, meaning, read_folder
-from attune_expressions.refusals import Refused, nearest
+from attune_expressions.refusals import Refused
+from attune_service_kit.files import yaml_faults
+from attune_service_kit.files.yaml_faults import Fault, Node, Path, Place
 from attune_service_kit.files.yaml_lines import read_yaml
 from attune_service_kit.settings import ServiceSettings
-from eventing import fact_fields, fault_texts
-from eventing.definition import SHAPES, Definition, Misfit, Opportunity, Texts
+from eventing import fact_fields
+from eventing.definition import SHAPES, Definition, Opportunity, Texts
 from eventing.settings import EventingSettings
 
 LONGEST = 64 * 1024
 MOST_FAULTS = 20
-
-Path = tuple[str | int, ...]
-Place = tuple[int, int]
 
 # Where conditions stand in a file.
 CONDITIONS: tuple[Path, ...] = (
@@ -37,17 +35,6 @@ _PARTS: dict[str, type[BaseModel]] = {
     "meaning": Texts,
     "opportunity": Opportunity,
 }
-
-
-@dataclass(frozen=True)
-class Fault:
-    """One fault: where in the file (both from 1), under which key, and the reason in both languages."""
-
-    line: int
-    column: int
-    key: str
-    en: str
-    zh: str
 
 
 class TriggerFileRefused(Exception):
@@ -90,11 +77,10 @@ def read(text: str, digits: int = 2, own: fact_fields.Own = ()) -> TriggerFile:
     try:
         content, _ = read_yaml(text)
     except (ValueError, RecursionError) as error:
-        raise TriggerFileRefused([_no_yaml(str(error))]) from None
+        raise TriggerFileRefused([yaml_faults.no_yaml(str(error))]) from None
     if not isinstance(content, dict):
         raise TriggerFileRefused([Fault(1, 1, "", "a trigger file is a mapping of keys", "触发器文件应为键值映射")])
-    root = yaml.compose(text, Loader=yaml.SafeLoader)
-    places = {} if root is None else dict(_places(root, ()))
+    places = yaml_faults.places(text)
     try:
         definition = Definition.model_validate(content)
     except ValidationError as error:
@@ -113,71 +99,11 @@ def read(text: str, digits: int = 2, own: fact_fields.Own = ()) -> TriggerFile:
     return TriggerFile(definition, content, conditions)
 
 
-# --- where things stand ----------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Node:
-    """Where a key and its value begin, from 0, and how a text is written."""
-
-    key: Place
-    value: Place
-    style: str | None = None
-
-
-def _places(node: yaml.Node, path: Path) -> Iterator[tuple[Path, _Node]]:
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            below = (*path, key.value)
-            yield below, _Node(_mark(key), _mark(value), getattr(value, "style", None))
-            yield from _places(value, below)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, item in enumerate(node.value):
-            below = (*path, index)
-            yield below, _Node(_mark(item), _mark(item), getattr(item, "style", None))
-            yield from _places(item, below)
-
-
-def _mark(node: yaml.Node) -> Place:
-    return node.start_mark.line, node.start_mark.column
-
-
-def _no_yaml(reason: str) -> Fault:
-    line, _, rest = reason.removeprefix("line ").partition(": ")
-    found = int(line) if reason.startswith("line ") and line.isdecimal() else 1
-    said = rest if reason.startswith("line ") and rest else reason
-    return Fault(found, 1, "", f"it is no YAML of ours: {said}", f"不是可读取的 YAML：{fault_texts.of_yaml(said)}")
-
-
 # --- the definition's faults -----------------------------------------------------------------------------------------
 
 
-def _fault(error: dict[str, Any], places: dict[Path, _Node]) -> Fault:
-    path = tuple(error["loc"])
-    node = next((places[path[:end]] for end in range(len(path), 0, -1) if path[:end] in places), _Node((0, 0), (0, 0)))
-    unknown = error["type"] == "extra_forbidden"
-    line, column = node.key if unknown or path not in places else node.value
-    key = ".".join(str(step) for step in path)
-    en, zh = _reason(error, path)
-    return Fault(line + 1, column + 1, key, en, zh)
-
-
-def _reason(error: dict[str, Any], path: Path) -> tuple[str, str]:
-    match error["type"]:
-        case "extra_forbidden":
-            near = nearest(str(path[-1]), _keys(path[:-1]))
-            hint, hint_zh = (f"; did you mean {near}?", f"；是否为 {near}？") if near else ("", "")
-            return f"unknown key {path[-1]}{hint}", f"未知的键 {path[-1]}{hint_zh}"
-        case "missing":
-            return f"{path[-1]} is missing", f"缺少 {path[-1]}"
-        case "value_error":
-            misfit = error["ctx"]["error"]
-            return str(misfit), misfit.zh if isinstance(misfit, Misfit) else fault_texts.of_value(error)
-        case "model_type":
-            return "this is a mapping of keys", fault_texts.of_value(error)
-        case _:
-            said = str(error["msg"])
-            return said[:1].lower() + said[1:], fault_texts.of_value(error)
+def _fault(error: dict[str, Any], places: dict[Path, Node]) -> Fault:
+    return yaml_faults.of_error(error, places, _keys(tuple(error["loc"])[:-1]))
 
 
 def _keys(path: Path) -> Iterable[str]:
@@ -185,7 +111,7 @@ def _keys(path: Path) -> Iterable[str]:
     return [] if model is None else [field.alias or name for name, field in model.model_fields.items()]
 
 
-def _check_fields(definition: Definition, places: dict[Path, _Node], digits: int) -> None:
+def _check_fields(definition: Definition, places: dict[Path, Node], digits: int) -> None:
     known = fact_fields.catalogue(definition.on, digits)
     faults: list[Fault] = []
     for index, field in enumerate(definition.fields):
@@ -202,7 +128,7 @@ def _check_fields(definition: Definition, places: dict[Path, _Node], digits: int
 
 
 def _conditions(
-    definition: Definition, content: dict[str, Any], places: dict[Path, _Node], lines: list[str], digits: int
+    definition: Definition, content: dict[str, Any], places: dict[Path, Node], lines: list[str], digits: int
 ) -> dict[str, Condition]:
     found: dict[str, Condition] = {}
     faults: list[Fault] = []
@@ -229,7 +155,7 @@ def _at(content: dict[str, Any], path: Path) -> str | None:
     return cast("str | None", value)
 
 
-def _inside(node: _Node, line: int, column: int, lines: list[str]) -> Place:
+def _inside(node: Node, line: int, column: int, lines: list[str]) -> Place:
     """Where in the file a place of a condition is; both from 1, of a text as well as of the file.
 
     Of a text that YAML has folded, the line that it begins on.

@@ -4,11 +4,11 @@ from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from pydantic import ConfigDict, Field, JsonValue, StringConstraints, model_validator
-from pydantic_core import PydanticCustomError
 
 from attune_contracts.features import NEVER
 from attune_service_kit.bodies import Body
 from scoring.feature_specs import FeatureName
+from scoring.unfit import unfit
 
 # What the law protects, by the names that files give it; a spec adds its own (`protected`).
 PROTECTED = frozenset({feature.name for feature in NEVER if feature.never.startswith("a protected")} | {"sex"})
@@ -83,13 +83,16 @@ class FileData(_Strict):
     @model_validator(mode="after")
     def _no_answer_among_the_features(self) -> Self:
         if asked := [name for name, column in self.columns.items() if self.heading(name, column) == self.label.column]:
-            raise PydanticCustomError("label_is_feature", "the label is no feature: {names}", {"names": asked})
+            raise unfit(
+                "label_is_feature", "the label is no feature: {names}", "标签不得作为特征", "columns", names=asked
+            )
         if self.treatment is not None and self.treatment.column in {
             self.label.column, *(self.heading(name, column) for name, column in self.columns.items())
         }:  # fmt: skip
-            raise PydanticCustomError("treatment_is_feature", "the treatment is neither feature nor label")
+            raise unfit("treatment_is_feature", "the treatment is neither feature nor label",
+                        "treatment 既不得是特征也不得是标签", "treatment")  # fmt: skip
         if any(column.dated for column in self.columns.values()) and self.label.dated is None:
-            raise PydanticCustomError("label_undated", "dated columns need a dated label")
+            raise unfit("label_undated", "dated columns need a dated label", "有日期的列需要 label.dated", "label")
         return self
 
     @staticmethod

@@ -5,10 +5,10 @@ from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from pydantic import ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from attune_contracts.ledger import Code
 from attune_service_kit.bodies import Body
+from scoring.unfit import unfit
 
 Kinds = Annotated[tuple[Code, ...], Field(min_length=1, max_length=20)]
 Minor = Annotated[int, Field(ge=0, le=10**15)]
@@ -41,7 +41,8 @@ class Leaving(Window):
     @model_validator(mode="after")
     def _less(self) -> Self:
         if self.has_minor >= self.had_minor:
-            raise PydanticCustomError("leaving_unfit", "who leaves has less than before: has_minor below had_minor")
+            raise unfit("leaving_unfit", "who leaves has less than before: has_minor below had_minor",
+                        "has_minor 应小于 had_minor", "has_minor")  # fmt: skip
         return self
 
 
@@ -54,7 +55,7 @@ class Choice(Window):
     @model_validator(mode="after")
     def _once(self) -> Self:
         if len(set(self.values)) != len(self.values):
-            raise PydanticCustomError("class_repeated", "a class is named twice")
+            raise unfit("class_repeated", "a class is named twice", "类别重复", "values")
         return self
 
 
@@ -70,7 +71,8 @@ class Seeds(_Strict):
     def _whole(self) -> Self:
         named = bool(self.kinds) and self.since is not None and self.until is not None and self.since <= self.until
         if named == bool(self.customers) or (self.customers and (self.kinds or self.since or self.until)):
-            raise PydanticCustomError("seeds_unfit", "seeds are kinds with since and until, or customers")
+            raise unfit("seeds_unfit", "seeds are kinds with since and until, or customers",
+                        "seeds 应为 kinds 加 since 与 until，或为 customers")  # fmt: skip
         return self
 
     @property

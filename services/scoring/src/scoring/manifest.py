@@ -48,6 +48,13 @@ class TrainedOn(Body):
     rows: Annotated[int, Field(ge=1, le=10**12)] | None = None
 
 
+class Signature(Body):
+    """Who has signed the model, and the Ed25519 signature over its statement, 64 bytes in base64."""
+
+    signer: Text
+    value: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]{86}==$")]
+
+
 class Manifest(Body):
     """A model's data sheet. A feature of the catalogue has its name, type and unit; others are the model's own."""
 
@@ -67,6 +74,7 @@ class Manifest(Body):
     classes: Annotated[tuple[ClassName, ...], Field(min_length=2, max_length=50)] | None = None
     lowest: Bound | None = None
     highest: Bound | None = None
+    signature: Signature | None = Field(default=None, description="Needed where the settings name signers")
     metrics: Annotated[dict[MetricName, Bound], Field(max_length=50)] = Field(default_factory=dict)
     training: TrainedOn | None = None
     card: Annotated[dict[MetricName, Annotated[str, StringConstraints(max_length=2000)]], Field(max_length=30)] = Field(

@@ -5,11 +5,11 @@ from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
-from pydantic_core import PydanticCustomError
 
 from attune_contracts.ledger import Code
 from attune_service_kit.bodies import Body
 from scoring.file_spec import Heading
+from scoring.unfit import unfit
 
 
 class _Strict(Body):
@@ -45,5 +45,6 @@ class Purchases(_Strict):
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         if bool(self.kinds) == (self.file is not None):
-            raise PydanticCustomError("purchases_unfit", "purchases have either kinds of postings or a file")
+            raise unfit("purchases_unfit", "purchases have either kinds of postings or a file",
+                        "purchases 应有 kinds 或 file 之一", "kinds")  # fmt: skip
         return self

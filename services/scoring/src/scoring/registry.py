@@ -14,12 +14,13 @@ from attune_contracts.scoring import ModelPromoted
 from attune_measure.arms import ModelArm
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Conflict, NotFound
-from scoring import life_cycle, model
+from scoring import life_cycle, model, signing
 from scoring.feature_specs import FeatureSpec, specs_of
 from scoring.life_cycle import Recorded, State, Step
 from scoring.model import Model
 from scoring.outputs import Output, UnfitModel
 from scoring.reasons import usual
+from scoring.signing import Signed
 from scoring.spec import About
 from scoring.sql import Conn
 
@@ -28,8 +29,8 @@ log = structlog.get_logger(__name__)
 CHANNEL = "scoring_champions"
 """Notified with every promotion: each process that answers listens."""
 
-_COLUMNS = """v.model, v.version, v.sha256, v.features, v.feature_specs::text, m.output, m.classes, m.lowest, m.highest,
-       coalesce(v.snapshot -> 'features', '{}')::text AS distributions"""
+_COLUMNS = """v.model, v.version, v.sha256, v.features, v.feature_specs::text, v.origin, v.signer, v.signature,
+       m.output, m.classes, m.lowest, m.highest, coalesce(v.snapshot -> 'features', '{}')::text AS distributions"""
 _ANSWERS = f"""
 SELECT {_COLUMNS}, v.state, m.name, m.purpose,
        (SELECT max(id) FROM promotion p WHERE p.model = m.name) AS changed
@@ -57,8 +58,8 @@ ON CONFLICT (name) DO UPDATE SET (target, owner, population, risk_class) =
 RETURNING purpose, output, classes, lowest, highest"""
 _STORE = """
 INSERT INTO model_version (model, version, onnx, sha256, features, metrics, card, state, trained_at, feature_specs,
-                           snapshot, card_html, origin)
-VALUES ($1, $2, $3, $4, $5, $6::jsonb, $7::jsonb, $8, now(), $9::jsonb, $10::jsonb, $11, $12)"""
+                           snapshot, card_html, origin, signer, signature)
+VALUES ($1, $2, $3, $4, $5, $6::jsonb, $7::jsonb, $8, now(), $9::jsonb, $10::jsonb, $11, $12, $13, $14)"""
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,7 @@ async def register(
     snapshot: Mapping[str, Any] | None = None,
     card_html: str | None = None,
     origin: Literal["trained", "uploaded"] = "trained",
+    signed: Signed | None = None,
 ) -> int:
     """Store a version and return its number; another step lets it answer. Raises OtherOutput.
 
@@ -155,6 +157,7 @@ async def register(
     await tx.conn.execute(
         _STORE, about.name, version, onnx, sha256, list(features), _json(metrics), _json(card),
         "vetted" if origin == "trained" else "uploaded", _json(specs), _json(snapshot or {}), card_html, origin,
+        signed.signer if signed else None, signed.value if signed else None,
     )  # fmt: skip
     return version
 
@@ -307,6 +310,9 @@ async def version(conn: Conn, name: str, number: int) -> Model:
 async def _load(conn: Conn, row: asyncpg.Record) -> Model:
     name, number, sha256, features = row["model"], row["version"], row["sha256"], row["features"]
     described = _description(row)
+    if row["origin"] == "uploaded":
+        signed = None if row["signer"] is None else Signed(row["signer"], row["signature"])
+        signing.check_loaded(name, sha256, features, described["output"], signed)
     if (known := model.loaded(name, number, features, sha256, **described)) is not None:
         return known
     onnx = await conn.fetchval("SELECT onnx FROM model_version WHERE model = $1 AND version = $2", name, number)

@@ -1,8 +1,13 @@
 """Settings of scoring."""
 
-from pydantic import Field
+from base64 import b64decode
+from binascii import Error
+
+from pydantic import Field, field_validator
 
 from attune_service_kit.settings import ServiceSettings, settings_config
+
+_KEY_BYTES = 32
 
 
 class ScoringSettings(ServiceSettings):
@@ -15,3 +20,29 @@ class ScoringSettings(ServiceSettings):
     vetting_cpu_seconds: int = Field(default=8, ge=1, le=60, description="Of the processor, for looking at one upload")
     vetting_memory_bytes: int = Field(default=1 << 30, ge=1 << 28, le=8 << 30, description="For looking at one upload")
     most_rows: int = Field(default=500, ge=1, le=10_000, description="Rows or customers that one request may ask for")
+    model_signers: str = Field(
+        default="",
+        description="NAME:KEY with commas, a key the 32 bytes of an Ed25519 public key in base64: then no uploaded"
+        " model answers without a signature by one of them",
+    )
+
+    @field_validator("model_signers")
+    @classmethod
+    def _with_keys(cls, value: str) -> str:
+        for name, key in _signers(value).items():
+            try:
+                whole = bool(name) and len(b64decode(key, validate=True)) == _KEY_BYTES
+            except Error:
+                whole = False
+            if not whole:
+                raise ValueError(f"the signer {name!r} has no Ed25519 public key: 32 bytes in base64")
+        return value
+
+    @property
+    def signers(self) -> dict[str, bytes]:
+        """The public key of each signer."""
+        return {name: b64decode(key) for name, key in _signers(self.model_signers).items()}
+
+
+def _signers(value: str) -> dict[str, str]:
+    return dict(one.strip().partition(":")[::2] for one in value.split(",") if one.strip())

@@ -6,7 +6,6 @@ from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
-from pydantic_core import PydanticCustomError
 
 from attune_service_kit.bodies import Body
 from scoring.feature_specs import FeatureName
@@ -15,6 +14,7 @@ from scoring.file_spec import FileData, Heading, Value
 from scoring.labels import Choice, Label, Leaving, Seeds, Window
 from scoring.outputs import PROBABILITY, Output
 from scoring.purchases_spec import Purchases
+from scoring.unfit import unfit
 
 ModelName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
 RiskClass = Literal["minimal", "limited", "high_risk"]
@@ -76,9 +76,9 @@ class Split(_Strict):
         }
         if not given[self.by]:
             needs = {"row": "modulo and a smaller test", "time": "since", "column": "column and values"}
-            raise PydanticCustomError("split_unfit", "a split by {by} needs {needs}", {
-                "by": self.by, "needs": needs[self.by],
-            })  # fmt: skip
+            zh = {"row": "modulo 及小于它的 test", "time": "since", "column": "column 与 values"}[self.by]
+            raise unfit("split_unfit", "a split by {by} needs {needs}", f"按 {self.by} 划分需要 {zh}", "by",
+                        by=self.by, needs=needs[self.by])  # fmt: skip
         return self
 
 
@@ -108,9 +108,9 @@ class Points(_Strict):
 
 def _known(names: tuple[str, ...]) -> tuple[str, ...]:
     if unknown := [name for name in names if name not in NUMERIC]:
-        raise PydanticCustomError("feature_unusable", "no numeric or boolean feature: {names}", {"names": unknown})
+        raise unfit("feature_unusable", "no numeric or boolean feature: {names}", "不是数值或布尔型特征", names=unknown)
     if len(set(names)) != len(names):
-        raise PydanticCustomError("feature_repeated", "a feature is named twice")
+        raise unfit("feature_repeated", "a feature is named twice", "特征重复")
     return names
 
 
@@ -162,29 +162,39 @@ class TrainingSpec(_Strict):
     @model_validator(mode="after")
     def _of_one_dataset(self) -> Self:
         if (self.dataset == "file") != (self.file is not None):
-            raise PydanticCustomError("file_unfit", "the dataset file, and only it, describes its file")
+            raise unfit("file_unfit", "the dataset file, and only it, describes its file",
+                        "dataset 为 file 时应有 file，其他情况不得有", "file", "dataset")  # fmt: skip
         self._of_its_kind()
-        given = [name for name in ("label", "leaving", "choice", "seeds") if getattr(self, name) is not None]
-        tells = _TELLS.get(self.kind, ()) if self.dataset == "features" else ()
-        if len(given) != bool(tells) or not set(given) <= set(tells):
-            raise PydanticCustomError(
-                "label_unfit", "the kind {kind} over {dataset} says what it learns by {tells}",
-                {"kind": self.kind, "dataset": self.dataset, "tells": " or ".join(tells) or "no label here"},
-            )  # fmt: skip
+        self._of_its_label()
         if self.kind in ("multiclass", "lookalike") and self.file is not None:
-            raise PydanticCustomError("kind_unfit", "the kind {kind} learns from the feature snapshot", {
-                "kind": self.kind,
-            })  # fmt: skip
+            raise unfit("kind_unfit", "the kind {kind} learns from the feature snapshot",
+                        "类型 {kind} 只能使用特征快照", "kind", kind=self.kind)  # fmt: skip
         if self.file is None:
             if self.split.by != "customer" or self.split.column is not None:
-                raise PydanticCustomError("split_unfit", "the feature snapshot is divided by customer")
+                raise unfit("split_unfit", "the feature snapshot is divided by customer", "特征快照只能按客户划分",
+                            "split")  # fmt: skip
         elif self.split.by == "customer" and self.split.column is None:
-            raise PydanticCustomError("split_unfit", "a file's split by customer names the customers' column")
+            raise unfit("split_unfit", "a file's split by customer names the customers' column",
+                        "文件按客户划分时 split.column 应为客户列", "split", "file")  # fmt: skip
         elif self.split.by == "time" and self.file.time is None:
-            raise PydanticCustomError("split_unfit", "a split by time needs the file's column of time")
+            raise unfit("split_unfit", "a split by time needs the file's column of time", "按时间划分需要 file.time",
+                        "split")  # fmt: skip
         elif self.features != NUMERIC:
-            raise PydanticCustomError("features_unfit", "a file's features are its columns")
+            raise unfit("features_unfit", "a file's features are its columns", "文件的特征即其各列，不得另列",
+                        "features")  # fmt: skip
         return self
+
+    def _of_its_label(self) -> None:
+        """Refuse what does not say, by its kind's field, what is learned of the snapshot's customers."""
+        given = [name for name in ("label", "leaving", "choice", "seeds") if getattr(self, name) is not None]
+        tells = _TELLS.get(self.kind, ()) if self.dataset == "features" else ()
+        if len(given) == bool(tells) and set(given) <= set(tells):
+            return
+        zh = " 或 ".join(tells)
+        raise unfit("label_unfit", "the kind {kind} over {dataset} says what it learns by {tells}",
+                    "类型 {kind}（数据 {dataset}）" + (f"应由 {zh} 说明学习目标" if tells else "不用 label 一类的键"),
+                    *(name for name in given if name not in tells), *given[1:], "kind", "model",
+                    kind=self.kind, dataset=self.dataset, tells=" or ".join(tells) or "no label here")  # fmt: skip
 
     def _of_its_kind(self) -> None:
         """Refuse what the kind needs and does not have, and what is another kind's."""
@@ -194,16 +204,18 @@ class TrainingSpec(_Strict):
         }  # fmt: skip
         for name, (kind, value) in of.items():
             if (kind == self.kind) != (value is not None):
-                raise PydanticCustomError(
-                    "kind_unfit", "the kind {kind}, and only it, has {name}", {"kind": kind, "name": name}
-                )
+                raise unfit("kind_unfit", "the kind {kind}, and only it, has {name}",
+                            "类型 {kind} 必须且只有它有 {name}", name, "kind", kind=kind, name=name)  # fmt: skip
         arms = self.file is not None and self.file.treatment is not None
         if arms != (self.kind == "uplift"):
-            raise PydanticCustomError("kind_unfit", "the kind uplift, and only it, has a file with a treatment")
+            raise unfit("kind_unfit", "the kind uplift, and only it, has a file with a treatment",
+                        "类型 uplift 的文件必须有 treatment，其他类型不得有", "file", "kind")  # fmt: skip
         if self.kind in ("lifetime_value", "clusters") and self.file is not None:
-            raise PydanticCustomError("kind_unfit", "this kind does not learn from `file`")
+            raise unfit("kind_unfit", "this kind does not learn from `file`", "该类型不使用 file", "file")
         if self.kind not in _TELLS and self.purpose != "propensity":
-            raise PydanticCustomError("kind_unfit", "this kind's purpose is its own: say none")
+            raise unfit(
+                "kind_unfit", "this kind's purpose is its own: say none", "该类型自有用途，不得另写 purpose", "purpose"
+            )
 
     @property
     def sent(self) -> UUID | None:

@@ -73,6 +73,8 @@ class ModelVersion(Row, table=True):
     approved_by: str | None = Field(default=None, sa_type=Text)
     origin: str = Field(default="trained", sa_type=Text)
     reasons: list[dict[str, Any]] = Field(sa_type=JSONB)
+    signer: str | None = Field(default=None, sa_type=Text)
+    signature: bytes | None = Field(default=None, sa_type=LargeBinary)
 
 
 class Promotion(Row, table=True):

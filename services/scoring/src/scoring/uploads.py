@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from base64 import b64decode
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import UUID
@@ -11,8 +12,9 @@ from attune_service_kit.errors import Invalid, TooLarge
 from attune_service_kit.files.uploads import ChecksumMismatch, Uploads
 from attune_service_kit.runtime import Runtime
 from attune_service_kit.settings import ServiceSettings
-from scoring import registry
+from scoring import registry, signing
 from scoring.manifest import Manifest
+from scoring.signing import Signed
 
 MOST_BYTES = 50 << 20
 FILE = "model"
@@ -36,8 +38,12 @@ def store(settings: ServiceSettings) -> Uploads:
 async def accept(runtime: Runtime, tx: Transaction, name: str, manifest: Manifest) -> tuple[int, UUID]:
     """Register what was uploaded as a version, and start the job that looks at it; return its number and the job's id.
 
-    Raises NothingUploaded, ChecksumMismatch, TooLarge, NoModel, OtherOutput.
+    Raises NothingUploaded, ChecksumMismatch, TooLarge, NoModel, OtherOutput, SignatureInvalid.
     """
+    about, inputs = manifest.about(name), [feature.name for feature in manifest.features]
+    given = manifest.signature
+    signed = None if given is None else Signed(given.signer, b64decode(given.value))
+    signing.check_upload(name, manifest.sha256, inputs, about.output, signed)
     content = await asyncio.to_thread(_content, runtime, manifest.file_id)
     if hashlib.sha256(content).hexdigest() != manifest.sha256:
         raise ChecksumMismatch("the bytes are not those that the manifest names", "内容与清单中的校验值不符")
@@ -46,17 +52,19 @@ async def accept(runtime: Runtime, tx: Transaction, name: str, manifest: Manifes
             raise NoModel("this is no ONNX file", "该文件不是 ONNX 模型", kind=kind)
     number = await registry.register(
         tx,
-        manifest.about(name),
+        about,
         onnx=content,
         sha256=manifest.sha256,
-        features=[feature.name for feature in manifest.features],
+        features=inputs,
         metrics=manifest.metrics,
         card={"sheet": manifest.card, "trained_by": tx.who},
         feature_specs=manifest.features,
         snapshot={} if manifest.training is None else manifest.training.model_dump(mode="json"),
         origin="uploaded",
+        signed=signed,
     )
-    await tx.audit("upload", "model", name, version=number, detail={"sha256": manifest.sha256})
+    detail = {"sha256": manifest.sha256, "signer": signed.signer if signed else None}
+    await tx.audit("upload", "model", name, version=number, detail=detail)
     job_id = await runtime.jobs.start(tx, "vet", {"model": name, "version": number})
 
     def remove() -> None:

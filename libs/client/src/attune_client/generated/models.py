@@ -70,6 +70,23 @@ class Models(Operations):
             key=idempotency_key or uuid.uuid4().hex,
         )
 
+    async def contributions(
+        self, name: str, body: schemas.Chosen, *, idempotency_key: str | None = None
+    ) -> schemas.Job:
+        """Share scores of chosen customers out among the features, exactly. Start the job over the newest feature
+        snapshot; of models that are one sum of trees. Its result has, for each customer, the baseline's sum (of
+        usual values), what each feature adds, and the sum that is the score: of probabilities in log-odds. The
+        customers' values are not told. Scope: models:write.
+        """
+        return await self._call(
+            schemas.Job,
+            "POST",
+            "/v1/models/{name}/contributions",
+            at={"name": name},
+            body=body,
+            key=idempotency_key or uuid.uuid4().hex,
+        )
+
     async def drifts(
         self,
         name: str,
@@ -306,3 +323,9 @@ class Models(Operations):
         return await self._call(
             schemas.Job, "POST", "/v1/trainings", body=body, key=idempotency_key or uuid.uuid4().hex
         )
+
+    async def trainings_validate(self, body: schemas.SpecFileBody) -> schemas.SpecView:
+        """Check a training's specification; nothing is trained. Refuse with every fault's line and column, or tell
+        what the file says. Scope: models:write.
+        """
+        return await self._call(schemas.SpecView, "POST", "/v1/trainings:validate", body=body)

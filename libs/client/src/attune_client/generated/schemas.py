@@ -553,6 +553,16 @@ class Choice(Model):
     """First day of the window; by default the day after as_of"""
 
 
+class Chosen(Model):
+    """The customers whose scores are shared out, and how many features of each are named."""
+
+    customer_ids: Sequence[UUID]
+    most: int | None = None
+    """Features a customer; the rest is one sum"""
+    version: int | None = None
+    """By default the champion"""
+
+
 class ClockHours(Model):
     """Which hours the opportunities' clock counts: those of the calendar, or working hours of business days (X1)."""
 
@@ -1655,6 +1665,13 @@ class Lift(Model):
     reason: str
 
 
+class Signature(Model):
+    """Who has signed the model, and the Ed25519 signature over its statement, 64 bytes in base64."""
+
+    signer: str
+    value: str
+
+
 class TrainedOn(Model):
     """The data that the model was trained on."""
 
@@ -1683,6 +1700,8 @@ class Manifest(Model):
     lowest: float | None = None
     metrics: Mapping[str, Any] | None = None
     output: Annotated[Literal["probability", "class_probabilities", "value"], OPEN] | None = None
+    signature: Signature | None = None
+    """Needed where the settings name signers"""
     training: TrainedOn | None = None
 
 
@@ -1758,6 +1777,8 @@ class ScoringVersionView(Model):
     origin: str
     reasons: Sequence[ScoringApiModelsReason]
     sha256: str
+    signer: str | None
+    """Whose signature of the uploaded bytes was found to fit"""
     snapshot: Mapping[str, Any]
     state: str
     trained_at: dt.datetime
@@ -3048,6 +3069,28 @@ class SourceRecords(Model):
     customer_id: UUID
     merges: Sequence[HoldingMerge]
     records: Sequence[SourceRecord]
+
+
+class SpecFileBody(Model):
+    """A training's specification, YAML or JSON, as docs/reference/training.md has it."""
+
+    file: str
+
+
+class SpecView(Model):
+    """What a specification says. `spec` is the body of `POST /v1/trainings`, where it learns from the lake. Of a
+    file that it learns from `path` says the place, if any; sent, it is named by `file_id` and `sha256` in `spec`.
+    """
+
+    kind: Annotated[
+        Literal["classifier", "scorecard", "multiclass", "lookalike", "uplift", "lifetime_value", "clusters"], OPEN
+    ]
+    model: str
+    path: str | None
+    purpose: str
+    risk_class: str
+    spec: Mapping[str, Any]
+    target: str
 
 
 class Split(Model):

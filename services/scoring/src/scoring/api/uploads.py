@@ -18,6 +18,7 @@ from scoring import uploads
 from scoring.api.models import Name
 from scoring.manifest import Manifest
 from scoring.registry import OtherOutput
+from scoring.signing import SignatureInvalid
 from scoring.uploads import FILE, NoModel
 
 router = APIRouter(tags=["models"])
@@ -110,7 +111,9 @@ async def put(
     status_code=202,
     dependencies=[Administrator],
     response_model=UploadedVersion,
-    responses=refusals(NothingUploaded, ChecksumMismatch, TooLarge, NoModel, OtherOutput, Invalid, *REFUSALS),
+    responses=refusals(
+        NothingUploaded, ChecksumMismatch, TooLarge, NoModel, OtherOutput, SignatureInvalid, Invalid, *REFUSALS
+    ),
 )
 async def upload(name: Name, body: Manifest, runtime: AnyRuntime, write: Writing) -> Response:
     """Make the uploaded bytes a version of the model, and look at them in a process with limits.

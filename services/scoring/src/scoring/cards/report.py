@@ -62,17 +62,25 @@ def _earned(told: Mapping[str, Any] | None) -> str:
     if told is None:
         return section(label, ("尚未计算。", "Not computed yet."), "")
     outcome = told["outcome"]
-    kinds, days = ", ".join(outcome["kinds"]), outcome["within_days"]
+    kinds, days, fewer = ", ".join(outcome["kinds"]), outcome["within_days"], outcome["wanted"] == "fewer"
+    gain = ("；越少越好", "; fewer is the gain") if fewer else ("", "")
     lead = (
-        f"结果：{days} 天内发生 {kinds}；取自账务，截至 {told['as_of']}。按分组计入每位客户一次，无论是否触达。",
-        f"Outcome: {kinds} within {days} days, from the ledger up to {told['as_of']}. Everybody counts once in the arm,"
-        " contacted or not.",
+        f"结果：{days} 天内发生 {kinds}{gain[0]}；取自账务，截至 {told['as_of'] or '–'}。"
+        "按分组计入每位客户一次，无论是否触达。",
+        f"Outcome: {kinds} within {days} days{gain[1]}; from the ledger up to {told['as_of'] or '–'}. Everybody counts"
+        " once in the arm, contacted or not.",
     )
-    content = "".join(_compared(line, told["currency"]) for line in told["comparisons"])
+    content = "".join(_compared(line, told["currency"], fewer) for line in told["comparisons"])
     return section(label, lead, content)
 
 
-def _compared(line: Mapping[str, Any], currency: str | None) -> str:
+def _why(reason: str, fewer: bool) -> Words:
+    """Why, of the interval as it is shown; the verdict judges what is gained, the other way round where fewer is."""
+    turned = {"interval_above_zero": "interval_below_zero", "interval_below_zero": "interval_above_zero"}
+    return of(_REASONS, turned.get(reason, reason) if fewer else reason)
+
+
+def _compared(line: Mapping[str, Any], currency: str | None, fewer: bool) -> str:
     response, money = line["response"], line["money"]
     names = [of(_GROUPS, line[side]["group"]) for side in ("group", "against")]
     title = (f"{names[0][0]} 对比 {names[1][0]}", f"{names[0][1]} against {names[1][1]}")
@@ -89,13 +97,13 @@ def _compared(line: Mapping[str, Any], currency: str | None) -> str:
     heads: list[Words] = [
         ("组", "group"), ("客户", "customers"), ("响应", "responses"), ("响应率", "rate"), ("金额", "amount"),
     ]  # fmt: skip
-    verdict, reason = of(_VERDICTS, response["verdict"]), of(_REASONS, response["reason"])
+    verdict, reason = of(_VERDICTS, response["verdict"]), _why(response["reason"], fewer)
     ends = f"{_points(response['low'])} … {_points(response['high'])}"
     said = (
         f"响应率差异 {_points(response['difference'])}（95% 区间 {ends}）：{verdict[0]}，{reason[0]}。",
         f"Difference {_points(response['difference'])} (95 % interval {ends}): {verdict[1]}, {reason[1]}.",
     )
-    verdict, reason = of(_VERDICTS, money["verdict"]), of(_REASONS, money["reason"])
+    verdict, reason = of(_VERDICTS, money["verdict"]), _why(money["reason"], fewer)
     amounts = [_amount(money[name], currency) for name in ("earned_minor", "earned_low_minor", "earned_high_minor")]
     earned = (
         f"金额增量 {amounts[0]}（{amounts[1]} … {amounts[2]}）{currency or ''}：{verdict[0]}，{reason[0]}。",
@@ -203,7 +211,20 @@ def _responses(seen: Mapping[str, Any]) -> str:
     most = max([d["high"] for d in told["deciles"]] + [rate for _, rate in trained], default=1.0)
     axes: tuple[Words, Words] = (("十分位", "tenth"), ("响应率", "response"))
     drawn = [*bounds, Curve(trained, "soft"), Curve(came, dots=True)]
-    return section(label, lead, pictures.curves(drawn, label, *axes, highest=(10.0, most)))
+    heads: list[Words] = [
+        ("十分位", "tenth"), ("客户", "customers"), ("响应", "responses"), ("响应率", "rate"),
+        ("95% 区间", "95 % interval"), ("训练时", "in training"),
+    ]  # fmt: skip
+    rows = [
+        [
+            *(number(d[name]) for name in ("decile", "n", "responses")),
+            _percent(d["rate"]),
+            f"{_percent(d['low'])} … {_percent(d['high'])}",
+            _percent(d["trained"]),
+        ]
+        for d in told["deciles"]
+    ]
+    return section(label, lead, pictures.curves(drawn, label, *axes, highest=(10.0, most)) + table(heads, rows))
 
 
 def _crossed(drifts: Sequence[Mapping[str, Any]]) -> str:

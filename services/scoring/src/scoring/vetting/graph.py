@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, numpy_helper
+from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, numpy_helper
 
 from scoring.vetting.reasons import Reason, clean
 
@@ -42,6 +42,7 @@ _REFUSED_ATTRIBUTES = (
     AttributeProto.TYPE_PROTO,
     AttributeProto.TYPE_PROTOS,
 )
+_TYPES: dict[int, str] = {number: name.lower() for name, number in TensorProto.DataType.items()}
 _NUMBERS = {TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.INT64, TensorProto.INT32}
 
 
@@ -172,4 +173,17 @@ def _facts(model: ModelProto) -> dict[str, Any]:
         "opsets": {clean(o.domain, 40) or "ai.onnx": o.version for o in model.opset_import[:10]},
         "producer": clean(f"{model.producer_name} {model.producer_version}", 80),
         "metadata": {clean(p.key, 60): clean(p.value, 200) for p in model.metadata_props[:20]},
+        "tensors": {side: [_tensor_of(one) for one in ends[:5]] for side, ends in _ends(model.graph).items()},
     }
+
+
+def _ends(graph: GraphProto) -> dict[str, list[ValueInfoProto]]:
+    weights = {tensor.name for tensor in graph.initializer}
+    return {"inputs": [one for one in graph.input if one.name not in weights], "outputs": list(graph.output)}
+
+
+def _tensor_of(value: ValueInfoProto) -> dict[str, Any]:
+    """A tensor's name, type and shape, null where any number is meant."""
+    kind = value.type.tensor_type
+    shape = [dim.dim_value if dim.HasField("dim_value") else None for dim in kind.shape.dim[:MOST_RANK]]
+    return {"name": clean(value.name, 40), "type": _TYPES.get(kind.elem_type, "unknown"), "shape": shape}

@@ -1,4 +1,4 @@
-"""What is wrong with a value of a trigger file, in Chinese; pydantic says it in English. Pure."""
+"""What is wrong with a value of a YAML file, in Chinese; pydantic says it in English. Pure."""
 
 import re
 from collections.abc import Callable, Mapping
