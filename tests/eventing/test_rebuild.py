@@ -103,10 +103,12 @@ async def open_with_lateness(wrap: Callable[..., Any], start_service: StartServi
     return service
 
 
-async def rebuilt_after_death_at(service: Any, place: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Start a rebuild whose process dies at a place, as by kill -9; return its result once a second one is through."""
+async def done_after_death_at(
+    service: Any, place: str, monkeypatch: pytest.MonkeyPatch, path: str = "/v1/ledger/rebuilds", **body: Any
+) -> Any:
+    """Start a job whose process dies at a place, as by kill -9; return its result once a second one is through."""
     monkeypatch.setenv(VARIABLE, place)
-    started = await service.send("POST", "/v1/ledger/rebuilds", {})
+    started = await service.send("POST", path, body)
     job = UUID(started.json()["id"])
 
     async def begun() -> bool:
@@ -151,7 +153,7 @@ async def test_a_killed_rebuild_beside_a_living_stream_leaves_the_bytes_of_the_o
 
     coming = asyncio.create_task(keep_coming())
     for place in ("rebuild.swapped", "job.before_done"):
-        result = await rebuilt_after_death_at(second, place, monkeypatch)
+        result = await done_after_death_at(second, place, monkeypatch)
         assert (result["raised"], result["withdrawn"]) == (0, 0)
     await coming
     await applied(second, len(arrival))

@@ -170,10 +170,4 @@ async def run(job: JobContext) -> dict[str, Any]:
     runs = await job.runtime.worker_database.pool.fetch(_RUNS)
     night = Night(job.runtime, day, {row["trigger"]: (row["first_day"], row["settled"]) for row in runs})
     done = await rebuild_now.everybody(job, night)
-    return {
-        "date": day.isoformat(),
-        "customers": done["customers"],
-        "raised": done["raised"],
-        "withdrawn": done["withdrawn"],
-        "triggers": night.told,
-    }
+    return {"date": day.isoformat()} | {key: done[key] for key in ("customers", "raised", "withdrawn", "triggers")}

@@ -96,6 +96,9 @@ class Computed:
 class Beside(Protocol):
     """What else a job looks at in the lake that states are made from, and says with them."""
 
+    told: dict[str, dict[str, int]]
+    """What was said, by trigger."""
+
     def judge(self, con: duckdb.DuckDBPyConnection, triggers: Iterable[Compiled], currency: str) -> None:
         """Look."""
 
@@ -110,11 +113,13 @@ async def run(job: JobContext) -> dict[str, Any]:
 
 
 async def everybody(job: JobContext, beside: Beside) -> dict[str, Any]:
-    """The states of everybody anew, and what is looked at beside; the result as above."""
+    """The states of everybody anew, and what is looked at beside; `triggers` in the result: what that has said."""
     return await _made(job, None, beside)
 
 
 async def _made(job: JobContext, chosen: Sequence[UUID] | None, beside: Beside | None) -> dict[str, Any]:
+    if job.cursor is not None:
+        return job.cursor  # it was through when its process died
     with workbench.opened(job.runtime) as con:
         async with workbench.only_writer(job.runtime):
             for _ in range(ATTEMPTS):
@@ -161,8 +166,10 @@ async def _attempt(
             await keyed_states.remember_last_days(tx.conn, con, last, numbers)
         said = _repaired(tx, computed, chosen) if beside is None else beside.say(tx, computed, news)
         raised, withdrawn = await said
+        done = {"customers": len(computed.everything.packed), "before": None, "raised": raised, "withdrawn": withdrawn}
+        job.cursor = done if beside is None else done | {"triggers": beside.told}
         failpoint("rebuild.swapped")
-    return {"customers": len(computed.everything.packed), "before": None, "raised": raised, "withdrawn": withdrawn}
+    return job.cursor
 
 
 def _compute(con: duckdb.DuckDBPyConnection, computed: Computed, beside: Beside | None) -> None:
