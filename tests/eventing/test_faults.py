@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,11 @@ class Schedule:
         """Another worker."""
         return worker(self.settings, self.log, failpoint)
 
+    async def say(self, part: Sequence[Any]) -> None:
+        """Publish postings at noon of their own days: business time stays among them, however long a worker lives."""
+        for posting in part:
+            await self.publish(posting, time=datetime.combine(posting.business_date, time(12), UTC))
+
     def parts(self, how_many: int) -> list[list[Any]]:
         """The postings as they arrive, cut into so many parts."""
         arrival = arriving(self.sent, 9)
@@ -140,10 +146,10 @@ async def test_kills_lose_nothing_double_nothing_and_leave_the_bytes(schedule: S
     draw = random.Random(2)
     *parts, last = schedule.parts(KILLS + 1)
     for number, part in enumerate(parts):
-        await schedule.publish(*part)
-        process = schedule.worker(f"{PLACES[number % 3]}@{draw.randint(1, 3)}")
+        await schedule.say(part)
+        process = schedule.worker(f"{PLACES[number % 3]}@{draw.randint(1, 2)}")
         assert await asyncio.to_thread(process.wait, 60) == EXIT_STATUS, schedule.log.read_text()[-2000:]
-    await schedule.publish(*last)
+    await schedule.say(last)
     process = schedule.worker()
     try:
         assert await as_without_deaths(schedule.connection, schedule.sent)
@@ -162,12 +168,12 @@ async def test_one_of_two_workers_killed_again_and_again_changes_nothing(schedul
     try:
         for number, part in enumerate(parts):
             assert await eventually(shared, 60, every=0.1, what="half of the ledger for each")
-            await schedule.publish(*part)
+            await schedule.say(part)
             await asyncio.sleep(draw.uniform(0, 0.3))
             workers[number % 2].kill()
             workers[number % 2].wait()
             workers[number % 2] = schedule.worker()
-        await schedule.publish(*last)
+        await schedule.say(last)
         assert await as_without_deaths(schedule.connection, schedule.sent)
     finally:
         await ended(workers)

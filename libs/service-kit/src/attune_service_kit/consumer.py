@@ -70,8 +70,9 @@ class Subscription:
     `batch_handler` gets every event of a batch in order; without it each handler gets consecutive events of its type.
     `on_assigned` is called when a partition's lease is taken (again): what was cached of it may be stale.
     `on_quiet` is asked when a partition had no message just now: what it returns is done in a transaction of its own.
-    `spacing`: a busy partition begins a small batch so many seconds after the one before at the earliest. A message
-    that comes alone does not wait.
+    `gather`: batches of several partitions that wait are one transaction, and `batch_handler` gets them one partition
+    after the other. While little waits, one begins so many seconds after the one before at the earliest; a message that
+    comes alone does not wait.
     `plain`: the handlers work by `tx.conn` alone; their transactions have no session.
     """
 
@@ -82,7 +83,7 @@ class Subscription:
     batch_handler: BatchHandler | None = None
     on_assigned: AssignedHook | None = None
     on_quiet: QuietHook | None = None
-    spacing: float = 0.0
+    gather: float | None = None
     plain: bool = False
 
     def by_type(self) -> dict[str, Handler]:
@@ -101,7 +102,7 @@ class Plan:
     on_assigned: AssignedHook | None
     tells_time: bool
     on_quiet: QuietHook | None = None
-    spacing: float = 0.0
+    gather: float | None = None
     plain: bool = False
 
     @property
@@ -161,13 +162,15 @@ def plans(runtime: "Runtime") -> list[Plan]:
     subscriptions = list(runtime.service.subscriptions)
     if len({s.stream for s in subscriptions}) != len(subscriptions):
         raise ValueError(f"{runtime.service.name} subscribes to a stream twice")
+    if any(s.gather is not None and s.batch_handler is None for s in subscriptions):
+        raise ValueError(f"{runtime.service.name} gathers partitions without a handler of batches")
     told = runtime.clock.kind == "events"
     if told and not any(s.stream == "EVT" for s in subscriptions):
         subscriptions.append(Subscription("EVT", {}))
     return [
         Plan(
             s.stream, s.by_type(), s.batch, s.batch_handler, s.on_assigned, told and s.stream == "EVT", s.on_quiet,
-            s.spacing, s.plain,
+            s.gather, s.plain,
         )
         for s in subscriptions
     ]  # fmt: skip
@@ -193,7 +196,9 @@ class Consumers:
         retry_seconds: tuple[float, ...] | None = None,
     ) -> None:
         # Imported here: the worker of a partition needs the types above.
+        from attune_service_kit.applying import Applier
         from attune_service_kit.partition import PartitionWorker
+        from attune_service_kit.together import Together
         from attune_service_kit.turns import Turns
 
         settings = runtime.settings
@@ -204,12 +209,18 @@ class Consumers:
         retries = settings.retry_seconds if retry_seconds is None else retry_seconds
         # No more transactions at once than the pool has connections to spare.
         turns = Turns(settings.pool_size)
-        plans_ = plans(runtime)
+        self._together: list[Together] = []
+        ways = []
+        for plan in plans(runtime):
+            applier = Applier(runtime, plan, self.positions)
+            together = None if plan.gather is None else Together(runtime, plan, applier, self.positions, turns)
+            self._together += [together] if together is not None else []
+            ways.append((plan, applier, together))
         # By number: what is handed over of them is as much of every stream.
         self.workers = [
-            PartitionWorker(runtime, plan, number, self.positions, retries, turns)
+            PartitionWorker(runtime, plan, number, self.positions, retries, turns, applier, together)
             for number in range(PARTITIONS)
-            for plan in plans_
+            for plan, applier, together in ways
         ]
 
     async def run(self) -> None:
@@ -219,6 +230,8 @@ class Consumers:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._renew())
+                for together in self._together:
+                    group.create_task(together.run())
                 for worker in self.workers:
                     group.create_task(worker.run(), name=worker.consumer)
         finally:

@@ -1,34 +1,28 @@
 """One partition of one stream: lease, read, apply in one transaction, retry, quarantine (X5, P-05 … P-09)."""
 
 import asyncio
-import contextlib
 import inspect
 import time
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import asyncpg
-import orjson
 import structlog
 
 from attune_contracts.envelope import nats_subject
 from attune_service_kit import quarantine as quarantined
+from attune_service_kit.applying import Applier, Part, write_quarantine
 from attune_service_kit.cancellation import stop_if_cancelled
-from attune_service_kit.consumer import Event, FatalEvent, Plan
+from attune_service_kit.consumer import FatalEvent, Plan
 from attune_service_kit.failpoints import failpoint
 from attune_service_kit.messaging import PublishFailed
-from attune_service_kit.nats_client import header
-from attune_service_kit.position import DATABASE_GONE, LeaseLost, Position, Positions, quarantine, receive
+from attune_service_kit.position import DATABASE_GONE, LeaseLost, Position, Positions
 from attune_service_kit.reader import Delivered, Reader, ReaderBroken
 from attune_service_kit.telemetry import describe
+from attune_service_kit.together import Together
 from attune_service_kit.turns import Turns
-from attune_service_kit.uuids import uuid_of
 
 if TYPE_CHECKING:
-    from contextlib import AbstractAsyncContextManager
-
-    from attune_service_kit.database import Transaction
     from attune_service_kit.runtime import Runtime
 
 log = structlog.get_logger(__name__)
@@ -51,6 +45,8 @@ class PartitionWorker:
         positions: Positions,
         retry_seconds: tuple[float, ...],
         turns: Turns,
+        applier: Applier,
+        together: Together | None,
     ) -> None:
         self.plan = plan
         self.number = number
@@ -61,8 +57,9 @@ class PartitionWorker:
         self._runtime = runtime
         self._positions = positions
         self._retry_seconds = retry_seconds
-        self._handler_seconds = runtime.settings.handler_seconds  # P-09
         self._turns = turns
+        self._applier = applier
+        self._together = together
         self._held_until = 0.0
         self._last_seq = 0
         self._applied = 0
@@ -132,7 +129,6 @@ class PartitionWorker:
             f"{self._runtime.service.name}_p{self.number}",
             self.plan.subjects(self.number),
             batch=self.plan.batch,
-            spacing=self.plan.spacing,
         )
         try:
             await self._start(reader, position)
@@ -175,8 +171,7 @@ class PartitionWorker:
             if not self.held:
                 raise LeaseLost(self.consumer)
             if batch:
-                await self._apply(batch)
-                self._applied = batch[-1].delivery
+                self._applied = await self._apply(reader, batch)
             else:
                 if time.monotonic() - verified > _VERIFY_SECONDS:
                     verified = time.monotonic()
@@ -194,17 +189,9 @@ class PartitionWorker:
         todo = None if self.plan.on_quiet is None else self.plan.on_quiet(self._runtime, self.number)
         if todo is None:
             return
-        async with (
-            self._turns.shared(),
-            asyncio.timeout(self._handler_seconds),
-            self._transaction() as tx,
-        ):
+        async with self._turns.shared(), self._applier.transaction() as tx:
             await todo(tx)
             await self._positions.confirm(tx.conn, self.consumer, self._last_seq)
-
-    def _transaction(self) -> "AbstractAsyncContextManager[Transaction]":
-        database = self._runtime.worker_database
-        return database.plain_transaction() if self.plan.plain else database.transaction()
 
     async def _give_away(self) -> None:
         log.info("lease_handed_over", consumer=self.consumer)
@@ -214,8 +201,11 @@ class PartitionWorker:
 
     # --- applying ----------------------------------------------------------------------------------------------------
 
-    async def _apply(self, batch: list[Delivered]) -> None:
-        """Apply a batch at one go; what a dead process had in flight, and what fails, one by one."""
+    async def _apply(self, reader: Reader, batch: list[Delivered]) -> int:
+        """Apply a batch at one go; what a dead process had in flight, and what fails, one by one.
+
+        Returns the number of the last applied delivery: what came meanwhile may have gone along.
+        """
         suspects = [m for m in batch if m.seq <= self._suspect_to]
         for message in suspects:
             if message.seq == self._deadly:
@@ -223,14 +213,14 @@ class PartitionWorker:
             else:
                 await self._apply_one(message, self._starts + 1)
         rest = batch[len(suspects) :]
-        if not rest:
-            return
+        if not rest or await self._with_others(reader, rest):
+            return (rest or batch)[-1].delivery
         try:
             async with self._turns.shared():
                 await self._mark(rest[0].seq, rest[-1].seq, 1)
                 failpoint("consumer.after_mark")
                 await self._commit(rest)
-            return
+            return rest[-1].delivery
         except LeaseLost:
             raise
         except Exception as error:
@@ -238,6 +228,18 @@ class PartitionWorker:
             log.warning("batch_failed", consumer=self.consumer, rows=len(rest), exception=describe(error))
         for message in rest:
             await self._apply_one(message, 1)
+        return rest[-1].delivery
+
+    async def _with_others(self, reader: Reader, messages: list[Delivered]) -> bool:
+        """Apply a batch, and what comes behind it until then, with other partitions'; False: nothing is done."""
+        if self._together is None:
+            return False
+        part = self._part(messages)
+        done = await self._together.applied(part, reader.more)
+        self._marked = (messages[0].seq, part.last)
+        if done:
+            self._last_seq = part.last
+        return done
 
     async def _apply_one(self, message: Delivered, starts: int) -> None:
         """Apply one message, with retries in place: the partition waits, so that nothing overtakes (P-05, P-08).
@@ -274,29 +276,12 @@ class PartitionWorker:
         raise ConnectionError("the database does not answer") from error
 
     async def _commit(self, messages: list[Delivered]) -> None:
-        """Inbox, effects, events and position in one transaction."""
-        last = messages[-1].seq
-        read = [_event(message, self.number) for message in messages]
-        events = [event for event in read if isinstance(event, Event)]
-        async with (
-            asyncio.timeout(self._handler_seconds),
-            self._transaction() as tx,
-        ):
-            new = await receive(tx.conn, self.consumer, [event.id for event in events], self._handler_seconds + 5)
-            fresh = []
-            for event in events:
-                if event.id in new:
-                    new.discard(event.id)
-                    fresh.append(event)
-            for message, event_or_reason in zip(messages, read, strict=True):
-                if isinstance(event_or_reason, str):
-                    await self._write_quarantine(tx.conn, message, event_or_reason)
-            if fresh:
-                await self.plan.handle(self._runtime, tx, fresh)
-            await self._positions.move(tx.conn, self.consumer, self._last_seq, last)
-            failpoint("consumer.before_commit")
-        failpoint("consumer.after_commit")
-        self._last_seq = last
+        part = self._part(messages)
+        await self._applier.commit([part])
+        self._last_seq = part.last
+
+    def _part(self, messages: list[Delivered]) -> Part:
+        return Part(self.consumer, self.number, self._last_seq, messages)
 
     async def _retry_quarantined(self) -> None:
         """Apply what an operator wants tried again, as if it came now; its successors have long been applied (X7)."""
@@ -316,15 +301,9 @@ class PartitionWorker:
 
     async def _apply_again(self, taken: quarantined.Taken) -> None:
         """Inbox, effects, events and the end of the quarantine in one transaction, if the partition is still ours."""
-        event = _event(Delivered(taken.seq, 0, nats_subject(taken.type, self.number), taken.payload), self.number)
-        if isinstance(event, str):
-            raise FatalEvent(event)
-        async with (
-            asyncio.timeout(self._handler_seconds),
-            self._transaction() as tx,
-        ):
-            if await receive(tx.conn, self.consumer, [event.id], self._handler_seconds + 5):
-                await self.plan.handle(self._runtime, tx, [event])
+        message = Delivered(taken.seq, 0, nats_subject(taken.type, self.number), taken.payload)
+        async with self._applier.transaction() as tx:
+            await self._applier.again(tx, self._part([message]))
             await self._positions.confirm(tx.conn, self.consumer, self._last_seq)
             if not await quarantined.applied(tx.conn, taken.id):
                 raise LeaseLost(self.consumer)
@@ -332,56 +311,7 @@ class PartitionWorker:
     async def _set_aside(self, message: Delivered, reason: str) -> None:
         """Quarantine a message and move past it, in one transaction."""
         async with self._runtime.worker_database.transaction() as tx:
-            await self._write_quarantine(tx.conn, message, reason)
-            await self._positions.move(tx.conn, self.consumer, self._last_seq, message.seq)
+            await write_quarantine(tx.conn, self.consumer, message, reason)
+            await self._positions.move(tx.conn, [(self.consumer, self._last_seq, message.seq)])
         self._last_seq = message.seq
         log.error("event_quarantined", consumer=self.consumer, seq=message.seq, reason=reason.partition("\n")[0][:200])
-
-    async def _write_quarantine(self, conn: asyncpg.Connection, message: Delivered, reason: str) -> None:
-        envelope: dict[str, Any] = {}
-        event_id = None
-        with contextlib.suppress(orjson.JSONDecodeError, ValueError, TypeError, KeyError):
-            envelope = dict(orjson.loads(message.payload))
-            event_id = UUID(str(envelope["id"]))
-        subject = envelope.get("subject")
-        await quarantine(
-            conn,
-            self.consumer,
-            message.seq,
-            event_id=event_id,
-            event_type=_type_of(message.subject),
-            subject=subject if isinstance(subject, str) else "",
-            payload=message.payload,
-            error=reason,
-        )
-
-
-def _type_of(nats_subject: str) -> str:
-    return nats_subject.removeprefix("evt.").rpartition(".")[0]
-
-
-def _event(message: Delivered, partition: int) -> Event | str:
-    """Read the envelope tolerantly; a string says why it is none. The type is the subject's: rights hang on that."""
-    try:
-        envelope = orjson.loads(message.payload)
-        event_type = _type_of(message.subject)
-        if envelope["type"] != event_type:
-            return "the type in the envelope is not the subject's"
-        if not isinstance(envelope["subject"], str) or not isinstance(envelope["data"], dict):
-            return "not an event: subject or data has the wrong type"
-        time_of = datetime.fromisoformat(envelope["time"])
-        if time_of.tzinfo is None:
-            return "not an event: its time has no zone"
-        return Event(
-            uuid_of(envelope["id"]),
-            event_type,
-            envelope["subject"],
-            time_of,
-            envelope["data"],
-            partition,
-            message.seq,
-            header(message.headers, b"Attune-Correlation-Id"),
-            header(message.headers, b"traceparent"),
-        )
-    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
-        return f"not an event: {type(error).__name__}"

@@ -1,7 +1,7 @@
 """Where a consumer stands, who holds it, and what is in flight: rows in the consumer's own database (X5)."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
@@ -20,15 +20,17 @@ ON CONFLICT (consumer) DO UPDATE SET
     lease_owner = excluded.lease_owner, lease_until = excluded.lease_until
 WHERE p.lease_owner IS NULL OR p.lease_owner = excluded.lease_owner OR p.lease_until < now()
 RETURNING stream_created, last_seq, inflight_from, inflight_to, starts"""
-# A worker is a row too: its lease tells the others how many they are.
+# A worker is a row too: its lease tells the others how many they are. Several rows are always locked in their order.
 _RENEW = """
 WITH me AS (
     INSERT INTO position (consumer, lease_owner, lease_until)
     VALUES ('worker.' || $1, $1, now() + make_interval(secs => $2))
     ON CONFLICT (consumer) DO UPDATE SET lease_until = excluded.lease_until
+), mine AS (
+    SELECT consumer FROM position WHERE consumer = ANY ($3::text[]) AND lease_owner = $1 ORDER BY consumer FOR UPDATE
 ), kept AS (
-    UPDATE position SET lease_until = now() + make_interval(secs => $2)
-    WHERE consumer = ANY ($3::text[]) AND lease_owner = $1 RETURNING consumer
+    UPDATE position p SET lease_until = now() + make_interval(secs => $2)
+    FROM mine WHERE p.consumer = mine.consumer RETURNING p.consumer
 ), gone AS (
     DELETE FROM position WHERE consumer LIKE 'worker.%' AND lease_until < now() - interval '1 minute'
 )
@@ -49,18 +51,32 @@ WHERE consumer = $1 AND lease_owner = $2 RETURNING true"""
 _MARK = """
 UPDATE position SET inflight_from = $3, inflight_to = $4, starts = $5
 WHERE consumer = $1 AND lease_owner = $2 RETURNING true"""
+_MARK_ALL = """
+UPDATE position p SET inflight_from = m.first, inflight_to = m.last, starts = 1
+FROM unnest($2::text[], $3::bigint[], $4::bigint[]) AS m (consumer, first, last)
+WHERE p.consumer = m.consumer AND p.lease_owner = $1 RETURNING p.consumer"""
 _CONFIRM = """
 UPDATE position SET last_seq = last_seq
 WHERE consumer = $1 AND lease_owner = $2 AND last_seq = $3 RETURNING true"""
 _MOVE = """
-UPDATE position SET last_seq = $4, inflight_from = NULL, inflight_to = NULL, starts = 0
-WHERE consumer = $1 AND lease_owner = $2 AND last_seq = $3 RETURNING true"""
+WITH ours AS (
+    SELECT p.consumer, m.last FROM position p
+    JOIN unnest($2::text[], $3::bigint[], $4::bigint[]) AS m (consumer, expected, last)
+        ON p.consumer = m.consumer AND p.last_seq = m.expected
+    WHERE p.lease_owner = $1 ORDER BY p.consumer FOR UPDATE OF p
+)
+UPDATE position p SET last_seq = ours.last, inflight_from = NULL, inflight_to = NULL, starts = 0
+FROM ours WHERE p.consumer = ours.consumer RETURNING p.consumer"""
 # A frozen worker must not hold its rows for ever: the server ends its transaction. Set in passing, for this one only.
+# Says how many were new, and only if that were not all, which.
 _RECEIVE = """
-INSERT INTO inbox (consumer, event_id)
-SELECT $1, ids.id FROM unnest($2::uuid[]) AS ids (id),
-    (SELECT set_config('idle_in_transaction_session_timeout', $3, true)) AS bounded
-ON CONFLICT DO NOTHING RETURNING event_id"""
+WITH new AS (
+    INSERT INTO inbox (consumer, event_id)
+    SELECT s.consumer, s.id FROM unnest($1::text[], $2::uuid[]) AS s (consumer, id),
+        (SELECT set_config('idle_in_transaction_session_timeout', $3, true)) AS bounded
+    ON CONFLICT DO NOTHING RETURNING consumer, event_id
+), counted AS (SELECT count(*) AS number FROM new)
+SELECT number, CASE WHEN number < $4 THEN (SELECT array_agg(event_id || consumer) FROM new) END AS keys FROM counted"""
 _QUARANTINE = """
 INSERT INTO quarantine (id, consumer, seq, event_id, type, subject, payload, error)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"""
@@ -145,6 +161,11 @@ class Positions:
         """Say what is in flight before it is touched, and how many starts of it that makes."""
         await self._must(_MARK, consumer, first, last, starts)
 
+    async def mark_all(self, marks: Sequence[tuple[str, int, int]]) -> None:
+        """`mark` of several partitions, from one message to another each, as their first start."""
+        arguments = self.owner, *map(list, zip(*marks, strict=True))
+        _all_of(marks, await self._on_connection(lambda c: c.fetch(_MARK_ALL, *arguments)))
+
     async def unmark(self, consumer: str) -> None:
         """Say that nothing is in flight: a failed event waits for its next attempt."""
         await self._must(_MARK, consumer, None, None, 0)
@@ -157,10 +178,9 @@ class Positions:
             return False
         return True
 
-    async def move(self, conn: asyncpg.Connection, consumer: str, expected: int, last_seq: int) -> None:
-        """Move the position in the effect's transaction; raise LeaseLost, which rolls the effect back."""
-        if not await conn.fetchval(_MOVE, consumer, self.owner, expected, last_seq):
-            raise LeaseLost(consumer)
+    async def move(self, conn: asyncpg.Connection, moves: Sequence[tuple[str, int, int]]) -> None:
+        """Move positions from where they are expected, in the effects' transaction; LeaseLost rolls these back."""
+        _all_of(moves, await conn.fetch(_MOVE, self.owner, *map(list, zip(*moves, strict=True))))
 
     async def confirm(self, conn: asyncpg.Connection, consumer: str, last_seq: int) -> None:
         """In an effect's transaction that moves nothing: the partition is still ours, or raise LeaseLost."""
@@ -168,13 +188,27 @@ class Positions:
             raise LeaseLost(consumer)
 
 
-async def receive(conn: asyncpg.Connection, consumer: str, ids: list[UUID], idle_seconds: float) -> set[UUID]:
-    """Enter event ids into the inbox; return those that were not there (P-06).
+def _all_of(asked: Sequence[tuple[str, int, int]], found: Sequence[asyncpg.Record]) -> None:
+    if len(found) < len(asked):
+        raise LeaseLost(", ".join(sorted({consumer for consumer, *_ in asked} - {row["consumer"] for row in found})))
 
-    From here on the server ends this transaction when it hears nothing for `idle_seconds`: a frozen worker's locks.
+
+async def receive(conn: asyncpg.Connection, came: Sequence[tuple[str, UUID]], idle_seconds: float) -> set[str] | None:
+    """Enter event ids into the inbox, each with its consumer; return the `inbox_key` of those that were not there.
+
+    None if that were all, and nothing came twice (P-06). From here on the server ends this transaction when it hears
+    nothing for `idle_seconds`: a frozen worker's locks.
     """
+    consumers, ids = map(list, zip(*came, strict=True)) if came else ([], [])
     bound = f"{int(idle_seconds * 1000)}ms"
-    return {row["event_id"] for row in await conn.fetch(_RECEIVE, consumer, ids, bound)}
+    row = await conn.fetchrow(_RECEIVE, consumers, ids, bound, len(came))
+    assert row is not None  # noqa: S101 - an aggregate has one row
+    return None if row["number"] == len(came) else set(row["keys"] or ())
+
+
+def inbox_key(consumer: str, event_id: UUID) -> str:
+    """What `receive` calls an event."""
+    return f"{event_id}{consumer}"
 
 
 async def quarantine(

@@ -40,16 +40,12 @@ class Delivered(NamedTuple):
 class Reader:
     """The messages of some subjects from a given number on. Nothing is acknowledged: the position says what is done."""
 
-    def __init__(
-        self, broker: Broker, stream: str, name: str, subjects: Sequence[str], *, batch: int, spacing: float = 0.0
-    ) -> None:
+    def __init__(self, broker: Broker, stream: str, name: str, subjects: Sequence[str], *, batch: int) -> None:
         self.broker = broker
         self._stream = stream
         self._name = name
         self._subjects = list(subjects)
         self._batch = batch
-        self._spacing = spacing
-        self._taken = 0.0
         self._buffer: list[Delivered] = []
         self._arrived = asyncio.Event()
         self._credit = 0
@@ -110,15 +106,15 @@ class Reader:
             if not self._buffer:
                 self._check()
                 return []
-        early = self._taken + self._spacing - time.monotonic()
-        if early > 0 and len(self._buffer) < limit // 4:
-            # More is coming: what a transaction costs is shared by those that wait for it.
-            await asyncio.sleep(early)
-        self._taken = time.monotonic()
-        taken = self._buffer[:limit]
-        del self._buffer[:limit]
+        taken = self.more(limit)
         if not self._broken:
             await self._top_up()
+        return taken
+
+    def more(self, limit: int) -> list[Delivered]:
+        """Return at once what has come meanwhile, at most `limit`."""
+        taken = self._buffer[:limit]
+        del self._buffer[:limit]
         return taken
 
     async def unapplied(self, applied: int) -> int:

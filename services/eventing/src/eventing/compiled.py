@@ -1,7 +1,7 @@
 """A trigger ready to be judged: its definition with the conditions compiled, once for each version (X36). Pure."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from attune_expressions.condition import Condition
@@ -44,6 +44,19 @@ class Compiled:
     """Whether it keeps closing balances: then every posting on a deposit account is its business."""
     least: int = 0
     """The smallest amount of a candidate, in minor units, beside what the conditions say."""
+    state: str = field(init=False)
+    """Which state it keeps: by kind, but of closing balances for a change of them."""
+    needs_first: bool = field(init=False)
+    """Whether the subject's first fact of all matters beside those that match."""
+    has_timer: bool = field(init=False)
+    """Whether it finds something when a day is over, not when a fact comes."""
+
+    def __post_init__(self) -> None:
+        # Asked for every fact: worked out once.
+        changed = self.kind == "change" and self.takes_every_deposit
+        object.__setattr__(self, "state", "changed_balance" if changed else self.kind)
+        object.__setattr__(self, "needs_first", self.kind in ("own_history", "change"))
+        object.__setattr__(self, "has_timer", self.kind in ("absence", "silence", "lost", "change", "calendar"))
 
     @staticmethod
     def of(
@@ -80,21 +93,6 @@ class Compiled:
         """Whether the amount of its evidence is new money, that of the posting which its event key names."""
         own = self.definition.own_history
         return own is not None and own.compare == "amount" and asks_new_money(self.parts[0].condition)
-
-    @property
-    def state(self) -> str:
-        """Which state it keeps: by kind, but of closing balances for a change of them."""
-        return "changed_balance" if self.kind == "change" and self.takes_every_deposit else self.kind
-
-    @property
-    def needs_first(self) -> bool:
-        """Whether the subject's first fact of all matters beside those that match."""
-        return self.kind in ("own_history", "change")
-
-    @property
-    def has_timer(self) -> bool:
-        """Whether it finds something when a day is over, not when a fact comes."""
-        return self.kind in ("absence", "silence", "lost", "change", "calendar")
 
     def marks(self, fact: Fact) -> int:
         """What a fact is to this trigger; 0 = nothing."""

@@ -13,6 +13,7 @@ import msgpack
 from eventing.compiled import About, Compiled
 from eventing.fact_index import FactIndex
 from eventing.facts import Fact
+from eventing.packing import packb
 from eventing.shapes.balances import Balances
 from eventing.shapes.changes import Changed
 from eventing.shapes.dated import Dated, DatedFact, next_day
@@ -90,8 +91,7 @@ class Shared:
 
     def pack(self) -> bytes:
         """What is shared, as bytes: equal for equal sets of facts."""
-        packed: bytes = msgpack.packb((sorted(self.firsts.items()), self.first_behaviour, self.reversals))
-        return packed
+        return packb((sorted(self.firsts.items()), self.first_behaviour, self.reversals))
 
     @staticmethod
     def unpack(packed: bytes) -> "Shared":
@@ -142,13 +142,16 @@ class Customer:
         undone = self.shared.undone(fact) if self.shared.reversals else 0
         for trigger, marks in concerned:
             key = _key(trigger, fact)
-            state = self.state(trigger, key[1])
+            state = self.states.get(key)
             if state is None:
                 state = self.states[key] = _STATES[trigger.state][0]()
+            elif state.__class__ is bytes:
+                state = self.state(trigger, key[1])
             assert isinstance(state, State)  # noqa: S101 - dates are no facts
             verdicts = state.apply(fact, marks, trigger, self.about(trigger, key[1], newest, undone))
             self.touched.add(key)
-            found += [Found(trigger, key[1], verdict) for verdict in verdicts]
+            if verdicts:
+                found += [Found(trigger, key[1], verdict) for verdict in verdicts]
         if fact.reverses is not None:
             for trigger, state, about in self._with_state(index.triggers, fact, newest):
                 verdicts = state.reverse(fact.reverses, fact.day, trigger, about)

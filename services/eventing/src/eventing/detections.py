@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
@@ -48,11 +48,12 @@ class Finding:
     time: datetime
     cause: Event | None
     verdict: Raised | Withdrawn
+    id: UUID = field(init=False)
+    """The detection's id, from its key."""
 
-    @property
-    def id(self) -> UUID:
-        """The detection's id, from its key."""
-        return detection_id(self.trigger.name, str(self.customer_id), self.verdict.key)
+    def __post_init__(self) -> None:
+        found = detection_id(self.trigger.name, str(self.customer_id), self.verdict.key)
+        object.__setattr__(self, "id", found)
 
     @property
     def expires_at(self) -> datetime:

@@ -57,7 +57,7 @@ SUBSCRIPTIONS = (
         on_assigned=forget,
         on_quiet=quiet,
         batch=1_000,
-        spacing=0.03,
+        gather=0.02,
         plain=True,
     ),
     Subscription(stream="EVT", handlers={ImportCompleted: import_completed, ProfileChanged: profile_changed}),

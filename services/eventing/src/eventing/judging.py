@@ -17,6 +17,7 @@ import msgpack
 
 from eventing.facts import BEFORE_ALL, Place
 from eventing.own_history import Comparison, OwnHistory, months_before
+from eventing.packing import packb
 from eventing.verdicts import Raised, Verdict, Withdrawn
 
 NOBODY: Place = (0, 0, "")
@@ -102,7 +103,7 @@ class Subject:
     def pack(self) -> bytes:
         """The subject as bytes: equal for equal sets of postings."""
         last = self.history.last
-        packed: bytes = msgpack.packb(
+        return packb(
             (
                 *self.history.pack(),
                 # When on its day the anchor was booked concerns nobody any more.
@@ -111,7 +112,6 @@ class Subject:
                 [(last - day, key) for day, key in self.reversals],
             )
         )
-        return packed
 
     @staticmethod
     def unpack(packed: bytes) -> "Subject":

@@ -1,40 +1,27 @@
 """The ledger's stream, batch by batch: states, timers, detections, posting buffer in one transaction (X4, X5, X8)."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
-from uuid import UUID
 
 import asyncpg
-import structlog
 
 from attune_contracts.eventing import BehaviourRecorded
 from attune_contracts.identifiers import partition as number_of
 from attune_service_kit.consumer import Event, FatalEvent
 from attune_service_kit.database import Transaction
 from attune_service_kit.runtime import Runtime
-from eventing import behaviours, booked, detections, facts, postings, states, timers, triggers
+from eventing import behaviours, booked, postings, triggers
+from eventing.batch import Batch, Part
 from eventing.booked import Posting
 from eventing.business_clock import Pulse
-from eventing.compiled import Compiled
-from eventing.customers import Customer, Found, Key, emitted
-from eventing.detections import Finding
 from eventing.fact_index import FactIndex
-from eventing.facts import Fact
-from eventing.shapes.dated import DatedFact
 from eventing.states import Memory
 
-log = structlog.get_logger(__name__)
-
 _OPEN = """
-SELECT p.epoch, p.business_date, p.run, (SELECT currency FROM base_currency) AS currency
-FROM ledger_partition p WHERE p.partition = $1 FOR UPDATE"""
-_ADVANCE = """
-UPDATE ledger_partition
-SET business_date = greatest(business_date, $2), event_time = greatest(event_time, $3),
-    beyond_watermark = beyond_watermark + $4
-WHERE partition = $1"""
+SELECT p.partition, p.epoch, p.business_date, p.run, (SELECT currency FROM base_currency) AS currency
+FROM ledger_partition p WHERE p.partition = any($1::smallint[]) ORDER BY p.partition FOR UPDATE"""
 _REPLAYS = "SELECT EXISTS (SELECT FROM job WHERE kind = 'replay' AND state IN ('queued', 'running'))"
 _ADOPT = "INSERT INTO base_currency (id, currency) VALUES (1, $1) ON CONFLICT DO NOTHING"
 # Says how many were new, and only if that were not all, which.
@@ -49,10 +36,6 @@ WITH new AS (
 ), stored AS (SELECT count(*) AS number FROM new)
 SELECT number, CASE WHEN number < $12 THEN (SELECT array_agg(account_id || posting_id) FROM new) END AS keys
 FROM stored"""
-_BEYOND = """
-UPDATE posting p SET came = 'beyond' FROM unnest($1::uuid[], $2::text[]) AS b(account, posting)
-WHERE p.account_id = b.account AND p.posting_id = b.posting"""
-
 # Of so many looks at a partition without messages one asks for timers that a job has set.
 CALENDAR_TICKS = 5
 
@@ -85,32 +68,37 @@ class Ledger:
         self.silent_through.pop(partition, None)
 
     async def on_batch(self, runtime: Runtime, tx: Transaction, events: list[Event]) -> None:
-        """Apply one partition's events in order."""
+        """Apply the events of one partition or of several, each one's in order."""
         # On the wall clock a day far ahead is an error of the sender; it would push the watermark over everybody.
         wall = runtime.settings.clock == "wall"
         furthest = runtime.clock.business_date() + timedelta(days=1) if wall else date.max
         read = [(event, _read(event, furthest)) for event in events]
         postings_ = [(event, one) for event, one in read if isinstance(one, Posting)]
-        done = [one for _, one in read if isinstance(one, BehaviourRecorded)]
+        done = [(event, one) for event, one in read if isinstance(one, BehaviourRecorded)]
         currency = postings_[0][1].currency if postings_ else None
-        batch = await self.open(runtime, tx, events[0].partition, currency)
-        fresh = {id(event) for event, _ in await _store(tx.conn, [(e, p) for e, p in postings_ if batch.counts(p)])}
-        new = await behaviours.store(tx.conn, [one for one in done if batch.counts(one)])
-        await batch.memory.load(
-            tx.conn,
-            {b.customer_id for b in done}
-            | {p.customer_id for e, p in postings_ if id(e) in fresh and p.currency == batch.currency},
-        )
+        batch = await self.open(runtime, tx, {event.partition for event in events}, currency)
+        parts = batch.parts
+        fresh = await _store(tx.conn, [(e, p) for e, p in postings_ if parts[e.partition].counts(p)])
+        new = await behaviours.store(tx.conn, [one for e, one in done if parts[e.partition].counts(one)])
+        for event, posting in fresh:
+            if posting.currency == batch.currency:
+                parts[event.partition].wanted.add(posting.customer_id)
+        for event, behaviour in done:
+            parts[event.partition].wanted.add(behaviour.customer_id)
+        await batch.load()
+        known = {id(event) for event, _ in fresh}
         for event, one in read:
+            part = parts[event.partition]
+            part.latest = max(part.latest, event.time)
             if isinstance(one, Posting):
-                if id(event) in fresh:
-                    batch.apply(event, one)
+                if id(event) in known:
+                    part.apply(event, one)
             elif (key := (one.customer_id, one.behaviour_id)) in new:
                 new.discard(key)
-                batch.late += batch.take(event, one.customer_id, behaviours.fact(one))
-        latest = max(event.time for event in events)
-        await batch.fire(latest)
-        await batch.close(latest)
+                part.late += part.take(event, one.customer_id, behaviours.fact(one))
+        await batch.fire()
+        await batch.close()
+        latest = max(part.latest for part in parts.values())
         tx.after_commit(lambda: self.pulse.observe(latest))
 
     def silence(self, runtime: Runtime, partition: int) -> int | None:
@@ -137,28 +125,30 @@ class Ledger:
         """
         if await tx.conn.fetchval(_REPLAYS):
             return
-        batch = await self.open(runtime, tx, partition, None)
-        await batch.fire(tx.now, through)
-        await batch.close(None)
+        batch = await self.open(runtime, tx, {partition}, None)
+        await batch.fire(through)
+        await batch.close()
 
         def over() -> None:
             self.silent_through[partition] = through
 
         tx.after_commit(over)
 
-    async def open(self, runtime: Runtime, tx: Transaction, partition: int, currency: str | None) -> "Batch":
-        """Lock the partition's row, so that no rebuild comes between, and read what counts now."""
-        row = await tx.conn.fetchrow(_OPEN, partition)
-        assert row is not None  # noqa: S101 - the first migration makes the eight rows
-        memory = self.memory(partition)
-        memory.begin(row["epoch"])
-        if row["currency"] is None and currency is not None:
+    async def open(self, runtime: Runtime, tx: Transaction, partitions: set[int], currency: str | None) -> Batch:
+        """Lock the partitions' rows, so that no rebuild comes between, and read what counts now."""
+        rows = await tx.conn.fetch(_OPEN, sorted(partitions))
+        if rows[0]["currency"] is None and currency is not None:
             await tx.conn.execute(_ADOPT, currency)
-        base = row["currency"] or currency or ""
+        base = rows[0]["currency"] or currency or ""
         index = await self._index(tx.conn, base)
-        newest = row["business_date"].toordinal() if row["business_date"] else 0
         today = runtime.clock.business_date().toordinal()
-        return Batch(tx, memory, partition, base, index, newest, row["run"], today)
+        parts = {}
+        for row in rows:
+            memory = self.memory(row["partition"])
+            memory.begin(row["epoch"])
+            newest = row["business_date"].toordinal() if row["business_date"] else 0
+            parts[row["partition"]] = Part(row["partition"], memory, base, index, newest, row["run"], today)
+        return Batch(tx, index, base, parts)
 
     async def _index(self, conn: asyncpg.Connection, currency: str) -> FactIndex:
         """The triggers in force, compiled once for each version. Asked under the lock: a backfill ends beneath it."""
@@ -167,129 +157,6 @@ class Ledger:
             rows = await triggers.in_force(conn)
             self.in_force = known, FactIndex(triggers.compiled(row, currency) for row in rows)
         return self.in_force[1]
-
-
-@dataclass
-class Batch:
-    """One transaction's work on one partition."""
-
-    tx: Transaction
-    memory: Memory
-    partition: int
-    currency: str
-    index: FactIndex
-    newest: int
-    run: UUID | None
-    today: int
-    findings: list[Finding] = field(default_factory=list)
-    touched: dict[UUID, Customer] = field(default_factory=dict)
-    dues: dict[tuple[UUID, Key], int | None] = field(default_factory=dict)
-    beyond: list[tuple[UUID, str]] = field(default_factory=list)
-    late: int = 0
-
-    def counts(self, posting: Posting | BehaviourRecorded) -> bool:
-        """Whether the posting is to be applied: what an abandoned replay left on the stream is not."""
-        return posting.origin == "live" or posting.run == self.run
-
-    def apply(self, event: Event, posting: Posting) -> None:
-        """Book one posting under every trigger that it concerns, and judge what it touches."""
-        self._reach(facts.ordinal(posting.business_date))
-        if posting.currency != self.currency:
-            return
-        if self.take(event, posting.customer_id, posting.fact()):
-            self.beyond.append((posting.account_id, posting.posting_id))
-
-    def take(self, event: Event, customer_id: UUID, fact: Fact) -> bool:
-        """Take in a fact of a customer in memory; return whether it came at or before the watermark of a trigger."""
-        self._reach(fact.day)
-        customer = self.memory.customers[customer_id]
-        taken = customer.apply(self.index, fact, self.newest)
-        self.touched[customer_id] = customer
-        self._find(customer_id, customer, taken.found, event.time, event)
-        return any(fact.day < self.newest - trigger.lateness for trigger, _ in taken.concerned)
-
-    def _reach(self, day: int) -> None:
-        """The partition's largest business day moves on: timers may be due."""
-        if day > self.newest:
-            self.newest, self.memory.overdue = day, True
-
-    def _find(
-        self, customer_id: UUID, customer: Customer, found: Iterable[Found], time: datetime, cause: Event | None
-    ) -> None:
-        for one in map(emitted, found):
-            who = customer_id, customer.branch_id
-            self.findings.append(Finding(one.trigger, *who, self.currency, time, cause, one.verdict))
-
-    async def fire(self, time: datetime, silent: int = 0) -> None:
-        """Let the timers fire whose day the watermark has passed, or business time less the lateness (`silent`)."""
-        timed = {trigger.name: trigger for trigger in self.index.triggers if trigger.has_timer}
-        await self._arm(timed)
-        if not timed or (not self.memory.overdue and not silent):
-            return
-        newest = max(self.newest, silent)
-        through = {
-            name: self.today if trigger.kind == "calendar" else newest - trigger.lateness - 1
-            for name, trigger in timed.items()
-        }
-        due = await timers.due(self.tx.conn, self.partition, through)
-        if due:
-            await self.memory.load(self.tx.conn, {timer.customer_id for timer in due})
-            calendar = {t.customer_id for t in due if timed[t.key[0]].kind == "calendar"}
-            dates = await timers.dates(self.tx.conn, calendar) if calendar else {}
-            for customer_id, key in due:
-                customer = self.memory.customers[customer_id]
-                self.touched[customer_id] = customer
-                found = self._fire(customer_id, key, timed[key[0]], through[key[0]], dates.get(customer_id, ()))
-                self._find(customer_id, customer, found, time, None)
-        left = len(due) == timers.AT_ONCE
-        self.tx.after_commit(lambda: setattr(self.memory, "overdue", left))
-        await timers.write(self.tx.conn, self.partition, self.dues)
-
-    def _fire(
-        self, customer_id: UUID, key: Key, trigger: Compiled, through: int, dates: Sequence[DatedFact]
-    ) -> list[Found]:
-        """What one timer finds. One that fails is no event's fault: it is set aside, and said."""
-        customer = self.memory.customers[customer_id]
-        self.dues[customer_id, key] = None
-        try:
-            if trigger.kind == "calendar":
-                found, dues = customer.reach_all(trigger, self.today, dates)
-                self.dues |= {(customer_id, at): day for at, day in dues.items()}
-            else:
-                found = customer.fire(trigger, key[1], through)
-                self.dues[customer_id, key] = customer.due(trigger, key[1])
-        except Exception:
-            log.exception("timer_set_aside", trigger=trigger.name, partition=self.partition)
-            customer.touched.discard(key)
-            return []
-        return found
-
-    async def _arm(self, timed: dict[str, Compiled]) -> None:
-        """Set the timers of the states that facts have touched."""
-        dues = {
-            (customer_id, key): customer.due(timed[key[0]], key[1])
-            for customer_id, customer in self.touched.items()
-            for key in customer.touched
-            if key[0] in timed
-        }
-        if dues:
-            await timers.write(self.tx.conn, self.partition, dues)
-            if min((day for day in dues.values() if day is not None), default=self.newest) < self.newest:
-                self.memory.overdue = True
-
-    async def close(self, latest: datetime | None) -> None:
-        """Write what was touched; `latest` is the largest business time of the batch."""
-        await states.save(self.tx.conn, self.partition, self.touched.items())
-        for customer in self.touched.values():
-            customer.touched.clear()
-        await detections.apply(self.tx, self.findings)
-        if latest is not None:
-            day = date.fromordinal(self.newest)
-            await self.tx.conn.execute(_ADVANCE, self.partition, day, latest, len(self.beyond) + self.late)
-        self.tx.after_commit(self.memory.settle)
-        if self.beyond:
-            await self.tx.conn.execute(_BEYOND, *map(list, zip(*self.beyond, strict=True)))
-            log.warning("postings_beyond_watermark", partition=self.partition, count=len(self.beyond))
 
 
 def _read(event: Event, furthest: date) -> Posting | BehaviourRecorded:

@@ -54,10 +54,17 @@ _CODES = (("b", 7), ("h", 15), ("i", 31), ("q", 63))
 _WIDTHS = {bits: next(code for code, most in _CODES if bits <= most) for bits in range(64)}
 
 
+@lru_cache(maxsize=4096)
+def _struct(code: str, count: int) -> struct.Struct:
+    return struct.Struct(f"<c{count}{code}")
+
+
 def packed_ints(values: Sequence[int]) -> bytes:
     """Integers as bytes: all as wide as the widest needs, the width first."""
-    code = _WIDTHS[max(max(values), ~min(values)).bit_length()] if values else "b"
-    return struct.pack(f"<c{len(values)}{code}", code.encode(), *values)
+    if not values:
+        return b"b"
+    code = _WIDTHS[max(max(values), ~min(values)).bit_length()]
+    return _struct(code, len(values)).pack(code.encode(), *values)
 
 
 def unpacked_ints(packed: bytes) -> list[int]:

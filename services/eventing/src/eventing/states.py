@@ -20,7 +20,7 @@ FROM account_owner WHERE customer_id = any($1::uuid[])"""
 _STATES = "SELECT customer_id, trigger, account_id, packed FROM keyed_state WHERE customer_id = any($1::uuid[])"
 _SAVE = """
 INSERT INTO keyed_state (customer_id, trigger, account_id, partition, packed)
-SELECT c, t, a, $4, p FROM unnest($1::uuid[], $2::text[], $3::uuid[], $5::bytea[]) AS s(c, t, a, p)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::smallint[], $5::bytea[])
 ON CONFLICT (customer_id, trigger, account_id) DO UPDATE SET packed = excluded.packed"""
 
 Row = tuple[UUID, str, UUID, int, bytes]
@@ -62,15 +62,21 @@ class Memory:
         self.unsettled = set()
         self.overdue = True
 
-    async def load(self, conn: asyncpg.Connection, customer_ids: Iterable[UUID]) -> None:
-        """Make sure that these customers are in memory; one round trip each for owners and states."""
-        wanted = set(customer_ids)
+    def missing(self, wanted: set[UUID]) -> list[UUID]:
+        """Those of whom a transaction wants to touch that are not in memory; the others were used last of all."""
         self.unsettled |= wanted
         missing = [c for c in wanted if c not in self.customers]
         for customer_id in wanted.difference(missing):
             self.customers.move_to_end(customer_id)
-        if missing:
-            self.customers.update(await load(conn, missing))
+        return missing
+
+
+async def into_memory(conn: asyncpg.Connection, wanted: Iterable[tuple[Memory, set[UUID]]]) -> None:
+    """Make sure that customers are in their memories; one round trip each for owners and states."""
+    missing = {customer_id: memory for memory, ids in wanted for customer_id in memory.missing(ids)}
+    if missing:
+        for customer_id, customer in (await load(conn, list(missing))).items():
+            missing[customer_id].customers[customer_id] = customer
 
 
 async def load(conn: asyncpg.Connection, customer_ids: Sequence[UUID], *, states: bool = True) -> dict[UUID, Customer]:
@@ -92,12 +98,11 @@ async def load(conn: asyncpg.Connection, customer_ids: Sequence[UUID], *, states
     return customers
 
 
-async def save(conn: asyncpg.Connection, partition: int, touched: Iterable[tuple[UUID, Customer]]) -> None:
-    """Write the touched states in one statement."""
-    written = [row for customer_id, customer in touched for row in rows(customer_id, partition, customer)]
+async def save(conn: asyncpg.Connection, touched: Iterable[tuple[int, UUID, Customer]]) -> None:
+    """Write the touched states in one statement; a customer's partition stands before."""
+    written = [row for partition, customer_id, customer in touched for row in rows(customer_id, partition, customer)]
     if written:
-        columns = list(zip(*written, strict=True))
-        await conn.execute(_SAVE, *map(list, columns[:3]), partition, list(columns[4]))
+        await conn.execute(_SAVE, *map(list, zip(*written, strict=True)))
 
 
 def rows(customer_id: UUID, partition: int, customer: Customer) -> list[Row]:

@@ -18,15 +18,18 @@ AT_ONCE = 2_000
 
 _SET = """
 INSERT INTO timer (customer_id, trigger, account_id, partition, due)
-SELECT c, t, a, $5, d FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::date[]) AS s(c, t, a, d)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::smallint[], $5::date[])
 ON CONFLICT (customer_id, trigger, account_id) DO UPDATE SET due = excluded.due WHERE timer.due <> excluded.due"""
 _CANCEL = """
 DELETE FROM timer t USING unnest($1::uuid[], $2::text[], $3::uuid[]) AS s(c, n, a)
 WHERE t.customer_id = s.c AND t.trigger = s.n AND t.account_id = s.a"""
+# By the index, trigger by trigger: OFFSET 0 keeps PostgreSQL from a join that reads all timers of the partition.
 _DUE = """
-SELECT t.customer_id, t.trigger, t.account_id FROM timer t
-JOIN unnest($2::text[], $3::date[]) AS w(trigger, through) ON w.trigger = t.trigger AND t.due <= w.through
-WHERE t.partition = $1 ORDER BY t.due, t.customer_id, t.trigger, t.account_id LIMIT $4"""
+SELECT found.customer_id, found.trigger, found.account_id
+FROM unnest($2::text[], $3::date[]) AS w(trigger, through) CROSS JOIN LATERAL (
+    SELECT t.customer_id, t.trigger, t.account_id, t.due FROM timer t
+    WHERE t.partition = $1 AND t.trigger = w.trigger AND t.due <= w.through OFFSET 0) AS found
+ORDER BY found.due, found.customer_id, found.trigger, found.account_id LIMIT $4"""
 # Dates have changed: their customers' calendars look again at once.
 _WAKE = """
 INSERT INTO timer (customer_id, trigger, partition, due)
@@ -45,20 +48,34 @@ class Timer(NamedTuple):
     key: Key
 
 
-async def write(conn: asyncpg.Connection, partition: int, dues: Mapping[tuple[UUID, Key], int | None]) -> None:
-    """Set the timers of states to their days (ordinals); None = nothing is due, whatever passes."""
-    kept = [(c, key[0], id_of(key), date.fromordinal(due)) for (c, key), due in dues.items() if due is not None]
-    gone = [(c, key[0], id_of(key)) for (c, key), due in dues.items() if due is None]
+class Due(NamedTuple):
+    """The day (an ordinal) that one state waits for; None = nothing is due, whatever passes."""
+
+    partition: int
+    customer_id: UUID
+    key: Key
+    day: int | None
+
+
+async def write(conn: asyncpg.Connection, dues: Iterable[Due]) -> None:
+    """Set the timers of states, each of which comes once."""
+    kept: list[tuple[UUID, str, UUID, int, date]] = []
+    gone: list[tuple[UUID, str, UUID]] = []
+    for number, customer_id, key, day in dues:
+        if day is None:
+            gone.append((customer_id, key[0], id_of(key)))
+        else:
+            kept.append((customer_id, key[0], id_of(key), number, date.fromordinal(day)))
     if kept:
-        await conn.execute(_SET, *map(list, zip(*kept, strict=True)), partition)
+        await conn.execute(_SET, *map(list, zip(*kept, strict=True)))
     if gone:
         await conn.execute(_CANCEL, *map(list, zip(*gone, strict=True)))
 
 
-async def due(conn: asyncpg.Connection, partition: int, through: Mapping[str, int]) -> list[Timer]:
-    """The states whose day has come, by trigger up to a day each, in the order of their days; at most AT_ONCE."""
+async def due(conn: asyncpg.Connection, partition: int, through: Mapping[str, int], most: int) -> list[Timer]:
+    """The states whose day has come, by trigger up to a day each, in the order of their days; at most so many."""
     days = [date.fromordinal(max(day, 1)) for day in through.values()]
-    rows = await conn.fetch(_DUE, partition, list(through), days, AT_ONCE) if through else []
+    rows = await conn.fetch(_DUE, partition, list(through), days, most) if through else []
     return [Timer(row["customer_id"], (row["trigger"], account_of(row["account_id"]))) for row in rows]
 
 

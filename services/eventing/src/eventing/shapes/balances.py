@@ -12,6 +12,7 @@ from eventing.compiled import About, Compiled
 from eventing.definition import Change, Silence
 from eventing.facts import Fact
 from eventing.own_history import OwnHistory, months_before
+from eventing.packing import packb
 from eventing.shapes import changes, periods
 from eventing.shapes.periods import Every
 from eventing.shapes.settled import own_key, raise_
@@ -108,8 +109,7 @@ class Balances(State):
     def pack(self) -> bytes:
         """The subject as bytes: equal for equal sets of facts and days that are over."""
         anchor = list(self.anchor) if self.anchor.day else []
-        packed: bytes = msgpack.packb((*self.history.pack(), self.settled, anchor, self.account))
-        return packed
+        return packb((*self.history.pack(), self.settled, anchor, self.account))
 
     @staticmethod
     def unpack(packed: bytes) -> "Balances":

@@ -13,6 +13,7 @@ import msgpack
 from eventing.compiled import FIRST, About, Compiled, half_up
 from eventing.definition import Change
 from eventing.facts import Fact
+from eventing.packing import packb
 from eventing.shapes import periods
 from eventing.shapes.settled import own_key, raise_
 from eventing.shapes.state import State
@@ -117,8 +118,7 @@ class Changed(State):
             for (end, tally), before in zip(self.tallies.items(), [0, *self.tallies], strict=False)
         ]
         anchor = list(self.anchor) if self.anchor.day else []
-        packed: bytes = msgpack.packb((tallies, self.settled, anchor, self.account))
-        return packed
+        return packb((tallies, self.settled, anchor, self.account))
 
     @staticmethod
     def unpack(packed: bytes) -> "Changed":

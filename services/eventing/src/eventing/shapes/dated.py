@@ -11,6 +11,7 @@ import msgpack
 from eventing.compiled import Compiled
 from eventing.definition import Calendar
 from eventing.facts import Row
+from eventing.packing import packb
 from eventing.shapes import periods
 from eventing.shapes.settled import short
 from eventing.verdicts import NONE, Anchor, Raised, Verdict, Withdrawn
@@ -89,8 +90,7 @@ class Dated:
     def pack(self) -> bytes:
         """The subject as bytes."""
         hits = [(self.closed - h.day, h.key, h.amount, h.account, h.late, h.raised) for h in self.hits]
-        packed: bytes = msgpack.packb((self.closed, list(self.anchor) if self.anchor.day else [], hits))
-        return packed
+        return packb((self.closed, list(self.anchor) if self.anchor.day else [], hits))
 
     @staticmethod
     def unpack(packed: bytes) -> "Dated":

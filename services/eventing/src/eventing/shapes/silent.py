@@ -8,6 +8,7 @@ import msgpack
 
 from eventing.compiled import About, Compiled
 from eventing.facts import Fact
+from eventing.packing import packb
 from eventing.shapes.settled import own_key, raise_
 from eventing.shapes.state import State
 from eventing.verdicts import NONE, Anchor, Raised, Verdict
@@ -36,6 +37,8 @@ class Silent(State):
         return []
 
     def _settle(self, trigger: Compiled) -> None:
+        if len(self.days) == 1:
+            return
         span, cut = _span(trigger), self.days[-1] - trigger.lateness
         kept = []
         for day, following in zip(self.days, [*self.days[1:], None], strict=True):
@@ -74,8 +77,7 @@ class Silent(State):
         """The subject as bytes: equal for equal sets of facts and days that are over."""
         deltas = [day - before for before, day in zip([0, *self.days], self.days, strict=False)]
         anchor = list(self.anchor) if self.anchor.day else []
-        packed: bytes = msgpack.packb((deltas, self.fired, anchor, self.account))
-        return packed
+        return packb((deltas, self.fired, anchor, self.account))
 
     @staticmethod
     def unpack(packed: bytes) -> "Silent":

@@ -7,6 +7,7 @@ import msgpack
 
 from eventing.compiled import CANDIDATE, UNLESS, About, Compiled
 from eventing.facts import Fact, Place
+from eventing.packing import packb
 from eventing.shapes.settled import raise_
 from eventing.shapes.state import State
 from eventing.verdicts import NONE, Anchor, Raised, Verdict, Withdrawn
@@ -76,8 +77,7 @@ class Waiting(State):
         """The subject as bytes: equal for equal sets of facts and days that are over."""
         open_ = [(self.last - a.place[0], *a.place[1:], a.amount, a.account, a.undone) for a in self.open]
         ends = [(self.last - day, moment, key) for day, moment, key in self.ends]
-        packed: bytes = msgpack.packb((self.last, list(self.anchor) if self.anchor.day else [], open_, ends))
-        return packed
+        return packb((self.last, list(self.anchor) if self.anchor.day else [], open_, ends))
 
     @staticmethod
     def unpack(packed: bytes) -> "Waiting":

@@ -13,6 +13,7 @@ import msgpack
 
 from eventing.compiled import CANDIDATE, About, Compiled
 from eventing.facts import BEFORE_ALL, Fact, Place
+from eventing.packing import packb
 from eventing.shapes.looks import Look, look_of
 from eventing.shapes.state import State
 from eventing.verdicts import NONE, Anchor, Raised, Verdict, Withdrawn
@@ -178,8 +179,7 @@ class Windowed(State):
             undone = e.undone - e.day + 1 if e.undone else 0
             row = [self.last - e.day, e.key, e.amount, e.marks, e.raised, e.moment, e.label, number[e.account], undone]
             open_.append(_trimmed(row, _OPEN))
-        packed: bytes = msgpack.packb((self.last, list(self.anchor) if self.anchor.day else [], accounts, old, open_))
-        return packed
+        return packb((self.last, list(self.anchor) if self.anchor.day else [], accounts, old, open_))
 
     @staticmethod
     def unpack(packed: bytes) -> "Windowed":
