@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -17,7 +17,7 @@ from attune_contracts.envelope import envelope, nats_subject_of
 from attune_contracts.ledger import TransactionPosted
 from attune_service_kit.messaging import Broker, Message, Stored
 
-# At a fixed rate messages leave in portions of so many milliseconds, as a relay sends them.
+# At a fixed rate messages leave in portions, so many milliseconds apart at least.
 PORTION_MS = 20
 PORTION = 5_000
 _REACHED = """
@@ -27,6 +27,16 @@ FROM unnest($1::text[], $2::bigint[]) AS g(consumer, seq) LEFT JOIN position p U
 _FOUND = """
 SELECT event_key, extract(epoch FROM min(pg_xact_commit_timestamp(xmin)))::float8 AS at FROM detection
 WHERE trigger = any($1::text[]) AND event_key = any($2::text[]) AND NOT late GROUP BY event_key"""
+
+# Of every event: when its transaction began and when that was committed; when what was said of it was published.
+_APPLIED = """
+SELECT event_id::text, extract(epoch FROM received_at)::float8 AS begun,
+       extract(epoch FROM pg_xact_commit_timestamp(xmin))::float8 AS committed
+FROM inbox WHERE event_id = any($1::uuid[])"""
+_SAID = """
+SELECT convert_from(payload, 'UTF8')::json -> 'data' ->> 'event_key' AS key,
+       extract(epoch FROM published_at)::float8 AS said
+FROM outbox WHERE type = 'eventing.detection.raised.v1' AND published_at IS NOT NULL"""
 
 Goal = dict[str, int]
 """The last message of each partition, by consumer."""
@@ -58,42 +68,57 @@ async def reached(conn: asyncpg.Connection, goal: Goal) -> None:
         await asyncio.sleep(0.02)
 
 
-async def _stored(broker: Broker, portion: Sequence[Message], due: float) -> tuple[Goal, float]:
-    """Publish a portion; also the seconds from when it was due until it was stored."""
-    goal = await publish(broker, portion)
-    return goal, time.time() - due
+async def _send(broker: Broker, messages: Sequence[Message], rate: int, start: float) -> tuple[Goal, dict[str, float]]:
+    """Publish as they are due, as a relay does; return how far that is, and when each was stored.
+
+    What has become due while a portion was being stored is the next one.
+    """
+    goal: Goal = {}
+    stored: dict[str, float] = {}
+    began, sent = start, 0
+    while sent < len(messages):
+        await asyncio.sleep(max(began + PORTION_MS / 1000 - time.time(), 0.001))
+        began = time.time()
+        portion = messages[sent : int((began - start) * rate)]
+        if portion:
+            done = await publish(broker, portion)
+            goal |= {consumer: max(seq, goal.get(consumer, 0)) for consumer, seq in done.items()}
+            stored |= dict.fromkeys((message.id for message in portion), time.time())
+            sent += len(portion)
+    return goal, stored
 
 
 async def open_loop(
     conn: asyncpg.Connection, broker: Broker, messages: Sequence[Message], rate: int, triggers: Iterable[str]
 ) -> dict[str, Any]:
-    """Send at a fixed rate whatever happens; from each event's intended moment to the commit of its detection."""
-    size = max(rate * PORTION_MS // 1000, 1)
+    """Send at a fixed rate whatever happens; from each event's intended moment to the commit of its detection.
+
+    `stages` has for all events how long after that moment they were stored by the broker, their transaction began and
+    was committed, and what they brought about was published.
+    """
+    keys = {message.id: str(orjson.loads(message.payload)["data"]["posting_id"]) for message in messages}
     start = time.time() + 0.1
-    intended: dict[str, float] = {}
-    tasks = []
-    for first in range(0, len(messages), size):
-        portion = messages[first : first + size]
-        for number, message in enumerate(portion, first):
-            intended[str(orjson.loads(message.payload)["data"]["posting_id"])] = start + number / rate
-        # The last of a portion is due now, the first has been for some milliseconds.
-        if (wait := start + (first + len(portion)) / rate - time.time()) > 0:
-            await asyncio.sleep(wait)
-        tasks.append(asyncio.create_task(_stored(broker, portion, start + (first + len(portion)) / rate)))
-    goal: Goal = {}
-    stored = await asyncio.gather(*tasks)
-    for done, _ in stored:
-        goal |= {consumer: max(seq, goal.get(consumer, 0)) for consumer, seq in done.items()}
+    intended = {key: start + number / rate for number, key in enumerate(keys.values())}
+    goal, stored = await _send(broker, messages, rate, start)
     sent = time.time() - start
     await reached(conn, goal)
-    rows = await conn.fetch(_FOUND, list(triggers), list(intended))
-    latencies = [row["at"] - intended[row["event_key"]] for row in rows]
-    of_the_broker = summary([seconds for _, seconds in stored])
-    return summary(latencies) | {
-        "stored": of_the_broker,
-        "detections": len(latencies),
+    found = {row["event_key"]: row["at"] for row in await conn.fetch(_FOUND, list(triggers), list(intended))}
+    applied = await conn.fetch(_APPLIED, list(keys))
+    said = {row["key"]: row["said"] for row in await conn.fetch(_SAID)}
+    return _latencies(found, intended) | {
+        "stages": {
+            "stored": _latencies({keys[event]: at for event, at in stored.items()}, intended),
+            "begun": _latencies({keys[row["event_id"]]: row["begun"] for row in applied}, intended),
+            "committed": _latencies({keys[row["event_id"]]: row["committed"] for row in applied}, intended),
+            "said": _latencies({key: at for key, at in said.items() if key in found}, intended),
+        },
+        "detections": len(found),
         "sent_a_second": round(len(messages) / sent),
     }
+
+
+def _latencies(at: Mapping[str, float], intended: Mapping[str, float]) -> dict[str, Any]:
+    return summary([moment - intended[key] for key, moment in at.items()])
 
 
 def cpu_of(pids: Iterable[int]) -> float:

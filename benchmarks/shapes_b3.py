@@ -82,9 +82,9 @@ class Size:
     load: Load
 
 
-QUICK = Size(20_000, 60_000, Load(60_000, 40_000, 5_000, 5))
-FULL = Size(1_000_000, 100_000, Load(150_000, 80_000, 5_000, 20))
-TINY = Size(100, 600, Load(600, 200, 200, 1))
+QUICK = Size(20_000, 60_000, Load(60_000, 40_000, (500, 2_000, 5_000), 5))
+FULL = Size(1_000_000, 100_000, Load(150_000, 80_000, (500, 2_000, 5_000), 20))
+TINY = Size(100, 600, Load(600, 200, (100, 200), 1))
 # What ten triggers cost beside a hundred is seen with fewer events.
 FEWER = 60_000
 
@@ -119,12 +119,13 @@ def closing(worker: dict[str, Any], load: Load) -> str:
     one, two = worker["8 triggers"], worker["8 triggers, two workers"]
     behind = {name: worker[f"{name} triggers"]["behind"]["events_a_second"] for name in (8, 10, 100)}
     best = max(run["beside its publisher"]["events_a_second"] for run in (one, two))
-    fast, hundred = f"at {load.rate} a second", behind[10] / behind[100]
+    rate = load.rates[-1]
+    fast, hundred = f"at {rate} a second", behind[10] / behind[100]
     return (
         f"eight shapes {behind[8]} events/s by one worker, {behind[8] / worker['limit']:.2f} of the limit,"
         f" {two['behind']['events_a_second']} by two, {best} beside the publisher;"
         f" p99 {one[fast]['p99_ms']} ms and {two[fast]['p99_ms']} ms {fast};"
-        f" catch-up {behind[8] / load.rate:.1f} times that rate; a hundred triggers cost {hundred:.2f} of ten"
+        f" catch-up {behind[8] / rate:.1f} times that rate; a hundred triggers cost {hundred:.2f} of ten"
     )
 
 

@@ -149,17 +149,17 @@ async def _own(servers: Servers, bank: Bank) -> None:
 
 @dataclass(frozen=True)
 class Load:
-    """How many events there are before anybody reads, then come at full speed, then `rate` a second for `seconds`."""
+    """How many events there are before anybody reads, then come at full speed, then `seconds` at each of the rates."""
 
     behind: int
     along: int = 0
-    rate: int = 0
+    rates: tuple[int, ...] = ()
     seconds: int = 0
 
     @property
     def events(self) -> int:
         """All of them."""
-        return self.behind + self.along + self.rate * self.seconds
+        return self.behind + self.along + sum(self.rates) * self.seconds
 
 
 async def through_the_worker(
@@ -178,9 +178,10 @@ async def through_the_worker(
             part = [message_of(posting) for posting in bank.some(seen, seen + load.along)]
             seen += load.along
             figures["beside its publisher"] = await _watched(servers, processes, conn, seen, publish(broker, part))
-        if load.rate:
-            part = [message_of(posting) for posting in bank.some(seen, load.events)]
-            figures[f"at {load.rate} a second"] = await open_loop(conn, broker, part, load.rate, at_once(files))
+        for rate in load.rates:
+            part = [message_of(posting) for posting in bank.some(seen, seen + rate * load.seconds)]
+            seen += len(part)
+            figures[f"at {rate} a second"] = await open_loop(conn, broker, part, rate, at_once(files))
         figures |= await _states(conn)
         rows = await conn.fetch("SELECT trigger, event_key FROM detection WHERE state = 'raised'")
     finally:
