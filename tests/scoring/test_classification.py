@@ -111,10 +111,7 @@ def test_probabilities_of_several_classes_are_made_honest_inside_the_trees(few: 
     assert [node.op_type for node in graphs[0]] == [node.op_type for node in graphs[1]], "nothing beside the trees"
     # What the exported model says is the softmax of the plain one's sums, moved by what the card says.
     rows = few.examples.only(honest.features).rows[few.examples.test]
-    before, after = (
-        model.load("m", 1, trained.features, trained.onnx, output=trained.output).answer(rows)
-        for trained in (plain, honest)
-    )
+    before, after = (vetted(trained, trained.output).answer(rows) for trained in (plain, honest))
     moved = told["slope"] * np.log(before) + np.array(list(told["intercepts"].values()))
     expected = np.exp(moved) / np.exp(moved).sum(axis=1, keepdims=True)
     assert np.abs(after - expected).max() < 1e-4

@@ -296,6 +296,10 @@ async def test_a_file_is_sent_and_learned_from(
     assert job is not None
     assert job["error"] is None
     assert {"feature": "minutes", "reason": "known_after_outcome"} in job["result"]["refused"]
+    no_features = {one["feature"] for one in job["result"]["refused"]}
+    assert job["result"]["features"] == [name for name in spec["file"]["columns"] if name not in no_features], (
+        "in order"
+    )
     shown = (await scoring.client.get("/v1/models/response-test", headers=token("model_admin"))).json()
     assert shown["champion"] is None
     assert [one["name"] for one in shown["versions"][0]["feature_specs"]] == job["result"]["features"]

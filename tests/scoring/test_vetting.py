@@ -1,10 +1,12 @@
 """What banks train is let through: trees, linear models, networks, in every kind of answer; probes know the edges."""
 
 import hashlib
+from math import inf, nan
 from typing import Any
 
 import numpy as np
 import pytest
+from onnx import TensorProto, helper
 from skl2onnx import to_onnx
 from sklearn.ensemble import GradientBoostingRegressor, RandomForestClassifier
 from sklearn.impute import SimpleImputer
@@ -20,7 +22,7 @@ from scoring.spec import TrainingSpec
 from scoring.training.calibrating import fit
 from scoring.training.examples import Examples
 from scoring.training.exporting import export
-from scoring.vetting import probes
+from scoring.vetting import graph, probes
 from scoring.vetting.sandbox import Suspect, Verdict, ask
 
 FEATURES = ("age", "demand_balance_minor", "digital_share_90d")
@@ -80,6 +82,29 @@ def verdicts(examples: Examples, tmp_path_factory: pytest.TempPathFactory) -> di
 def test_what_a_bank_trains_is_let_through(verdicts: dict[str, Verdict], name: str) -> None:
     assert verdicts[name].reasons == []
     assert verdicts[name].facts["nodes"] > 0
+
+
+@pytest.mark.parametrize(("bound", "reasons"), [(inf, []), (-inf, []), (nan, ["weights"])])
+def test_a_tree_may_ask_whether_a_value_is_known(bound: float, reasons: list[str]) -> None:
+    """LightGBM parts the unknown from the known by a bound that no value exceeds."""
+    trees = helper.make_node(
+        "TreeEnsembleRegressor", ["x"], ["y"], domain="ai.onnx.ml", n_targets=1, nodes_treeids=[0, 0, 0],
+        nodes_nodeids=[0, 1, 2], nodes_featureids=[0, 0, 0], nodes_modes=["BRANCH_LEQ", "LEAF", "LEAF"],
+        nodes_values=[bound, 0.0, 0.0], nodes_truenodeids=[1, 0, 0], nodes_falsenodeids=[2, 0, 0],
+        target_treeids=[0, 0], target_nodeids=[1, 2], target_ids=[0, 0], target_weights=[0.1, 0.9],
+    )  # fmt: skip
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", 1]) for name in ("x", "y")]
+    made = helper.make_model(
+        helper.make_graph([trees], "g", ends[:1], ends[1:]),
+        opset_imports=[helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 3)],
+        ir_version=8,
+    )
+
+    found = graph.read(made.SerializeToString(), 1)
+
+    assert [reason.code for reason in found.reasons] == reasons
+    assert found.facts["tensors"]["inputs"] == [{"name": "x", "type": "float", "shape": [None, 1]}]
+    assert found.facts["tensors"]["outputs"] == [{"name": "y", "type": "float", "shape": [None, 1]}]
 
 
 def test_an_equal_row_has_an_equal_answer_alone_and_among_others(examples: Examples) -> None:

@@ -42,7 +42,7 @@ def bring_model(
     """Send a model of one's own and wait until it has been looked at; it answers nobody until it is promoted."""
     content, sheet = _read(model), _sheet(manifest)
     if sign is not None:
-        sheet["signature"] = {"signer": signer or sign.stem, "value": _signature(name, content, sheet, sign)}
+        sheet["signature"] = {"signer": signer or sign.stem, "value": signature(name, content, sheet, sign)}
     with running(Home.at(home)) as place:
         result = _bring(place, name, content, sheet)
     if result["state"] == "refused":
@@ -68,7 +68,7 @@ def _sheet(manifest: Path) -> dict[str, Any]:
     return sheet
 
 
-def _signature(name: str, content: bytes, sheet: dict[str, Any], file: Path) -> str:
+def signature(name: str, content: bytes, sheet: dict[str, Any], file: Path) -> str:
     """The signature over what the manifest says of these bytes, in base64."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key

@@ -84,7 +84,8 @@ async def train(spec: TrainingSpec, runtime: AnyRuntime, write: Writing) -> Resp
 
     async def run(tx: Transaction) -> Job:
         await tx.audit("train", "model", spec.model)
-        params = spec.model_dump(mode="json") | {"asked_by": tx.who}
+        # As a text: the database would put a file's columns, and so the model's features, in an order of its own.
+        params = {"spec": spec.model_dump_json(), "asked_by": tx.who}
         job_id = await runtime.jobs.start(tx, "train", params)
         return await runtime.jobs.view(tx, job_id)
 

@@ -1,4 +1,4 @@
-"""The job `train`: from a training spec to a registered version. Params: the spec, and `asked_by`."""
+"""The job `train`: from a training spec to a registered version. Params: the `spec` as JSON text, and `asked_by`."""
 
 import asyncio
 from dataclasses import replace
@@ -42,7 +42,7 @@ async def run(job: JobContext) -> dict[str, Any]:
     assert isinstance(settings, ScoringSettings)  # noqa: S101 - the service declares it
     if job.cursor is not None:  # registered before it was interrupted
         return job.cursor
-    spec = TrainingSpec.model_validate({name: value for name, value in job.params.items() if name != "asked_by"})
+    spec = TrainingSpec.model_validate_json(job.params["spec"])
     loop = asyncio.get_running_loop()
 
     def say(read: str) -> None:

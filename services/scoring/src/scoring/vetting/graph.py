@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import isfinite, prod
+from math import isfinite, isnan, prod
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,7 @@ ArrayFeatureExtractor Binarizer FeatureVectorizer Imputer LabelEncoder LinearCla
 OneHotEncoder SVMClassifier SVMRegressor Scaler TreeEnsemble TreeEnsembleClassifier TreeEnsembleRegressor"""
 MACHINE_LEARNING = frozenset(_MACHINE_LEARNING.split())
 _OPERATORS = {"": PLAIN, "ai.onnx": PLAIN, "ai.onnx.ml": MACHINE_LEARNING}
+_TREES = frozenset({"TreeEnsembleClassifier", "TreeEnsembleRegressor"})
 _CONTROL = frozenset({"If", "Loop", "Scan", "SequenceMap"})
 _OLDEST = {"": 7, "ai.onnx": 7, "ai.onnx.ml": 1}
 _NEWEST = {"": onnx.defs.onnx_opset_version(), "ai.onnx": onnx.defs.onnx_opset_version(), "ai.onnx.ml": 5}
@@ -141,11 +142,17 @@ def _node(node: NodeProto) -> Iterator[Reason]:
         if attribute.ref_attr_name or attribute.type in _REFUSED_ATTRIBUTES:
             yield Reason("operator", f"{node.op_type}.{attribute.name}")
         told = attribute.name == "replaced_value_float"  # NaN: the value that an Imputer replaces
-        if not told and not all(map(isfinite, (attribute.f, *attribute.floats))):
+        # A tree's question whether a value is known at all: whatever is, is not above infinity.
+        fits = _no_nan if node.op_type in _TREES and attribute.name == "nodes_values" else isfinite
+        if not told and not all(map(fits, (attribute.f, *attribute.floats))):
             yield Reason("weights", f"{node.op_type}.{attribute.name}")
         if attribute.type in _TENSORS:
             for tensor in (attribute.t, *attribute.tensors):
                 yield from _tensor(tensor)
+
+
+def _no_nan(value: float) -> bool:
+    return not isnan(value)
 
 
 def _tensor(tensor: TensorProto) -> Iterator[Reason]:
