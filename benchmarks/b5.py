@@ -105,14 +105,14 @@ class Bench:
                 assert found == (self.customers, self.customers), f"{name} has other scores: {found}"
         return self.customers * len(MODELS) * (len(self.names) - 1)
 
-    def ready(self) -> list[float]:
-        """Seconds from the start of the service's process until it is ready, a few times."""
+    def ready(self) -> list[tuple[float, float]]:
+        """Seconds from the start of the service's process until it is ready, and of its CPU; a few times."""
         own, port = literal(self._both.environment("scoring")), self._both.ports.services["scoring"]
         found = []
         for _ in range(READY_TURNS):
             started = time.perf_counter()
-            with serving(ATTUNE, [sys.executable, "-m", "scoring", "app"], own, "/readyz", port, 60, every=0.01):
-                found.append(time.perf_counter() - started)
+            with serving(ATTUNE, [sys.executable, "-m", "scoring", "app"], own, "/readyz", port, 60, 0.01) as target:
+                found.append((time.perf_counter() - started, target.cpu()))
         return found
 
     def _python(self, module: str, *given: str) -> Told:
@@ -162,7 +162,8 @@ def measure(size: Size, *, peer: bool = True) -> Told:
                 larger = bench.run(ATTUNE)
     return figures(size, first, turns, larger) | {
         "compared": compared,
-        "ready_seconds": round(statistics.median(ready), 2),
+        "ready_seconds": round(statistics.median(seconds for seconds, _ in ready), 2),
+        "ready_cpu_seconds": round(statistics.median(cpu for _, cpu in ready), 2),
         "skipped": [] if PEER in turns else [PEER],
     }
 

@@ -32,7 +32,7 @@ rows = [dict.fromkeys(sys.argv[2:], 40)]
 at_once, declared = asyncio.run(online.score_ordinary(model, rows)), asyncio.run(online.score_rows(model, rows))
 assert str(declared.items[0].scores[0]).encode() in at_once, (declared, at_once)
 heavy = {
-    "duckdb", "lightgbm", "onnx", "onnxmltools", "optbinning", "pandas", "pyarrow", "skl2onnx", "sklearn",
+    "duckdb", "lightgbm", "onnx", "onnxmltools", "optbinning", "pandas", "pyarrow", "scipy", "skl2onnx", "sklearn",
     "statsmodels",
 }
 print(sorted(heavy & sys.modules.keys()))

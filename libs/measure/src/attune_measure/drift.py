@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from itertools import accumulate
 from math import log
 
-from scipy import special
-
 _EMPTY = 0.5
 """What each bin counts more, so that an empty one gives no infinity."""
 
@@ -30,6 +28,8 @@ def psi_by_chance(bins: int, n: int, m: int, p: float = 0.001) -> float:
         return 0.0
     if n < 1 or m < 1:
         raise ValueError("chance needs rows on both sides")
+    from scipy import special  # a tenth of what a service imports, for jobs alone
+
     return float(special.chdtri(bins - 1, p)) * (1 / n + 1 / m)
 
 

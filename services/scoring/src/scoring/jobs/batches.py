@@ -69,7 +69,7 @@ def read(
     drawn = sorted({part.purpose for part in parts if part.arms is not None})
     arms = "".join(f", {_arm(shares[purpose])} AS arm_{i}" for i, purpose in enumerate(drawn))
     with lake_sql.connect(lake, settings, memory_limit=settings.memory_limit) as con:
-        query = con.execute(f"SELECT customer_id, {names}{arms} FROM ({rows})")  # noqa: S608 - names of the contract
+        query = con.sql(f"SELECT customer_id, {names}{arms} FROM ({rows})")  # noqa: S608 - names of the contract
         for batch in query.to_arrow_reader(settings.batch_rows):
             values = np.empty((len(batch), len(NUMERIC)))
             for column, name in enumerate(NUMERIC):
@@ -106,7 +106,7 @@ async def in_turn(batches: Iterator[Batch], work: Callable[[Batch], T]) -> Async
 def scored(parts: Sequence[Part], batch: Batch, scored_at: datetime) -> dict[str, pa.Table | UnfitModel]:
     """Score a batch: by file the rows of each part, or why its model has no answer."""
     rows = batch.values.astype(np.float32)
-    hashes: dict[tuple[str, ...], list[str]] = {}
+    hashes: dict[tuple[str, ...], pa.Array] = {}
     told: dict[str, pa.Table | UnfitModel] = {}
     for part in parts:
         try:
@@ -117,24 +117,25 @@ def scored(parts: Sequence[Part], batch: Batch, scored_at: datetime) -> dict[str
 
 
 def _table(
-    part: Part, batch: Batch, rows: Floats, hashes: dict[tuple[str, ...], list[str]], scored_at: datetime
+    part: Part, batch: Batch, rows: Floats, hashes: dict[tuple[str, ...], pa.Array], scored_at: datetime
 ) -> pa.Table:
-    model, customers = part.model, batch.customers
+    model, customers = part.model, batch.customers.cast(pa.string())
     mine = np.ascontiguousarray(rows[:, [NUMERIC.index(name) for name in model.features]])
-    seen = hashes[model.features] = hashes.get(model.features) or fingerprints(mine)
+    if (seen := hashes.get(model.features)) is None:
+        seen = hashes[model.features] = pa.array(fingerprints(mine), pa.string())
     if part.arms is not None:
         chosen = np.flatnonzero(np.isin(batch.arms[part.purpose].astype(str), [str(arm) for arm in part.arms]))
-        mine, customers, seen = mine[chosen], customers.take(pa.array(chosen)), [seen[index] for index in chosen]
+        mine, customers, seen = mine[chosen], customers.take(pa.array(chosen)), seen.take(pa.array(chosen))
     answer = model.answer(mine)
     size = len(answer)
     columns = [
-        customers.cast(pa.string()),
+        customers,
         pa.repeat(pa.scalar(model.name), size),
         pa.repeat(pa.scalar(model.version, pa.int32()), size),
-        pa.array(answer.max(axis=1)),
+        pa.array(answer.max(axis=1) if model.output.classes else answer[:, 0]),
         pa.repeat(pa.scalar(scored_at, pa.timestamp("us", "UTC")), size),
         pa.array(model.likeliest(answer), pa.string()) if model.output.classes else pa.nulls(size, pa.string()),
-        pa.array(seen, pa.string()),
+        seen,
         pa.repeat(pa.scalar(model.sha256[:HASH_DIGITS]), size),
     ]
     if part.why is not None:

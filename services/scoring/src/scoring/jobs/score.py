@@ -39,6 +39,9 @@ from scoring.settings import ScoringSettings
 
 log = structlog.get_logger(__name__)
 
+# Columns of a scores file that say the same again and again; a dictionary of the others is made and thrown away.
+_REPEATED = ["model", "version", "scored_at", "likeliest", "model_hash", "why"]
+
 _LOCK = "SELECT pg_advisory_lock(hashtext('scoring.score'))"
 
 
@@ -216,7 +219,9 @@ def _writers(plan: Plan, folder: Path) -> Iterator[dict[str, parquet.ParquetWrit
     with ExitStack() as stack:
         yield {
             part.file: stack.enter_context(
-                parquet.ParquetWriter(folder / part.file, arrow_schema(part.dataset), compression="zstd")
+                parquet.ParquetWriter(
+                    folder / part.file, arrow_schema(part.dataset), compression="zstd", use_dictionary=_REPEATED
+                )
             )
             for part in plan.parts
         }
