@@ -71,11 +71,11 @@ def read(
     with lake_sql.connect(lake, settings, memory_limit=settings.memory_limit) as con:
         query = con.sql(f"SELECT customer_id, {names}{arms} FROM ({rows})")  # noqa: S608 - names of the contract
         for batch in query.to_arrow_reader(settings.batch_rows):
-            values = np.empty((len(batch), len(NUMERIC)))
-            for column, name in enumerate(NUMERIC):
-                values[:, column] = batch.column(name).to_numpy(zero_copy_only=False)
+            columns = np.empty((len(NUMERIC), len(batch)))
+            for column, name in zip(columns, NUMERIC, strict=True):
+                column[:] = batch.column(name).to_numpy(zero_copy_only=False)
             found = {p: batch.column(f"arm_{i}").to_numpy(zero_copy_only=False) for i, p in enumerate(drawn)}
-            yield Batch(batch.column("customer_id"), values, found)
+            yield Batch(batch.column("customer_id"), columns.T, found)
 
 
 def _arm(shares: Shares) -> str:
@@ -103,30 +103,33 @@ async def in_turn(batches: Iterator[Batch], work: Callable[[Batch], T]) -> Async
                 yield batch, await told
 
 
+Seen = tuple[Floats, pa.Array]
+"""What a model sees of a batch, and the hash of each row of it."""
+
+
 def scored(parts: Sequence[Part], batch: Batch, scored_at: datetime) -> dict[str, pa.Table | UnfitModel]:
     """Score a batch: by file the rows of each part, or why its model has no answer."""
-    rows = batch.values.astype(np.float32)
-    hashes: dict[tuple[str, ...], pa.Array] = {}
+    features = batch.values.T.astype(np.float32)
+    seen: dict[tuple[str, ...], Seen] = {}
     told: dict[str, pa.Table | UnfitModel] = {}
     for part in parts:
+        names = part.model.features
         try:
-            told[part.file] = _table(part, batch, rows, hashes, scored_at)
+            if names not in seen:
+                rows = np.ascontiguousarray(features[[NUMERIC.index(name) for name in names]].T)
+                seen[names] = rows, pa.array(fingerprints(rows), pa.string())
+            told[part.file] = _table(part, batch, *seen[names], scored_at)
         except UnfitModel as unfit:
             told[part.file] = unfit
     return told
 
 
-def _table(
-    part: Part, batch: Batch, rows: Floats, hashes: dict[tuple[str, ...], pa.Array], scored_at: datetime
-) -> pa.Table:
+def _table(part: Part, batch: Batch, rows: Floats, hashes: pa.Array, scored_at: datetime) -> pa.Table:
     model, customers = part.model, batch.customers.cast(pa.string())
-    mine = np.ascontiguousarray(rows[:, [NUMERIC.index(name) for name in model.features]])
-    if (seen := hashes.get(model.features)) is None:
-        seen = hashes[model.features] = pa.array(fingerprints(mine), pa.string())
     if part.arms is not None:
         chosen = np.flatnonzero(np.isin(batch.arms[part.purpose].astype(str), [str(arm) for arm in part.arms]))
-        mine, customers, seen = mine[chosen], customers.take(pa.array(chosen)), seen.take(pa.array(chosen))
-    answer = model.answer(mine)
+        rows, customers, hashes = rows[chosen], customers.take(pa.array(chosen)), hashes.take(pa.array(chosen))
+    answer = model.answer(rows)
     size = len(answer)
     columns = [
         customers,
@@ -135,7 +138,7 @@ def _table(
         pa.array(answer.max(axis=1) if model.output.classes else answer[:, 0]),
         pa.repeat(pa.scalar(scored_at, pa.timestamp("us", "UTC")), size),
         pa.array(model.likeliest(answer), pa.string()) if model.output.classes else pa.nulls(size, pa.string()),
-        seen,
+        hashes,
         pa.repeat(pa.scalar(model.sha256[:HASH_DIGITS]), size),
     ]
     if part.why is not None:
