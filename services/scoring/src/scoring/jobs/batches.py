@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -62,7 +62,7 @@ class Batch:
 
 def read(
     lake: Lake, settings: ScoringSettings, files: Sequence[Path], parts: Sequence[Part], shares: Mapping[str, Shares]
-) -> Iterator[Batch]:
+) -> Generator[Batch, None, None]:
     """Read a snapshot's files, in the snapshot's order."""
     rows = lake_sql.scan(FEATURES, files)
     names = ", ".join(f"CAST({name} AS DOUBLE) AS {name}" for name in NUMERIC)
@@ -87,7 +87,7 @@ def _arm(shares: Shares) -> str:
     )
 
 
-async def in_turn(batches: Iterator[Batch], work: Callable[[Batch], T]) -> AsyncIterator[tuple[Batch, T]]:
+async def in_turn(batches: Iterator[Batch], work: Callable[[Batch], T]) -> AsyncGenerator[tuple[Batch, T], None]:
     """Each batch with what `work` makes of it, in their order; every core works on one, the next is read meanwhile."""
     loop, under_way = asyncio.get_running_loop(), deque[tuple[Batch, asyncio.Future[T]]]()
     with ThreadPoolExecutor(CORES + 1) as pool:

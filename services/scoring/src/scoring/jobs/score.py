@@ -7,7 +7,7 @@ newest snapshot).
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import ExitStack, aclosing, asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -202,14 +202,15 @@ async def _score(job: JobContext, plan: Plan, folder: Path) -> dict[str, str]:
         return scored([part for part in plan.parts if part.file not in failed], batch, plan.scored_at)
 
     snapshot = batches.read(lake, settings, lake.read_pointer(plan.pointer), plan.parts, plan.shares)
-    with _writers(plan, folder) as writers:
-        async for batch, told in batches.in_turn(snapshot, work):
-            failed |= await asyncio.to_thread(_write, plan, writers, told)
-            if plan.slot is not None:
-                async with job.transaction() as tx:
-                    await feature_rows.copy_rows(tx.conn, plan.slot, batch.customers.to_pylist(), batch.values)
-            done += len(batch.values)
-            await job.progress(done, plan.pointer.rows, "scored")
+    with closing(snapshot), _writers(plan, folder) as writers:
+        async with aclosing(batches.in_turn(snapshot, work)) as turns:
+            async for batch, told in turns:
+                failed |= await asyncio.to_thread(_write, plan, writers, told)
+                if plan.slot is not None:
+                    async with job.transaction() as tx:
+                        await feature_rows.copy_rows(tx.conn, plan.slot, batch.customers.to_pylist(), batch.values)
+                done += len(batch.values)
+                await job.progress(done, plan.pointer.rows, "scored")
     return failed
 
 
