@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 ATTUNE := $(BIN)/attune
 ARGS ?=
+# A test waits for a third of its time, for a server, a lease, a process: on two cores a third process fills that.
+PROCESSES ?= 3
 # Attune starts dozens of processes: where bytecode may not be kept, each compiles a hundred thousand lines first.
 unexport PYTHONDONTWRITEBYTECODE
 PACKAGES := libs/client libs/contracts libs/expressions libs/measure libs/service-kit services/customer-360 services/eventing services/insight services/scoring services/campaign gateway cli
@@ -51,7 +53,7 @@ typecheck: $(VENV)/.ready-dev ## strict types over every package
 	@$(BIN)/mypy
 
 test: $(VENV)/.ready-dev ## every test that must pass before a commit (under 10 minutes on 2 cores)
-	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow" $(ARGS)
+	@$(BIN)/pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder -m "not slow" $(ARGS)
 
 test-full: $(VENV)/.ready-dev ## the same and the slow ones (up to 60 minutes)
 	@$(BIN)/pytest $(ARGS)

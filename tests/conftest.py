@@ -14,9 +14,14 @@ def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str)
     return argname if isinstance(val, bytes) and len(val) > 20 else None
 
 
+# Folders of files that take long, the longest first; of all others a file is over in seconds.
+LONG = ("journeys", "benchmarks", "second_bank", "scoring", "eventing", "attacks")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take minutes: with two processes, one would wait for the other at the end."""
-    items.sort(key=lambda item: item.path.parent.name not in ("journeys", "benchmarks"))
+    """Begin with the files that take minutes: at the end one process would work on them while the others wait."""
+    rank = {folder: number for number, folder in enumerate(LONG)}
+    items.sort(key=lambda item: rank.get(item.path.parent.name, len(LONG)))
 
 
 class WholeFiles(LoadFileScheduling):  # type: ignore[misc] # xdist has no types

@@ -3,7 +3,6 @@
 import asyncio
 import gzip
 import os
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,9 @@ import httpx
 import pytest
 
 from attune_contracts import identifiers
-from attune_service_kit import job_process
+from attune_service_kit import job_process, job_starter
 from attune_service_kit.embedded import EmbeddedPostgres
-from attune_service_kit.job_starter import settings_environment
+from attune_service_kit.failpoints import VARIABLE
 from attune_service_kit.lifecycle import make_runtime, running
 from attune_service_kit.testing import RunningService, StartService
 from customer_360.app import SERVICE
@@ -200,15 +199,14 @@ class Bank:
         return job
 
     async def run_job(self, job_id: str, *, failpoint: str | None = None) -> int:
-        """Run a job's process to its end; return the exit status, 137 if the fail-point ended it."""
-        environment = os.environ | settings_environment(self.service.settings)
-        environment.pop("ATTUNE_FAILPOINT", None)
+        """Run a job's process to its end as a worker would; return its exit status, 137 if the fail-point ended it."""
+        environment = os.environ | job_starter.settings_environment(self.service.settings)
+        environment.pop(VARIABLE, None)
         if failpoint:
-            environment["ATTUNE_FAILPOINT"] = failpoint
-        command = (sys.executable, "-m", "customer_360.job", job_id)
+            environment[VARIABLE] = failpoint
+        child = job_starter.Child(UUID(job_id), light=False)
         async with asyncio.timeout(60):
-            process = await asyncio.create_subprocess_exec(*command, env=environment)
-            return await process.wait()
+            return await asyncio.to_thread(job_starter.follow, child, "customer_360.job", dict(environment))
 
     async def rows(self, sql: str, *args: Any) -> list[asyncpg.Record]:
         """What stands in the service's database."""
@@ -245,7 +243,9 @@ async def copy_database(postgres_server: EmbeddedPostgres) -> AsyncIterator[Call
     async def copy(template: str, *, keep: bool = False) -> str:
         name = f"customer_360_{uuid4().hex}"
         connection = await postgres_server.connect()
-        await connection.execute(f'CREATE DATABASE "{name}" OWNER customer_360_owner TEMPLATE "{template}"')
+        await connection.execute(
+            f'CREATE DATABASE "{name}" OWNER customer_360_owner TEMPLATE "{template}" STRATEGY file_copy'
+        )
         await connection.close()
         if not keep:
             copies.append(name)

@@ -1,6 +1,8 @@
 """Journeys drive the product from outside: the command line, real processes, the gateway."""
 
 import asyncio
+import contextlib
+import io
 import json
 import os
 import subprocess
@@ -18,6 +20,7 @@ import pytest
 from attune.bank.generate import BankFiles, generate
 from attune.client import Client, issue_token
 from attune.home import Home
+from attune.main import main
 from attune_client import Attune as AttuneClient
 from attune_client import schemas
 from attune_contracts.catalog import SERVICES
@@ -53,6 +56,17 @@ class Attune:
         assert "Traceback" not in done.stderr, done.stderr
         assert done.stdout == ""
         return done.stderr
+
+    def refused_at_once(self, *arguments: object) -> str:
+        """The same of what is refused before anything is begun, in this process: it takes no start of another."""
+        out, err = io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            patch.setattr(sys, "argv", ["attune", *(str(a) for a in arguments)])
+            with pytest.raises(SystemExit) as ended:
+                main()
+        assert ended.value.code
+        assert out.getvalue() == ""
+        return err.getvalue()
 
     def start(self, *arguments: object) -> subprocess.Popen[str]:
         """Start a command with --json and let it run."""

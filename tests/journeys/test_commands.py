@@ -1,5 +1,8 @@
 """The command line: one clear line for what cannot be done, one JSON object for what can."""
 
+import os
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 from attune.client import Client
 from attune.home import Home
 
+FIXED = Path("mappings") / "fixed"
 BROUGHT = "brought-by-the-bank"
 SHEET: dict[str, Any] = {
     "purpose": "propensity",
@@ -43,7 +47,7 @@ def test_what_cannot_be_done_is_said_in_one_line(
     attune: Any, tmp_path: Path, arguments: tuple[str, ...], words: str
 ) -> None:
     home = () if arguments[0] == "bench" else ("--home", tmp_path)
-    assert words in attune.refused(*arguments, *home)
+    assert words in attune.refused_at_once(*arguments, *home)
 
 
 def test_status_of_a_home_that_is_down(attune: Any, tmp_path: Path) -> None:
@@ -88,6 +92,32 @@ def test_an_empty_home_is_reconciled_and_rebuilt(attune: Any, home: Path) -> Non
     assert "0 customers have the bank's id nobody" in attune.refused(
         "eventing", "rebuild", "--home", home, "--customers", "nobody"
     )
+
+
+def test_uploaded_listed_and_taken_back(attune: Any, home: Path, tmp_path: Path) -> None:
+    extract = tmp_path / "elsewhere"
+    shutil.copytree(attune.root / FIXED, extract)
+    done = attune("import", "--home", home, "--mapping", "mappings/fixed.yaml", "--upload", extract)
+    assert done["datasets"]["parties"]["accepted"] == 6
+    assert done["datasets"]["transactions"] == {
+        "read": 9, "accepted": 8, "rejected": 1, "unchanged": 0, "unknown_accounts": 0,
+    }  # fmt: skip
+    (listed,) = attune("import", "--home", home, "--list")["imports"]
+    assert listed["import_id"] == done["import_id"]
+    shown = subprocess.run(
+        attune.command("import", "--home", home, "--list"), capture_output=True, text=True, check=True,
+        cwd=attune.root, env={**os.environ, "COLUMNS": "80"},
+    )  # fmt: skip
+    assert done["import_id"] in shown.stdout + shown.stderr, "whole, for --undo asks for it"
+    assert listed["services"] == {"customer_360": "done", "eventing": "done"}
+    night = attune("triggers", "run", "--home", home, "--date", "2025-01-20")
+    assert night["triggers"] == {"large-deposit": {"raised": 0, "withdrawn": 0}}
+    undone = attune("import", "--home", home, "--undo", done["import_id"])
+    assert undone["services"]["eventing"]["removed"] == 8 + 3, "postings and behaviours"
+    assert undone["services"]["customer_360"]["undone"] is True
+    again = attune("import", "--home", home, "--mapping", "mappings/fixed.yaml", extract)
+    assert all(counts["unchanged"] == 0 for counts in again["datasets"].values()), "nothing of it was left"
+    assert "no import 0" in attune.refused("import", "--home", home, "--undo", "0")
 
 
 def onnx_file(path: Path, kind: str) -> Path:

@@ -57,7 +57,13 @@ def test_the_truth_lies_inside_in_five_of_five_seeds(attune: Any, server_dir: Pa
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("before", [signal.SIG_DFL, signal.SIG_IGN], ids=["terminal", "background"])
+@pytest.mark.parametrize(
+    "before",
+    [
+        pytest.param(signal.SIG_DFL, id="terminal", marks=pytest.mark.slow),
+        pytest.param(signal.SIG_IGN, id="background"),
+    ],
+)
 def test_ctrl_c_in_the_middle_leaves_no_process(attune: Any, server_dir: Path, before: signal.Handlers) -> None:
     """Also where it was begun by a shell that ignores the signal for what runs in the background."""
     home = server_dir / f"demo-interrupted-{before.name}"

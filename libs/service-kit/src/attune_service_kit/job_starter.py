@@ -158,7 +158,7 @@ class JobStarter:
         environment = os.environ | settings_environment(self._runtime.settings)
         module = f"{self._runtime.service.name}.job"
         # In a thread of the default pool: starting waits for the server process, and its words come line by line.
-        status = await asyncio.to_thread(_follow, child, module, dict(environment))
+        status = await asyncio.to_thread(follow, child, module, dict(environment))
         del self._children[child.job_id]
         if status != 0:
             failure = self._failures.setdefault(child.job_id, Failure())
@@ -187,7 +187,7 @@ class JobStarter:
         }
 
 
-def _follow(child: Child, module: str, environment: dict[str, str]) -> int:
+def follow(child: Child, module: str, environment: dict[str, str]) -> int:
     """Start the child and read what it says until it ends; return its exit status, as subprocess counts it.
 
     A very long line comes in pieces.
