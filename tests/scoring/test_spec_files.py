@@ -118,6 +118,7 @@ def test_the_reference_describes_every_key_and_every_choice() -> None:
         ("seed: 1", "features: [age]", 20, 11, "a file's features are its columns"),
         ("seed: 1", "label: {kinds: [a], within_days: 3}", 20, 8, "no label here"),
         ("seed: 1", "as_of: 31.1.2026", 20, 8, ""),
+        ("seed: 1", "params: {lambda_l2: 1e999}", 20, 21, "a valid number"),
         ("learner: t", "learner: [", 0, 0, "no YAML"),
     ],
 )

@@ -1,5 +1,6 @@
 """`attune models`: what there is, what a model earned, how it is watched; which version answers, and the way back."""
 
+from itertools import takewhile
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -75,9 +76,9 @@ def watch(
     """Look at a model's versions now: drift of features and score, response by decile."""
     with running(Home.at(home)) as place, Client(place, "model_admin") as admin:
         done = _job(admin, f"/v1/models/{name}/watch", f"watch {name}")
-        seen = [
-            one for one in admin.pages(f"/v1/models/{name}/watch", version=version) if one["as_of"] == done["as_of"]
-        ]
+        # The newest come first: what is seen of this snapshot, and nothing of those before.
+        looks = admin.pages(f"/v1/models/{name}/watch", version=version)
+        seen = list(takewhile(lambda one: one["as_of"] >= done["as_of"], looks))
         page = _page(admin, name, html)
     if not as_json:
         for one in seen:

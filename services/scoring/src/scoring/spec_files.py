@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
+from math import isfinite
 from typing import Any
 from uuid import UUID
 
@@ -106,8 +107,10 @@ def _typed(value: Any, path: Path, places: Mapping[Path, Node]) -> Any:
         return {key: _typed(one, (*path, key), places) for key, one in value.items()}
     if isinstance(value, list):
         return [_typed(one, (*path, index), places) for index, one in enumerate(value)]
-    number = isinstance(value, str) and places[path].style is None and _NUMBER.fullmatch(value)
-    return json.loads(value) if number else value
+    if isinstance(value, str) and places[path].style is None and _NUMBER.fullmatch(value):
+        number = json.loads(value)
+        return number if isfinite(number) else value
+    return value
 
 
 def _at(content: dict[str, Any], path: Path) -> dict[str, Any] | None:
