@@ -139,6 +139,15 @@ async def test_e48_headers_after_the_body_are_none(port: int) -> None:
     assert b"\r\n\r\nhost transfer-encoding" in answer
 
 
+async def test_e48_what_comes_instead_of_a_body_that_was_to_be_waited_for_is_no_request(port: int) -> None:
+    head = b" HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n"
+    answer = await exchange(port, b"POST /early" + head, b"abc" + GET + b"\r\n", pause=0.1)
+    assert (answer.count(b"HTTP/1.1 "), answer.count(b"connection: close")) == (1, 1)
+    answer = await exchange(port, b"POST /x" + head, b"abc", pause=0.1)
+    assert answer.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK")
+    assert answer.endswith(b"\r\n\r\n3")
+
+
 async def test_e48_only_chunked_is_a_transfer_coding(port: int) -> None:
     gzip = b"POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"
     assert refused(await exchange(port, gzip), 501) == "transfer_coding"

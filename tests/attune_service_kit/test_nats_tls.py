@@ -1,48 +1,19 @@
 """Where the address says tls:// nothing is said in plain text, and to nobody without such a certificate (P-26)."""
 
 import asyncio
-import datetime as dt
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from nats.errors import Error as NatsError
 
 from attune_service_kit.embedded import EmbeddedNats
 from attune_service_kit.nats_client import connect
 from attune_service_kit.testing_credentials import nats_seed
 
-HOST = "localhost"
-
-
-def certificate(folder: Path, host: str) -> tuple[Path, Path]:
-    """A certificate that signs itself, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
-    now = dt.datetime.now(dt.UTC)
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - dt.timedelta(hours=1))
-        .not_valid_after(now + dt.timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    paths = folder / f"{host}.pem", folder / f"{host}.key"
-    paths[0].write_bytes(signed.public_bytes(serialization.Encoding.PEM))
-    pkcs8, plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    paths[1].write_bytes(key.private_bytes(serialization.Encoding.PEM, pkcs8, plain))
-    return paths
+from .test_auth import certificate
 
 
 class Secure(EmbeddedNats):
@@ -56,14 +27,14 @@ class Secure(EmbeddedNats):
 
     @property
     def url(self) -> str:
-        """Its address, by the name that its certificate has."""
-        return f"tls://{HOST}:{self.port}"
+        """Its address, as its certificate has it."""
+        return f"tls://127.0.0.1:{self.port}"
 
 
 @pytest.fixture
 def secure(tmp_path: Path) -> Iterator[Secure]:
     server = Secure(tmp_path / "nats", seeds=nats_seed, services=("campaign",), sync_interval="10s")
-    server.pair = certificate(tmp_path, HOST)
+    server.pair = certificate(tmp_path)
     server.start(tmp_path / "nats.log")
     yield server
     server.stop()
@@ -77,10 +48,11 @@ async def test_tls_is_spoken_with_whom_is_trusted_by_that_name_alone(
     client = await connect(secure.url, nats_seed("campaign"), inbox_prefix=b"_INBOX_campaign", allow_reconnect=False)
     assert client.is_connected
     await client.close()
-    by_another_name = secure.url.replace(HOST, "127.0.0.1")
+    by_another_name = secure.url.replace("127.0.0.1", "localhost")
     with pytest.raises((NatsError, OSError)):
         await connect(by_another_name, nats_seed("campaign"), allow_reconnect=False, connect_timeout=2)
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate(tmp_path, "other.example")[0]))
+    (another := tmp_path / "another").mkdir()
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate(another)[0]))
     with pytest.raises((NatsError, OSError)):
         await connect(secure.url, nats_seed("campaign"), allow_reconnect=False, connect_timeout=2)
 

@@ -41,6 +41,8 @@ def test_safe_production_settings_are_accepted() -> None:
         ("nats_url", "nats://nats:4222", "nats_url"),
         ("database_url", "postgresql://sample_app:s3cret@db/sample", "database_url"),
         ("database_url", "postgresql://sample_app:s3cret@db/sample?sslmode=prefer", "database_url"),
+        ("database_url", "postgresql://sample_app:s3cret@db/sample?sslmode=require", "database_url"),
+        ("database_url", "postgresql://app:s3cret@db/x?sslmode=verify-full&sslmode=disable", "database_url"),
         ("worker_database_url", "postgresql://sample_worker:s3cret@db/sample", "worker_database_url"),
         ("owner_database_url", "postgresql://sample_owner:s3cret@db/sample", "owner_database_url"),
         ("token_jwks", "/keys/jwks.json", "token_jwks"),

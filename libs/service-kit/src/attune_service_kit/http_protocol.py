@@ -129,6 +129,9 @@ class GuardedProtocol(HttpToolsProtocol):
             self._turn_away(self._admission)
         else:
             super().on_headers_complete()
+            if self.expect_100_continue:
+                # Who was not told to go on may never send the body, and ask something else in its place.
+                self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
         """Hand a piece on, unless its request has had its answer.

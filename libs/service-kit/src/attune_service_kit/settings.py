@@ -16,7 +16,8 @@ __all__ = ["DEVELOPMENT_ISSUER", "Environment", "ServiceSettings", "private", "s
 # A key signs what clients hand back: 32 characters of base64 are 192 bits.
 SHORTEST_KEY = 32
 
-_ENCRYPTED = {"require", "verify-ca", "verify-full"}
+# `require` speaks TLS with whoever answers.
+_ENCRYPTED = {"verify-ca", "verify-full"}
 
 
 def settings_config(prefix: str) -> SettingsConfigDict:
@@ -120,8 +121,8 @@ class ServiceSettings(TokenSettings):
             "cursor_key has fewer than 32 characters or repeats itself": _weak(self.cursor_key),
             "nats_url is not tls://": not self.nats_url.startswith("tls://"),
             "nats_seed is missing": self.nats_seed is None,
-            "database_url does not ask for TLS by sslmode": not _encrypted(self.database_url),
-            "worker_database_url does not ask for TLS by sslmode": not _encrypted(self.worker_database_url),
+            "database_url does not ask for a verified certificate by sslmode": not _encrypted(self.database_url),
+            "worker_database_url does not ask for a verified certificate by sslmode": not _encrypted(self.worker_database_url),
             "kek_file can be read by everybody": _open_to_all(self.kek_file),
             "host reaches beyond this machine without tls_certificate and tls_key": not private(
                 self.host, self.tls_certificate, self.tls_key
@@ -130,7 +131,7 @@ class ServiceSettings(TokenSettings):
             **self.unsafe_tokens(),
         }
         if self.owner_database_url is not None:
-            rules["owner_database_url does not ask for TLS by sslmode"] = not _encrypted(self.owner_database_url)
+            rules["owner_database_url does not ask for a verified certificate by sslmode"] = not _encrypted(self.owner_database_url)
         return [reason for reason, broken in rules.items() if broken]
 
 
