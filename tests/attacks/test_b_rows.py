@@ -211,7 +211,9 @@ async def test_b23_who_moves_away_between_two_pages_is_not_on_the_next(
         await admin.execute("SET session_replication_role = replica")
         await admin.execute("CREATE TEMP TABLE more AS SELECT * FROM opportunity WHERE branch_id = $1", OWN_BRANCH)
         for one in ids:
-            await admin.execute("UPDATE more SET id = $1::text::uuid, event_key = $1::text", one)
+            await admin.execute(
+                "UPDATE more SET id = $1::text::uuid, detection_id = $1::text::uuid, event_key = $1::text", one
+            )
             await admin.execute("INSERT INTO opportunity SELECT * FROM more")
         seen: list[str] = []
         query: dict[str, Any] = {"limit": 2}

@@ -4,13 +4,14 @@ The faults are those of toxiproxy, by their names there (P-21).
 """
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
+
+from attune_service_kit.testing_lines import Line
 
 CUSTOMER = "/v1/customers/0190a7c0-0000-8000-8000-000000000001"
 PATIENCE = 1.0
@@ -27,67 +28,9 @@ TOLD = {
 }
 
 
-class Line:
-    """A line to a service that has one fault, or none."""
-
-    def __init__(self, service: str) -> None:
-        self.fault: str | None = None
-        self.calls = 0
-        self.url = ""
-        self._port = urlsplit(service).port
-        self._server: asyncio.Server | None = None
-
-    async def up(self) -> None:
-        """Listen, at the same address as before."""
-        port = urlsplit(self.url).port or 0
-        self._server = await asyncio.start_server(self._carry, "127.0.0.1", port)
-        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
-
-    async def down(self) -> None:
-        """Listen no more."""
-        assert self._server is not None
-        self._server.close()
-
-    async def _carry(self, near: asyncio.StreamReader, answer: asyncio.StreamWriter) -> None:
-        self.calls += 1
-        with contextlib.suppress(ConnectionError):
-            if self.fault == "timeout":
-                await near.read()
-            elif self.fault == "reset_peer":
-                await near.read(1)
-                answer.transport.abort()
-            else:
-                far, ask = await asyncio.open_connection("127.0.0.1", self._port)
-                asking = asyncio.ensure_future(_pump(near, ask))
-                await self._back(far, answer)
-                asking.cancel()
-                ask.close()
-        answer.close()
-
-    async def _back(self, far: asyncio.StreamReader, answer: asyncio.StreamWriter) -> None:
-        while piece := await far.read(65_536):
-            if self.fault == "limit_data":
-                answer.write(piece[:100])
-                return
-            step = {"slicer": 7, "bandwidth": 50}.get(self.fault or "", len(piece))
-            for start in range(0, len(piece), step):
-                answer.write(piece[start : start + step])
-                await answer.drain()
-                await asyncio.sleep({"latency": 0.1, "bandwidth": 0.005}.get(self.fault or "", 0))
-        if self.fault == "slow_close":
-            await asyncio.sleep(0.2)
-
-
-async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(ConnectionError):
-        while piece := await source.read(65_536):
-            sink.write(piece)
-            await sink.drain()
-
-
 @pytest.fixture
 async def line(echoes: Any) -> AsyncIterator[Line]:
-    made = Line(echoes["urls"]["customer_360"])
+    made = Line(urlsplit(echoes["urls"]["customer_360"]).port or 0)
     await made.up()
     yield made
     await made.down()
@@ -97,7 +40,7 @@ async def line(echoes: Any) -> AsyncIterator[Line]:
 async def test_p21_a_bad_line_is_told_in_time_and_used_again(
     fault: str, line: Line, echoes: Any, make_gateway: Any, serve: Any, bearer: Any
 ) -> None:
-    urls = echoes["urls"] | {"customer_360": line.url}
+    urls = echoes["urls"] | {"customer_360": f"http://127.0.0.1:{line.port}"}
     url = await serve(make_gateway(urls, total_seconds=PATIENCE))
     async with httpx.AsyncClient(base_url=url, timeout=20) as client:
         line.fault = fault
@@ -120,7 +63,7 @@ async def test_p21_a_service_that_is_silent_takes_no_place_of_others(
     line: Line, echoes: Any, make_gateway: Any, serve: Any, bearer: Any
 ) -> None:
     """Its callers would fill the gateway, if all of them waited for its few connections until their time is over."""
-    urls = echoes["urls"] | {"customer_360": line.url}
+    urls = echoes["urls"] | {"customer_360": f"http://127.0.0.1:{line.port}"}
     settings = {"connections": 2, "max_in_flight": 8, "connect_seconds": 0.2, "total_seconds": 20.0}
     url = await serve(make_gateway(urls, **settings))
     line.fault = "timeout"

@@ -17,7 +17,8 @@ __all__ = ["DEVELOPMENT_ISSUER", "Environment", "ServiceSettings", "private", "s
 SHORTEST_KEY = 32
 
 # `require` speaks TLS with whoever answers.
-_ENCRYPTED = {"verify-ca", "verify-full"}
+_VERIFIED = {"verify-ca", "verify-full"}
+_UNVERIFIED = "does not ask for a verified certificate by sslmode"
 
 
 def settings_config(prefix: str) -> SettingsConfigDict:
@@ -121,8 +122,8 @@ class ServiceSettings(TokenSettings):
             "cursor_key has fewer than 32 characters or repeats itself": _weak(self.cursor_key),
             "nats_url is not tls://": not self.nats_url.startswith("tls://"),
             "nats_seed is missing": self.nats_seed is None,
-            "database_url does not ask for a verified certificate by sslmode": not _encrypted(self.database_url),
-            "worker_database_url does not ask for a verified certificate by sslmode": not _encrypted(self.worker_database_url),
+            f"database_url {_UNVERIFIED}": not _verified(self.database_url),
+            f"worker_database_url {_UNVERIFIED}": not _verified(self.worker_database_url),
             "kek_file can be read by everybody": _open_to_all(self.kek_file),
             "host reaches beyond this machine without tls_certificate and tls_key": not private(
                 self.host, self.tls_certificate, self.tls_key
@@ -131,7 +132,7 @@ class ServiceSettings(TokenSettings):
             **self.unsafe_tokens(),
         }
         if self.owner_database_url is not None:
-            rules["owner_database_url does not ask for a verified certificate by sslmode"] = not _encrypted(self.owner_database_url)
+            rules[f"owner_database_url {_UNVERIFIED}"] = not _verified(self.owner_database_url)
         return [reason for reason, broken in rules.items() if broken]
 
 
@@ -149,5 +150,5 @@ def _open_to_all(file: Path) -> bool:
     return file.exists() and bool(file.stat().st_mode & 0o007)
 
 
-def _encrypted(url: str) -> bool:
-    return parse_qs(urlsplit(url).query).get("sslmode", [""])[-1] in _ENCRYPTED
+def _verified(url: str) -> bool:
+    return parse_qs(urlsplit(url).query).get("sslmode", [""])[-1] in _VERIFIED
