@@ -36,6 +36,12 @@ async def identity(bank: Any, column: str, source_id: str = "P1") -> str | None:
     return text
 
 
+async def a_year_passes(bank: Any) -> None:
+    """Whatever anybody or a file has said was said 400 days earlier."""
+    for table, column in (("profile_field", "updated_at"), ("party_identity", "told_at")):
+        await bank.rows(f"UPDATE {table} SET {column} = {column} - interval '400 days'")
+
+
 # --- refused ---------------------------------------------------------------------------------------------------------
 
 
@@ -72,7 +78,7 @@ async def test_each_field_has_its_source_and_freshness(imported: Any) -> None:
         "address": (None, "import", "fresh"),
     }  # fmt: skip
     assert (told["job"]["updated_by"], told["phone"]["masked"]) == ("relationship_manager-1", True)
-    await imported.rows("UPDATE profile_field SET updated_at = updated_at - interval '400 days'")
+    await a_year_passes(imported)
     answer = (await imported.get(f"/v1/customers/{imported.customer('P1')}/details", "teller", "B1")).json()
     assert set(answer["stale"]) == {"job", "income_band", "employer", "email", "phone", "address"}
     assert answer["missing"] == ["education"]
@@ -117,7 +123,7 @@ async def test_a_file_does_not_take_back_what_was_said_while_it_is_fresh(importe
     assert (await identity(imported, "phone"), await identity(imported, "address")) == ("13911112222", "2 Road, City")
     assert (await known(imported, "teller", "B1"))["phone"]["source"] == "manager"
     # A year later nobody has confirmed it: the bank's own file counts again.
-    await imported.rows("UPDATE profile_field SET updated_at = updated_at - interval '400 days'")
+    await a_year_passes(imported)
     assert (await imported.run(["parties"]))["datasets"]["parties"]["unchanged"] == 3
     assert await identity(imported, "phone") == "13800000001"
     told = await known(imported, "teller", "B1")

@@ -101,7 +101,12 @@ async def test_nobody_has_a_reason_without_cause(imported: Any, today: date) -> 
         ("UPDATE last_contact SET at = $2 - interval '88 days' WHERE customer_id = $1", None),
         ("UPDATE profile_field SET updated_at = $2 - interval '370 days' WHERE customer_id = $1", "stale_contact_data"),
         ("UPDATE profile_field SET updated_at = $2 - interval '360 days' WHERE customer_id = $1", None),
-        ("DELETE FROM profile_field WHERE customer_id = $1 AND $2::date IS NOT NULL", "stale_contact_data"),
+        ("DELETE FROM profile_field WHERE customer_id = $1 AND $2::date IS NOT NULL", None),
+        ("UPDATE party_identity SET told_at = $2 - interval '370 days' WHERE customer_id = $1", "stale_contact_data"),
+        ("UPDATE party_identity SET told_at = $2 - interval '360 days' WHERE customer_id = $1", None),
+        ("WITH n AS (DELETE FROM profile_field WHERE customer_id = $1)"
+         " UPDATE party_identity SET phone = NULL WHERE customer_id = $1 AND $2::date IS NOT NULL",
+         "stale_contact_data"),
     ],
 )  # fmt: skip
 async def test_a_reason_from_its_first_to_its_last_day(

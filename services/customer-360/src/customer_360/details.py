@@ -13,7 +13,7 @@ from attune_service_kit.crypto import SealedTable, Sealer
 from attune_service_kit.database import Scope, Transaction
 from attune_service_kit.errors import Invalid
 from attune_service_kit.runtime import Runtime
-from customer_360 import detail_rules, identity_changes, masking, normalise, profiles, subjects, timeline
+from customer_360 import detail_rules, identity_changes, masking, normalise, particulars, profiles, subjects, timeline
 from customer_360.detail_rules import IDENTITY, Detail, Freshness, freshness, masked_email, source_of
 from customer_360.identity import identities
 from customer_360.settings import settings_of
@@ -33,11 +33,11 @@ ON CONFLICT (customer_id, field) DO UPDATE SET value = excluded.value, sealed = 
     source = excluded.source, updated_by = excluded.updated_by, updated_at = excluded.updated_at"""
 _REMOVE = "DELETE FROM profile_field WHERE customer_id = ANY ($1::uuid[]) AND field = ANY ($2::text[])"
 _BUMP = "UPDATE party SET version = version + 1, updated_at = $2 WHERE customer_id = $1"
-_FIELDS = """
+_FIELDS = f"""
 SELECT DISTINCT ON (f.field) f.field, f.value, f.sealed, f.customer_id, f.source, f.updated_by, f.updated_at,
        CASE f.field WHEN 'phone' THEN i.phone WHEN 'address' THEN i.address END AS identity
-FROM profile_field f LEFT JOIN party_identity i USING (customer_id)
-WHERE f.customer_id = ANY ($1::uuid[]) ORDER BY f.field, f.updated_at DESC"""
+FROM {particulars.of("$1::uuid[]")} f LEFT JOIN party_identity i USING (customer_id)
+WHERE f.customer_id = ANY ($1::uuid[]) ORDER BY f.field, f.updated_at DESC"""  # noqa: S608 - names of this package
 
 
 class PhoneNotPossible(Invalid):

@@ -28,12 +28,10 @@ from attune_service_kit.lake_sql import connect
 from customer_360 import (
     consent_import,
     consent_union,
-    detail_import,
     details,
     party_import,
     reindexing,
     resolution_import,
-    risk_import,
     timeline,
 )
 from customer_360.identity import Identities
@@ -159,9 +157,7 @@ class _Dataset:
             with prepared:
                 async with self._job.transaction() as tx:
                     await changes.say_which(tx, self._job.params["import_id"])
-                    await self._stage(tx.conn, con, prepared, keys)
-                    failpoint(f"customer_360.import.{self._load.dataset.name}.staged")
-                    counts = await self._write(tx, prepared)
+                    counts = await self._write(tx, con, prepared, keys)
                     await timeline.add_imported(tx, self._load.dataset.name, self._job.params["import_id"])
                     await self._note(tx, counts)
                     self._job.cursor = {"datasets": {**done, self._load.dataset.name: asdict(counts)}}
@@ -193,39 +189,39 @@ class _Dataset:
             found.append(Reference(reference.column, known, reference.reason))
         return found
 
-    async def _stage(
-        self, conn: asyncpg.Connection, con: duckdb.DuckDBPyConnection, prepared: Prepared, keys: Identities | None
-    ) -> None:
-        columns = ", ".join(self._load.columns)
-        reader = con.sql(f"SELECT {columns} FROM {prepared.relation}").to_arrow_reader(_BATCH)  # noqa: S608
-        if keys is not None:
-            runtime = self._job.runtime
-            await conn.execute(party_import.stage())
-            pool = runtime.database.pool
-            told = detail_import.standing(_each(reader), keys, pool, details.fresh_since(runtime))
-            rows = party_import.sealed(told, keys, pool)
-            await conn.copy_to_table(STAGE, source=_as_csv(rows), columns=party_import.STAGED, format="csv")
-        else:
-            await conn.execute(self._load.stage())
-            await conn.copy_to_table(
-                STAGE, source=_as_csv(_each(reader)), columns=list(self._load.columns), format="csv"
-            )
+    async def _stage(self, conn: asyncpg.Connection, batches: Iterator[Any]) -> None:
+        await conn.execute(self._load.stage())
+        await conn.copy_to_table(STAGE, source=_as_csv(batches), columns=list(self._load.columns), format="csv")
         await conn.execute(f"ANALYZE {STAGE}")
+        self._staged()
 
-    async def _write(self, tx: Transaction, prepared: Prepared) -> Counts:
+    def _staged(self) -> None:
+        failpoint(f"customer_360.import.{self._load.dataset.name}.staged")
+
+    async def _write(
+        self, tx: Transaction, con: duckdb.DuckDBPyConnection, prepared: Prepared, keys: Identities | None
+    ) -> Counts:
         """Write what differs; return the counts."""
+        columns = ", ".join(self._load.columns)
+        batches = con.sql(f"SELECT {columns} FROM {prepared.relation}").to_arrow_reader(_BATCH)  # noqa: S608
+        if keys is not None:
+            return await self._write_parties(tx, batches, prepared, keys)
+        await self._stage(tx.conn, batches)
         if self._load.table == "consent":
             said = await consent_import.write(tx)
             await consent_union.unite_all(tx)
             return replace(_counts(prepared, said.changed), defaults=said.defaults, outranked=said.outranked)
-        if self._load.table == "party":
-            await risk_import.keep_newer(tx)
-            changed = await party_import.write(tx, self._mapping.source)
-            await risk_import.remember(tx)
-            await detail_import.remember(tx, details.fresh_since(self._job.runtime))
-            found = await resolution_import.resolve(tx)
-            return replace(_counts(prepared, changed), merged=found.merged, doubtful=found.doubtful)
         return _counts(prepared, await self._upsert(tx))
+
+    async def _write_parties(
+        self, tx: Transaction, batches: Iterator[Any], prepared: Prepared, keys: Identities
+    ) -> Counts:
+        runtime = self._job.runtime
+        desk = party_import.Desk(keys, runtime.database.pool, details.fresh_since(runtime), self._mapping.source)
+        loaded = await party_import.load(tx, batches, desk)
+        self._staged()
+        found = await resolution_import.resolve(tx, loaded.older)
+        return replace(_counts(prepared, loaded.changed), merged=found.merged, doubtful=found.doubtful)
 
     async def _upsert(self, tx: Transaction) -> int:
         """Write what differs; return how many rows that were."""
@@ -253,14 +249,9 @@ async def _renew_closure(conn: asyncpg.Connection) -> None:
         raise BranchCycle("the branches' parents lead in a circle", "机构上下级关系存在循环")
 
 
-async def _each(batches: Iterator[Any]) -> AsyncIterator[Any]:
-    for batch in batches:
-        yield batch
-
-
-async def _as_csv(batches: AsyncIterator[Any]) -> AsyncIterator[bytes]:
+async def _as_csv(batches: Iterator[Any]) -> AsyncIterator[bytes]:
     """Arrow batches as PostgreSQL's CSV: NULL is nothing, an empty text is quoted. Names never touch a disk here."""
-    async for batch in batches:
+    for batch in batches:
         out = io.BytesIO()
         pyarrow.csv.write_csv(batch, out, _PLAIN_CSV)
         yield out.getvalue()

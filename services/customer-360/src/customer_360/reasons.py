@@ -2,6 +2,8 @@
 
 from typing import Literal, get_args
 
+from customer_360.particulars import unsaid
+
 Reason = Literal[
     "open_opportunity",
     "maturing_holding",
@@ -51,7 +53,13 @@ UNION ALL
 SELECT b.customer_id, {_RANK["stale_contact_data"]}, NULL FROM book b
 WHERE NOT EXISTS (SELECT FROM ids i JOIN profile_field f ON f.customer_id = i.id
                   WHERE i.customer_id = b.customer_id AND f.field = 'phone' AND f.updated_at >= $8::timestamptz)
+  AND NOT EXISTS (SELECT FROM ids i JOIN party_identity t ON t.customer_id = i.id
+                  WHERE i.customer_id = b.customer_id AND t.phone IS NOT NULL AND t.told_at >= $8::timestamptz
+                    AND {unsaid("t", "'phone'")})
    OR EXISTS (SELECT FROM profile_field f
               WHERE f.customer_id = b.customer_id AND f.field = 'address' AND f.updated_at < $9::timestamptz)
+   OR EXISTS (SELECT FROM party_identity t
+              WHERE t.customer_id = b.customer_id AND t.address IS NOT NULL AND t.told_at < $9::timestamptz
+                AND {unsaid("t", "'address'")})
 """  # noqa: S608 - numbers of this module
 CODES = "ARRAY[" + ", ".join(f"'{reason}'" for reason in REASONS) + "]"

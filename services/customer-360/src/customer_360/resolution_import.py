@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from attune_contracts.identifiers import new_id
 from attune_service_kit.database import Transaction
 from customer_360 import consent_union, resolution
-from customer_360.loads import STAGE
+
+FRESH = "fresh_identity"
+"""The temporary table of the parties whose identity an import has changed: what of them is compared."""
 
 CROWD = 10
 """A likeness that more records share is none: a placeholder, or the branch's own telephone."""
@@ -18,7 +20,7 @@ CROWD = 10
 # by a person stays out.
 _SAME_DOCUMENT = f"""
 WITH fresh AS (
-    SELECT DISTINCT document_key FROM {STAGE} WHERE keys IS NOT NULL AND document_key IS NOT NULL
+    SELECT DISTINCT document_key FROM {FRESH} WHERE document_key IS NOT NULL
 ), holders AS (
     SELECT i.document_key, i.customer_id FROM fresh JOIN party_identity i USING (document_key)
     WHERE NOT EXISTS (
@@ -36,7 +38,6 @@ WITH fresh AS (
 SELECT first, second FROM pairs WHERE first <> second
 EXCEPT SELECT first, second FROM party_merge
 """  # noqa: S608 - names of this package
-_OLDER = f"SELECT FROM party_identity i LEFT JOIN {STAGE} s USING (customer_id) WHERE s.keys IS NULL"
 _LINK = """
 INSERT INTO party_merge (merge_id, first, second, holds, how, merged_by, merged_at)
 SELECT merge_id, first, second, true, 'document', $4, $5
@@ -46,8 +47,8 @@ FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS m (merge_id, first, second) O
 _SOUGHT = f"""
 CREATE TEMPORARY TABLE sought ON COMMIT DROP AS
 SELECT key, ground FROM (
-    SELECT name_birth AS key, 'name_birth' AS ground FROM {STAGE} WHERE keys IS NOT NULL
-    UNION ALL SELECT name_phone, 'name_phone' FROM {STAGE} WHERE keys IS NOT NULL
+    SELECT name_birth AS key, 'name_birth' AS ground FROM {FRESH}
+    UNION ALL SELECT name_phone, 'name_phone' FROM {FRESH}
 ) s WHERE key IS NOT NULL GROUP BY key, ground HAVING count(*) > 1 OR $1
 """  # noqa: S608 - names of this package
 _ALIKE = """
@@ -77,8 +78,9 @@ class Resolved:
     doubtful: int
 
 
-async def resolve(tx: Transaction) -> Resolved:
-    """Join the staged parties with whom they are, and list whom they may be."""
+async def resolve(tx: Transaction, older: bool) -> Resolved:
+    """Join the parties in FRESH with whom they are, and list whom they may be. `older`: there were others before."""
+    await tx.conn.execute(f"ANALYZE {FRESH}")
     pairs = [(row["first"], row["second"]) for row in await tx.conn.fetch(_SAME_DOCUMENT)]
     if pairs:
         first, second = (list(side) for side in zip(*pairs, strict=True))
@@ -86,11 +88,10 @@ async def resolve(tx: Transaction) -> Resolved:
         await resolution.settle(tx, sorted({*first, *second}))
         await consent_union.unite_all(tx)
         await tx.audit("party.merged", "import", tx.who, detail={"how": "document", "pairs": len(pairs)})
-    return Resolved(len(pairs), await _doubtful(tx))
+    return Resolved(len(pairs), await _doubtful(tx, older))
 
 
-async def _doubtful(tx: Transaction) -> int:
-    older = await tx.conn.fetchval(f"SELECT EXISTS ({_OLDER})")
+async def _doubtful(tx: Transaction, older: bool) -> int:
     await tx.conn.execute(_SOUGHT, older)
     await tx.conn.execute("ANALYZE sought")
     status: str = await tx.conn.execute(_ALIKE, CROWD, tx.now)

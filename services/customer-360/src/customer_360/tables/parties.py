@@ -17,7 +17,12 @@ class Party(Table, table=True):
     __tablename__ = "party"
     __table_args__ = (
         UniqueConstraint("source_id", "source", name="party_source_id"),
-        Index("party_manager", "manager_id", "customer_id"),
+        Index(
+            "party_manager",
+            "manager_id",
+            "customer_id",
+            postgresql_where=sql_text("manager_id IS NOT NULL"),
+        ),
         Index("party_branch", "branch_id", "customer_id"),
         Index("party_unassigned", "branch_id", "customer_id", postgresql_where=sql_text("manager_id IS NULL")),
         Index("party_household", "household_id", postgresql_where=sql_text("household_id IS NOT NULL")),
@@ -50,7 +55,8 @@ class PartyIdentity(Table, table=True):
     """Who the party is, sealed (X25): leaves the service through its API only, never on events or in the lake.
 
     `digest` tells whether anything differs from what a file says; `keys` find the row again (X26); equal
-    `document_key` = the same document. All three are keyed digests.
+    `document_key` = the same document. All three are keyed digests. `told_at` says when a file last told of it: its
+    phone and address are from then, unless somebody has spoken of them since (`ProfileField`).
     """
 
     __tablename__ = "party_identity"
@@ -66,6 +72,8 @@ class PartyIdentity(Table, table=True):
     digest: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     keys: list[int] = Field(sa_column=Column(ARRAY(BigInteger), nullable=False))
     document_key: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
+    told_by: str | None = Field(default=None, sa_column=text(nullable=True))
+    told_at: datetime | None = Field(default=None, sa_column=moment(nullable=True))
 
 
 class IdentityKey(Table, table=True):

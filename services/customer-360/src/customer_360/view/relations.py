@@ -1,5 +1,6 @@
 """The view's sections about the bank and the customer. `$6` is today, `$7` the beginning of the timeline."""
 
+from customer_360 import particulars
 from customer_360.risk_rules import MONTHS
 from customer_360.timeline_kinds import BEHAVIOUR, FOR_CUSTOMERS
 
@@ -38,13 +39,12 @@ json_build_object('rating', p.risk_rating, 'rated_on', p.risk_rated_on, 'valid_u
         WHERE a.customer_id = ANY (m.ids) AND a.rated_on > ($6::date - interval '{MONTHS} months')::date))"""  # noqa: S608
 
 # $8 has the moment from which on each field is fresh. What is sealed is not shown here.
-_DETAILS = """
+_DETAILS = f"""
 (SELECT coalesce(json_agg(json_build_object(
     'field', f.field, 'value', f.value, 'source', f.source,
     'updated_at', to_char(f.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
     'freshness', CASE WHEN f.updated_at >= ($8::jsonb ->> f.field)::timestamptz THEN 'fresh' ELSE 'stale' END)
     ORDER BY f.field), '[]')
-FROM (SELECT DISTINCT ON (field) * FROM profile_field WHERE customer_id = ANY (m.ids)
-      ORDER BY field, updated_at DESC) f)"""
+FROM (SELECT DISTINCT ON (field) * FROM {particulars.of("m.ids")} p ORDER BY field, updated_at DESC) f)"""  # noqa: S608
 
 RELATIONS: dict[str, str] = {"risk": _RISK, "tags": _TAGS, "details": _DETAILS, "timeline": _TIMELINE}
