@@ -85,6 +85,12 @@ def test_the_part_that_failed_is_named_with_its_values(
     )
 
 
+def test_the_nearest_change_that_would_make_it_so_is_told() -> None:
+    found = why("count", OFTEN, 1, A, B, where="amount >= 3")
+    assert "; it would be so if Amount were 3.00 (now 2.00)" in found.text["en"]
+    assert "；若交易金额为 3.00（现为 2.00）则满足" in found.text["zh"]
+
+
 def test_a_reversal_is_no_candidate() -> None:
     assert why("count", OFTEN, 2, A, B, posted("R", 13, reverses="A")).failed == "reverses"
 

@@ -102,6 +102,15 @@ async def has_versions(eventing: Any) -> None:
     assert (await eventing.get(f"{PATH}/none/rate", "head_office")).status_code == 404
 
 
+async def explains_the_version_that_judges(eventing: Any, customer: str) -> None:
+    """A draft judges nothing: why is asked of the version in force, drafts are told among all."""
+    ask = {"customer_id": customer, "posting_id": "b"}
+    for versions, told in (("current", [(2, True)]), ("all", [(3, False), (2, True), (1, False)])):
+        answer = (await eventing.get("/v1/detections/why", "auditor", versions=versions, **ask)).json()
+        verdicts = [v for v in answer["postings"][0]["triggers"] if v["trigger"] == "burst"]
+        assert [(v["version"], v["current"]) for v in verdicts] == told
+
+
 async def test_a_file_is_checked_kept_compared_and_judges_the_stream(
     eventing: Any, new_bank: Any, lake_dir: Path, tmp_path: Path
 ) -> None:
@@ -114,3 +123,4 @@ async def test_a_file_is_checked_kept_compared_and_judges_the_stream(
     await judges_the_stream(eventing)
     await has_versions(eventing)
     assert (await eventing.get(f"{PATH}/burst")).json()["in_force"] == 2
+    await explains_the_version_that_judges(eventing, str(bank.parties[0]["customer_id"]))

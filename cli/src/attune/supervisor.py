@@ -99,10 +99,12 @@ class Supervisor:
         """Start children side by side and wait until all serve; from then on they are restarted when they die."""
         self.children += children
         await asyncio.gather(*(child.start() for child in children))
-        served = await asyncio.gather(*(child.wait_ready(timeout) for child in children))
-        for child, ok in zip(children, served, strict=True):
-            if not ok:
-                raise StartFailed(f"{child.name} did not start; its log {child.log} ends with:\n{child.last_words()}")
+        waiting = [asyncio.create_task(_served(child, timeout)) for child in children]
+        try:
+            await asyncio.gather(*waiting)  # the first that fails is told at once
+        finally:
+            for task in waiting:
+                task.cancel()
         self._watchers += [asyncio.create_task(self._watch(child)) for child in children]
         self._changed()
 
@@ -128,6 +130,11 @@ class Supervisor:
             child.failures += 1
             await child.start()
             self._changed()
+
+
+async def _served(child: Child, timeout: float) -> None:
+    if not await child.wait_ready(timeout):
+        raise StartFailed(f"{child.name} did not start; its log {child.log} ends with:\n{child.last_words()}")
 
 
 class StartFailed(Exception):

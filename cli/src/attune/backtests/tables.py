@@ -102,7 +102,7 @@ def _managers(managers: dict[str, Any]) -> Table:
 def _table(title: str, columns: Iterable[str], rows: Iterable[tuple[Any, ...]]) -> Table:
     table = Table(title=Text(title))
     for number, name in enumerate(columns):
-        table.add_column(name, justify="right" if number else "left")
+        table.add_column(name, justify="right" if number else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(f"{cell:,}" if isinstance(cell, int) else str(cell)) for cell in row))
     return table

@@ -93,8 +93,11 @@ def show(
         told = dict(client.get(f"/v1/triggers/{name}/versions/{number}"))
         days = client.get(f"/v1/triggers/{name}/rate")["days"]
     raised = sum(day["raised"] for day in days)
-    words = f"{name} v{number}, {told['state']}; {raised} detections on {len(days)} days\n{told['file']}"
-    print_result(told | {"rate": days}, as_json, words.rstrip())
+    words = f"{name} v{number}, {told['state']}; {raised} detections on {len(days)} days\n{told['file']}".rstrip()
+    if own := told["definition"].get("fields"):
+        meant = "\n".join(f"  {field['name']}: {field['is']}" for field in own)
+        words += f"\nthe bank's own fields, as they were when it was kept:\n{meant}"
+    print_result(told | {"rate": days}, as_json, words)
 
 
 @group.command("diff")

@@ -125,6 +125,8 @@ def _condition(q: ShapeQuestion) -> Step:
         for language, one in told.items()
     }
     words = (f"this is not so of the posting: {sentences['en']}", f"该笔不满足：{sentences['zh']}")
+    if told["en"].change is not None:
+        words = (f"{words[0]}; it would be so if {told['en'].change}", f"{words[1]}；若{told['zh'].change}则满足")
     return Part("condition", failing is None, values), words
 
 

@@ -68,7 +68,7 @@ class TooManyPostings(Invalid):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """One posting, or a day's; every version of each trigger, or the current one."""
+    """One posting, or a day's; every version of each trigger, drafts too, or the one that judges."""
 
     customer_id: UUID
     posting_id: str | None = None
@@ -101,7 +101,7 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was found, where, how far the customer's partition has come, and each trigger's current version."""
+    """What was found, where, how far the customer's partition has come, and the version of each trigger that judges."""
 
     source: Literal["state", "lake", "intake"]
     newest: date | None
@@ -128,8 +128,8 @@ class Facts:
 
     @property
     def current(self) -> dict[str, int]:
-        """Each trigger's current version."""
-        return {row["name"]: row["version"] for row in reversed(self.versions)}
+        """The version of each trigger that judges; a trigger that has only drafts is left out."""
+        return {row["name"]: row["in_force"] for row in self.versions if row["in_force"] is not None}
 
     def asked(self, wanted: Wanted) -> list[Known]:
         """The postings in question, in business order."""
@@ -139,7 +139,7 @@ class Facts:
     def chosen_versions(self, wanted: Wanted) -> list[Row]:
         """The versions to explain."""
         current = self.current
-        return [row for row in self.versions if wanted.every_version or row["version"] == current[row["name"]]]
+        return [row for row in self.versions if wanted.every_version or row["version"] == current.get(row["name"])]
 
     def detections_of(self, posting: TransactionPosted) -> dict[str, Row]:
         """The posting's detections by trigger, standing or not."""
@@ -149,8 +149,8 @@ class Facts:
         """The version that was in force when a posting came."""
         if received_at is None:
             return None
-        return next((r["version"] for r in self.versions if r["name"] == trigger and r["created_at"] <= received_at),
-                    None)  # fmt: skip
+        judged = (r for r in self.versions if r["name"] == trigger and r["backfilled_at"] is not None)
+        return next((r["version"] for r in judged if r["backfilled_at"] <= received_at), None)
 
 
 async def why(runtime: Runtime, scope: Scope, wanted: Wanted) -> Answer:

@@ -2666,6 +2666,7 @@ class Verdict(Model):
     """What one version of a trigger says: its parts in order, up to the first that failed."""
 
     current: bool
+    """Whether it is the version that judges; a draft is told only among all versions"""
     detection: DetectionRef | None
     failed: str | None
     fired: bool

@@ -102,7 +102,7 @@ class Verdict(BaseModel):
 
     trigger: str
     version: int
-    current: bool
+    current: bool = Field(description="Whether it is the version that judges; a draft is told only among all versions")
     fired: bool
     failed: str | None
     parts: list[PartView]
@@ -186,7 +186,7 @@ def _verdict(one: Explanation, told: why.Told, answer: why.Answer) -> Verdict:
     return Verdict(
         trigger=one.rule.name,
         version=one.rule.version,
-        current=answer.current[one.rule.name] == one.rule.version,
+        current=answer.current.get(one.rule.name) == one.rule.version,
         fired=one.fired,
         failed=one.failed,
         parts=[PartView(part=part.name, passed=part.passed, values=part.values) for part in one.parts],
