@@ -56,7 +56,7 @@ async def owners_known(eventing: Any, count: int) -> None:
 async def test_a_deposit_over_http_becomes_a_detection_with_evidence(eventing: Any) -> None:
     opened = [posting(f"O-{name}", name, OPENED, "1000.00") for name in ("A", "B")]
     early = (await post(eventing, *opened)).json()
-    assert early == {"accepted": 0, "duplicates": 0, "waiting": 2}
+    assert early == {"accepted": 0, "duplicates": 0, "waiting": 2, "clashes": []}
 
     await eventing.publish(*customer_360_says("A", "B"))
     deposit, small = posting("D", "A", DAY, "1000.01"), posting("S", "B", DAY, "1000.00")
@@ -65,8 +65,12 @@ async def test_a_deposit_over_http_becomes_a_detection_with_evidence(eventing: A
         return not await eventing.rows("SELECT 1 FROM intake_pending")
 
     await eventually(released, what="the waiting postings")
-    assert (await post(eventing, deposit, small)).json() == {"accepted": 2, "duplicates": 0, "waiting": 0}
-    assert (await post(eventing, deposit, small)).json() == {"accepted": 0, "duplicates": 2, "waiting": 0}
+    taken = {"accepted": 0, "duplicates": 0, "waiting": 0, "clashes": []}
+    assert (await post(eventing, deposit, small)).json() == taken | {"accepted": 2}
+    assert (await post(eventing, deposit, small)).json() == taken | {"duplicates": 2}
+    # I68: the same id with other content is told to whoever sent it; what came first holds.
+    other = [deposit | {"amount": "9.00"}, small, small | {"account_id": "A"}]
+    assert (await post(eventing, *other)).json() == taken | {"duplicates": 3, "clashes": ["D", "S"]}
 
     async def found() -> dict[str, dict[str, Any]]:
         return await detections(eventing)

@@ -1,5 +1,6 @@
 """Postings that come in by the API: once each, with their owner, on to the ledger's stream (X4, X6)."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,8 +24,11 @@ log = structlog.get_logger(__name__)
 _RUN = "live:{source}"
 
 _TAKE = """
-INSERT INTO intake (source, posting_id) SELECT $1, p FROM unnest($2::text[]) AS p
+INSERT INTO intake (source, posting_id, digest) SELECT $1, p, d FROM unnest($2::text[], $3::bytea[]) AS s(p, d)
 ON CONFLICT DO NOTHING RETURNING posting_id"""
+_CLASHES = """
+SELECT i.posting_id FROM intake AS i JOIN unnest($2::text[], $3::bytea[]) AS s(p, d) ON i.posting_id = s.p
+WHERE i.source = $1 AND i.digest <> s.d"""
 _OWNERS = "SELECT account_id, customer_id, partition, kind FROM account_owner WHERE account_id = any($1::uuid[])"
 _WAIT = """
 INSERT INTO intake_pending (source, posting_id, account_id, posting)
@@ -49,11 +53,15 @@ _WAITS = "SELECT posting_id FROM intake_pending WHERE posting_id = any($1::text[
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What became of the postings of one request; they add up to what was sent."""
+    """What became of the postings of one request; they add up to what was sent.
+
+    `clashes` are the ids among the duplicates that came before with other content: what came first holds (I68).
+    """
 
     accepted: int
     duplicates: int
     waiting: int
+    clashes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +71,12 @@ class Received:
     posting_id: str
     account: str
     fields: dict[str, Any]
+
+    @property
+    def digest(self) -> bytes:
+        """Of all that it says."""
+        said = orjson.dumps([self.account, self.fields], option=orjson.OPT_SORT_KEYS)
+        return hashlib.sha256(said).digest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +114,23 @@ class Sender:
 
 async def take(tx: Transaction, source: str, received: Sequence[Received], sender: Sender) -> Taken:
     """Take postings in: those seen before are dropped, those of unknown accounts wait, the rest goes to the stream."""
-    by_id = {posting.posting_id: posting for posting in received}
+    by_id: dict[str, Received] = {}
+    clashes = {p.posting_id for p in received if by_id.setdefault(p.posting_id, p).digest != p.digest}
     # Sorted, so that two requests with the same postings never wait for each other.
-    new = {row["posting_id"] for row in await tx.conn.fetch(_TAKE, source, sorted(by_id))}
+    ids = sorted(by_id)
+    digests = [by_id[posting_id].digest for posting_id in ids]
+    new = {row["posting_id"] for row in await tx.conn.fetch(_TAKE, source, ids, digests)}
+    if len(new) < len(ids):
+        clashes |= {row["posting_id"] for row in await tx.conn.fetch(_CLASHES, source, ids, digests)}
+    if clashes:
+        log.warning("posting_ids_clash", count=len(clashes))
     fresh = [(account_id(source, p.account), p) for p in by_id.values() if p.posting_id in new]
     owners = await _owners(tx.conn, {account for account, _ in fresh})
     waiting = [(account, p) for account, p in fresh if account not in owners]
     await _wait(tx.conn, source, [(account, p.fields) for account, p in waiting])
     known = [(_RUN.format(source=source), account, p.fields) for account, p in fresh if account in owners]
     await _send(tx.conn, known, owners, sender)
-    return Taken(len(known), len(received) - len(fresh), len(waiting))
+    return Taken(len(known), len(received) - len(fresh), len(waiting), tuple(sorted(clashes)))
 
 
 async def send_lost(tx: Transaction, run: str, lost: Sequence[Lost], sender: Sender) -> Resent:

@@ -180,13 +180,14 @@ class BranchScope(Table, table=True):
 
 
 class Intake(Table, table=True):
-    """Every posting that came in by the API, once: source and posting id (X4)."""
+    """Every posting that came in by the API, once: source and posting id (X4). `digest` is of what it said."""
 
     __tablename__ = "intake"
 
     source: str = Field(sa_column=_text(primary_key=True))
     posting_id: str = Field(sa_column=_text(primary_key=True))
     received_at: datetime = Field(sa_column=_moment(default=True))
+    digest: bytes | None = None
 
 
 class IntakePending(Table, table=True):

@@ -2703,6 +2703,8 @@ class PostingsTaken(Model):
     """What became of them: on their way, known before, or waiting for their account."""
 
     accepted: int
+    clashes: Sequence[str]
+    """Ids among the duplicates that came before with other content; what came first holds"""
     duplicates: int
     waiting: int
 

@@ -65,6 +65,9 @@ class PostingsTaken(BaseModel):
     accepted: int
     duplicates: int
     waiting: int
+    clashes: list[str] = Field(
+        description="Ids among the duplicates that came before with other content; what came first holds", examples=[[]]
+    )
 
 
 class ImportRequest(WhatToImport):
@@ -104,7 +107,9 @@ async def post(body: PostingsIn, runtime: AnyRuntime, write: Annotated[Write, De
 
     async def run(tx: Transaction) -> PostingsTaken:
         taken = await intake.take(tx, body.source, received, upkeep.sender(runtime))
-        return PostingsTaken(accepted=taken.accepted, duplicates=taken.duplicates, waiting=taken.waiting)
+        return PostingsTaken(
+            accepted=taken.accepted, duplicates=taken.duplicates, waiting=taken.waiting, clashes=list(taken.clashes)
+        )
 
     return await write(run, status=202)
 
