@@ -21,7 +21,7 @@ SMALLEST = 100
 class BankFiles:
     """Where the bank lies: the folder to import, the truth outside of it, the ledger's days, rows by file.
 
-    `targets` counts the customers with a large deposit in the last 60 days.
+    `targets` counts the customers with a large deposit in the last 60 days, `leavers` those who took their money away.
     """
 
     folder: Path
@@ -30,6 +30,7 @@ class BankFiles:
     last_day: date
     rows: dict[str, int]
     targets: int
+    leavers: int = 0
 
     @property
     def replay_from(self) -> date:
@@ -41,16 +42,17 @@ class BankFiles:
         return Truth.read(self.truth_file)
 
 
-def generate(folder: Path, customers: int, seed: int, last_day: date = LAST_DAY) -> BankFiles:
+def generate(folder: Path, customers: int, seed: int, last_day: date = LAST_DAY, leavers: float = 0.0) -> BankFiles:
     """Write the bank's extracts into `folder`, and the truth as `<folder>.truth.parquet` beside it.
 
-    The same arguments give the same bytes. ValueError for fewer than 100 customers.
+    Where a share of the customers leaves, `<folder>.leavers.csv` says who and when. The same arguments give the same
+    bytes. ValueError for fewer than 100 customers.
     """
     if customers < SMALLEST:
         raise ValueError(f"a bank has at least {SMALLEST} customers")
     folder.mkdir(parents=True, exist_ok=True)
     bank = organisation(customers, seed)
-    book = ledger(customers, seed, last_day, outlets=len(bank.outlets))
+    book = ledger(customers, seed, last_day, outlets=len(bank.outlets), leavers=leavers)
     truth_file = folder.with_name(f"{folder.name}.truth.parquet")
     potential_outcomes(book, seed).write(truth_file)
     extracts = Extracts(folder)
@@ -58,5 +60,9 @@ def generate(folder: Path, customers: int, seed: int, last_day: date = LAST_DAY)
         write_extracts(extracts, bank, book, papers(book.who, seed, book.period, bank), seed)
     finally:
         extracts.close()
+    gone = np.flatnonzero(book.left >= 0)
+    if leavers:
+        lines = (f"{book.who.cif[n]},{book.period.day(int(book.left[n]))}\n" for n in gone)
+        folder.with_name(f"{folder.name}.leavers.csv").write_text("".join(["CIF,LEFT\n", *lines]), "utf-8")
     targets = len(np.unique(book.booked.owner[book.fired]))
-    return BankFiles(folder, truth_file, book.period.first, last_day, extracts.rows, targets)
+    return BankFiles(folder, truth_file, book.period.first, last_day, extracts.rows, targets, len(gone))

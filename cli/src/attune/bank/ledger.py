@@ -8,6 +8,7 @@ import numpy as np
 from attune.bank.calendar import Period
 from attune.bank.everyday import everyday
 from attune.bank.large_deposit import History, history, large_deposits
+from attune.bank.leaving import leave
 from attune.bank.people import People, people
 from attune.bank.postings import AccountType, Channel, Flag, Kind, Postings, closing, joined, postings
 from attune.bank.purchases import Purchases, affordable, booked_purchases, buy, monthly_inflow
@@ -25,7 +26,8 @@ class Ledger:
     """The booked postings in order, opening balances by account type, and what the truth is built from.
 
     `spare` is the least on the demand account from the large deposit on (for others: in the last 60 days), `inflow`
-    the new money of the last three months, `fired` the rows of `booked` that fire the trigger in the last 60 days.
+    the new money of the last three months, `fired` the rows of `booked` that fire the trigger in the last 60 days;
+    `left` the day on which each customer took all money elsewhere, -1 for those who stay.
     """
 
     who: People
@@ -37,10 +39,11 @@ class Ledger:
     spare: Ints
     inflow: Floats
     at_end: dict[AccountType, Ints]
+    left: Ints
 
 
-def ledger(customers: int, seed: int, last_day: date = LAST_DAY, *, outlets: int = 4) -> Ledger:
-    """Book the whole ledger in memory; equal for equal arguments."""
+def ledger(customers: int, seed: int, last_day: date = LAST_DAY, *, outlets: int = 4, leavers: float = 0.0) -> Ledger:
+    """Book the whole ledger in memory; equal for equal arguments. `leavers`: the share of customers who leave."""
     period = Period.ending(last_day)
     who = people(customers, seed, period, outlets)
     daily = everyday(who, seed, period)
@@ -48,7 +51,14 @@ def ledger(customers: int, seed: int, last_day: date = LAST_DAY, *, outlets: int
     daily, target_day = _with_targets(seed, period, daily, opening, balance)
     inflow = monthly_inflow(daily, period, customers)
     bought = buy(who, seed, period, balance, inflow, target_day >= 0)
+    wanted = bought.owner
     bought, booked = _kept_apart(daily, bought, opening, seed, period, balance)
+    left = np.full(customers, -1, dtype=np.int64)
+    if leavers:
+        stays = target_day >= 0
+        stays[wanted] = True
+        stays[booked.owner[large_deposits(booked, history(booked, opening, period), period.target_day)]] = True
+        booked, left = leave(leavers, who, seed, period, booked, opening, stays)
     booked = joined([booked, _interest(booked, opening, who, period)]).in_order()
     from_day = np.where(target_day >= 0, target_day, period.target_day)
     return Ledger(
@@ -61,6 +71,7 @@ def ledger(customers: int, seed: int, last_day: date = LAST_DAY, *, outlets: int
         spare=affordable(balance, np.arange(customers), from_day),
         inflow=inflow[:, -3:].sum(axis=1),
         at_end={account: _at_end(booked, opening, account) for account in AccountType},
+        left=left,
     )
 
 

@@ -18,6 +18,9 @@ def register(app: typer.Typer) -> None:
 def demo(
     customers: Annotated[int, typer.Option(min=2000, max=1_000_000, help="Persons of the generated bank.")] = 20_000,
     seed: Annotated[int, typer.Option(help="The same seed makes the same bank.")] = 1,
+    leavers: Annotated[
+        float, typer.Option(min=0.0, max=0.2, help="The share of persons who leave the bank, for models of churn.")
+    ] = 0.0,
     exit_: Annotated[bool, typer.Option("--exit", help="End when the story is told.")] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -32,7 +35,7 @@ def demo(
         signal.signal(number, signal.default_int_handler)
     place = Home.at(home)
     try:
-        with told(place, customers, seed) as story:
+        with told(place, customers, seed, leavers) as story:
             farewell(story)
             print_result(story.result(), as_json)
             if not exit_:

@@ -74,7 +74,7 @@ class Story:
 
 
 @contextmanager
-def told(home: Home, customers: int, seed: int) -> Iterator[Story]:
+def told(home: Home, customers: int, seed: int, leavers: float = 0.0) -> Iterator[Story]:
     """Run the demo and yield its story while everything is still up."""
     start = time.monotonic()
     prepare_home(home)
@@ -89,7 +89,7 @@ def told(home: Home, customers: int, seed: int) -> Iterator[Story]:
             f"{customers:,} persons, seed {seed}; PostgreSQL, NATS, five services, the gateway",
         )
         with ProcessPoolExecutor(1) as apart:
-            making = apart.submit(generate, home.root / "bank", customers, seed)
+            making = apart.submit(generate, home.root / "bank", customers, seed, leavers=leavers)
             with supervised(home, "events"):
                 bank = making.result()
                 apart.shutdown()
