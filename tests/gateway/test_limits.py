@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from gateway import app
 from gateway.fairness import Fairness, Window
 from gateway.refusals import TooManyRequests
 
@@ -92,8 +93,16 @@ def test_l88_who_probes_for_customers_learns_nothing_more_this_minute() -> None:
     [("GET", CUSTOMER), ("GET", "/v1/customers"), ("POST", "/v1/customers:search"), ("POST", "/v1/visits")],
 )
 async def test_l88_looking_by_phone_or_document_counts_as_much_and_others_of_the_application_go_on(
-    limited: Any, echoes: Any, development_issuer: Any, method: str, path: str
+    limited: Any,
+    echoes: Any,
+    development_issuer: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    method: str,
+    path: str,
 ) -> None:
+    alarms: list[dict[str, Any]] = []
+    monkeypatch.setattr(app.log, "warning", lambda event, **fields: alarms.append({"event": event} | fields))
+
     async def nobody(receive: Any, send: Any) -> None:
         told = [(b"x-nobody-found", b"1")] if path.startswith("/v1/customers") and path != CUSTOMER else []
         await send({"type": "http.response.start", "status": 200 if told else 404, "headers": told})
@@ -113,6 +122,9 @@ async def test_l88_looking_by_phone_or_document_counts_as_much_and_others_of_the
     assert "x-nobody-found" not in answers[0].headers
     assert (await client.get("/v1/branches", headers=prober)).status_code == 200
     assert (await client.request(method, path, headers=teller)).status_code == answers[0].status_code
+    route = path if path != CUSTOMER else "/v1/customers/{customer_id}"
+    who = {"client_id": development_issuer.issuer, "staff_id": "p"}
+    assert alarms == [{"event": "customers_probed", "route": route} | who]
 
 
 async def test_more_than_there_are_places_for_is_503_and_opting_out_is_not(

@@ -108,7 +108,8 @@ class Gateway:
                 somebody = await self._upstreams.forward(found, scope, head, receive, exchange.sending, exchange.ids)
                 missed = exchange.status == 404 or not somebody
                 if missed and self._fairness.missed(who, found.template):
-                    log.warning("customers_probed", client_id=caller.client_id, route=found.template)
+                    staff = caller.subject if caller.customer is None else None
+                    log.warning("customers_probed", client_id=caller.client_id, staff_id=staff, route=found.template)
 
     async def readiness(self) -> dict[str, bool]:
         """Which services answer."""

@@ -248,6 +248,7 @@ LOG_FIELDS = frozenset(
         "duration_ms",
         "bytes",
         "client_id",
+        "staff_id",
         "consumer",
         "stream",
         "partition",
