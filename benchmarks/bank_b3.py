@@ -54,17 +54,20 @@ def compiled(files: Iterable[dict[str, Any]]) -> list[Compiled]:
 
 
 class Bank:
-    """Postings of so many customers in order of day, one in a hundred up to three days late; made as they are asked."""
+    """Postings of so many customers: some of sixty days in order of day, then some of the last of these days alone.
 
-    def __init__(self, keys: int, count: int, seed: int = 1) -> None:
+    One in a hundred is up to three days late. They are made as they are asked.
+    """
+
+    def __init__(self, keys: int, past: int, today: int = 0, seed: int = 1) -> None:
         self.keys = keys
         draw = random.Random(seed)
         drawn: list[tuple[int, Drawn]] = []
-        for number in range(count):
-            who, day = draw.randrange(keys), number * DAYS // count
+        for number in range(past + today):
+            who, arrives = draw.randrange(keys), min(number * DAYS // past, DAYS - 1)
             kind, direction = draw.randrange(KINDS), draw.randrange(2)
             amount, channel = int(draw.lognormvariate(11, 1)), draw.randrange(4)
-            arrives = day + draw.randint(1, 3) if draw.random() < 0.01 else day
+            day = max(arrives - draw.randint(1, 3), 0) if draw.random() < 0.01 else arrives
             drawn.append((arrives, (number, who, day, kind, direction, amount, channel)))
         self._drawn = [one for _, one in sorted(drawn, key=lambda pair: pair[0])]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 import orjson
@@ -121,10 +121,19 @@ def _latencies(at: Mapping[str, float], intended: Mapping[str, float]) -> dict[s
     return summary([moment - intended[key] for key, moment in at.items()])
 
 
-def cpu_of(pids: Iterable[int]) -> float:
-    """Seconds of CPU that processes and all that they have begotten have used."""
+class Cpu(NamedTuple):
+    """Seconds of CPU that processes have used: they themselves, and with all that they have begotten."""
+
+    own: float
+    all: float
+
+
+def cpu_of(pids: Iterable[int]) -> Cpu:
+    """What processes have used until now."""
     children: dict[int, list[int]] = {}
     spent: dict[int, float] = {}
+    own: dict[int, float] = {}
+    tick = os.sysconf("SC_CLK_TCK")
     for folder in Path("/proc").iterdir():
         try:
             fields = (folder / "stat").read_text().rpartition(")")[2].split() if folder.name.isdigit() else []
@@ -132,11 +141,13 @@ def cpu_of(pids: Iterable[int]) -> float:
             continue
         if fields:
             children.setdefault(int(fields[1]), []).append(int(folder.name))
-            # User and system time, also of children that have ended.
-            spent[int(folder.name)] = sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
-    total, todo = 0.0, list(pids)
+            # User and system time, then that of children that have ended.
+            own[int(folder.name)] = sum(map(int, fields[11:13])) / tick
+            spent[int(folder.name)] = sum(map(int, fields[11:15])) / tick
+    todo = list(pids)
+    mine, total = sum(own.get(pid, 0.0) for pid in todo), 0.0
     while todo:
         pid = todo.pop()
         total += spent.get(pid, 0.0)
         todo += children.get(pid, [])
-    return total
+    return Cpu(mine, total)

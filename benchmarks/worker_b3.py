@@ -37,6 +37,11 @@ _HELD = """
 SELECT lease_owner, count(*) AS held FROM position
 WHERE consumer LIKE 'LEDGER.p%' AND lease_owner IS NOT NULL AND lease_until > now() GROUP BY lease_owner"""
 
+_APPLIED = "SELECT count(*) FROM inbox WHERE consumer LIKE 'LEDGER.p%'"
+_OPEN_DAYS = """
+SELECT EXISTS (SELECT FROM posting WHERE NOT in_lake AND business_date < (SELECT max(business_date) FROM posting))
+    OR EXISTS (SELECT FROM job WHERE state IN ('queued', 'running'))"""
+
 
 def seeds(user: str) -> str:
     """The key of a NATS user."""
@@ -174,6 +179,8 @@ async def through_the_worker(
         await _shared(conn, workers)
         figures: dict[str, Any] = {"behind": await _watched(servers, processes, conn, load.behind, published)}
         seen = load.behind
+        if load.along or load.rates:
+            await _days_closed(conn)
         if load.along:
             part = [message_of(posting) for posting in bank.some(seen, seen + load.along)]
             seen += load.along
@@ -207,6 +214,14 @@ async def _shared(conn: asyncpg.Connection, workers: int) -> None:
     raise TimeoutError(f"the partitions are not shared by {workers} workers")
 
 
+async def _days_closed(conn: asyncpg.Connection) -> None:
+    """Wait until the days of the backlog lie in the lake: what comes then is of one day."""
+    while True:
+        if not await conn.fetchval(_OPEN_DAYS):
+            return
+        await asyncio.sleep(0.1)
+
+
 async def _watched(
     servers: Servers,
     processes: Sequence[subprocess.Popen[bytes]],
@@ -214,14 +229,21 @@ async def _watched(
     events: int,
     sending: "Awaitable[Goal]",
 ) -> dict[str, Any]:
-    """Events a second until all are applied, and the CPU that one costs, by process."""
+    """Events a second until all are applied, and the CPU that one costs, by process.
+
+    The jobs that a worker starts (a day's close) are told apart: they come by the day, not by the event.
+    """
     busy = {"workers": [process.pid for process in processes], **servers.pids()}
     before = {name: cpu_of(pids) for name, pids in busy.items()}
     mine = time.process_time()
-    start, known = time.monotonic(), int(await conn.fetchval("SELECT count(*) FROM posting"))
+    start, known = time.monotonic(), int(await conn.fetchval(_APPLIED))
     await reached(conn, await sending)
     spent, number = time.monotonic() - start, max(events - known, 1)
-    costs = {name: round((cpu_of(pids) - before[name]) / number * 1e6, 1) for name, pids in busy.items()}
+    after = {name: cpu_of(pids) for name, pids in busy.items()}
+    used = {name: after[name].all - before[name].all for name in busy}
+    workers = after["workers"].own - before["workers"].own
+    used |= {"workers": workers, "jobs": used["workers"] - workers}
+    costs = {name: round(seconds / number * 1e6, 1) for name, seconds in used.items()}
     costs["this process"] = round((time.process_time() - mine) / number * 1e6, 1)
     return {"events": number, "events_a_second": round(number / spent), "cpu_us_an_event": costs}
 

@@ -71,8 +71,8 @@ class Subscription:
     `on_assigned` is called when a partition's lease is taken (again): what was cached of it may be stale.
     `on_quiet` is asked when a partition had no message just now: what it returns is done in a transaction of its own.
     `gather`: batches of several partitions that wait are one transaction, and `batch_handler` gets them one partition
-    after the other. While little waits, one begins so many seconds after the one before at the earliest; a message that
-    comes alone does not wait.
+    after the other. While little waits, one begins so many seconds after the one before at the earliest; what comes
+    alone waits for a moment.
     `plain`: the handlers work by `tx.conn` alone; their transactions have no session.
     """
 

@@ -24,6 +24,8 @@ log = structlog.get_logger(__name__)
 
 # While PostgreSQL works on one transaction the process works on another.
 _AT_ONCE = 3
+# What was published at one time comes in several reads from the wire, a moment apart.
+_MOMENT = 0.002
 
 More = Callable[[int], list[Delivered]]
 """Returns what has come of a partition meanwhile, at most so many messages."""
@@ -66,9 +68,9 @@ class Together:
                 await self._came.wait()
                 await self._free.acquire()
                 early = begun + (self._plan.gather or 0.0) - time.monotonic()
-                # One that comes alone, and many, need not wait for more.
-                if early > 0 and sum(len(w.part.messages) for w in self._waiting) < self._plan.batch // 4:
-                    await asyncio.sleep(early)
+                # One that comes alone waits for a moment only, many not at all.
+                if sum(len(w.part.messages) for w in self._waiting) < self._plan.batch // 4:
+                    await asyncio.sleep(max(early, _MOMENT))
                 begun = time.monotonic()
                 group.create_task(self._carry(self._take()))
 
