@@ -7,6 +7,7 @@ ATTUNE := $(BIN)/attune
 ARGS ?=
 # A test waits for a third of its time, for a server, a lease, a process: on two cores a third process fills that.
 PROCESSES ?= 3
+ROUNDS ?= 20
 # Attune starts dozens of processes: where bytecode may not be kept, each compiles a hundred thousand lines first.
 unexport PYTHONDONTWRITEBYTECODE
 PACKAGES := libs/client libs/contracts libs/expressions libs/measure libs/service-kit services/customer-360 services/eventing services/insight services/scoring services/campaign gateway cli
@@ -55,11 +56,11 @@ typecheck: $(VENV)/.ready-dev ## strict types over every package
 test: $(VENV)/.ready-dev ## every test that must pass before a commit (under 10 minutes on 2 cores)
 	@$(BIN)/pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder -m "not slow" $(ARGS)
 
-test-full: $(VENV)/.ready-dev ## the same and the slow ones (up to 60 minutes)
+test-full: $(VENV)/.ready-dev ## the same and the slow ones, one after the other (more than an hour)
 	@$(BIN)/pytest $(ARGS)
 
-faults: $(VENV)/.ready-dev ## kill -9 schedules, longer
-	@ATTUNE_FAULT_ROUNDS=20 $(BIN)/pytest -m faults $(ARGS)
+faults: $(VENV)/.ready-dev ## kill -9 schedules, twenty rounds of each (about half an hour)
+	@ATTUNE_FAULT_ROUNDS=$(ROUNDS) $(BIN)/pytest -m faults --timeout 3600 $(ARGS)
 
 contracts: setup ## write the JSON Schemas of the events and datasets anew
 	@$(BIN)/python -m attune_contracts.schemas

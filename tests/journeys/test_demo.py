@@ -76,6 +76,8 @@ def test_ctrl_c_in_the_middle_leaves_no_process(attune: Any, server_dir: Path, b
     while not (home / "run" / "state.json").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
     time.sleep(2)
+    assert demo.poll() is None
+    assert processes_of(home), "there is something to be ended"
     demo.send_signal(signal.SIGINT)
     try:
         demo.communicate(timeout=30)
