@@ -28,6 +28,7 @@ from scoring.outputs import UnfitModel
 from scoring.settings import ScoringSettings
 
 CORES = os.cpu_count() or 1
+_READING = "256MB"  # DuckDB's: the rows stream through it
 
 T = TypeVar("T")
 
@@ -68,7 +69,8 @@ def read(
     names = ", ".join(f"CAST({name} AS DOUBLE) AS {name}" for name in NUMERIC)
     drawn = sorted({part.purpose for part in parts if part.arms is not None})
     arms = "".join(f", {_arm(shares[purpose])} AS arm_{i}" for i, purpose in enumerate(drawn))
-    with lake_sql.connect(lake, settings, memory_limit=settings.memory_limit) as con:
+    with lake_sql.connect(lake, settings, memory_limit=_READING) as con:
+        # A relation streams; what `execute` returns holds every row.
         query = con.sql(f"SELECT customer_id, {names}{arms} FROM ({rows})")  # noqa: S608 - names of the contract
         for batch in query.to_arrow_reader(settings.batch_rows):
             columns = np.empty((len(NUMERIC), len(batch)))
