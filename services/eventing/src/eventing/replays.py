@@ -17,7 +17,10 @@ _WITHDRAW = """
 UPDATE detection SET state = 'withdrawn', reason = 'replayed', withdrawn_at = now(), unconfirmed = false
 WHERE business_date BETWEEN $1 AND $2 AND state = 'raised' AND unconfirmed
 RETURNING customer_id, detection_id, trigger, event_key"""
-_TAKE_OVER = "UPDATE ledger_partition SET run = $1"
+# In order, as the stream's batches take several of them: neither waits for the other in a circle.
+_TAKE_OVER = """
+UPDATE ledger_partition SET run = $1
+WHERE partition IN (SELECT partition FROM ledger_partition ORDER BY partition FOR UPDATE)"""
 _SUMMARY = """
 SELECT trigger, count(*) AS count, count(DISTINCT customer_id) AS subjects
 FROM detection WHERE business_date BETWEEN $1 AND $2 AND state = 'raised' GROUP BY trigger ORDER BY trigger"""
