@@ -56,7 +56,7 @@ async def test_e47_ten_thousand_ranges_are_refused(client: Any, bearer: Any) -> 
 
 
 async def test_one_client_that_asks_too_much_is_429_and_others_are_not(limited: Any, development_issuer: Any) -> None:
-    client = await limited(client_requests=20)
+    client = await limited(client_requests=1)
     greedy, modest = (
         {"Authorization": f"Bearer {development_issuer.issue('call_centre', subject=name)[0]}"} for name in ("g", "m")
     )
