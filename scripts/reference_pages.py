@@ -12,6 +12,8 @@ from attune_contracts.access import CUSTOMER_ROLES, ROLE_SCOPES, WHOLE_BANK_ROLE
 from attune_contracts.catalog import CATALOGUE, Entry
 from attune_contracts.datasets import DATASETS, Dataset
 from attune_expressions import catalogue, reference
+from campaign import offer_conditions
+from eventing import fact_fields
 
 Document = dict[str, Any]
 
@@ -30,9 +32,19 @@ def pages(document: Document, examples: Mapping[str, Sequence[Document]]) -> dic
         "access.md": _access(document),
         "events.md": _events(examples),
         "datasets.md": _datasets(),
-        "conditions.md": reference.page(catalogue.standard()),
+        "conditions.md": reference.page(_catalogues()),
     }
     return {path: NOTE + text.rstrip() + "\n" for path, text in found.items()}
+
+
+def _catalogues() -> dict[str, catalogue.Catalogue]:
+    return {
+        "Of a posting, for triggers": fact_fields.catalogue(("postings",)),
+        "Of a behaviour, for triggers": fact_fields.catalogue(("behaviours",)),
+        "Of a date, for triggers": fact_fields.catalogue(("dates",)),
+        "Of a customer, for offers": offer_conditions.facts("CNY"),
+        "Features of a customer": catalogue.standard().of("customer"),
+    }
 
 
 # --- the API ---------------------------------------------------------------------------------------------------------

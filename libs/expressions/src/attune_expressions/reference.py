@@ -1,6 +1,6 @@
 """The page docs/reference/conditions.md: the language in short, why a text may be refused, every field. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from attune_expressions.catalogue import Catalogue
 from attune_expressions.text_scan import LONGEST
@@ -65,10 +65,10 @@ with its line, column and reason; nothing fails later.
 """.strip()
 _FIELDS = """
 What a condition may read depends on where it stands: a trigger's, the facts that it listens to
-([fields of facts](triggers.md#fields-of-facts)); an offer's, `age`, `held` (by `has_tag`), `risk_rating`, `balance`,
-`value_quadrant` and `lifecycle`.
-A condition reports the fields it reads and their highest level (JR/T 0171). No row holds a value beyond "at most":
-minor units for money, the length for a text, days or seconds from 1970 for a date or moment.
+([fields of facts](triggers.md#fields-of-facts)); an offer's, what is known of the customer when it is decided. The
+features of a customer are in the catalogue for models and for those who use the library; no trigger and no offer reads
+them. A condition reports the fields it reads and their highest level (JR/T 0171). No row holds a value beyond "at
+most": minor units for money, the length for a text, days or seconds from 1970 for a date or moment.
 """.strip()
 _OWN = """
 A bank gives names of its own to what its codes mean, once, and conditions read them as they read any other field. Each
@@ -113,19 +113,25 @@ may bring such a list itself; it goes before the folder's. Explanations tell wha
 _HEAD = ("名称", "label", "type", "unit", "at most", "NULL", "of each", "owner", "level", "purpose", "fresh", "meaning")
 
 
-def page(catalogue: Catalogue) -> str:
-    """The page's text."""
-    return "\n".join(_lines(catalogue)) + "\n"
+def page(catalogues: Mapping[str, Catalogue]) -> str:
+    """The page's text; each catalogue under its heading."""
+    return "\n".join(_lines(catalogues)) + "\n"
 
 
-def _lines(catalogue: Catalogue) -> Iterator[str]:
+def _lines(catalogues: Mapping[str, Catalogue]) -> Iterator[str]:
     yield from ("# Conditions", "", *_LANGUAGE.splitlines(), "")
     yield f"Functions: {', '.join(f'`{name}`' for name in FUNCTIONS)}."
     yield from ("", "## Refusals", "", "| code | given for |", "|---|---|")
     yield from (f"| `{code}` | {meaning} |" for code, meaning in sorted(CODES.items()))
     yield from ("", "## A bank's own fields", "", *_OWN.splitlines())
     yield from ("", "## Fields", "", *_FIELDS.splitlines())
-    yield from ("", _row("field", *_HEAD), _row(*["---"] * (len(_HEAD) + 1)))
+    for heading, catalogue in catalogues.items():
+        yield from ("", f"### {heading}", "")
+        yield from _table(catalogue)
+
+
+def _table(catalogue: Catalogue) -> Iterator[str]:
+    yield from (_row("field", *_HEAD), _row(*["---"] * (len(_HEAD) + 1)))
     for field in catalogue.fields.values():
         most = f"{field.shape.bound:,.0f}" if field.shape.bound else ""
         may = "yes" if field.nullable else ""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from attune_contracts.features import FRESHNESS
 from attune_expressions.catalogue import Catalogue
 from attune_expressions.condition import Condition, parse
 from attune_expressions.explaining import explain
@@ -17,15 +18,20 @@ from attune_expressions.own_fields import OwnField, extended
 from campaign.money import decimal_text, places
 from campaign.texts import Text
 
+_SECONDS = "within seconds of a change"
 _FIELDS = (
-    Field("age", "int", "年龄", "Age", "whole years on the day", "years", purpose="demography", largest=200),
-    Field("held", "tags", "持有产品", "Products held", "product ids and kinds, asked by has_tag", purpose="product",
-          nullable=False),
-    Field("risk_rating", "text", "风险评级", "Risk rating", "C1 to C5, as last given", "code", largest=8),
-    Field("balance", "money", "余额", "Balance", "with the deposits since the snapshot", column="balance_minor"),
-    Field("value_quadrant", "text", "价值象限", "Value quadrant", "A, B, C, D or private", "code", largest=64),
-    Field("lifecycle", "text", "生命周期阶段", "Life-cycle stage", "new, growth, mature, decline or lost", "code",
-          largest=64),
+    Field("age", "int", "年龄", "Age", "whole years on the day", "years", owner="customer-360", freshness=_SECONDS,
+          purpose="demography", largest=200),
+    Field("held", "tags", "持有产品", "Products held", "product ids and kinds, asked by has_tag", owner="customer-360",
+          freshness="with each import", purpose="product", nullable=False),
+    Field("risk_rating", "text", "风险评级", "Risk rating", "C1 to C5, as last given", "code", owner="customer-360",
+          freshness=_SECONDS, purpose="suitability", largest=8),
+    Field("balance", "money", "余额", "Balance", "with the deposits since the snapshot", "money", owner="insight",
+          freshness="each snapshot, and with each deposit", purpose="value", column="balance_minor"),
+    Field("value_quadrant", "text", "价值象限", "Value quadrant", "A, B, C, D or private", "code", owner="insight",
+          freshness=FRESHNESS, purpose="value", largest=64),
+    Field("lifecycle", "text", "生命周期阶段", "Life-cycle stage", "new, honeymoon, growth, mature, decline or lost",
+          "code", owner="insight", freshness=FRESHNESS, purpose="life_cycle", largest=64),
 )  # fmt: skip
 Own = tuple[OwnField, ...]
 """A bank's own fields, as far as they are of customers."""
