@@ -186,7 +186,7 @@ def main() -> None:
     with TemporaryDirectory(prefix="files-") as temporary:
         make(Path(temporary), size)
         counts = compare(Path(temporary), python)
-        measured = side_by_side(Path(temporary), python, 1 if options.tiny else ROUNDS)
+        measured = side_by_side(Path(temporary), python, ROUNDS if size == QUICK else 1)
     figures: dict[str, Any] = {"postings": size, "rows": counts} | measured
     if python is not None:
         figures["times"] = {
