@@ -54,6 +54,7 @@ def test_every_class_has_its_own_status_and_code() -> None:
         asyncpg.ConnectionDoesNotExistError("closed in the middle"),
         asyncpg.InterfaceError("connection is closed"),
         PoolTimeout("QueuePool limit"),
+        asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress"),
         ConnectionRefusedError(111, "refused"),
         TimeoutError(),
         DBAPIError("INSERT", {}, asyncpg.DiskFullError("full")),

@@ -210,7 +210,15 @@ def _sqlstate(error: BaseException) -> str | None:
     state = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
     if isinstance(state, str):
         return state
-    lost = (asyncpg.InterfaceError, PoolTimeout, ConnectionError, TimeoutError, socket.gaierror)
+    # InternalClientError: the server hung up in the middle of what asyncpg was about to ask.
+    lost = (
+        asyncpg.InterfaceError,
+        asyncpg.InternalClientError,
+        PoolTimeout,
+        ConnectionError,
+        TimeoutError,
+        socket.gaierror,
+    )
     disconnected = isinstance(error, DBAPIError) and error.connection_invalidated
     return "08006" if disconnected or isinstance(error, lost) else None
 

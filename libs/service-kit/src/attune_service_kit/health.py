@@ -51,7 +51,7 @@ async def readyz(request: Request) -> Response:
         raise Unavailable("starting or stopping", "服务正在启动或停止", retry_after=5)
     try:
         await runtime.database.pool.fetchval("SELECT 1", timeout=2)
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         raise database_refusal(error) or Unavailable("the database is not there", "数据库不可用") from error
     return Response("ok", media_type="text/plain")
 
