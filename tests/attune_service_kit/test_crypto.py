@@ -68,6 +68,8 @@ def test_another_index_key_or_purpose_gives_other_digests() -> None:
     other = Keyring({1: b"d" * 32}, {2: b"j" * 32})
     digests = {keys.digests(p).of(b"Ada") for keys in (KEYS, other) for p in ("name", "phone")}
     assert len(digests) == 4
+    names = KEYS.digests("name")
+    assert names.of_all([b"Ada", b"", b"Bo"]) == [names.of(b"Ada"), names.of(b""), names.of(b"Bo")]
 
 
 # --- kept ------------------------------------------------------------------------------------------------------------

@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stdnum.cn import ric
 
+from attune_service_kit.crypto import Keyring
 from customer_360 import normalise, pinyin
+from customer_360.identity import Identities, Identity
 
 HAN = st.text(st.sampled_from("王李张单曾仇吕欧阳尉迟伟芳娜秀英敏静丽强磊军洋勇艳杰娟涛明"), min_size=1, max_size=4)
 
@@ -135,3 +137,27 @@ def test_every_spelling_is_plain_letters_one_syllable_a_character(name: str) -> 
         assert len(syllables) == len(name)
         assert all(syllable.isascii() and syllable.isalpha() and syllable.islower() for syllable in syllables)
         assert normalise.spelling("".join(syllables)) == "".join(syllables)
+
+
+# --- the digests of many ----------------------------------------------------------------------------------------------
+
+
+def test_many_parties_have_the_digests_that_each_has_alone() -> None:
+    own = Identities(Keyring({1: bytes(range(32))}, {2: bytes(range(1, 33))}), "CN")
+    rows = [
+        ("person", date(1980, 3, 7), "单雄信", "13800000001", "11010119800307123X", None),
+        ("person", None, "Ada Lovelace", "010-6512 3456", None, "1 Road"),
+        ("organisation", date(1999, 1, 1), "重庆钢铁", None, "91110000000000000A", ""),
+        ("prospect", date(1980, 3, 7), None, "", "-", None),
+        ("person", date(1980, 3, 7), "王伟", "１３８００００００２", "110101800307123", "2 Road"),
+    ]
+    kinds, born, names, phones, documents, _ = (list(column) for column in zip(*rows, strict=True))
+    many = own.traces_of(kinds, born, names, phones, documents)
+    assert many == [own.traces(kind, day, Identity(*who)) for kind, day, *who in rows]
+    assert many[0].keys[:2] == tuple(own.sought("单雄信", ["name"]) + own.sought("shanxiongxin", ["pinyin"])[:1])
+    assert set(own.sought("danxiongxin", ["pinyin"])) & set(many[0].keys)
+    assert [len(one.keys) for one in many] == [9, 3, 5, 0, 7]
+    ids = [f"c{number}" for number in range(len(rows))]
+    assert own.digests(ids, [row[2:] for row in rows]) == [
+        own.digest(id_, row[2:]) for id_, row in zip(ids, rows, strict=True)
+    ]

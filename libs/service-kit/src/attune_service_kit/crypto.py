@@ -167,18 +167,30 @@ class Digests:
         """The 32 bytes of a value, as they are written now."""
         return self._by(self._held.writing, value)
 
+    def of_all(self, values: Sequence[bytes]) -> list[bytes]:
+        """The same of many values, one after the other."""
+        begin, digests = self._begin(self._held.writing).copy, []
+        for value in values:
+            digest = begin()
+            digest.update(value)
+            digests.append(digest.finalize())
+        return digests
+
     def by_each(self, value: bytes) -> list[bytes]:
         """A value's digests by every index key: what it is looked up by."""
         return [self._by(number, value) for number in self._held.keys]
 
     def _by(self, number: int, value: bytes) -> bytes:
+        digest = self._begin(number).copy()
+        digest.update(value)
+        return digest.finalize()
+
+    def _begin(self, number: int) -> HMAC:
         begun = self._begun.get(number)
         if begun is None:
             begun = self._begun[number] = HMAC(self._held.keys[number], SHA256())
             begun.update(self._purpose)
-        digest = begun.copy()
-        digest.update(value)
-        return digest.finalize()
+        return begun
 
 
 class Keyring:

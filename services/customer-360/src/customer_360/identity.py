@@ -1,10 +1,11 @@
 """Who a party is, sealed for its row, and the keyed digests by which the row is found again (X25, X26)."""
 
+import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -37,6 +38,7 @@ By = Literal["name", "pinyin", "phone", "document"]
 _RULES = b"1"
 
 DIGEST_BYTES = 16
+_FIRST = struct.Struct(">q")
 MARK_BYTES = 4
 
 
@@ -50,8 +52,7 @@ class Identity:
     address: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Traces:
+class Traces(NamedTuple):
     """What can be compared without being read: every way to be found, the document, and two kinds of likeness."""
 
     keys: tuple[int, ...]
@@ -101,31 +102,65 @@ class Identities:
 
     def digest(self, customer_id: str, values: Iterable[str | None]) -> bytes:
         """Equal for equal values of the same row: tells whether there is anything to write."""
-        parts = [b"" if value is None else b"+" + value.encode() for value in values]
-        return self.mark + self._digests["row"].of(b"\x00".join([_RULES, customer_id.encode(), *parts]))[:DIGEST_BYTES]
+        return self.digests([customer_id], [values])[0]
+
+    def digests(self, customer_ids: Sequence[str], rows: Iterable[Iterable[str | None]]) -> list[bytes]:
+        """The same of many rows."""
+        said = [
+            b"\x00".join([_RULES, id_.encode(), *[b"" if value is None else b"+" + value.encode() for value in row]])
+            for id_, row in zip(customer_ids, rows, strict=True)
+        ]
+        mark = self.mark
+        return [mark + digest[:DIGEST_BYTES] for digest in self._digests["row"].of_all(said)]
 
     def traces(self, party_kind: str, birth_date: date | None, who: Identity) -> Traces:
         """The digests of a party."""
-        keys: list[int] = []
-        document = name_birth = name_phone = None
-        phone = normalise.phone(who.phone, self._region) if who.phone else ""
-        plain = normalise.name(who.name) if who.name else ""
-        if plain:
-            keys.append(self._key("name", plain))
-            spelled = (pinyin.phrase(plain),) if party_kind == "organisation" else pinyin.spellings(plain)
-            for syllables in spelled:
-                keys.append(self._key("pinyin", "".join(syllables)))
-                keys.append(self._key("initials", "".join([syllable[:1] for syllable in syllables])))
-            if birth_date is not None:
-                name_birth = self._key("name_birth", f"{plain} {birth_date}")
-            if phone:
-                name_phone = self._key("name_phone", f"{plain} {phone}")
-        if phone:
-            keys.append(self._key("phone", phone))
-        if who.document and (document := self._document_key(who.document)):
-            keys.append(int.from_bytes(document[:8], "big", signed=True))
-        keys += [key for key in (name_birth, name_phone) if key is not None]
-        return Traces(tuple(dict.fromkeys(keys)), document, name_birth, name_phone)
+        return self.traces_of([party_kind], [birth_date], [who.name], [who.phone], [who.document])[0]
+
+    def traces_of(
+        self,
+        party_kinds: Sequence[str],
+        birth_dates: Sequence[date | None],
+        names: Sequence[str | None],
+        phones: Sequence[str | None],
+        documents: Sequence[str | None],
+    ) -> list[Traces]:
+        """The digests of many parties, column by column."""
+        plain = [normalise.name(text) if text else "" for text in names]
+        called = [normalise.phone(text, self._region) if text else "" for text in phones]
+        papers = [normalise.document(text) if text else "" for text in documents]
+        spelled = [
+            ((pinyin.phrase(name),) if kind == "organisation" else pinyin.spellings(name)) if name else ()
+            for kind, name in zip(party_kinds, plain, strict=True)
+        ]
+        read = ["".join(ways[0]) if ways else "" for ways in spelled]
+        begun = ["".join([syllable[:1] for syllable in ways[0]]) if ways else "" for ways in spelled]
+        born = [
+            f"{name} {day}" if name and day is not None else "" for name, day in zip(plain, birth_dates, strict=True)
+        ]
+        reached = [f"{name} {phone}" if name and phone else "" for name, phone in zip(plain, called, strict=True)]
+        told = {
+            "name": plain, "pinyin": read, "initials": begun, "phone": called, "document": papers,
+            "name_birth": born, "name_phone": reached,
+        }  # fmt: skip
+        digests = {purpose: self._digests_of(purpose, values) for purpose, values in told.items()}
+        keys = {purpose: [_key(d) if d else None for d in made] for purpose, made in digests.items()}
+        more = [self._other_readings(ways) if len(ways) > 1 else () for ways in spelled]
+        every = zip(
+            keys["name"], keys["pinyin"], keys["initials"], more, keys["phone"], keys["document"],
+            keys["name_birth"], keys["name_phone"], digests["document"], strict=True,
+        )  # fmt: skip
+        return [
+            Traces(
+                tuple(
+                    {key: None for key in (name, full, short, *others, phone, paper, birth, reach) if key is not None}
+                ),
+                digest[:DIGEST_BYTES] if digest else None,
+                birth,
+                reach,
+            )
+            for name, full, short, others, phone, paper, birth, reach, digest in every
+        ]
 
     def document_keys(self, text: str) -> list[bytes]:
         """The digests under which a document may lie, one by each index key; none if it has no letter and no digit."""
@@ -150,12 +185,22 @@ class Identities:
         normal = normalise.document(text)
         return self._digests["document"].of(normal.encode())[:DIGEST_BYTES] if normal else None
 
-    def _key(self, purpose: str, value: str) -> int:
-        return _key(self._digests[purpose].of(value.encode()))
+    def _digests_of(self, purpose: str, values: Sequence[str]) -> list[bytes]:
+        """Nothing in the place of an empty text."""
+        made = iter(self._digests[purpose].of_all([value.encode() for value in values if value]))
+        return [next(made) if value else b"" for value in values]
+
+    def _other_readings(self, spelled: Sequence[Sequence[str]]) -> list[int]:
+        """The keys of a name whose surname is read in several ways, by all but the first."""
+        read = ["".join(ways) for ways in spelled[1:]]
+        begun = ["".join([syllable[:1] for syllable in ways]) for ways in spelled[1:]]
+        pairs = zip(self._digests_of("pinyin", read), self._digests_of("initials", begun), strict=True)
+        return [_key(digest) for pair in pairs for digest in pair]
 
 
 def _key(digest: bytes) -> int:
-    return int.from_bytes(digest[:8], "big", signed=True)
+    key: int = _FIRST.unpack_from(digest)[0]
+    return key
 
 
 def identities(runtime: Runtime) -> Identities:

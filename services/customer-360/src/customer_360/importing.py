@@ -203,7 +203,8 @@ class _Dataset:
     ) -> Counts:
         """Write what differs; return the counts."""
         columns = ", ".join(self._load.columns)
-        batches = con.sql(f"SELECT {columns} FROM {prepared.relation}").to_arrow_reader(_BATCH)  # noqa: S608
+        at_once = _BATCH if keys is None else party_import.AT_ONCE
+        batches = con.sql(f"SELECT {columns} FROM {prepared.relation}").to_arrow_reader(at_once)  # noqa: S608
         if keys is not None:
             return await self._write_parties(tx, batches, prepared, keys)
         await self._stage(tx.conn, batches)

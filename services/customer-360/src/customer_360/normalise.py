@@ -8,7 +8,7 @@ import phonenumbers
 from stdnum.cn import ric
 
 # Nearly every number of the home market is a mobile one, whose form needs no parser.
-_MOBILE = re.compile(r"(?:\+?86)?(1[3-9]\d{9})")
+_MOBILE = re.compile(r"(?:\+?86)?(1[3-9]\d{9})", re.ASCII)
 _OLD_CARD = re.compile(r"\d{6}(\d{2})(\d{2})(\d{2})\d{3}")
 
 
@@ -29,6 +29,8 @@ def spelling(text: str) -> str:
 
 def phone(text: str, region: str) -> str:
     """E.164 of the bank's region where the number is a possible one, else its digits as they are."""
+    if region == "CN" and (mobile := _MOBILE.fullmatch(text)):
+        return "+86" + mobile[1]
     digits = unicodedata.normalize("NFKC", text).translate(_PHONE_MARKS).partition("转")[0]
     if region == "CN" and (mobile := _MOBILE.fullmatch(digits)):
         return "+86" + mobile[1]

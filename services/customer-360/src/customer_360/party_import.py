@@ -19,7 +19,7 @@ import pyarrow.csv
 from attune_contracts.datasets import IDENTITY_COLUMNS
 from attune_service_kit.database import Transaction
 from customer_360 import detail_import, risk_import
-from customer_360.identity import COLUMNS, Identities, Identity
+from customer_360.identity import COLUMNS, Identities
 from customer_360.loads import LOADS, STAGE
 from customer_360.resolution_import import FRESH
 
@@ -32,10 +32,15 @@ _SEALED = (*_IDENTITY, "digest", "keys", "document_key")
 _TURN = "SELECT pg_advisory_xact_lock(hashtext('customer_360.parties'))"
 # Batch by batch, each sorted and joined in memory; of large tables a batch touches few rows.
 _SETTINGS = "SELECT set_config('work_mem', '64MB', true), set_config('random_page_cost', '1.1', true)"
-_OLDER = "SELECT EXISTS (SELECT FROM party_identity)"
+_ANY_PARTY = "SELECT EXISTS (SELECT FROM party)"
+_ANY_IDENTITY = "SELECT EXISTS (SELECT FROM party_identity)"
 _KNOWN = """
 SELECT p.customer_id::text, i.digest FROM party p LEFT JOIN party_identity i USING (customer_id)
 WHERE p.customer_id = ANY ($1::text[]::uuid[])"""
+
+
+AT_ONCE = 10_000
+"""Parties in a batch: what is staged of them stays in the memory that PostgreSQL has for temporary tables."""
 
 
 def _list(prefix: str, names: Sequence[str]) -> str:
@@ -132,8 +137,9 @@ async def load(tx: Transaction, batches: Iterator[pa.RecordBatch], desk: Desk) -
     for name, columns in ((STAGE, _staged()), (FRESH, _COMPARED)):
         listed = ", ".join(f"{column} {kind}" for column, kind in columns.items())
         await tx.conn.execute(f"CREATE TEMPORARY TABLE {name} ({listed}) ON COMMIT DROP")
-    older, changed = bool(await tx.conn.fetchval(_OLDER)), 0
-    async with aclosing(_ahead(_sealed(batches, desk))) as ready:
+    any_stands, older = [bool(await tx.conn.fetchval(any_)) for any_ in (_ANY_PARTY, _ANY_IDENTITY)]
+    changed = 0
+    async with aclosing(_ahead(_sealed(batches, desk, any_stands))) as ready:
         async for batch in ready:
             changed += await _write(tx, batch, desk)
     return Loaded(changed, older)
@@ -165,14 +171,15 @@ def _staged() -> dict[str, str]:
     return {name: _TYPES.get(name) or plain.type_of(name) for name in STAGED}
 
 
-async def _sealed(batches: Iterator[pa.RecordBatch], desk: Desk) -> AsyncGenerator[Sealed]:
+async def _sealed(batches: Iterator[pa.RecordBatch], desk: Desk, any_stands: bool) -> AsyncGenerator[Sealed]:
     """The batches of the load's columns, sealed in a thread."""
+    known: dict[str, bytes | None] = {}
     while (batch := await asyncio.to_thread(next, batches, None)) is not None:
-        told = await detail_import.kept(batch, desk.identities, desk.pool, desk.since)
-        rows = await desk.pool.fetch(_KNOWN, told["customer_id"].to_pylist())
-        yield await asyncio.to_thread(
-            _as_csv, told, desk.identities, {row["customer_id"]: row["digest"] for row in rows}
-        )
+        if any_stands:
+            batch = await detail_import.kept(batch, desk.identities, desk.pool, desk.since)
+            rows = await desk.pool.fetch(_KNOWN, batch["customer_id"].to_pylist())
+            known = {row["customer_id"]: row["digest"] for row in rows}
+        yield await asyncio.to_thread(_as_csv, batch, desk.identities, known)
 
 
 def _as_csv(batch: pa.RecordBatch, identities: Identities, known: dict[str, bytes | None]) -> Sealed:
@@ -200,32 +207,30 @@ def seal(batch: pa.RecordBatch, identities: Identities, known: dict[str, bytes |
     """One batch. `known` has the digests of the parties that stand already, None where they have no identity."""
     ids: list[str] = batch["customer_id"].to_pylist()
     values = {name: batch[name].to_pylist() for name in COLUMNS}
-    rows = list(zip(*(values[name] for name in COLUMNS), strict=True))
-    digests = [identities.digest(id_, row) for id_, row in zip(ids, rows, strict=True)]
+    digests = identities.digests(ids, zip(*(values[name] for name in COLUMNS), strict=True))
     fresh = [known.get(id_) != mark for id_, mark in zip(ids, digests, strict=True)]
-    keys: list[str | None] = [None] * len(ids)
-    documents: list[str | None] = [None] * len(ids)
-    births: list[int | None] = [None] * len(ids)
-    phones: list[int | None] = [None] * len(ids)
+    told = {
+        name: [value if new else None for value, new in zip(column, fresh, strict=True)]
+        for name, column in values.items()
+    }
     kinds, born = batch["party_kind"].to_pylist(), batch["birth_date"].to_pylist()
-    for number, new in enumerate(fresh):
-        if new:
-            traces = identities.traces(kinds[number], born[number], Identity(*rows[number]))
-            keys[number], documents[number] = _array(traces.keys), _bytea(traces.document)
-            births[number], phones[number] = traces.name_birth, traces.name_phone
+    traces = identities.traces_of(kinds, born, told["name"], told["phone"], told["document"])
     columns: dict[str, Any] = {name: batch[name] for name in _PARTY}
     for name in COLUMNS:
-        chosen = [value if new else None for value, new in zip(values[name], fresh, strict=True)]
-        columns[name] = [_bytea(text) for text in identities.columns[name].seal_texts(ids, chosen)]
-    columns |= {"digest": [_bytea(mark) for mark in digests], "keys": keys, "stands": [id_ in known for id_ in ids]}
-    columns |= {"document_key": documents, "name_birth": births, "name_phone": phones}
+        columns[name] = [_bytea(text) for text in identities.columns[name].seal_texts(ids, told[name])]
+    columns["digest"] = [_bytea(mark) for mark in digests]
+    columns["keys"] = [_array(trace.keys) if new else None for trace, new in zip(traces, fresh, strict=True)]
+    columns["document_key"] = [_bytea(trace.document) for trace in traces]
+    columns["name_birth"] = [trace.name_birth for trace in traces]
+    columns["name_phone"] = [trace.name_phone for trace in traces]
+    columns["stands"] = [id_ in known for id_ in ids]
     types = {"name_birth": pa.int64(), "name_phone": pa.int64()}
     made = {name: pa.array(values, types.get(name)) for name, values in columns.items() if isinstance(values, list)}
     return pa.RecordBatch.from_pydict({name: (columns | made)[name] for name in STAGED})
 
 
 def _bytea(value: bytes | None) -> str | None:
-    return None if value is None else "\\x" + value.hex()
+    return None if value is None else f"\\x{value.hex()}"
 
 
 def _array(values: tuple[int, ...]) -> str:

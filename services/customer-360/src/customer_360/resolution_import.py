@@ -20,7 +20,7 @@ CROWD = 10
 # by a person stays out.
 _SAME_DOCUMENT = f"""
 WITH fresh AS (
-    SELECT DISTINCT document_key FROM {FRESH} WHERE document_key IS NOT NULL
+    SELECT document_key FROM {FRESH} WHERE document_key IS NOT NULL GROUP BY 1 HAVING count(*) > 1 OR $1
 ), holders AS (
     SELECT i.document_key, i.customer_id FROM fresh JOIN party_identity i USING (document_key)
     WHERE NOT EXISTS (
@@ -81,7 +81,7 @@ class Resolved:
 async def resolve(tx: Transaction, older: bool) -> Resolved:
     """Join the parties in FRESH with whom they are, and list whom they may be. `older`: there were others before."""
     await tx.conn.execute(f"ANALYZE {FRESH}")
-    pairs = [(row["first"], row["second"]) for row in await tx.conn.fetch(_SAME_DOCUMENT)]
+    pairs = [(row["first"], row["second"]) for row in await tx.conn.fetch(_SAME_DOCUMENT, older)]
     if pairs:
         first, second = (list(side) for side in zip(*pairs, strict=True))
         await tx.conn.execute(_LINK, [new_id() for _ in pairs], first, second, tx.who, tx.now)

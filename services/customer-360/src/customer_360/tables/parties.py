@@ -17,14 +17,8 @@ class Party(Table, table=True):
     __tablename__ = "party"
     __table_args__ = (
         UniqueConstraint("source_id", "source", name="party_source_id"),
-        Index(
-            "party_manager",
-            "manager_id",
-            "customer_id",
-            postgresql_where=sql_text("manager_id IS NOT NULL"),
-        ),
+        Index("party_manager", "manager_id", "customer_id", postgresql_where=sql_text("manager_id IS NOT NULL")),
         Index("party_branch", "branch_id", "customer_id"),
-        Index("party_unassigned", "branch_id", "customer_id", postgresql_where=sql_text("manager_id IS NULL")),
         Index("party_household", "household_id", postgresql_where=sql_text("household_id IS NOT NULL")),
     )
 
