@@ -160,7 +160,6 @@ def what_the_model_is_and_what_it_earned(attune: Any, home: Path, tmp_path: Path
     shown = attune("models", "show", BROUGHT, "--home", home)["versions"]
     assert [(one["version"], one["state"]) for one in shown] == [(2, "refused"), (1, "champion")]
     assert "no outcome of this model is known" in attune.refused("models", "compare", BROUGHT, "--home", home)
-    assert "there is no feature snapshot" in attune.refused("models", "watch", BROUGHT, "--home", home)
     with Client(Home.at(home), "model_admin") as client:
         outcome = {"kinds": ["wealth_purchase"], "within_days": 30, "wanted": "more"}
         client.put(f"/v1/models/{BROUGHT}/watch-settings", {"version": 0, "outcome": outcome})
