@@ -89,6 +89,20 @@ def test_a_look_tells_drift_and_responses(score: dict[str, Any] | None) -> None:
     assert len(list(model_tables.look(SEEN | {"responses": None}))) == 1
 
 
+def test_on_a_narrow_terminal_no_name_is_cut() -> None:
+    console = Console(file=StringIO(), width=80, highlight=False)
+    about = {
+        "name": "channel-preference-of-the-young",
+        "purpose": "channel",
+        "target": "t" * 40,
+        "risk_class": "limited",
+    }
+    console.print(model_tables.registry([about | {"versions": 2, "champion": 1}]))
+    assert isinstance(console.file, StringIO)
+    assert "…" not in console.file.getvalue()
+    assert console.file.getvalue().count("t") >= 40
+
+
 def test_models_versions_and_crossings_are_listed_as_they_are_written() -> None:
     about = {"name": NAME, "purpose": "propensity", "target": "[b]x", "risk_class": "limited"}
     text = printed(model_tables.registry([about | {"versions": 2, "champion": None}]))

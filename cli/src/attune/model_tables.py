@@ -100,7 +100,9 @@ def _added(one: dict[str, Any]) -> Iterator[str]:
 
 
 def _table(title: str, heads: Iterable[str], rows: Iterable[Iterable[object]]) -> Table:
-    table = Table(*heads, title=Text(title) if title else None, title_justify="left")
+    table = Table(title=Text(title) if title else None, title_justify="left")
+    for head in heads:
+        table.add_column(head, overflow="fold")  # on a narrow terminal a name is folded, never cut
     for row in rows:
         table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
     return table
