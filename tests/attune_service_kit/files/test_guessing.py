@@ -129,6 +129,18 @@ def test_a_draft_can_be_imported_once_it_is_finished(tmp_path: Path, con: duckdb
     assert accounts_.preview[0]["opening_balance_minor"] is not None
 
 
+def test_columns_say_what_the_name_of_a_file_does_not(tmp_path: Path) -> None:
+    rows = [f"{n:06}|张三{n}|11010119900307{n:04}|138{n:08}|2020-01-{n:02}|{'男女'[n % 2]}" for n in range(1, 21)]
+    (tmp_path / "kh.txt").write_text("\n".join(["客户号|姓名|证件号码|手机号|开户日期|性别", *rows]), "gb18030")
+    (tmp_path / "x.csv").write_text("a,b,c,d\n" + "1,2,3,4\n" * 9)
+    text = draft("bank", [sniff(tmp_path / "kh.txt"), sniff(tmp_path / "x.csv")])
+    assert "  parties:\n    # by its columns" in text
+    assert "gender: {column: 性别, codes: {女: female, 男: male}}" in text
+    for line in ("source_id: 客户号", "name: 姓名", "phone: 手机号", "document: 证件号码"):
+        assert f"      {line} " in text
+    assert "# x.csv: no dataset was recognised" in text
+
+
 def test_what_a_draft_could_not_guess_is_named_where_it_is_missing(tmp_path: Path) -> None:
     (tmp_path / "txn.csv").write_text("a,b\n1,2\n3,4\n5,4\n")
     text = draft("bank", [sniff(tmp_path / "txn.csv")])

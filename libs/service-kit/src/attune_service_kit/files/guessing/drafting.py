@@ -6,7 +6,7 @@ from typing import Any
 
 from attune_service_kit.files.guessing.profiling import ColumnGuess, profile
 from attune_service_kit.files.guessing.sniffing import Sniffed
-from attune_service_kit.files.guessing.words import dataset_of, likeness
+from attune_service_kit.files.guessing.words import FILES, dataset_of, likeness
 from attune_service_kit.files.mapping import Csv, Excel, FixedWidth, Form
 from attune_service_kit.files.targets import ALLOWED, Target, mappable, options, required
 
@@ -19,6 +19,9 @@ _FITTING: dict[str, tuple[str, ...]] = {
     "DOUBLE": ("amount", "number", "id", "code"),
     "BOOLEAN": ("flag", "code"),
 }
+_SEXES = {"男": "male", "女": "female"}
+# As many columns must speak of a dataset where the file's name says nothing.
+_TELLING = 4
 # What can be said where no column speaks of it.
 _CONSTANTS = {
     ("accounts", "kind"): "demand",
@@ -35,11 +38,11 @@ def draft(source: str, files: Sequence[Sniffed]) -> str:
         f"source: {source}   # never change it once something was imported: it makes the ids",
         "datasets:",
     ]
-    unknown = [file for file in files if dataset_of(file.file) is None]
     taken: dict[str, list[Sniffed]] = {}
+    unknown: list[Sniffed] = []
     for file in files:
-        if (name := dataset_of(file.file)) is not None:
-            taken.setdefault(name, []).append(file)
+        name = dataset_of(file.file) or _by_columns(file)
+        (unknown if name is None else taken.setdefault(name, [])).append(file)
     for name, found in taken.items():
         lines += _dataset(name, found[0])
         lines += [f"  # {other.file} seems to be {name}, too: a list of parts, if it differs" for other in found[1:]]
@@ -47,11 +50,26 @@ def draft(source: str, files: Sequence[Sniffed]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _by_columns(file: Sniffed) -> str | None:
+    """The one dataset that most columns speak of, all that it needs among them; None where it is not clear."""
+    guesses = profile(file.names, file.rows)
+    spoken = {}
+    for name in FILES:
+        found = _matched(name, guesses)
+        said = {*found, *(column for dataset, column in _CONSTANTS if dataset == name)}
+        if len(found) >= _TELLING and said >= set(required(name)):
+            spoken[name] = len(found)
+    best = [name for name, count in spoken.items() if count == max(spoken.values())]
+    return best[0] if len(best) == 1 else None
+
+
 def _dataset(name: str, file: Sniffed) -> list[str]:
     guesses = profile(file.names, file.rows)
     lines = [f"  {name}:"]
     if file.doubt:
         lines.append(f"    # {file.doubt}")
+    if dataset_of(file.file) is None:
+        lines.append("    # by its columns: the file's name does not say so")
     lines.append(f"    file: {_text(file.file)}")
     if file.encoding != "utf-8":
         lines.append(f"    encoding: {file.encoding}")
@@ -109,6 +127,8 @@ def _source(target: Target, guess: ColumnGuess) -> str:
 
 def _meaning(code: str, allowed: Sequence[str]) -> str | None:
     """The one allowed value that a code is the beginning of; null, and so a reject, where that is not clear."""
+    if _SEXES.get(code) in allowed:
+        return _SEXES[code]
     fitting = [value for value in allowed if value.startswith(code.lower()) or code.lower().startswith(value)]
     return fitting[0] if len(fitting) == 1 else None
 
