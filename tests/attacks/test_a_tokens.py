@@ -309,8 +309,8 @@ async def test_a15_a_withdrawn_key_and_a_short_life_end_a_token(
     remaining = json.loads(write_jwks(tmp_path).read_text())
     remaining["keys"] = [k for k in remaining["keys"] if not (isinstance(k, dict) and k.get("kid") == KEY.kid)]
     (tmp_path / "jwks.json").write_text(json.dumps(remaining))
-    # As if the ten minutes for which keys are believed, and the one for which a token is, were over.
-    monkeypatch.setattr(keys, "AGE", 0)
+    # As if it were time to ask the issuer again, and the minute for which a token is believed were over.
+    monkeypatch.setattr(keys, "RENEW", 0)
     monkeypatch.setattr(keys, "REFETCH", 0)
     service.runtime.verifier._verified.clear()
     ended, goes_on = await answers(service, by_key, by_other)

@@ -139,7 +139,7 @@ async def test_an_offer_asks_a_field_of_the_banks_own(
     monkeypatch.setitem(vars(service.runtime.settings), "fields_folder", tmp_path)
     made = await put("offers/platinum-card", CARD | {"conditions": {"where": "spare > 1000000"}})
     assert made.status_code == 200, made.text
-    assert [field["is"] for field in made.json()["conditions"]["fields"]] == ["balance - 20000"]
+    assert [field["is"] for field in made.json()["own_fields"]] == ["balance - 20000"]
     async with service.everything.pool.acquire() as conn:
         await add_customer(conn, person(1))
     told = await nba(service, token("teller", "B1"), person(1))

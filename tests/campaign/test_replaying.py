@@ -56,7 +56,7 @@ async def change_everything(service: RunningService, token: Headers) -> None:
     """Another margin, another text, other policies."""
     operator, client = token("operator"), service.client
     offer = (await client.get("/v1/offers/time-deposit-12m", headers=operator)).json()
-    wanted = {k: v for k, v in offer.items() if k not in ("code", "scripts")}
+    wanted = {k: v for k, v in offer.items() if k not in ("code", "scripts", "own_fields")}
     wanted["expected_margin"] = {"amount": "1.00", "currency": "CNY"}
     put = await client.put("/v1/offers/time-deposit-12m", json=wanted, headers=operator | key())
     assert put.status_code == 200, put.text

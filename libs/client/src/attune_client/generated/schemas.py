@@ -450,6 +450,17 @@ class Challenger(Model):
     share: float | None = None
 
 
+class ConditionsView(Model):
+    """Who is eligible; null asks nothing."""
+
+    age_max: int | None
+    age_min: int | None
+    minimum_balance: CampaignMoney | None
+    product_not_held: Sequence[str]
+    rating_invalid: bool
+    where: str | None
+
+
 class OwnField(Model):
     """A field that a bank adds, as a folder or a file says it. `posting` and `event` are read of facts by triggers,
     `customer` is read by offers.
@@ -469,19 +480,6 @@ class OwnField(Model):
     unit: str | None = None
 
 
-class ConditionsView(Model):
-    """Who is eligible; null asks nothing."""
-
-    age_max: int | None
-    age_min: int | None
-    fields: Sequence[OwnField]
-    """The bank's own fields that `where` reads, as they were when it was kept"""
-    minimum_balance: CampaignMoney | None
-    product_not_held: Sequence[str]
-    rating_invalid: bool
-    where: str | None
-
-
 class ChangedOffer(Model):
     """The offer as stored, and the catalogue that decisions use from now on."""
 
@@ -496,6 +494,8 @@ class ChangedOffer(Model):
     lever: float
     models: Sequence[str]
     name: BothLanguages
+    own_fields: Sequence[OwnField]
+    """The bank's own fields that the condition `where` reads, as they were when it was kept"""
     product_id: str | None
     product_kind: str | None
     risk_level: str | None
@@ -2011,6 +2011,8 @@ class OfferView(Model):
     lever: float
     models: Sequence[str]
     name: BothLanguages
+    own_fields: Sequence[OwnField]
+    """The bank's own fields that the condition `where` reads, as they were when it was kept"""
     product_id: str | None
     product_kind: str | None
     risk_level: str | None

@@ -41,7 +41,7 @@ _OFFER: dict[str, Any] = {
 }
 _SHOWN: dict[str, Any] = _OFFER | {
     "code": "wealth-steady-6m",
-    "conditions": _CONDITIONS | {"fields": []},
+    "own_fields": [],
     "scripts": ["s-ws6m-counter"],
 }
 _SCRIPT: dict[str, Any] = {
@@ -113,9 +113,6 @@ class ConditionsView(BaseModel):
     minimum_balance: Money | None
     rating_invalid: bool
     where: str | None
-    fields: list[OwnField] = Field(
-        description="The bank's own fields that `where` reads, as they were when it was kept"
-    )
 
 
 class ScriptView(BaseModel):
@@ -150,6 +147,9 @@ class OfferView(BaseModel):
     context: dict[str, float]
     conditions: ConditionsView
     enabled: bool
+    own_fields: list[OwnField] = Field(
+        description="The bank's own fields that the condition `where` reads, as they were when it was kept"
+    )
     scripts: list[str]
 
 

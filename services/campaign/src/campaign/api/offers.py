@@ -242,9 +242,9 @@ def _offer(offer: Offer, scripts: Sequence[Script]) -> OfferView:
             minimum_balance=_money(conditions.minimum_balance_minor, offer.currency),
             rating_invalid=conditions.rating_invalid,
             where=conditions.where,
-            fields=list(conditions.fields),
         ),
         enabled=offer.enabled,
+        own_fields=list(conditions.fields),
         scripts=[s.id for s in scripts if s.offer == offer.code and s.enabled],
     )
 
