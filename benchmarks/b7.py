@@ -54,6 +54,7 @@ SELECT count(*), sum(hash(posting_id, account_id, business_date, booked_at, dire
 
 def import_to_parquet(folder: Path) -> dict[str, Any]:
     """What eventing's import job does with the files: read, check, add to the lake's months."""
+    from attune_contracts.datasets import TRANSACTIONS
     from attune_service_kit.files import load_mapping
     from attune_service_kit.files.engine import MEMORY, prepare
     from attune_service_kit.lake import Lake
@@ -66,7 +67,7 @@ def import_to_parquet(folder: Path) -> dict[str, Any]:
         workbench.opened(runtime, memory_limit=MEMORY) as con,
         prepare(load_mapping(MAPPING), folder / "files", "transactions", con, folder / "rejects") as prepared,
     ):
-        _, added = workbench.add(con, runtime, prepared.relation, "b7")
+        _, added = workbench.add(con, runtime, TRANSACTIONS, prepared.relation, "b7")
         seconds = time.perf_counter() - started
     assert prepared.rejects_file is not None
     with prepared.rejects_file.open(encoding="utf-8") as report:
