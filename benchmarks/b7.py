@@ -10,7 +10,6 @@ home's import job, against raw COPY of the same rows into an equal table and aga
 import argparse
 import asyncio
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -25,7 +24,7 @@ from uuid import UUID
 
 import structlog
 from benchmarks.bank_b7 import MAPPING, write_customers, write_postings
-from benchmarks.machine import machine
+from benchmarks.machine import machine, peak_mb
 
 from attune.client import Client
 from attune.home import Home
@@ -179,8 +178,7 @@ def main() -> None:
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     if options.part:
         figures = (import_to_parquet if options.part == "import" else copy_by_duckdb)(options.folder)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
-        sys.stdout.write(json.dumps(figures | {"peak_mb": peak}) + "\n")
+        sys.stdout.write(json.dumps(figures | {"peak_mb": peak_mb()}) + "\n")
         return
     size = FULL if options.full else TINY if options.tiny else QUICK
     with tempfile.TemporaryDirectory(prefix="attune-b7-", dir=options.home) as scratch:

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import duckdb
 from benchmarks import bank_backtest
-from benchmarks.machine import machine
+from benchmarks.machine import machine, peak_mb
 
 from eventing import lake_triggers, trigger_files
 from eventing.compiled import Compiled
@@ -118,16 +118,7 @@ def measured(folder: Path, way: str) -> dict[str, float]:
         before, start = _cpu(), time.perf_counter()
         found = WAYS[way](con)
         spent = time.perf_counter() - start
-    return {"found": len(found), "seconds": spent, "cpu_seconds": _cpu() - before, "peak_mb": _peak_mb()}
-
-
-def _peak_mb() -> float:
-    """The most memory of this process; what the one before it in the same place had does not count."""
-    status = Path("/proc/self/status")
-    if not status.is_file():
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    line = next(line for line in status.read_text("ascii").splitlines() if line.startswith("VmHWM:"))
-    return int(line.split()[1]) / 1024
+    return {"found": len(found), "seconds": spent, "cpu_seconds": _cpu() - before, "peak_mb": peak_mb()}
 
 
 def _cpu() -> float:

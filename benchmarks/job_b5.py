@@ -5,11 +5,11 @@ Prints its seconds, its CPU seconds and that of its connections' backends, and i
 
 import asyncio
 import json
-import resource
 import sys
 import time
 
 import psutil
+from benchmarks.machine import peak_mb
 
 from attune_service_kit.jobs import JobContext
 from attune_service_kit.lifecycle import make_runtime, running
@@ -40,8 +40,7 @@ async def run() -> dict[str, object]:
         result = await score.run(job)
         told = {"seconds": time.perf_counter() - started, "cpu": time.process_time() - before}
         told["database_cpu"] = await _database(runtime) - database
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
-    return told | {"peak_mb": peak, "result": result}
+    return told | {"peak_mb": peak_mb(), "result": result}
 
 
 if __name__ == "__main__":

