@@ -53,10 +53,10 @@ lint: $(VENV)/.ready-dev ## style, imports between parts, house rules
 typecheck: $(VENV)/.ready-dev ## strict types over every package
 	@$(BIN)/mypy
 
-test: $(VENV)/.ready-dev ## every test that must pass before a commit (under 10 minutes on 2 cores)
+test: $(VENV)/.ready-dev ## every test that must pass before a commit (about 12 minutes on 2 cores)
 	@$(BIN)/pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder -m "not slow" $(ARGS)
 
-test-full: $(VENV)/.ready-dev ## the same and the slow ones, one after the other (more than an hour)
+test-full: $(VENV)/.ready-dev ## the same and the slow ones, one after the other (about four hours)
 	@$(BIN)/pytest $(ARGS)
 
 faults: $(VENV)/.ready-dev ## kill -9 schedules, twenty rounds of each (about half an hour)
