@@ -221,7 +221,8 @@ def _only_not_finite(body: bytes) -> bool:
         return number if isfinite(number := float(text)) else None
 
     try:
-        mended = json.loads(body, object_pairs_hook=_once, parse_float=finite, parse_constant=lambda _: None)
+        # As text: of bytes it would take other encodings and a byte-order mark, too.
+        mended = json.loads(body.decode(), object_pairs_hook=_once, parse_float=finite, parse_constant=lambda _: None)
         text = json.dumps(mended, ensure_ascii=False).encode()
         _keys(orjson.loads(text), len(text))
     except (ValueError, RecursionError):
