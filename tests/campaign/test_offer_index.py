@@ -5,7 +5,7 @@ from datetime import date
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attune_contracts.consent import ANY, Given, permitted
+from attune_contracts.consent import ANY, Given, permitted, too_young
 from campaign.catalogue import Conditions, Customer, Names, Offer, ineligible, snapshot
 from campaign.contact_policy import Cap, ContactPolicy
 from campaign.decision_facts import DecisionFacts, LiveOpportunity, PartyFacts, ProfileFacts, StoredScore
@@ -114,6 +114,8 @@ def plain_refusal(offer: Offer, facts: DecisionFacts, customer: Customer) -> tup
         return "eligibility", text
     if (text := unsuitable(offer.risk_level, offer.product_kind, rating, facts.today)) is not None:
         return "suitability", text
+    if facts.party is not None and too_young(facts.party.birth_date, facts.today):
+        return "consent", None
     outbound = facts.channel in ("call_centre", "relationship_manager")
     if outbound and permitted(facts.consents, facts.channel, offer.product_kind) is not True:
         return "consent", None
