@@ -1,145 +1,141 @@
-"""A small demo bank for the shipped triggers: its postings, front-end behaviours and dates, equal at each call."""
+"""The demo's own bank for the shipped triggers, and beside it what that bank has not; equal at each call.
 
-import random
-from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
-from uuid import UUID
+`python -m tests.eventing.library_bank 20000` prints what each trigger finds on the bank that `attune demo` makes.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from importlib.resources import files
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import duckdb
-import numpy as np
-import pyarrow as pa
 
-from attune.bank.ledger import Ledger, ledger
-from attune.bank.postings import AccountType, Channel, Flag, Kind
-from attune_contracts.datasets import TRANSACTIONS
-from attune_contracts.identifiers import account_id, customer_id
-from attune_service_kit.lake_schema import arrow_schema
-from eventing import lake_triggers
+from attune.bank.generate import generate
+from attune.bank.ledger import LAST_DAY
+from attune_contracts.datasets import CARDS, LOANS
+from attune_service_kit import lake_sql
+from attune_service_kit.files.engine import prepare
+from attune_service_kit.files.loading import load_mapping
+from eventing import lake_triggers, trigger_files
 from eventing.compiled import Compiled
-from eventing.replaying import Partition
-from eventing.shapes.dated import DatedFact
+from eventing.lake_history import model
 
-CUSTOMERS, SEED = 200, 11
-LAST = date(2025, 12, 31)
-_KINDS = ("demand", "demand", "time", "wealth")
-_HELD = ("time_deposit", "wealth", "insurance")
+SEED = 1
+"""That of `attune demo`."""
+WHOLE, SMALL = 20_000, 2_000
+"""The persons of `attune demo`, and the fewest that it takes."""
+MADE = frozenset(
+    {
+        "broken-application",
+        "card-expires",
+        "insurance-matures",
+        "loan-matures",
+        "salary-begins",
+        "salary-stops",
+        "viewed-without-buying",
+    }
+)
+"""The triggers that ask for what the demo's bank has not: front ends, cards, loans, insurances, ended salaries."""
+LIBRARY = {
+    Path(file.name).stem: file.read_text(encoding="utf-8")
+    for file in sorted(files("eventing").joinpath("library").iterdir(), key=lambda file: file.name)
+}
+_MAPPING = Path(__file__).parents[2] / "mappings" / "demo.yaml"
+_IMPORTED = ("products", "parties", "accounts", "holdings", "transactions")
+# As the lake and eventing's tables have them after an import, and in `made` what is beside them.
+_RELATIONS = """
+CREATE TABLE account_owner AS SELECT account_id, source_id, customer_id, kind, opening_balance_minor FROM accounts;
+CREATE TABLE behaviour (customer_id VARCHAR, behaviour_id VARCHAR, business_date DATE, occurred_us BIGINT,
+                        behaviour VARCHAR, product VARCHAR, step VARCHAR, channel VARCHAR, seconds BIGINT);
+CREATE SCHEMA made;
+CREATE VIEW made.person AS SELECT customer_id, row_number() OVER (ORDER BY source_id) AS number FROM parties;
+CREATE TABLE made.transactions AS
+SELECT t.* FROM transactions AS t JOIN account_owner AS o USING (account_id) JOIN made.person AS p USING (customer_id)
+WHERE t.kind <> 'salary'
+   OR CASE p.number % 20 WHEN 3 THEN t.business_date < DATE '2025-09-01'
+                         WHEN 7 THEN t.business_date >= DATE '2025-07-01' ELSE true END;
+CREATE TABLE made.holdings AS
+SELECT 'I' || number AS holding_id, customer_id, NULL AS account_id, 'INS1' AS product_id,
+       DATE '2020-01-01' AS opened_on,
+       DATE '2025-01-01' + CAST(number * 11 % 720 AS INTEGER) AS matures_on, number * 10000 AS amount_minor
+FROM made.person WHERE number % 8 = 0;
+CREATE VIEW made.products AS SELECT 'INS1' AS product_id, 'insurance' AS kind;
+CREATE VIEW made.cards AS
+SELECT 'K' || number AS card_id, customer_id, NULL AS account_id, 'debit' AS kind,
+       DATE '2025-01-31' + CAST(number * 97 % 1800 AS INTEGER) AS expires_on
+FROM made.person WHERE number % 5 < 3;
+CREATE VIEW made.loans AS
+SELECT 'L' || number AS loan_id, customer_id, NULL AS account_id, number * 100000 AS amount_minor,
+       DATE '2025-01-01' + CAST(number * 89 % 1800 AS INTEGER) AS matures_on
+FROM made.person WHERE number % 5 = 4;
+CREATE TABLE made.behaviour AS
+WITH viewed AS (
+    SELECT customer_id, number, look, number * 37 % 300 + visit * 15 AS day,
+           TIMESTAMP '2025-04-15 04:00:00' + to_days(CAST(day AS INTEGER)) + to_hours(look * 5) AS moment
+    FROM made.person CROSS JOIN range(4) AS v (visit) CROSS JOIN range(4) AS l (look)
+    WHERE number % 2 = 0 AND look <= (number // 2 + visit) % 4
+),
+applied AS (
+    SELECT customer_id, number, step,
+           TIMESTAMP '2025-06-01 06:00:00' + to_days(CAST(number * 41 % 250 AS INTEGER)) AS moment
+    FROM made.person CROSS JOIN (VALUES ('step_started'), ('step_completed')) AS s (step)
+    WHERE number % 2 = 0 AND (step = 'step_started' OR number % 3 > 0)
+),
+done AS (
+    SELECT customer_id, moment, 'product_viewed' AS behaviour, ['W1', 'W2', 'T1'][day % 3 + 1] AS product, NULL AS step
+    FROM viewed
+    UNION ALL
+    SELECT customer_id, moment + to_minutes(CASE step WHEN 'step_completed' THEN 9 ELSE 0 END), step, NULL,
+           'open_wealth'
+    FROM applied
+)
+SELECT customer_id, 'b' || row_number() OVER (ORDER BY customer_id, moment) AS behaviour_id,
+       CAST(moment AS DATE) AS business_date,
+       epoch_us(moment) AS occurred_us, behaviour, product, step, 'mobile' AS channel, 30 AS seconds
+FROM done"""
+_DATES = """
+CREATE OR REPLACE TEMP TABLE dated_version AS
+SELECT * EXCLUDE (kind), CAST(NULL AS DATE) AS known, CAST(NULL AS DATE) AS since, CAST(NULL AS DATE) AS until
+FROM ({model})"""
 
 
-def bank(con: duckdb.DuckDBPyConnection) -> Ledger:
-    """Make the lake's relations of the bank."""
-    book = ledger(CUSTOMERS, SEED, LAST)
-    con.register("transactions", _postings(book))
-    owners = [
-        (_account(owner, account), str(_customer(owner)), _KINDS[account], int(book.opening[account][owner]))
-        for owner in range(CUSTOMERS)
-        for account in AccountType
-        if account in book.opening
-    ]
-    names = ("account_id", "customer_id", "kind", "opening_balance_minor")
-    con.register("account_owner", pa.Table.from_pylist([dict(zip(names, one, strict=True)) for one in owners]))
-    con.register("behaviour", _behaviours())
-    return book
+@contextmanager
+def bank(customers: int) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The relations that backtests ask for, of the demo's bank of so many persons."""
+    with TemporaryDirectory() as scratch, duckdb.connect(config={"threads": 1, "memory_limit": "1GB"}) as con:
+        folder, mapping = Path(scratch) / "bank", load_mapping(_MAPPING)
+        generate(folder, customers, SEED)
+        for name in _IMPORTED:
+            with prepare(mapping, folder, name, con, Path(scratch) / "rejects") as prepared:
+                assert prepared.rejected == 0, name
+                con.execute(f"CREATE TABLE {name} AS FROM {prepared.relation}")
+        for dataset in (CARDS, LOANS):
+            con.execute(f"CREATE TABLE {dataset.name} AS {lake_sql.scan(dataset, [])}")
+        con.execute(_RELATIONS)
+        yield con
 
 
-def backtest(con: duckdb.DuckDBPyConnection, trigger: Compiled) -> tuple[int, int]:
-    """How many detections the shipped trigger has on the bank, and of how many customers."""
-    if trigger.kind == "calendar":
-        partition = Partition.of([trigger], {})
-        partition.reach(LAST.toordinal(), dates())
-        standing = partition.standing.get(trigger.name, {})
-        subjects = [subject for (subject, _), one in standing.items() if one.day > LAST.toordinal() - 365]
-        return len(subjects), len(set(subjects))
-    found = lake_triggers.detections(con, trigger, "CNY", LAST - timedelta(364), LAST, LAST)
+def backtest(con: duckdb.DuckDBPyConnection, name: str) -> tuple[int, int]:
+    """How many detections a shipped trigger has in the bank's last year, and of how many customers."""
+    trigger = Compiled.of(trigger_files.read(LIBRARY[name]).definition)
+    con.execute(f"SET search_path = '{'made,main' if name in MADE else 'main'}'")
+    if trigger.definition.calendar is not None:
+        con.execute(_DATES.format(model=model("dated_facts")), {"kinds": [trigger.definition.calendar.of]})
+    first = LAST_DAY - timedelta(364)
+    found = lake_triggers.detections(con, trigger, "CNY", first, LAST_DAY, LAST_DAY)
     return len(found), len({one.customer_id for one in found})
 
 
-def dates() -> Mapping[str, Sequence[DatedFact]]:
-    """A birthday and a first day each; of some a card, a loan, a holding."""
-    draw = random.Random(SEED)
-    found: dict[str, list[DatedFact]] = {}
-    for owner in range(CUSTOMERS):
-        mine: list[DatedFact] = []
-
-        def add(of: str, day: date, product: str | None = None, mine: list[DatedFact] = mine, who: int = owner) -> None:
-            amount = draw.randint(10, 200) * 100_000 if product else None
-            row = {"product": product, "product_kind": product, "amount_minor": amount, "due_date": day}
-            mine.append(DatedFact(f"{of}-{who}", of, day.toordinal(), 0, row, amount))
-
-        add("birthday", date(1950, 1, 1) + timedelta(draw.randint(0, 18_000)))
-        add("customer_since", date(2022, 1, 1) + timedelta(draw.randint(0, 1_460)))
-        if draw.random() < 0.6:
-            add("card_expires_on", date(2025, 1, 31) + timedelta(draw.randint(0, 1_800)))
-        if draw.random() < 0.2:
-            add("loan_matures_on", date(2025, 1, 1) + timedelta(draw.randint(0, 1_800)))
-        if draw.random() < 0.4:
-            add("holding_matures_on", date(2025, 1, 1) + timedelta(draw.randint(0, 720)), draw.choice(_HELD))
-        found[str(_customer(owner))] = mine
-    return found
+def main(customers: int) -> None:
+    """Print what each shipped trigger finds."""
+    with bank(customers) as con:
+        for name in LIBRARY:
+            number, of = backtest(con, name)
+            print(f"{name:24}{number:>9,}{of:>9,}{'  made beside' if name in MADE else ''}", flush=True)
 
 
-def _postings(book: Ledger) -> pa.Table:
-    rows = []
-    booked = book.booked
-    columns = (booked.owner, booked.account, booked.day, booked.second, booked.amount, booked.kind, booked.channel)
-    for number, one in enumerate(zip(*columns, booked.flag, strict=True)):
-        owner, account, day, second, amount, kind, channel, flag = map(int, one)
-        on = book.period.day(day)
-        if kind == Kind.SALARY and not _is_paid(owner, on):
-            continue
-        rows.append(
-            dict.fromkeys(TRANSACTIONS.names)
-            | {
-                "posting_id": f"T{number:09d}",
-                "account_id": _account(owner, AccountType(account)),
-                "business_date": on,
-                # The bank's clock is eight hours ahead of UTC.
-                "booked_at": datetime.combine(on, time(0), UTC) + timedelta(seconds=second - 8 * 3600),
-                "direction": "credit" if amount > 0 else "debit",
-                "amount_minor": abs(amount),
-                "currency": "CNY",
-                "kind": Kind(kind).name.lower(),
-                "channel": Channel(channel).name.lower(),
-                "flags": [Flag(flag).name.lower()] if flag else [],
-            }
-        )
-    return pa.Table.from_pylist(rows, schema=arrow_schema(TRANSACTIONS))
-
-
-def _is_paid(owner: int, day: date) -> bool:
-    """The generated bank pays everybody all the time: here some salaries end in August, and some begin in June."""
-    return not (owner % 20 == 3 and day >= date(2025, 9, 1)) and not (owner % 20 == 7 and day < date(2025, 6, 1))
-
-
-def _behaviours() -> pa.Table:
-    """What digital customers look at, and applications of which a third is left half-way."""
-    draw = np.random.default_rng(SEED)
-    rows: list[dict[str, Any]] = []
-
-    def add(owner: int, at: datetime, behaviour: str, **more: str) -> None:
-        us = (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
-        rows.append(
-            {"behaviour_id": f"b{len(rows)}", "customer_id": str(_customer(owner)), "business_date": at.date(),
-             "occurred_us": us, "behaviour": behaviour, "product": None, "step": None, "channel": "mobile",
-             "seconds": 30} | more
-        )  # fmt: skip
-
-    for owner in range(0, CUSTOMERS, 2):
-        for day in draw.integers(0, 300, 4):
-            at = datetime(2025, 1, 15, 4, tzinfo=UTC) + timedelta(int(day))
-            product = ("W1", "W2", "T1")[int(day) % 3]
-            for number in range(int(draw.integers(1, 5))):
-                add(owner, at + timedelta(hours=5 * number), "product_viewed", product=product)
-        at = datetime(2025, 3, 1, 6, tzinfo=UTC) + timedelta(int(draw.integers(0, 250)))
-        add(owner, at, "step_started", step="open_wealth")
-        if draw.random() < 0.66:
-            add(owner, at + timedelta(minutes=9), "step_completed", step="open_wealth")
-    return pa.Table.from_pylist(rows)
-
-
-def _customer(owner: int) -> UUID:
-    return customer_id("demo", str(owner))
-
-
-def _account(owner: int, account: AccountType) -> str:
-    return str(account_id("demo", f"{owner}-{account}"))
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
