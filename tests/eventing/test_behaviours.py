@@ -62,6 +62,14 @@ async def test_behaviours_are_taken_in_once_and_a_third_look_is_a_detection(
     assert own.json() == {"accepted": 2, "duplicates": 0}
     repeated = await post_as(eventing, mine, first)
     assert repeated.json() == {"accepted": 0, "duplicates": 1}
+    # I68: what the stream brings under an id that came before with other content is set aside.
+    await post_as(eventing, mine, looked("b2", "2024-03-01T16:00:00Z", product="fund-1"))
+
+    async def clash() -> Any:
+        return await eventing.rows("SELECT error, type FROM quarantine")
+
+    (held,) = await eventually(clash, 60, every=0.1, what="the clash in quarantine")
+    assert ("id clash" in held["error"], held["type"]) == (True, "eventing.behaviour.recorded.v1")
 
     async def found() -> Any:
         return await eventing.rows(
@@ -75,6 +83,7 @@ async def test_behaviours_are_taken_in_once_and_a_third_look_is_a_detection(
     }  # fmt: skip
     stored = await eventing.rows("SELECT behaviour_id FROM behaviour ORDER BY 1")
     assert [row["behaviour_id"] for row in stored] == ["a1", "b1", "b2", "b3"]
+    assert await eventing.rows("SELECT product FROM behaviour WHERE behaviour_id = 'b2'") == [{"product": "wealth-90"}]
     days = await eventing.rows("SELECT business_date::text AS day FROM behaviour ORDER BY behaviour_id")
     zone_days = [row["day"] for row in days]
     assert zone_days == sorted(zone_days)

@@ -13,6 +13,7 @@ from attune_contracts.identifiers import partition as number_of
 from attune_contracts.ledger import TransactionPosted
 from attune_service_kit.lake import Lake
 from attune_service_kit.testing import eventually
+from eventing import upkeep
 
 OPENED, DAY = date(2024, 1, 10), date(2024, 9, 2)
 NOON = datetime(2024, 9, 2, 4, tzinfo=UTC)  # in Shanghai
@@ -136,6 +137,18 @@ async def test_late_and_repeated_postings_of_an_adapter(eventing: Any, lake_dir:
 
     await eventually(beyond, what="the posting beyond the watermark")
 
+    # I68: an id that came before and says something else now is set aside; what came first holds.
+    await eventing.publish(said("D", DAY, 999_999), said("O", OPENED, 50_000, kind="y"), said("N", DAY, 1), time=NOON)
+
+    async def clashes() -> bool:
+        held = await eventing.rows("SELECT error FROM quarantine")
+        return ["id clash" in row["error"] for row in held] == [True, True]
+
+    await eventually(clashes, what="both in quarantine")
+    listed = (await eventing.get("/v1/quarantine/eventing")).json()["items"]
+    assert {item["type"] for item in listed} == {TransactionPosted.TYPE}
+    assert (await detections(eventing))["D"]["evidence"]["amount"] == "1000.00"
+
     body = {"to": "2024-09-03T12:00:00+08:00"}
     assert (await eventing.send("POST", "/v1/clock:advance", body)).json()["business_date"] == "2024-09-03"
     back = await eventing.send("POST", "/v1/clock:advance", {"to": "2024-09-02T12:00:00+08:00"})
@@ -143,11 +156,39 @@ async def test_late_and_repeated_postings_of_an_adapter(eventing: Any, lake_dir:
     await eventing.settled()
     lake = Lake(str(lake_dir), tmp_path / "x")
     rows = [row for file in lake.files("transactions") for row in parquet.read_table(file).to_pylist()]
-    assert sorted(row["posting_id"] for row in rows) == ["D", "F", "L", "O", "W", "Z"]
+    amounts = {row["posting_id"]: row["amount_minor"] for row in rows}
+    assert (sorted(amounts), amounts["D"]) == (["D", "F", "L", "N", "O", "W", "Z"], 100_000)
     assert {pointer.partition for pointer in lake.pointers("transactions")} == {
         "month=2024-01", "month=2024-08", "month=2024-09",
     }  # fmt: skip
     assert not await eventing.rows("SELECT 1 FROM posting WHERE NOT in_lake")
+
+    # A day is closed when it is left; what comes of it later gathers until no more of it comes.
+    today, before = date(2024, 9, 3), date(2024, 9, 2)
+    assert await due(eventing, today, None, (before, 0))
+    assert await due(eventing, today, before, (before, 0)), "the day has just been left"
+    assert not await due(eventing, today, today, (before, 0)), "it was closed before"
+    assert not await due(eventing, today, today, (before, 40), (before, 5)), "more of it comes"
+    assert await due(eventing, today, today, (before, 40))
+    assert not await due(eventing, today, today, (today, 40))
+    assert await due(eventing, today, today, (today, 1_000))
+    assert not await due(eventing, today, today)
+
+
+async def due(eventing: Any, today: date, closed: date | None, *waiting: tuple[date, int]) -> bool:
+    """Whether a close is due where postings of these days have been waiting for so many seconds. Leaves nothing."""
+    async with eventing.service.runtime.worker_database.pool.acquire() as conn:
+        undone = conn.transaction()
+        await undone.start()
+        for number, (day, seconds) in enumerate(waiting):
+            await conn.execute(
+                "INSERT INTO posting (account_id, posting_id, business_date, direction, amount_minor, currency, kind,"
+                " received_at) VALUES ($1, $2, $3, 'credit', 1, 'CNY', 'x', now() - make_interval(secs => $4))",
+                account_id("test", "A"), f"due-{number}", day, float(seconds),
+            )  # fmt: skip
+        found = bool(await conn.fetchval(upkeep.DUE, today, closed))
+        await undone.rollback()
+    return found
 
 
 async def test_each_partition_has_its_own_watermark_and_a_silent_one_is_closed_with_the_others(eventing: Any) -> None:

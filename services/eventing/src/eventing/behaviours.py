@@ -8,6 +8,7 @@ import asyncpg
 from pydantic import ValidationError
 
 from attune_contracts.eventing import BehaviourRecorded
+from attune_service_kit.consumer import FatalEvent
 from attune_service_kit.database import Transaction
 from eventing.facts import Fact, of_behaviour
 
@@ -18,6 +19,14 @@ INSERT INTO behaviour (customer_id, behaviour_id, business_date, occurred_at, be
 SELECT * FROM unnest($1::uuid[], $2::text[], $3::date[], $4::timestamptz[], $5::text[], $6::text[], $7::text[],
                      $8::text[], $9::int[])
 ON CONFLICT DO NOTHING RETURNING customer_id, behaviour_id"""
+# Of what came again: whether any of it says something else than what came first.
+_CLASHES = """
+SELECT EXISTS (
+    SELECT FROM unnest($1::uuid[], $2::text[], $3::date[], $4::timestamptz[], $5::text[], $6::text[], $7::text[],
+                       $8::text[], $9::int[]) AS s(w, i, d, at, b, p, st, ch, se)
+    JOIN behaviour o ON (o.customer_id, o.behaviour_id) = (s.w, s.i)
+    WHERE (o.business_date, o.occurred_at, o.behaviour, o.product, o.step, o.channel, o.seconds)
+          IS DISTINCT FROM (s.d, s.at, s.b, s.p, s.st, s.ch, s.se))"""
 # Beside the postings of the same table: no source system can be called so.
 _SOURCE = "behaviour:{source}"
 _TAKE = """
@@ -63,14 +72,20 @@ def fact(one: BehaviourRecorded) -> Fact:
 
 
 async def store(conn: asyncpg.Connection, arrived: Sequence[BehaviourRecorded]) -> set[tuple[Any, str]]:
-    """Keep live behaviours; return the keys of those that count: new ones, and a replay's, which lie in the lake."""
+    """Keep live behaviours; return the keys of those that count: new ones, and a replay's, which lie in the lake.
+
+    An id that comes again and says something else is no duplicate: FatalEvent, and what came first holds (I68).
+    """
     replayed = {(b.customer_id, b.behaviour_id) for b in arrived if b.origin == "replay"}
     rows = [
         (b.customer_id, b.behaviour_id, b.business_date, b.occurred_at, *(getattr(b, name) for name in _FIELDS))
         for b in arrived
         if b.origin == "live"
     ]
-    new = await conn.fetch(_STORE, *map(list, zip(*rows, strict=True))) if rows else []
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    new = await conn.fetch(_STORE, *columns) if rows else []
+    if len(new) < len(rows) and await conn.fetchval(_CLASHES, *columns):
+        raise FatalEvent("id clash: the behaviour came before and said something else")
     return replayed | {(row["customer_id"], row["behaviour_id"]) for row in new}
 
 

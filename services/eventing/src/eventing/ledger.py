@@ -36,6 +36,16 @@ WITH new AS (
 ), stored AS (SELECT count(*) AS number FROM new)
 SELECT number, CASE WHEN number < $12 THEN (SELECT array_agg(account_id || posting_id) FROM new) END AS keys
 FROM stored"""
+# Of what came again: whether any of it says something else than what came first. Of what the lake had only the figures
+# are known.
+_CLASHES = """
+SELECT EXISTS (
+    SELECT FROM unnest($1::uuid[], $2::text[], $3::date[], $4::timestamptz[], $5::text[], $6::bigint[], $7::text[],
+                       $8::text[], $9::text[], $10::text[], $11::text[]) AS s(a, p, b, t, d, m, c, k, ch, r, f)
+    JOIN posting o ON (o.account_id, o.posting_id) = (s.a, s.p)
+    WHERE (o.business_date, o.direction, o.amount_minor, o.currency) <> (s.b, s.d, s.m, s.c)
+       OR o.came <> 'lake' AND (o.booked_at, o.kind, o.channel, o.reverses, o.flags)
+          IS DISTINCT FROM (s.t, s.k, s.ch, s.r, coalesce(string_to_array(s.f, ','), '{}')))"""
 # Of so many looks at a partition without messages one asks for timers that a job has set.
 CALENDAR_TICKS = 5
 
@@ -173,7 +183,10 @@ def _read(event: Event, furthest: date) -> Posting | BehaviourRecorded:
 
 
 async def _store(conn: asyncpg.Connection, arrived: Sequence[Arrived]) -> list[Arrived]:
-    """Keep live postings for the lake; return the events that are no duplicates. A replay's lie there already."""
+    """Keep live postings for the lake; return the events that are no duplicates. A replay's lie there already.
+
+    A posting id that comes again and says something else is no duplicate: FatalEvent, and what came first holds (I68).
+    """
     live = [posting for _, posting in arrived if posting.origin == "live"]
     if not live:
         return list(arrived)
@@ -183,11 +196,16 @@ async def _store(conn: asyncpg.Connection, arrived: Sequence[Arrived]) -> list[A
         return list(arrived)
     new = set(stored["keys"] or ())
     fresh: list[Arrived] = []
+    again: list[Posting] = []
     for event, posting in arrived:
         key = f"{posting.account_id}{posting.posting_id}"
         if posting.origin == "replay" or key in new:
             new.discard(key)
             fresh.append((event, posting))
+        else:
+            again.append(posting)
+    if await conn.fetchval(_CLASHES, *_columns(again)):
+        raise FatalEvent("id clash: the posting came before and said something else")
     return fresh
 
 

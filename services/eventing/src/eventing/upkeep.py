@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, date, datetime
+from time import monotonic
 
 import structlog
 
@@ -14,12 +15,16 @@ log = structlog.get_logger(__name__)
 RELEASE_SECONDS = 1.0
 CLOSE_SECONDS = 5.0
 
-# A day is closed once business time has left it; whatever has gathered for a quarter of an hour of wall time goes, too.
-_DUE = """
-SELECT EXISTS (SELECT 1 FROM posting WHERE NOT in_lake AND business_date < $1)
-    OR EXISTS (SELECT 1 FROM posting WHERE NOT in_lake AND received_at < now() - interval '15 minutes')
-    OR EXISTS (SELECT 1 FROM behaviour WHERE NOT in_lake AND business_date < $1)
-    OR EXISTS (SELECT 1 FROM behaviour WHERE NOT in_lake AND received_at < now() - interval '15 minutes')"""
+# A day is closed when business time leaves it; whatever has gathered for a quarter of an hour of wall time goes, too.
+# What comes for a day that was closed before waits until no more of it comes: never a file for each.
+_DUE_OF = """
+EXISTS (SELECT FROM {table} WHERE NOT in_lake AND business_date < $1 AND ($2::date IS NULL OR business_date >= $2))
+OR EXISTS (SELECT FROM {table} WHERE NOT in_lake AND received_at < now() - interval '15 minutes')
+OR coalesce((SELECT max(received_at) FROM {table} WHERE NOT in_lake AND business_date < $1)
+            < now() - interval '30 seconds', false)"""
+DUE = f"SELECT {_DUE_OF.format(table='posting')} OR {_DUE_OF.format(table='behaviour')}"
+# A close that failed, or that more has followed already, is not tried again at once.
+REST_SECONDS = 60.0
 
 
 def sender(runtime: Runtime) -> intake.Sender:
@@ -46,15 +51,24 @@ async def release_pending(runtime: Runtime) -> None:
 
 async def close_days(runtime: Runtime) -> None:
     """Background task: start the day's close when one is due."""
+    closed: date | None = None
+    rest = 0.0
     while True:
-        async with runtime.worker_database.transaction() as tx:
-            await start_close(runtime, tx, runtime.clock.business_date())
+        today = runtime.clock.business_date()
+        if today != closed or monotonic() >= rest:
+            async with runtime.worker_database.transaction() as tx:
+                if await start_close(runtime, tx, today, closed):
+                    rest = monotonic() + REST_SECONDS
+            closed = today
         await asyncio.sleep(CLOSE_SECONDS)
 
 
-async def start_close(runtime: Runtime, tx: Transaction, today: date) -> bool:
-    """Start the job `day_close` if a day before `today` is not in the lake yet; return whether that is so."""
-    due = bool(await tx.conn.fetchval(_DUE, today))
+async def start_close(runtime: Runtime, tx: Transaction, today: date, closed: date | None = None) -> bool:
+    """Start the job `day_close` if a day before `today` is not in the lake yet; return whether one is due.
+
+    Days before `closed` have been closed once: what comes of them later gathers first.
+    """
+    due = bool(await tx.conn.fetchval(DUE, today, closed))
     if due:
         await runtime.jobs.start(tx, "day_close", {}, key="day_close")
     return due
