@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from attune.bank_import import run_import
-from attune.commands.imports import import_table
+from attune.commands.imports import import_notes, import_table
 from attune.home import Home
 from attune.output import Failure
 
@@ -32,3 +32,17 @@ def test_datasets_are_shown_in_the_order_in_which_they_go_in() -> None:
     )
     shown = [line.split("│")[1].strip() for line in out.getvalue().splitlines() if line.startswith("│")]
     assert shown == ["branches", "parties", "transactions"]
+
+
+def test_who_became_one_customer_and_what_consents_stand_on_is_said() -> None:
+    plain = {"read": 4, "accepted": 4, "unchanged": 0, "rejected": 0}
+    result = {
+        "parties": plain | {"merged": 1_200, "doubtful": 0, "defaults": 0, "outranked": 0},
+        "consents": plain | {"merged": 0, "doubtful": 0, "defaults": 3, "outranked": 1},
+        "transactions": plain,
+    }
+    assert import_notes({"datasets": result}) == [
+        "parties: 1,200 records are one customer with another one, by the same document",
+        "consents: 3 rows stand on a documented agreement, not on the customer's word",
+        "consents: 1 rows changed nothing: the customer's own word stands",
+    ]

@@ -190,6 +190,34 @@ def test_yaml_guesses_nothing() -> None:
     assert lines["day",] == 4
 
 
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("", 1, "mapping: a mapping (key: value) is expected, this is empty"),
+        ("source: bank", 1, "datasets: write at least one dataset: DATASET: {file: …, columns: …}; there are regions,"),
+        ("source: bank\ndatasets:\n  # none yet", 2, "datasets: write at least one dataset"),
+        ("source: bank\ndatasets: parties", 2, "datasets: write at least one dataset"),
+        ("source: bank\ndatasets: {}", 2, "datasets: write at least one dataset"),
+        ("source: bank\ndatasets:\n  parties:", 3, "datasets.parties: write where it comes from: {file: …, columns:"),
+        ("source: bank\ndatasets:\n  parties: []", 3, "datasets.parties: write where it comes from"),
+        ("source: bank\ndatasets:\n  parties: {file: a, columns:}", 3, "parties.columns: a mapping (key: value) is"),
+        ("source: bank\ndatasets: {parties: {file: [a]}}", 2, "parties.file: a text is expected, this is a list"),
+        (
+            "source: bank\ndatasets: {parties: {file: a, columns: {source_id:}}}",
+            2,
+            "columns.source_id: a column's name, or a mapping, is expected, this is empty",
+        ),
+    ],
+)
+def test_what_is_not_written_yet_is_said_in_the_words_of_the_file(
+    text: str, line: int, words: str, tmp_path: Path
+) -> None:
+    (found,) = faults(f"{text}\n", tmp_path)
+    assert words in found
+    assert "Input should" not in found
+    assert f"line {line}: " in found or "source" not in text or "\n" not in text
+
+
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"- a\n- b\n", b"", b"source\n", b"{[a]: b}"])
 def test_what_is_no_mapping_is_refused(content: bytes, tmp_path: Path) -> None:
     file = tmp_path / "bank.yaml"

@@ -24,6 +24,7 @@ def test_a_check_needs_no_home_and_imports_nothing(attune: Any) -> None:
     assert {"household_role", "opening_balance_minor"} <= set((shown.stdout + shown.stderr).split()), (
         "names are shown whole"
     )
+    assert "…" not in shown.stdout + shown.stderr, "values are shown whole: ids are read off here"
 
 
 def test_unknown_files_get_a_draft(attune: Any, tmp_path: Path) -> None:

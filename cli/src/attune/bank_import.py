@@ -55,7 +55,7 @@ def run_import(
     _all_there(mapping, extract)
     import_id = str(new_id())
     body = {"import_id": import_id, "mapping": mapping.as_object(), "folder": None if upload else str(extract)}
-    result: dict[str, Any] = {"datasets": {}, "rejects_file": None, "import_id": import_id}
+    result: dict[str, Any] = {"datasets": {}, "rejects_file": None, "rejects_files": [], "import_id": import_id}
     with Client(home) as client, job_progress(console, quiet=quiet) as progress:
         sent = list(_send(client, import_id, mapping, extract)) if upload else []
         for owner, path in OWNERS.items():
@@ -65,7 +65,7 @@ def run_import(
             done = client.run_job(owner, path, body | {"datasets": names}, progress(f"import {owner}"))
             result["datasets"] |= done["datasets"]
             result["rejects_file"] = result["rejects_file"] or done.get("rejects_file")
-            result.setdefault("rejects_files", []).extend([done["rejects_file"]] if done.get("rejects_file") else [])
+            result["rejects_files"] += [done["rejects_file"]] if done.get("rejects_file") else []
         for name in sent:
             client.ask(lambda attune, name=name: attune.imports.remove_import_file(UUID(import_id), name))  # type: ignore[misc]
         # The import is over when what it set in motion is: owners known, features made, scores given.
@@ -100,7 +100,11 @@ def list_imports(home: Home) -> list[dict[str, Any]]:
     with Client(home) as client:
         for owner, path in OWNERS.items():
             for run in client.pages(path):
-                one = found.setdefault(run["import_id"], run | {"services": {}, "counts": {}})
+                apart = {"services": {}, "counts": {}, "datasets": [], "log": [], "has_rejects": False}
+                one = found.setdefault(run["import_id"], run | apart)
+                one["datasets"] = [*one["datasets"], *run["datasets"]]
+                one["log"] = sorted([*one["log"], *run["log"]], key=lambda line: str(line["at"]))
+                one["has_rejects"] |= run["has_rejects"]
                 one["services"][owner] = run["state"]
                 one["counts"] |= run["counts"] or {}
     return sorted(found.values(), key=lambda run: str(run["started_at"]), reverse=True)

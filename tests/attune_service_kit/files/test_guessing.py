@@ -141,6 +141,39 @@ def test_columns_say_what_the_name_of_a_file_does_not(tmp_path: Path) -> None:
     assert "# x.csv: no dataset was recognised" in text
 
 
+def test_a_file_that_no_dataset_is_known_of_is_drafted_but_for_its_dataset(
+    tmp_path: Path, con: duckdb.DuckDBPyConnection
+) -> None:
+    (tmp_path / "foo.csv").write_text("ORG;TITEL\n" + "".join(f"{n};城{n}\n" for n in range(9)), "gb18030")
+    text = draft("bank", [sniff(tmp_path / "foo.csv")])
+    file = tmp_path / "bank.yaml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(MappingError, match="line 4: datasets: write at least one dataset"):
+        load_mapping(file)
+    finished = text.replace("  # DATASET:", "  branches:").replace("{…: …}", "{branch_id: ORG, name: TITEL}")
+    file.write_text(finished.replace("\n  #   ", "\n    "), encoding="utf-8")
+    (found,) = check(load_mapping(file), tmp_path, con, tmp_path / "check")
+    assert (found.accepted, found.preview[1]["name"]) == (9, "城1")
+
+
+def test_codes_are_given_the_words_that_they_may_mean(tmp_path: Path) -> None:
+    lines = "".join(
+        f"T{n};A1;20250101;{'DC'[n % 2]};{n}.50;{'RMB'};{('工资', '杂项')[n % 2]};ATM\n" for n in range(1, 21)
+    )
+    (tmp_path / "txn.csv").write_text("TXN_NO;ACCT_NO;DATE;DC;AMT;CCY;摘要;CHN\n" + lines)
+    (tmp_path / "cust.csv").write_text("CIF;SEX\n" + "".join(f"{n};{1 + n % 2}\n" for n in range(20)))
+    (tmp_path / "prod.csv").write_text("PROD_CODE,TYPE\nP1,time\nP2,wealth\n")
+    text = draft("bank", [sniff(file) for file in sorted(tmp_path.iterdir())])
+    for line in (
+        "currency: {column: CCY, codes: {RMB: CNY}}",
+        "kind: {column: 摘要, codes: {工资: salary, 杂项: null}}",
+        "channel: {column: CHN, codes: {ATM: atm}}",
+        "gender: {column: SEX, codes: {1: male, 2: female}}",
+        "kind: {column: TYPE, codes: {time: time_deposit, wealth: wealth}}",
+    ):
+        assert f"      {line} " in text
+
+
 def test_what_a_draft_could_not_guess_is_named_where_it_is_missing(tmp_path: Path) -> None:
     (tmp_path / "txn.csv").write_text("a,b\n1,2\n3,4\n5,4\n")
     text = draft("bank", [sniff(tmp_path / "txn.csv")])

@@ -53,7 +53,10 @@ def import_(
             result = run_import(place, mapping, folder, upload=upload)
         if not as_json:
             console.print(import_table(result))
-        rejects = f"rejects: {result['rejects_file']}" if result["rejects_file"] else "no rejects"
+            for note in import_notes(result):
+                console.print(note)
+        reports = ", ".join(result["rejects_files"])
+        rejects = f"rejects: {reports}" if reports else "no rejects"
         print_result(result, as_json, f"{rejects}; import {result['import_id']}")
 
 
@@ -64,6 +67,32 @@ def import_table(result: dict[str, Any]) -> Table:
         cells = (counts["read"], counts["accepted"], counts.get("unchanged", 0), counts["rejected"])
         table.add_row(name, *(f"{cell:,}" for cell in cells))
     return table
+
+
+# A terminal that has room for five rows beside each other.
+_WIDE = 120
+
+# What else is counted (X21, X22), by dataset: shown where it is any.
+_NOTED = {
+    "parties": (
+        ("merged", "records are one customer with another one, by the same document"),
+        ("doubtful", "pairs look alike: a data steward decides (/v1/identity-reviews)"),
+    ),
+    "consents": (
+        ("defaults", "rows stand on a documented agreement, not on the customer's word"),
+        ("outranked", "rows changed nothing: the customer's own word stands"),
+    ),
+}
+
+
+def import_notes(result: dict[str, Any]) -> list[str]:
+    """Say what else came of an import: who is one customer, who may be, and what consents stand on."""
+    return [
+        f"{name}: {counts[what]:,} {words}"
+        for name, counts in result["datasets"].items()
+        for what, words in _NOTED.get(name, ())
+        if counts.get(what)
+    ]
 
 
 def _undo(home: Path | None, import_id: str, as_json: bool) -> None:
@@ -133,10 +162,13 @@ def _show(one: Any) -> None:
     if one.preview:
         used = [name for name in one.preview[0] if any(row[name] is not None for row in one.preview)]
         # A column of the dataset is a row of the table: a party has more of them than a terminal has room for.
-        table = Table("column", *(f"row {n}" for n, _ in enumerate(one.preview, 1)), title=f"{one.dataset}: first rows")
+        rows = one.preview if console.width >= _WIDE else one.preview[:3]
+        table = Table("column", *(f"row {n}" for n, _ in enumerate(rows, 1)), title=f"{one.dataset}: first rows")
         table.columns[0].no_wrap = True
+        for column in table.columns[1:]:
+            column.overflow = "fold"  # ids are read off here: whole, however narrow the terminal is
         for name in used:
-            table.add_row(name, *(str(row[name]) if row[name] is not None else "" for row in one.preview))
+            table.add_row(name, *(str(row[name]) if row[name] is not None else "" for row in rows))
         console.print(table)
     if one.rejects:
         table = Table("file", "line", "column", "reason", title=f"{one.dataset}: the first rejects")

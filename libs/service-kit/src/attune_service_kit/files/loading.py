@@ -77,7 +77,37 @@ def _problem(fault: Any, content: Any) -> Problem:
     path: Path_ = tuple(part for part in fault["loc"] if not (isinstance(part, str) and "[" in part))
     if fault["type"] == "unknown_key":
         path = (*path, fault["ctx"]["key"])
-    return Problem(_existing(path, content), fault["msg"])
+    path = _existing(path, content)
+    return Problem(path, _words(path, fault))
+
+
+def _words(path: Path_, fault: Any) -> str:
+    """What is wrong, in the words of the file and not of its reader."""
+    kind: str = fault["type"]
+    if path == ("datasets",) and kind in ("missing", "dict_type", "too_short"):
+        return f"write at least one dataset: DATASET: {{file: …, columns: …}}; there are {', '.join(IMPORT_ORDER)}"
+    if path[:1] == ("datasets",) and len(path) == 2 and kind in ("tuple_type", "model_type", "too_short"):
+        return "write where it comes from: {file: …, columns: …}, or a list of such parts"
+    if kind == "missing":
+        return "is needed"
+    if kind in _EXPECTED:
+        expected = "a column's name, or a mapping," if path[-2:-1] == ("columns",) else _EXPECTED[kind]
+        return f"{expected} is expected, this is {_found(fault['input'])}"
+    return str(fault["msg"])
+
+
+_EXPECTED = {
+    "dict_type": "a mapping (key: value)",
+    "model_type": "a mapping (key: value)",
+    "tuple_type": "a list",
+    "string_type": "a text",
+}
+
+
+def _found(value: Any) -> str:
+    if value is None:
+        return "empty"
+    return {dict: "a mapping", list: "a list", tuple: "a list", bool: "true or false"}.get(type(value), "a text")
 
 
 def _existing(path: Path_, content: Any) -> Path_:

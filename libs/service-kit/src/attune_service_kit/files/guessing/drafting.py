@@ -1,14 +1,16 @@
 """A first mapping for unknown files, as YAML with the reason of every guess beside it."""
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
+from attune_contracts.datasets import IMPORT_ORDER
 from attune_service_kit.files.guessing.profiling import ColumnGuess, profile
 from attune_service_kit.files.guessing.sniffing import Sniffed
-from attune_service_kit.files.guessing.words import FILES, dataset_of, likeness
+from attune_service_kit.files.guessing.words import FILES, KINDS, dataset_of, likeness
 from attune_service_kit.files.mapping import Csv, Excel, FixedWidth, Form
-from attune_service_kit.files.targets import ALLOWED, Target, mappable, options, required
+from attune_service_kit.files.targets import ALLOWED, PATTERNS, Target, mappable, options, required
 
 _FITTING: dict[str, tuple[str, ...]] = {
     "VARCHAR": ("id", "code", "text", "number", "flag", "amount", "date"),
@@ -19,7 +21,11 @@ _FITTING: dict[str, tuple[str, ...]] = {
     "DOUBLE": ("amount", "number", "id", "code"),
     "BOOLEAN": ("flag", "code"),
 }
-_SEXES = {"男": "male", "女": "female"}
+# GB/T 2261.1 and ISO/IEC 5218 number them alike.
+_SEXES = {"男": "male", "女": "female", "1": "male", "2": "female"}
+# A code that the draft repeats is short, and of a list: nothing that could be somebody's.
+_LONGEST_CODE = 20
+_MOST_CODES = 40
 # As many columns must speak of a dataset where the file's name says nothing.
 _TELLING = 4
 # What can be said where no column speaks of it.
@@ -46,8 +52,21 @@ def draft(source: str, files: Sequence[Sniffed]) -> str:
     for name, found in taken.items():
         lines += _dataset(name, found[0])
         lines += [f"  # {other.file} seems to be {name}, too: a list of parts, if it differs" for other in found[1:]]
-    lines += [f"  # {file.file}: no dataset was recognised; its columns: {', '.join(file.names)}" for file in unknown]
+    for file in unknown:
+        lines += _unknown(file)
     return "\n".join(lines) + "\n"
+
+
+def _unknown(file: Sniffed) -> list[str]:
+    """What of a file can be said without knowing its dataset: to be finished by whoever knows it."""
+    written = [f"encoding: {file.encoding}"] if file.encoding != "utf-8" else []
+    part = [f"file: {_text(file.file)}", *written, *_form(file.form), "columns: {…: …}"]
+    return [
+        f"  # {file.file}: no dataset was recognised; its columns: {', '.join(file.names)}",
+        f"  # Write which one it is in the place of DATASET ({', '.join(IMPORT_ORDER)}), and its columns:",
+        "  # DATASET:",
+        *[f"  #   {line}" for line in part],
+    ]
 
 
 def _by_columns(file: Sniffed) -> str | None:
@@ -118,15 +137,38 @@ def _source(target: Target, guess: ColumnGuess) -> str:
     source: dict[str, Any] = {"column": guess.name}
     allowed = options(target)
     source |= {key: value for key, value in guess.options.items() if key in allowed}
-    if target.key in ALLOWED and guess.kind in ("code", "flag"):
-        source["codes"] = {code: _meaning(code, ALLOWED[target.key]) for code in sorted(guess.seen)}
+    if codes := _codes(target, guess):
+        source["codes"] = codes
     elif target.type == "BOOLEAN":
         source["codes"] = {code: code in ("Y", "1", "T", "true", "是") for code in sorted(guess.seen)}
     return _flow(source) if len(source) > 1 else _text(guess.name)
 
 
+def _codes(target: Target, guess: ColumnGuess) -> dict[str, str | None] | None:
+    """The bank's codes with what each may mean; None where the values stand for themselves, or are no codes."""
+    listed = guess.kind in ("code", "flag")
+    few = guess.distinct == len(guess.seen) <= _MOST_CODES and max(map(len, guess.seen), default=0) <= _LONGEST_CODE
+    codes = sorted(guess.seen)
+    if target.key in ALLOWED and (listed or (few and target.dataset != "parties")):
+        return {code: _meaning(code, ALLOWED[target.key]) for code in codes}
+    if target.key in PATTERNS and listed and few:
+        shape = re.compile(PATTERNS[target.key][0])
+        if all(shape.fullmatch(code) and code not in KINDS for code in codes):
+            return None
+        return {code: _plain_word(code, shape) for code in codes}
+    return None
+
+
+def _plain_word(code: str, shape: re.Pattern[str]) -> str | None:
+    """A code of an open list in the form that it must have; null, and so a reject, where a person must name it."""
+    found = (KINDS.get(code), code, code.lower(), code.upper())
+    return next((word for word in found if word is not None and shape.fullmatch(word)), None)
+
+
 def _meaning(code: str, allowed: Sequence[str]) -> str | None:
     """The one allowed value that a code is the beginning of; null, and so a reject, where that is not clear."""
+    if code in allowed:
+        return code
     if _SEXES.get(code) in allowed:
         return _SEXES[code]
     fitting = [value for value in allowed if value.startswith(code.lower()) or code.lower().startswith(value)]

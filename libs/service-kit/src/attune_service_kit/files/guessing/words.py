@@ -25,7 +25,7 @@ COLUMNS: dict[str, dict[str, tuple[str, ...]]] = {
     "*": {
         "customer_id": ("cif", "cust_no", "custno", "cust_id", "customer", "client_id", "客户号", "客户编号"),
         "account_id": ("acct_no", "acctno", "account_id", "account", "acct", "账号", "账户号"),
-        "branch_id": ("branch_no", "branch", "org_no", "district_id", "district", "机构号", "网点号"),
+        "branch_id": ("branch_no", "branch", "org_no", "district_id", "district", "机构号", "网点号", "org"),
         "currency": ("ccy", "currency", "curr", "币种"),
         "opened_on": ("open_date", "opened", "start_date", "since", "date", "开户日期", "开户日", "起始日"),
         "closed_on": ("close_date", "closed", "销户日期", "销户日"),
@@ -116,6 +116,14 @@ COLUMNS: dict[str, dict[str, tuple[str, ...]]] = {
         "formed_on": ("formed", "建立日期"),
     },
 }
+
+# What banks write in a posting's summary, currency or channel → the word of an open list.
+KINDS: dict[str, str] = {
+    "工资": "salary", "代发工资": "salary", "转账": "transfer", "汇款": "transfer", "利息": "interest",
+    "结息": "interest", "手续费": "fee", "消费": "purchase", "取现": "cash", "现金": "cash", "存现": "cash",
+    "冲正": "reversal", "人民币": "CNY", "RMB": "CNY", "156": "CNY", "柜面": "counter", "柜台": "counter",
+    "网银": "online", "手机银行": "mobile", "手机": "mobile",
+}  # fmt: skip
 
 
 def dataset_of(file: str) -> str | None:
