@@ -1,5 +1,6 @@
 """Every test may use the kit's fixtures: real PostgreSQL, real NATS."""
 
+import gc
 from functools import cache
 from pathlib import Path
 
@@ -8,11 +9,24 @@ from xdist.scheduler import LoadFileScheduling
 
 pytest_plugins = ["attune_service_kit.testing"]
 
+# What is imported stays: to look through it for garbage again and again is a tenth of the suite's time.
+gc.disable()
+
 
 def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
     """Name a test by an argument's name where the bytes would be its name: an archive's change with the clock."""
     return argname if isinstance(val, bytes) and len(val) > 20 else None
 
+
+def pytest_collection_finish() -> None:
+    """From here on there is garbage."""
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
+    gc.enable()
+
+
+# Files whose tests share nothing and take long: a process may run one of them.
+APART = ("tests/attacks/test_documents.py",)
 
 # Folders of files that take long, the longest first; of all others a file is over in seconds.
 LONG = ("journeys", "benchmarks", "second_bank", "scoring", "eventing", "attacks")
@@ -25,10 +39,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class WholeFiles(LoadFileScheduling):  # type: ignore[misc] # xdist has no types
-    """One process runs a file from beginning to end, and all files that need the living bank."""
+    """One process runs a file from beginning to end, but for those `APART`, and all files that need the living bank."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return _group(super()._split_scope(nodeid))
+        file = super()._split_scope(nodeid)
+        return nodeid if file in APART else _group(file)
 
 
 @cache

@@ -5,7 +5,6 @@ from statistics import NormalDist
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from attune_measure.drift import ks, psi, psi_by_chance
 
@@ -39,6 +38,8 @@ def test_what_does_not_fit_is_refused() -> None:
 
 def test_half_a_standard_deviation_is_seen() -> None:
     """Of two normal distributions the PSI is the square of the shift, and the bins lose a little of it."""
+    from scipy import stats
+
     rng = np.random.default_rng(5)
     before, now = rng.normal(size=4_500), rng.normal(0.5, 1, 3_000)
     found = psi(counts(before), counts(now))

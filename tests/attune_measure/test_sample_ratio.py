@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from attune_measure.sample_ratio import THRESHOLD, sample_ratio
 
 
 @pytest.mark.parametrize(("observed", "share"), [((7, 3), 0.5), ((0, 9), 0.3), ((480, 400), 0.5), ((950, 40), 0.96)])
 def test_two_small_arms_are_judged_exactly(observed: tuple[int, int], share: float) -> None:
+    from scipy import stats
+
     found = sample_ratio(observed, (share, 1 - share))
     assert found.method == "binomial"
     assert found.p == pytest.approx(stats.binomtest(observed[0], sum(observed), share).pvalue, rel=1e-6)
@@ -18,6 +19,8 @@ def test_two_small_arms_are_judged_exactly(observed: tuple[int, int], share: flo
     ("observed", "shares"), [((2731, 2718), (5000, 5000)), ((9_000, 1_100), (9, 1)), ((500, 480, 530), (1, 1, 1))]
 )
 def test_large_arms_are_judged_by_chi_square(observed: tuple[int, ...], shares: tuple[float, ...]) -> None:
+    from scipy import stats
+
     expected = np.array(shares) / sum(shares) * sum(observed)
     found = sample_ratio(observed, shares)
     assert found.method == "chi_square"

@@ -6,10 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from pathlib import Path
 
-import boto3
 import pyarrow as pa
 import pytest
-from moto.server import ThreadedMotoServer
 
 from attune_contracts.datasets import DATASETS
 from attune_service_kit import lake_sql
@@ -24,6 +22,8 @@ BRANCHES = DATASETS["branches"]
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
     """An S3 server of this process."""
+    from moto.server import ThreadedMotoServer
+
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
     server.start()
     host, port = server.get_host_and_port()
@@ -34,6 +34,8 @@ def endpoint() -> Iterator[str]:
 @pytest.fixture
 def url(endpoint: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
     """The address of an empty bucket."""
+    import boto3
+
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import yaml
 from pydantic import ValidationError
-from sklearn.metrics import adjusted_rand_score
 
 from attune_service_kit.lake import Lake
 from attune_service_kit.testing import StartService
@@ -261,6 +260,8 @@ def test_planted_clusters_are_found_named_and_answered_by_the_graph() -> None:
     answers = model.load("c", 1, trained.features, trained.onnx, output=trained.output)
     answer = answers.answer(np.ascontiguousarray(rows[:, :3]))
     clusters = trained.card["clusters"]
+
+    from sklearn.metrics import adjusted_rand_score
 
     assert adjusted_rand_score(group, answer.argmax(axis=1)) > 0.95
     assert trained.refused == [{"feature": NUMERIC[3], "reason": "constant"}]

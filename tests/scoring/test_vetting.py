@@ -7,13 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 from onnx import TensorProto, helper
-from skl2onnx import to_onnx
-from sklearn.ensemble import GradientBoostingRegressor, RandomForestClassifier
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
-from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from scoring.feature_specs import FeatureSpec, specs_of
 from scoring.model import load
@@ -30,6 +23,8 @@ FEATURES = ("age", "demand_balance_minor", "digital_share_90d")
 
 def bytes_of(model: Any, rows: np.ndarray) -> bytes:
     """The model as the guide says it is exported: one output, the probabilities or the value."""
+    from skl2onnx import to_onnx
+
     options = {"zipmap": False} if hasattr(model, "predict_proba") else None
     made = to_onnx(model, rows[:1].astype(np.float32), options=options, target_opset={"": 17, "ai.onnx.ml": 3})
     for output in made.graph.output[:-1]:
@@ -39,6 +34,13 @@ def bytes_of(model: Any, rows: np.ndarray) -> bytes:
 
 @pytest.fixture(scope="module")
 def verdicts(examples: Examples, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Verdict]:
+    from sklearn.ensemble import GradientBoostingRegressor, RandomForestClassifier
+    from sklearn.impute import SimpleImputer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.neural_network import MLPClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     some = examples.only(FEATURES)
     rows, label = some.rows[:600], some.label[:600]
     filled = np.nan_to_num(rows)
@@ -109,6 +111,10 @@ def test_a_tree_may_ask_whether_a_value_is_known(bound: float, reasons: list[str
 
 def test_an_equal_row_has_an_equal_answer_alone_and_among_others(examples: Examples) -> None:
     """Of matrix products too, whose sums depend on how many rows there are; the other tests hold it for trees."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     rows = np.nan_to_num(examples.only(FEATURES).rows[:500])
     fitted = make_pipeline(StandardScaler(), LogisticRegression()).fit(rows, np.digitize(rows[:, 0], [35, 55]))
     loaded = load("m", 1, FEATURES, bytes_of(fitted, rows), output=Output("class_probabilities", ("a", "b", "c")))

@@ -8,8 +8,6 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
 
 from attune.bank.generate import BankFiles, generate
 from attune_contracts.datasets import IMPORT_ORDER
@@ -207,6 +205,9 @@ def test_a_quarter_of_the_customers_fire_the_large_deposit_trigger(
 
 def test_who_buys_can_be_learnt_from_the_ledger(con: duckdb.DuckDBPyConnection) -> None:
     """A plain logistic regression on what was known beforehand ranks the buyers of 60 days honestly, not perfectly."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import roc_auc_score
+
     rows = con.execute(
         """
         WITH known AS (

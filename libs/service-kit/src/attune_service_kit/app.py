@@ -3,9 +3,11 @@
 import contextlib
 import re
 from collections.abc import AsyncIterator, Iterator, MutableMapping
+from functools import lru_cache
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request
+from starlette.routing import BaseRoute
 from starlette.types import Receive, Scope, Send
 
 from attune_service_kit import approvals, approvals_api, audit, errors, health, jobs, openapi, quarantine
@@ -53,6 +55,15 @@ def _routers(service: Service) -> Iterator[APIRouter]:
     if service.approvals is not None:
         yield approvals_api.router(name, service.approvals)
     yield from service.routers
+
+
+@lru_cache(maxsize=8)
+def _routes(service: Service) -> tuple[BaseRoute, ...]:
+    """The service's routes, built once a process: applications hold them together, and change none."""
+    whole = APIRouter()
+    for router in _routers(service):
+        whole.include_router(router, dependencies=[Depends(exact_query)])
+    return tuple(whole.routes)
 
 
 def _at_the_edge(app: FastAPI, state: Runtime, **parts: Any) -> None:
@@ -111,8 +122,7 @@ def create_app(
     app.state.untraced = untraced
     app.include_router(health.probes)
     if routes:
-        for router in _routers(service):
-            app.include_router(router, dependencies=[Depends(exact_query)])
+        app.router.routes.extend(_routes(service))
     errors.register(app)
     app.state.queries, app.state.methods = ExactQuery(app), Methods(app)
     hot = HotRoutes(app, service.hot)

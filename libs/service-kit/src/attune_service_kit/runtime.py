@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # those modules name Runtime in their own signatures
     from attune_service_kit.messaging import Broker
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Service:
     """One service, declared once in its `app.py`."""
 
