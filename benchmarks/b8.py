@@ -21,6 +21,7 @@ from benchmarks.load import Plan, generate
 from benchmarks.machine import percentile
 from benchmarks.serving import Target, serving
 
+from attune_contracts.audiences import audience_of
 from attune_service_kit.auth import DevelopmentIssuer
 
 PATHS = [f"/v1/customers/0190a7c0-0000-8000-8000-{n:012d}" for n in range(200)]
@@ -62,7 +63,7 @@ def everything(folder: Path) -> Iterator[tuple[dict[str, Target], dict[str, str]
             "UPSTREAM": upstream,
             "JWKS": str(issuer.jwks_path),
             "ISSUER": issuer.issuer,
-            "AUDIENCE": issuer.audience,
+            "AUDIENCE": audience_of("gateway"),
         }
         with (
             serving("gateway", [*python, "gateway", "app"], gateway_settings, "/livez") as gateway,

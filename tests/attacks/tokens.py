@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, utils
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
-ISSUER, AUDIENCE = "https://login.bank.example", "attune"
+ISSUER, AUDIENCE = "https://login.bank.example", "attune-insight"
 KEY = ECKey.generate_key("P-256", {"kid": "ec"})
 RSA = RSAKey.generate_key(2048, {"kid": "rsa"})
 ED = OKPKey.generate_key("Ed25519", {"kid": "ed"})

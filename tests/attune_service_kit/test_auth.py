@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from joserfc import jws
 from joserfc.jwk import ECKey
-from tests.attacks.tokens import ED, ISSUER, KEY, RSA, claims
+from tests.attacks.tokens import AUDIENCE, ED, ISSUER, KEY, RSA, claims
 
 from attune_contracts.access import ROLE_SCOPES
 from attune_service_kit.auth import Caller, DevelopmentIssuer, TokenVerifier
@@ -43,7 +43,8 @@ def token(key: Any = KEY, *, alg: str = "ES256", **changes: Any) -> str:
 
 
 def rules(jwks: object, **changes: Any) -> TokenSettings:
-    values = {"environment": "test", "token_issuer": ISSUER, "token_jwks": None if jwks is None else str(jwks)}
+    keys = None if jwks is None else str(jwks)
+    values = {"environment": "test", "token_issuer": ISSUER, "token_audience": AUDIENCE, "token_jwks": keys}
     return TokenSettings(**values | changes)
 
 

@@ -19,6 +19,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from attune_contracts.audiences import AUDIENCES, PLATFORM, audience_of
 from attune_contracts.catalog import SERVICES
 
 ROOT = Path(__file__).parents[2]
@@ -221,6 +222,18 @@ def test_settings_are_those_that_the_services_read(render: Render, monkeypatch: 
             known = {prefix + field.upper() for field in settings.model_fields}
             assert {v["name"] for v in container["env"]} <= known, f"{name} sets what {service} does not know"
             assert settings().environment == "production", "and production accepts it"
+            assert settings().token_audience == audience_of(service)
+            assert set(settings().token_audiences_beside) == {*AUDIENCES} - {PLATFORM}
+
+
+def test_a_bank_may_name_its_services_otherwise_and_each_knows_the_others(render: Render) -> None:
+    own = "https://attune.bank.example/insight"
+    for name, pod in pods(render("prod", **{"global.token.audiences": {"insight": own}})):
+        env = {
+            v["name"].partition("TOKEN_")[2]: v["value"] for v in pod["containers"][0]["env"] if "TOKEN_" in v["name"]
+        }
+        assert own in json.loads(env["AUDIENCES_BESIDE"]), name
+        assert (env["AUDIENCE"] == own) == ("attune-insight" in name), name
 
 
 def test_a_budget_protects_what_serves(render: Render) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Self, TypeVar
 from uuid import UUID
@@ -11,6 +11,7 @@ from attune.home import Home
 from attune.output import Failure
 from attune.processes import SERVICES
 from attune_client import Attune, Problem, Unreachable, schemas
+from attune_contracts.audiences import AUDIENCES
 from attune_service_kit.development_issuer import DevelopmentIssuer
 
 POLL_SECONDS = 0.2
@@ -20,11 +21,17 @@ T = TypeVar("T")
 
 
 def issue_token(
-    home: Home, role: str, branch: str | None = None, subject: str | None = None, customer: UUID | None = None
+    home: Home,
+    role: str,
+    branch: str | None = None,
+    subject: str | None = None,
+    customer: UUID | None = None,
+    audience: Sequence[str] = AUDIENCES,
 ) -> tuple[str, str]:
     """Return a development token of this home and the moment it expires (ISO 8601)."""
     issuer = DevelopmentIssuer(home.keys)
-    token, expires_at = issuer.issue(role, branch=branch, subject=subject or f"{role}@attune", customer=customer)
+    who = subject or f"{role}@attune"
+    token, expires_at = issuer.issue(role, branch=branch, subject=who, customer=customer, audience=audience)
     return token, expires_at.isoformat()
 
 

@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 from pydantic_settings import NoDecode
 
 from attune_service_kit.settings import private, settings_config
-from attune_service_kit.token_settings import TokenSettings
+from attune_service_kit.token_settings import TokenSettings, audience
 
 Origin = Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.\-\[\]:]+$")]
 
@@ -18,6 +18,7 @@ class GatewaySettings(TokenSettings):
 
     model_config = settings_config("GATEWAY_")
 
+    token_audience: str = audience("gateway")
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
     drain_seconds: float = Field(default=0.0, ge=0, le=60, description="After SIGTERM: not ready, still answering")

@@ -9,7 +9,9 @@ from attune.client import issue_token
 from attune.commands.options import HomeOption, JsonOption
 from attune.home import Home
 from attune.output import Failure, print_result
+from attune.processes import SERVICES
 from attune_contracts.access import ROLE_SCOPES, WHOLE_BANK_ROLES
+from attune_contracts.audiences import AUDIENCES, GATEWAY, audience_of
 
 
 def register(app: typer.Typer) -> None:
@@ -22,6 +24,10 @@ def token(
     branch: Annotated[str | None, typer.Option(help="The branch whose customers the token may see.")] = None,
     customer: Annotated[UUID | None, typer.Option(help="The customer whom a mobile token speaks for.")] = None,
     subject: Annotated[str | None, typer.Option(help="Who the token is for, e.g. a staff number.")] = None,
+    audience: Annotated[
+        list[str] | None,
+        typer.Option(help="Whom the token is for: gateway, a service or another name; repeatable. By default all."),
+    ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -35,5 +41,7 @@ def token(
     place = Home.at(home)
     if not (place.keys / "jwks.json").exists():
         raise Failure(f"{place.root} has no keys yet: `attune up` makes them")
-    value, expires_at = issue_token(place, role, branch, subject, customer)
+    parts = {part: audience_of(part) for part in (GATEWAY, *SERVICES)}
+    named = [parts.get(name.replace("-", "_"), name) for name in audience or AUDIENCES]
+    value, expires_at = issue_token(place, role, branch, subject, customer, named)
     print_result({"token": value, "expires_at": expires_at}, as_json, value)

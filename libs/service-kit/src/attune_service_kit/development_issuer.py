@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -10,6 +11,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey
 
 from attune_contracts.access import CUSTOMER_ROLES, ROLE_SCOPES, WHOLE_BANK_BRANCH, WHOLE_BANK_ROLES
+from attune_contracts.audiences import AUDIENCES
 from attune_service_kit.token_settings import DEVELOPMENT_ISSUER, Environment
 
 
@@ -18,10 +20,9 @@ class DevelopmentIssuer:
 
     issuer = DEVELOPMENT_ISSUER
 
-    def __init__(self, keys_dir: Path, *, audience: str = "attune", environment: Environment = "development") -> None:
+    def __init__(self, keys_dir: Path, *, environment: Environment = "development") -> None:
         if environment == "production":
             raise RuntimeError("the development issuer does not run in production")
-        self.audience = audience
         self.jwks_path = keys_dir / "jwks.json"
         self._key = self._load(keys_dir)
 
@@ -48,8 +49,12 @@ class DevelopmentIssuer:
         subject: str | None = None,
         customer: UUID | None = None,
         hours: float = 12,
+        audience: Sequence[str] = AUDIENCES,
     ) -> tuple[str, datetime]:
-        """A token of a role, and its end. Staff of a branch need `branch`, `mobile` a `customer`; else ValueError."""
+        """A token of a role, and its end. Staff of a branch need `branch`, `mobile` a `customer`; else ValueError.
+
+        By default it is for the gateway and every service alike: one token to try everything with.
+        """
         if role not in ROLE_SCOPES:
             raise ValueError(f"there is no role {role}; roles: {', '.join(sorted(ROLE_SCOPES))}")
         if role in CUSTOMER_ROLES and customer is None:
@@ -61,7 +66,7 @@ class DevelopmentIssuer:
         expires = now + timedelta(hours=hours)
         claims = {
             "iss": self.issuer,
-            "aud": self.audience,
+            "aud": list(audience),
             "sub": subject or f"{role}-1",
             "iat": int(now.timestamp()),
             "exp": int(expires.timestamp()),

@@ -6,6 +6,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings
 
 from attune_contracts.access import ROLE_SCOPES
+from attune_contracts.audiences import AUDIENCES, PLATFORM, audience_of
 
 Environment = Literal["development", "test", "production"]
 Algorithm = Literal["PS256", "ES256", "EdDSA"]
@@ -27,6 +28,11 @@ def _claim(value: str) -> str:
 Claim = Annotated[str, Field(max_length=200), AfterValidator(_claim)]
 
 
+def audience(part: str) -> Any:
+    """The field `token_audience` of a part that has an audience of its own: `audience("insight")`."""
+    return Field(default=audience_of(part), min_length=1, description="Its own name, which `aud` must have")
+
+
 class TokenClaims(BaseModel):
     """Where each fact stands: a claim's name, or from `/` on a JSON Pointer: `/realm_access/roles`."""
 
@@ -45,7 +51,11 @@ class TokenSettings(BaseSettings):
 
     environment: Environment = "production"
     token_issuer: str = Field(description="`iss`, exactly as the tokens have it")
-    token_audience: str = Field(default="attune", description="`aud`: this one, and no other beside it")
+    token_audience: str = Field(default=PLATFORM, min_length=1, description="Its own name, which `aud` must have")
+    token_audiences_beside: tuple[str, ...] = Field(
+        default=AUDIENCES,
+        description="JSON: who else `aud` may name beside it; a token that is for anybody else too is refused",
+    )
     token_jwks: str | None = Field(
         default=None,
         description="The issuer's key set, an https URL; outside production a path will do. By default the issuer's own"

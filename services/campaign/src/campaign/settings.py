@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 
 from attune_service_kit.settings import ServiceSettings, settings_config
+from attune_service_kit.token_settings import audience
 
 
 class CampaignSettings(ServiceSettings):
@@ -12,6 +13,7 @@ class CampaignSettings(ServiceSettings):
 
     model_config = settings_config("CAMPAIGN_")
 
+    token_audience: str = audience("campaign")
     arm_secret: SecretStr | None = Field(
         default=None,
         min_length=16,

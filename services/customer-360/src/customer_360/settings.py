@@ -6,6 +6,7 @@ from pydantic import Field
 
 from attune_service_kit.runtime import Runtime
 from attune_service_kit.settings import ServiceSettings, settings_config
+from attune_service_kit.token_settings import audience
 
 ParticularName = Literal["job", "employer", "income_band", "marital_status", "education", "phone", "address", "email"]
 
@@ -15,6 +16,7 @@ class Customer360Settings(ServiceSettings):
 
     model_config = settings_config("CUSTOMER_360_")
 
+    token_audience: str = audience("customer_360")
     currency: str = Field(default="CNY", pattern=r"^[A-Z]{3}$", description="The bank's base currency")
     phone_region: str = Field(
         default="CN", pattern=r"^[A-Z]{2}$", description="Where telephone numbers without a country code are"

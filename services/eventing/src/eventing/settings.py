@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 
 from attune_service_kit.settings import ServiceSettings, settings_config
+from attune_service_kit.token_settings import audience
 
 
 class EventingSettings(ServiceSettings):
@@ -12,6 +13,7 @@ class EventingSettings(ServiceSettings):
 
     model_config = settings_config("EVENTING_")
 
+    token_audience: str = audience("eventing")
     ledger_nats_user: str | None = Field(default=None, description="The producer of the ledger's events")
     ledger_nats_seed: SecretStr | None = None
     base_currency: str | None = Field(

@@ -4,6 +4,7 @@ from pydantic import Field
 
 from attune_service_kit.runtime import Runtime
 from attune_service_kit.settings import ServiceSettings, settings_config
+from attune_service_kit.token_settings import audience
 
 
 class InsightSettings(ServiceSettings):
@@ -11,6 +12,7 @@ class InsightSettings(ServiceSettings):
 
     model_config = settings_config("INSIGHT_")
 
+    token_audience: str = audience("insight")
     stale_after_days: int = Field(
         default=1, ge=0, description="A snapshot older than the data by more than this is reported as stale"
     )

@@ -6,6 +6,7 @@ from binascii import Error
 from pydantic import Field, field_validator
 
 from attune_service_kit.settings import ServiceSettings, settings_config
+from attune_service_kit.token_settings import audience
 
 _KEY_BYTES = 32
 
@@ -15,6 +16,7 @@ class ScoringSettings(ServiceSettings):
 
     model_config = settings_config("SCORING_")
 
+    token_audience: str = audience("scoring")
     memory_limit: str = Field(default="1GB", pattern=r"^[1-9][0-9]*(MB|GB)$", description="DuckDB's, of one job")
     batch_rows: int = Field(default=20_000, ge=1_000, le=1_000_000, description="Rows of one batch of a scoring job")
     vetting_cpu_seconds: int = Field(default=8, ge=1, le=60, description="Of the processor, for looking at one upload")

@@ -1,7 +1,7 @@
 """What an access token must be, before and after its signature is checked. Pure."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from joserfc.util import urlsafe_b64decode
@@ -36,10 +36,14 @@ def header_of(token: str, algorithms: tuple[str, ...]) -> dict[str, Any]:
     return header
 
 
-def check(claims: Mapping[str, Any], issuer: str, audience: str, longest: float, now: float) -> float:
-    """When the token ends, in seconds; raises ValueError or KeyError if it is not ours or not of now."""
-    if claims["iss"] != issuer or claims["aud"] not in (audience, [audience]):
-        raise ValueError("issuer or audience")
+class ForAnother(ValueError):
+    """A token of our issuer that is good for somebody else."""
+
+
+def check(claims: Mapping[str, Any], issuer: str, longest: float, now: float) -> float:
+    """When the token ends, in seconds; raises ValueError or KeyError if it is not our issuer's or not of now."""
+    if claims["iss"] != issuer:
+        raise ValueError("issuer")
     expires, issued = _moment(claims["exp"]), _moment(claims["iat"])
     begins = _moment(claims.get("nbf", issued))
     if now > expires + LEEWAY or issued > now + LEEWAY or begins > now + LEEWAY:
@@ -53,6 +57,19 @@ def check(claims: Mapping[str, Any], issuer: str, audience: str, longest: float,
     if "cnf" in claims:
         raise ValueError("bound to a holder who is not asked")
     return float(expires)
+
+
+def check_audience(claims: Mapping[str, Any], audience: str, beside: Collection[str]) -> None:
+    """Raises ForAnother unless `aud` names the audience, alone or with some of those `beside` it.
+
+    Whoever is named may use the token too: here as well, unless they belong together.
+    """
+    said = claims["aud"]
+    names = [said] if isinstance(said, str) else said
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError("an audience is a name or a list of names")
+    if audience not in names or not all(name == audience or name in beside for name in names):
+        raise ForAnother
 
 
 def _moment(value: object) -> int:

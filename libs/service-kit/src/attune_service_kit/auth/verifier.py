@@ -20,7 +20,7 @@ _CACHE_SIZE = 10_000
 
 
 class TokenVerifier:
-    """Verifies `at+jwt` access tokens of one issuer for one audience, as the settings say."""
+    """Verifies `at+jwt` access tokens of one issuer for its own audience, as the settings say."""
 
     def __init__(self, settings: TokenSettings) -> None:
         self._settings = settings
@@ -47,9 +47,12 @@ class TokenVerifier:
             header = tokens.header_of(token, self._algorithms)
             key = await self.keys.get(header["kid"])
             claims = jwt.decode(token, key, algorithms=list(self._algorithms)).claims
-            expires = tokens.check(claims, rules.token_issuer, rules.token_audience, rules.token_minutes * 60, now)
+            expires = tokens.check(claims, rules.token_issuer, rules.token_minutes * 60, now)
             caller = callers.read(claims, rules.token_claims, rules.token_roles)
+            tokens.check_audience(claims, rules.token_audience, rules.token_audiences_beside)
             return replace(caller, expires=expires), expires
+        except tokens.ForAnother:
+            raise for_another(rules.token_audience) from None
         except (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise invalid_token() from error
 
@@ -57,3 +60,12 @@ class TokenVerifier:
 def invalid_token() -> Unauthenticated:
     """The one answer to whatever is not a valid token."""
     return Unauthenticated("a valid access token is needed", "需要有效的访问令牌")
+
+
+def for_another(audience: str) -> Unauthenticated:
+    """A token that is good, for somebody else: who holds it may know whom it has to name."""
+    return Unauthenticated(
+        "the token is for another audience: its aud must name this service, and nobody who does not belong to it",
+        "令牌的受众不符：aud 须包含本服务，且不得包含无关的受众",
+        audience=audience,
+    )

@@ -67,6 +67,20 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 {{- end -}}
 
+{{/* The audience of a part of the release, by its chart's name: dict "root" . "part" "insight". */}}
+{{- define "service.audience" -}}
+{{- get .root.Values.global.token.audiences .part | default (printf "attune-%s" .part) -}}
+{{- end -}}
+
+{{/* Who may stand beside a part in a token's `aud`: the parts, and nobody else. */}}
+{{- define "service.audiences" -}}
+{{- $names := list -}}
+{{- range $part := list "gateway" "customer-360" "eventing" "insight" "scoring" "campaign" -}}
+{{- $names = append $names (include "service.audience" (dict "root" $ "part" $part)) -}}
+{{- end -}}
+{{- toJson $names -}}
+{{- end -}}
+
 {{- define "service.env" -}}
 {{- $prefix := include "service.prefix" . -}}
 - {name: {{ $prefix }}ENVIRONMENT, value: {{ .Values.global.environment }}}
@@ -74,7 +88,8 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 - {name: {{ $prefix }}PORT, value: "8443"}
 - {name: {{ $prefix }}DRAIN_SECONDS, value: {{ .Values.drainSeconds | quote }}}
 - {name: {{ $prefix }}TOKEN_ISSUER, value: {{ .Values.global.token.issuer | quote }}}
-- {name: {{ $prefix }}TOKEN_AUDIENCE, value: {{ .Values.global.token.audience | quote }}}
+- {name: {{ $prefix }}TOKEN_AUDIENCE, value: {{ include "service.audience" (dict "root" . "part" (include "service.name" .)) | quote }}}
+- {name: {{ $prefix }}TOKEN_AUDIENCES_BESIDE, value: {{ include "service.audiences" . | quote }}}
 - {name: {{ $prefix }}TOKEN_JWKS, value: {{ .Values.global.token.jwks | quote }}}
 {{- if include "service.tls" . }}
 - {name: {{ $prefix }}TLS_CERTIFICATE, value: /etc/attune/tls/tls.crt}
