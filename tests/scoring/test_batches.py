@@ -1,8 +1,10 @@
 """A snapshot's batches: in order whatever each takes, few at a time; and the rows that renewals start from as sent."""
 
 import asyncio
+import gc
 import threading
 import time
+import tracemalloc
 from collections.abc import Iterator
 from uuid import UUID, uuid4
 
@@ -75,3 +77,27 @@ async def test_rows_are_stored_to_the_bit(start_service: StartService) -> None:
     await worker.close()
     stored = {UUID(int=row["customer_id"].int): np.array(row["values"]).tobytes() for row in found}
     assert stored == {person: line.tobytes() for person, line in zip(people, values, strict=True)}
+
+
+async def test_rows_that_are_stored_leave_nothing_in_memory(start_service: StartService) -> None:
+    service = await start_service(SERVICE, worker=False)
+    people, values = [str(uuid4()) for _ in range(5_500)], np.random.default_rng(1).random((5_500, 40))
+    worker = Database(service.settings.worker_database_url)
+    await worker.open()
+    async with worker.transaction() as tx:
+        slot = await feature_rows.empty_slot(tx.conn)
+        # Cycles are collected late where much lives long: what waits for that is memory that grows.
+        gc.disable()
+        tracemalloc.start()
+        try:
+            await feature_rows.copy_rows(tx.conn, slot, people, values)
+            left, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+            gc.enable()
+        stored = await tx.conn.fetchval("SELECT count(*) FROM feature_row WHERE slot = $1", slot)
+        last = await tx.conn.fetchval("SELECT values FROM feature_row WHERE customer_id = $1", UUID(people[-1]))
+    await worker.close()
+    assert stored == 5_500
+    assert last == values[-1].tolist()
+    assert left < 1_000_000

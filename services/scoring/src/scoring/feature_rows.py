@@ -1,8 +1,7 @@
 """The stored feature rows that renewals start from: one snapshot, in one of two slots, switched in one statement."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import date
-from io import BytesIO
 from uuid import UUID
 
 import asyncpg
@@ -25,6 +24,7 @@ ON CONFLICT (id) DO UPDATE SET (slot, as_of, manifest, features, rows, loaded_at
 # PostgreSQL's binary format of COPY, and the id of its type float8.
 _COPY_BEGINS, _COPY_ENDS = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
 _FLOAT8 = 701
+_PIECE = 1_000  # rows that are sent at a time
 
 
 async def stored_rows(conn: Conn, customers: Iterable[UUID]) -> dict[UUID, Stored]:
@@ -51,8 +51,18 @@ async def empty_slot(conn: asyncpg.Connection) -> int:
 
 async def copy_rows(conn: asyncpg.Connection, slot: int, customers: Sequence[str], values: NDArray[np.float64]) -> None:
     """Add rows to the slot that is being filled; NaN = unknown."""
-    source = BytesIO(_copied(slot, customers, values))
+    # Given a file the driver makes a class that reads it, and all its bytes stay until cycles are collected: at ten
+    # million customers hundreds of megabytes. What it iterates over itself goes at once.
+    source = _pieces(slot, customers, values)
     await conn.copy_to_table("feature_row", source=source, columns=("slot", "customer_id", "values"), format="binary")
+
+
+async def _pieces(slot: int, customers: Sequence[str], values: NDArray[np.float64]) -> AsyncIterator[bytes]:
+    yield _COPY_BEGINS
+    for first in range(0, len(values), _PIECE):
+        piece = slice(first, first + _PIECE)
+        yield _copied(slot, customers[piece], values[piece])
+    yield _COPY_ENDS
 
 
 def _copied(slot: int, customers: Sequence[str], values: NDArray[np.float64]) -> bytes:
@@ -70,7 +80,7 @@ def _copied(slot: int, customers: Sequence[str], values: NDArray[np.float64]) ->
     rows["values_length"] = 20 + width * item.itemsize
     rows["array"] = (1, 0, _FLOAT8, width, 1)  # dimensions, no NULL, type, length, lower bound
     rows["values"]["length"], rows["values"]["value"] = 8, values
-    return _COPY_BEGINS + rows.tobytes() + _COPY_ENDS
+    return rows.tobytes()
 
 
 async def switch(conn: asyncpg.Connection, slot: int, pointer: Pointer, features: Sequence[str]) -> None:
