@@ -30,7 +30,7 @@ SPEC = TrainingSpec.model_validate(
 @pytest.fixture
 def con() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect(":memory:") as con:
-        for name in ("features", "accounts", "transactions"):
+        for name in ("features", "accounts", "transactions", "parties"):
             columns = ", ".join(f"{c.name} {c.type}" for c in DATASETS[name].columns)
             con.execute(f"CREATE TABLE {name} ({columns})")
         con.execute(

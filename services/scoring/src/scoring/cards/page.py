@@ -130,17 +130,45 @@ def _importance(facts: Facts) -> str:
     return section(label, lead, pictures.bars(rows, label))
 
 
+_SPANS: dict[str, Words] = {
+    "time": ("各时间段，测试样本", "Spans of time, of the rows held back"),
+    "snapshot": (
+        "各特征快照，每个都以其之后的实际结果衡量，仅测试客户",
+        "Each feature snapshot against what came after it, of the customers held back",
+    ),
+    "window": (
+        "标签窗口的各部分（数据湖中只有一个可用的快照），仅测试客户",
+        "The parts of the label's window, since the lake has no other snapshot; of the customers held back",
+    ),
+}
+_SPAN_FIGURES: dict[str, Words] = {
+    "auc": ("AUC", "AUC"),
+    "base_rate": ("响应率", "response"),
+    "top_decile_response": ("前 10% 的响应率", "response of the best tenth"),
+    "estimate": ("效果", "effect"),
+    "low": ("下限", "lower bound"),
+    "high": ("上限", "upper bound"),
+    "same": ("与训练时同组的客户", "customers where the training has them"),
+    "foretold": ("预测购买天数", "purchase days foretold"),
+    "came": ("实际购买天数", "purchase days that came"),
+}
+"""What a span of time may say; the first that it says is drawn."""
+
+
 def _stability(facts: Facts) -> str:
     spans = facts.card.get("stability") or []
-    if not any(span["auc"] is not None for span in spans):
+    told = [name for name in _SPAN_FIGURES if any(span.get(name) is not None for span in spans)]
+    if not told:
         return ""
     label: Words = ("随时间的稳定性", "Stability over time")
-    lead = (
-        "各时间段的 AUC，自 0.5（随机）起；空缺为样本不足。",
-        "AUC by span of time, from 0.5, chance; none: too few.",
-    )
-    groups = [(str(span["from"]), [span["auc"]]) for span in spans]
-    return section(label, lead, pictures.columns(groups, label, low=0.5))
+    zh, en = of(_SPANS, facts.card.get("stability_by") or "time")
+    drawn = _SPAN_FIGURES[told[0]]
+    low = 0.5 if told[0] == "auc" else 0.0
+    groups = [(str(span["from"]), [span.get(told[0])]) for span in spans]
+    heads: list[Words] = [("自", "from"), ("样本数", "rows"), *(_SPAN_FIGURES[name] for name in told)]
+    rows = [[escape(str(span["from"])), *(number(span.get(name)) for name in ("rows", *told))] for span in spans]
+    lead = (f"{zh}。图：{drawn[0]}；空缺为样本不足。", f"{en}. Drawn: {drawn[1]}; none: too few.")
+    return section(label, lead, pictures.columns(groups, drawn, low=low) + table(heads, rows))
 
 
 def _drift(facts: Facts) -> str:
@@ -179,23 +207,38 @@ def _traits(facts: Facts) -> str:
     return section(label, lead, pictures.bars(rows, label))
 
 
+_GROUP_FIGURES: dict[str, Words] = {
+    "rows": ("人数", "rows"),
+    "base_rate": ("响应率", "response"),
+    "mean_score": ("平均得分", "mean score"),
+    "selection_rate": ("入选率", "taken"),
+    "ratio": ("与最高组之比", "ratio"),
+}
+
+
 def _fairness(facts: Facts) -> str:
     content = ""
-    for name, lines in (facts.card.get("fairness") or {}).items():
-        heads: list[Words] = [
-            of_feature(name), ("人数", "rows"), ("响应率", "response"), ("入选率", "taken"), ("与最高组之比", "ratio"),
-        ]  # fmt: skip
-        rows = [
-            [escape(str(line["group"])), *(number(line[k]) for k in ("rows", "base_rate", "selection_rate", "ratio"))]
-            for line in lines
-        ]
-        content += table(heads, rows)
+    reported = facts.card.get("fairness") or {}
+    for name, lines in reported.items():
+        told = [figure for figure in _GROUP_FIGURES if any(figure in line for line in lines)]
+        attribute, _, of_class = name.partition(": ")
+        zh, en = of_feature(attribute)
+        title: Words = (f"{zh}：{of_class}", f"{en}: {of_class}") if of_class else (zh, en)
+        rows = [[escape(str(line["group"])), *(number(line.get(figure)) for figure in told)] for line in lines]
+        content += table([title, *(_GROUP_FIGURES[figure] for figure in told)], rows)
     lead = (
-        "受保护属性从不作为特征；若选取前 10%（多类别时为最可能的类别），各组的入选率。低于 0.8 须由人查看。",
-        "Protected attributes are never features; what each group gets if the best tenth is taken, of several classes"
-        " the likeliest. Below 0.8: look.",
+        "若选取前 10%（多类别或客群时为最可能的一类），各组的入选率。低于 0.8 须由人查看。",
+        "What each group gets if the best tenth is taken, of several classes the likeliest. Below 0.8: look.",
     )
-    return section(("公平性", "Fairness"), lead, content) if content else ""
+    used = sorted({name.partition(": ")[0] for name in reported} & set(facts.snapshot.get("features") or {}))
+    zh, en = ("、".join(of_feature(name)[0] for name in used), ", ".join(of_feature(name)[1] for name in used))
+    barred = ("受保护属性从不作为特征。", "Protected attributes are never features.")
+    if used:
+        barred = (
+            f"此模型以{zh}为特征，须由人判断其差异是否合理。",
+            f"This model learns from {en}: a person judges the differences.",
+        )
+    return section(("公平性", "Fairness"), (barred[0] + lead[0], f"{barred[1]} {lead[1]}"), content) if content else ""
 
 
 def _refused(facts: Facts) -> str:

@@ -84,6 +84,7 @@ async def _register(job: JobContext, spec: TrainingSpec, trained: Trained) -> di
             "version": version,
             "as_of": day,
             "metrics": trained.metrics,
+            "stability": trained.card.get("stability", []),
             "rows": trained.metrics["rows"],
             "features": list(trained.features),
             "refused": trained.refused,

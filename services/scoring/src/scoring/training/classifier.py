@@ -7,15 +7,19 @@ from scoring.training.examples import Examples, read_examples
 from scoring.training.source import Source
 from scoring.training.trained import Say, Trained
 
+Days = tuple[date, date]
+"""The first and the last day of a window."""
+
 
 def learn(source: Source, spec: TrainingSpec, say: Say) -> Trained:
     """Read, fit, export, measure; raises SpecRefused, ParityBroken."""
     as_of, examples = read(source, spec)
     say(f"{len(examples.label)} examples of {as_of or 'the file'}")
     # Seconds of import, spared where the data has been refused.
+    from scoring.training.over_time import with_stability
     from scoring.training.trainer import train
 
-    return train(examples, spec, as_of)
+    return with_stability(train(examples, spec, as_of), source, spec)
 
 
 def read(source: Source, spec: TrainingSpec) -> tuple[date | None, Examples]:
@@ -25,12 +29,12 @@ def read(source: Source, spec: TrainingSpec) -> tuple[date | None, Examples]:
 
         with source.upload(spec) as path:
             return None, read_file(path, spec)
-    with source.tables("transactions", "accounts") as con:
+    with source.tables("transactions", "accounts", "parties") as con:
         as_of, last = source.features(con, spec)
         return as_of, read_examples(con, spec, window_of(spec, as_of, last))
 
 
-def window_of(spec: TrainingSpec, as_of: date, last: date | None) -> tuple[date, date] | None:
+def window_of(spec: TrainingSpec, as_of: date, last: date | None) -> Days | None:
     """The days in which the answer is looked for; None where seeds are named one by one. Raises SpecRefused."""
     if spec.window is not None:
         return label_window(spec.window, as_of, last)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.spec import TrainingSpec
+from scoring.training.protected import groups
 
 # What each answer is made of: customer_id and `answer`, a number; whoever is not among them has the answer 0.
 _UNDONE = """
@@ -42,17 +43,21 @@ used AS (
 ),
 found AS (SELECT customer_id, arg_max(answer, (times, -answer)) AS answer FROM used GROUP BY customer_id)"""  # noqa: S608 - texts of ours
 _NAMED = "found AS (SELECT DISTINCT customer_id, 1 AS answer FROM (SELECT unnest($customers) AS customer_id))"
-_EXAMPLES = """
-WITH {answers}
+_TEST = "CAST('0x' || sha256($salt || ':' || f.customer_id)[1:15] AS BIGINT) % 10000 < $test_share"
+_EXAMPLES = f"""
+WITH {{answers}}
 SELECT
-    {features},
+    {{features}},
     COALESCE(p.answer, 0) AS answer,
-    CAST('0x' || sha256($salt || ':' || f.customer_id)[1:15] AS BIGINT) % 10000 < $test_share AS test
+    {_TEST} AS test,
+    f.age AS group_age,
+    g.gender AS group_gender
 FROM features AS f
 LEFT JOIN found AS p ON p.customer_id = f.customer_id
-WHERE {whom}
+LEFT JOIN parties AS g ON g.customer_id = f.customer_id
+WHERE {{whom}} AND ($everybody OR {_TEST})
 ORDER BY f.customer_id
-"""
+"""  # noqa: S608 - texts of ours
 
 
 @dataclass(frozen=True)
@@ -82,14 +87,17 @@ class Examples:
 
 
 def read_examples(con: duckdb.DuckDBPyConnection, spec: TrainingSpec, window: tuple[date, date] | None) -> Examples:
-    """Read the examples from the views `features` (of the snapshot only), `transactions` and `accounts`."""
+    """Read the examples from the views `features` (of the snapshot only), `transactions`, `accounts` and `parties`."""
     return read_answers(con, spec, window)[0]
 
 
 def read_answers(
-    con: duckdb.DuckDBPyConnection, spec: TrainingSpec, window: tuple[date, date] | None
+    con: duckdb.DuckDBPyConnection, spec: TrainingSpec, window: tuple[date, date] | None, *, held_back: bool = False
 ) -> tuple[Examples, NDArray[np.int64]]:
-    """The examples, their label whether there is an answer, and each row's answer: the place of a class, from 1."""
+    """The examples, their label whether there is an answer, and each row's answer: the place of a class, from 1.
+
+    `held_back`: only the customers who are tested.
+    """
     answers, whom, given = _asked(spec)
     if window is not None:
         given |= {"first": window[0], "last": window[1]}
@@ -97,7 +105,9 @@ def read_answers(
     features = ", ".join(f"CAST(f.{name} AS FLOAT) AS {name}" for name in spec.features)
     columns = con.execute(
         _EXAMPLES.format(features=features, answers=answers, whom=whom),
-        given | {"salt": f"split-{spec.seed}", "test_share": round(spec.split.test_share * 10_000)},
+        given
+        | {"salt": f"split-{spec.seed}", "test_share": round(spec.split.test_share * 10_000)}
+        | {"everybody": not held_back},
     ).fetchnumpy()
     rows = np.column_stack([np.ma.filled(columns[name].astype(np.float32), np.nan) for name in spec.features])
     answer = np.asarray(columns["answer"], dtype=np.int64)
@@ -106,6 +116,9 @@ def read_answers(
         np.ascontiguousarray(rows, dtype=np.float32),
         answer > 0,
         np.asarray(columns["test"], dtype=np.bool_),
+        groups=groups(columns["group_age"], columns["group_gender"]),
+        # Who is to have credit is not told by age (R-25).
+        refused={"age": "protected"} if spec.about.risk_class == "high_risk" and "age" in spec.features else {},
     )
     return examples, answer
 

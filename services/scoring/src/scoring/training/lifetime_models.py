@@ -6,6 +6,8 @@ its series, with as many terms as make the rest vanish.
 """
 
 import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from scoring.spec import SpecRefused, TrainingSpec
 from scoring.training import lifetime_value, reports
 from scoring.training.graphs import INPUT, Graph
 from scoring.training.lifetime_value import DAYS_A_WEEK, Customers, LifetimeValue
+from scoring.training.protected import Groups, groups
 from scoring.training.source import Source
 from scoring.training.trained import ParityBroken, Say, Trained
 
@@ -39,40 +42,62 @@ NAMES = tuple(spec.name for spec in SPECS)
 OUTPUT = Output("value", lowest=0.0)
 EPOCH = date(1970, 1, 1)
 MOST_TERMS = 2_000
+SPAN_WEEKS = 4
+DAYS_A_YEAR = 365.25
 REST = 1e-12
 """Of the series: terms below this part of it are left out."""
 LARGEST_DIFFERENCE = 1e-5
 """Of the exported model against the formulae, as a part of the value, at the 99th percentile."""
 
 _PURCHASES = """
+CREATE OR REPLACE TEMP TABLE purchases AS
 WITH undone AS (
     SELECT DISTINCT account_id, reverses AS posting_id FROM transactions WHERE reverses IS NOT NULL
 )
-SELECT dense_rank() OVER (ORDER BY a.customer_id) AS customer, t.business_date - DATE '1970-01-01' AS day,
-       t.amount_minor::DOUBLE AS amount
+SELECT dense_rank() OVER (ORDER BY a.customer_id) - 1 AS customer, a.customer_id,
+       t.business_date - DATE '1970-01-01' AS day, t.amount_minor::DOUBLE AS amount
 FROM transactions t JOIN accounts a USING (account_id) LEFT JOIN undone u USING (account_id, posting_id)
 WHERE list_contains($kinds, t.kind) AND u.posting_id IS NULL AND t.reverses IS NULL AND t.amount_minor > 0
-ORDER BY 1, 2, 3"""
+"""
+_LOG = "SELECT customer, day, amount FROM purchases ORDER BY ALL"
+_PEOPLE = """
+SELECT g.birth_date - DATE '1970-01-01' AS born, g.gender
+FROM (SELECT DISTINCT customer_id FROM purchases) LEFT JOIN parties AS g USING (customer_id) ORDER BY customer_id"""
+
+
+@dataclass(frozen=True)
+class People:
+    """What the lake knows of the customers of a log, by their numbers: the day of birth's number, and the gender."""
+
+    born: NDArray[Any]
+    gender: NDArray[Any]
+
+    def groups(self, numbers: NDArray[np.int64], day: int) -> Groups:
+        """The groups of protected attributes that these customers belong to on that day."""
+        return groups(np.floor((day - self.born[numbers]) / DAYS_A_YEAR), self.gender[numbers])
 
 
 def learn(source: Source, spec: TrainingSpec, say: Say) -> Trained:
     """Read the purchases, fit on those up to a day, measure on those after it; raises SpecRefused, ParityBroken."""
     purchases = spec.purchases
     assert purchases is not None  # noqa: S101 - the validator holds it
+    people = None
     if purchases.file is not None:
         with source.sent(purchases.file.file_id) as path:
             log = of_file(path, purchases.file)
     else:
-        with source.tables("transactions", "accounts") as con:
-            log = of_ledger(con, purchases.kinds)
+        with source.tables("transactions", "accounts", "parties") as con:
+            log, people = of_ledger(con, purchases.kinds)
     say(f"{len(log[0])} purchases of {len(np.unique(log[0]))} customers")
-    return train(log, spec)
+    return train(log, spec, people)
 
 
-def of_ledger(con: duckdb.DuckDBPyConnection, kinds: tuple[str, ...]) -> Log:
-    """The postings of these kinds that stand, by customer; amounts in minor units."""
-    found = con.execute(_PURCHASES, {"kinds": list(kinds)}).fetchnumpy()
-    return found["customer"].astype(np.int64), found["day"].astype(np.int64), found["amount"].astype(np.float64)
+def of_ledger(con: duckdb.DuckDBPyConnection, kinds: tuple[str, ...]) -> tuple[Log, People]:
+    """The postings of these kinds that stand, by customer, and who the customers are; amounts in minor units."""
+    con.execute(_PURCHASES, {"kinds": list(kinds)})
+    found, people = con.execute(_LOG).fetchnumpy(), con.execute(_PEOPLE).fetchnumpy()
+    log = found["customer"].astype(np.int64), found["day"].astype(np.int64), found["amount"].astype(np.float64)
+    return log, People(people["born"], people["gender"])
 
 
 def of_file(path: Path, about: PurchaseFile) -> Log:
@@ -106,8 +131,8 @@ def of_file(path: Path, about: PurchaseFile) -> Log:
     return np.array(customer, np.int64), np.array(day, np.int64), np.array(amount, np.float64)
 
 
-def train(log: Log, spec: TrainingSpec) -> Trained:
-    """Fit, export, measure; raises SpecRefused, ParityBroken."""
+def train(log: Log, spec: TrainingSpec, people: People | None = None) -> Trained:
+    """Fit, export, measure; raises SpecRefused, ParityBroken. `people`: who the customers are, where that is known."""
     purchases = spec.purchases
     assert purchases is not None  # noqa: S101 - the validator holds it
     if not len(log[0]):
@@ -147,6 +172,9 @@ def train(log: Log, spec: TrainingSpec) -> Trained:
         "target": spec.target,
         "parity": {"typical_difference": apart},
         "lifetime_value": tested["groups"],
+        "stability": tested["spans"],
+        "stability_by": "time",
+        "fairness": _fairness(log, people, score, until),
     }
     about = {"dataset": "purchases", "as_of": as_of.isoformat()}
     snapshot = reports.distributions(NAMES, rows, score, about)
@@ -165,13 +193,9 @@ def as_customers(rows: NDArray[np.float32]) -> Customers:
 
 
 def _tested(log: Log, seen: Customers, found: LifetimeValue, until: int, end: int) -> dict[str, Any]:
-    """What the purchase days after `until` were foretold to be, and were; by tenths of what was foretold."""
-    customers, day, _ = log
+    """What the purchase days after `until` were foretold to be, and were; by tenths of what was foretold, by weeks."""
     weeks = (end - until) / DAYS_A_WEEK
-    foretold = found.purchases.expected(seen, weeks)
-    known = np.unique(customers[day <= until])
-    later = np.unique(np.column_stack([customers[day > until], day[day > until]]), axis=0)
-    came = np.bincount(np.searchsorted(known, later[np.isin(later[:, 0], known), 0]), minlength=len(known))
+    foretold, came = found.purchases.expected(seen, weeks), _came(log, until, end)
     parts = np.array_split(np.argsort(-foretold, kind="stable"), reports.BINS)
     groups = [
         {
@@ -183,7 +207,37 @@ def _tested(log: Log, seen: Customers, found: LifetimeValue, until: int, end: in
     error = float(np.abs(foretold - came).mean())
     ratio = float(foretold.sum() / came.sum()) if came.sum() else float("nan")
     told = {"test_weeks": weeks, "foretold_by_came": ratio, "mean_error_days": error}
-    return {"metrics": {name: value for name, value in told.items() if np.isfinite(value)}, "groups": groups}
+    metrics = {name: value for name, value in told.items() if np.isfinite(value)}
+    return {"metrics": metrics, "groups": groups, "spans": list(_spans(log, seen, found, until, end))}
+
+
+def _came(log: Log, until: int, end: int) -> NDArray[np.int64]:
+    """The days with a purchase after `until` and up to `end`, of each customer known by `until`."""
+    customers, day, _ = log
+    known, later = np.unique(customers[day <= until]), (day > until) & (day <= end)
+    days = np.unique(np.column_stack([customers[later], day[later]]), axis=0)
+    return np.bincount(np.searchsorted(known, days[np.isin(days[:, 0], known), 0]), minlength=len(known))
+
+
+def _spans(log: Log, seen: Customers, found: LifetimeValue, until: int, end: int) -> Iterator[dict[str, Any]]:
+    """Four weeks after four weeks: the purchase days a customer that were foretold, and that came."""
+    before, begins = 0.0, until
+    known = np.unique(log[0][log[1] <= until])
+    while begins < end:
+        ends = min(begins + SPAN_WEEKS * DAYS_A_WEEK, end)
+        foretold = float(found.purchases.expected(seen, (ends - until) / DAYS_A_WEEK).mean())
+        came = float((_came(log, until, ends) - _came(log, until, begins)).mean())
+        first = (EPOCH + timedelta(days=begins + 1)).isoformat()
+        yield {"from": first, "rows": len(known), "foretold": foretold - before, "came": came}
+        before, begins = foretold, ends
+
+
+def _fairness(log: Log, people: People | None, value: NDArray[np.float64], until: int) -> reports.Fairness:
+    """By protected group: who bought later, the mean value, and the share of the tenth that is worth most."""
+    if people is None:
+        return {}
+    known = np.unique(log[0][log[1] <= until])
+    return reports.by_group(people.groups(known, until), _came(log, until, int(log[1].max())) > 0, value)
 
 
 def graph(found: LifetimeValue, weeks: int) -> bytes:

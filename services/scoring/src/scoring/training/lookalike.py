@@ -24,7 +24,9 @@ def learn(source: Source, spec: TrainingSpec, say: Say) -> Trained:
     """Read, fit, export, measure; raises SpecRefused, ParityBroken."""
     as_of, examples = classifier.read(source, spec)
     say(f"{int(examples.label.sum())} seeds among {len(examples.label)} customers of {as_of}")
-    return train(examples, spec, as_of)
+    from scoring.training.over_time import with_stability
+
+    return with_stability(train(examples, spec, as_of), source, spec)
 
 
 def train(examples: Examples, spec: TrainingSpec, as_of: date | None = None) -> Trained:

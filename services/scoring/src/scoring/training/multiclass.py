@@ -18,6 +18,7 @@ from scoring.training.classifier import window_of
 from scoring.training.examples import Examples, read_answers
 from scoring.training.exporting import check_parity, export
 from scoring.training.fitting import FEWEST_POSITIVES, refused_features
+from scoring.training.over_time import with_stability
 from scoring.training.source import Source
 from scoring.training.trained import Say, Trained
 
@@ -36,11 +37,11 @@ class Choices:
 def learn(source: Source, spec: TrainingSpec, say: Say) -> Trained:
     """Read, fit, export, measure; raises SpecRefused, ParityBroken."""
     assert spec.choice is not None  # noqa: S101 - the validator holds it
-    with source.tables("transactions", "accounts") as con:
+    with source.tables("transactions", "accounts", "parties") as con:
         as_of, last = source.features(con, spec)
         examples, answer = read_answers(con, spec, window_of(spec, as_of, last))
     say(f"{len(answer)} examples of {as_of}")
-    return train(Choices(examples, answer - 1, spec.choice.values), spec, as_of)
+    return with_stability(train(Choices(examples, answer - 1, spec.choice.values), spec, as_of), source, spec)
 
 
 def train(choices: Choices, spec: TrainingSpec, as_of: date | None = None) -> Trained:

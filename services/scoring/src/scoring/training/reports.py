@@ -7,17 +7,19 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from scoring.training.examples import Examples
+from scoring.training.protected import Groups, age_bands
 
 BINS = 10
 FEWEST = 20
 """Fewer rows of either class tell nothing of a group or a span of time."""
-_AGE_BANDS = (30.0, 60.0)
 
 Scores = NDArray[np.float64]
 Labels = NDArray[np.bool_]
+Fairness = dict[str, list[dict[str, Any]]]
+"""For each protected attribute a line a group."""
 
 
-def fairness(examples: Examples, score: Scores, taken: Labels | None = None) -> dict[str, list[dict[str, Any]]]:
+def fairness(examples: Examples, score: Scores, taken: Labels | None = None) -> Fairness:
     """Return, for each protected attribute, its groups among the tested, if a campaign takes the best tenth (R-25).
 
     `taken`: who else is, where not the best tenth.
@@ -25,13 +27,17 @@ def fairness(examples: Examples, score: Scores, taken: Labels | None = None) -> 
     `selection_rate`: the share that is taken; `tpr`: that share of those who respond; null without any of them.
     `ratio`: the selection rate by that of the group most often taken; below 0.8 is for a person to look at.
     """
-    label, test = examples.label[examples.test], examples.test
+    tested = {name: groups[examples.test] for name, groups in _protected(examples).items()}
+    return by_group(tested, examples.label[examples.test], score, taken)
+
+
+def by_group(groups: Groups, label: Labels, score: Scores, taken: Labels | None = None) -> Fairness:
+    """The same, of rows whose groups are given."""
     if taken is None:
         taken = np.zeros(len(score), dtype=np.bool_)
         taken[np.argsort(-score, kind="stable")[: max(1, len(score) // 10)]] = True
-    told: dict[str, list[dict[str, Any]]] = {}
-    for name, groups in _protected(examples).items():
-        members = groups[test]
+    told: Fairness = {}
+    for name, members in groups.items():
         lines: list[dict[str, Any]] = [
             {
                 "group": str(group),
@@ -48,14 +54,10 @@ def fairness(examples: Examples, score: Scores, taken: Labels | None = None) -> 
     return told
 
 
-def _protected(examples: Examples) -> dict[str, NDArray[np.str_]]:
+def _protected(examples: Examples) -> Groups:
     groups = dict(examples.groups)
     if not groups and "age" in examples.names:
-        age = examples.rows[:, examples.names.index("age")]
-        low, high = _AGE_BANDS
-        bands = np.array([f"< {low:g}", f"{low:g} to {high:g}", f">= {high:g}"])
-        known = bands[np.searchsorted(_AGE_BANDS, np.nan_to_num(age), side="right")]
-        groups["age"] = np.where(np.isnan(age), "unknown", known)
+        groups["age"] = age_bands(examples.rows[:, examples.names.index("age")])
     return groups
 
 
@@ -99,18 +101,25 @@ def _psi(before: Scores, after: Scores) -> float:
 
 
 def stability(examples: Examples, score: Scores) -> list[dict[str, Any]]:
-    """Return the auc of each span of time among the tested; null where too few of either class."""
+    """Return how well each span of time among the tested is told, of a file with a column of time."""
     if examples.slices is None:
         return []
     spans, label = examples.slices[examples.test], examples.label[examples.test]
-    found: list[dict[str, Any]] = []
-    for first in np.unique(spans):
-        of = spans == first
-        positives = int(label[of].sum())
-        enough = min(positives, int(of.sum()) - positives) >= FEWEST
-        auc = float(roc_auc_score(label[of], score[of])) if enough else None
-        found.append({"from": str(first), "rows": int(of.sum()), "auc": auc})
-    return found
+    return [span(str(first), label[of], score[of]) for first in np.unique(spans) for of in [spans == first]]
+
+
+def span(first: str, label: Labels, score: Scores) -> dict[str, Any]:
+    """One span of time: its auc (null where too few of either class), the response of all and of the best tenth."""
+    positives = int(label.sum())
+    enough = min(positives, len(label) - positives) >= FEWEST
+    best = np.argsort(-score, kind="stable")[: max(1, len(score) // 10)]
+    return {
+        "from": first,
+        "rows": len(label),
+        "auc": float(roc_auc_score(label, score)) if enough else None,
+        "base_rate": positives / len(label) if len(label) else None,
+        "top_decile_response": float(label[best].mean()) if enough else None,
+    }
 
 
 def traits(examples: Examples) -> list[dict[str, Any]]:

@@ -22,6 +22,7 @@ from scoring.training.examples import Examples
 from scoring.training.exporting import INPUT, SCORES, check_parity
 from scoring.training.fitting import check_enough, refused_features
 from scoring.training.metrics import measure
+from scoring.training.over_time import with_stability
 from scoring.training.source import Source
 from scoring.training.trained import Say, Trained
 from scoring.training.trainer import specs_for
@@ -53,7 +54,7 @@ def learn(source: Source, spec: TrainingSpec, say: Say) -> Trained:
     """Read, fit, export, measure; raises SpecRefused, ParityBroken."""
     as_of, examples = classifier.read(source, spec)
     say(f"{len(examples.label)} examples of {as_of or 'the file'}")
-    return train(examples, spec, as_of)
+    return with_stability(train(examples, spec, as_of), source, spec)
 
 
 def train(examples: Examples, spec: TrainingSpec, as_of: date | None = None) -> Trained:

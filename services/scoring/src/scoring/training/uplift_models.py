@@ -65,6 +65,7 @@ def train(examples: Examples, spec: TrainingSpec) -> Trained:
         "parity": parity,
         "levels": {name: list(levels) for name, levels in used.levels.items() if name in names},
         "fairness": reports.fairness(examples, score),
+        "stability": _over_time(examples, treated[test]),
         "uplift": {
             "learner": learner,
             "effect": _told(told.overall),
@@ -80,6 +81,19 @@ def train(examples: Examples, spec: TrainingSpec) -> Trained:
     snapshot = reports.distributions(names, used.rows[~test], score, {"dataset": spec.dataset})
     refusals = [{"feature": name, "reason": reason} for name, reason in refused.items()]
     return Trained(onnx, names, specs_for(spec, names), metrics, card, snapshot, OUTPUT, refused=refusals)
+
+
+def _over_time(examples: Examples, treated: NDArray[np.bool_]) -> list[dict[str, Any]]:
+    """The action's effect in each span of time among the tested, of a file with a column of time."""
+    if examples.slices is None:
+        return []
+    spans, response = examples.slices[examples.test], examples.label[examples.test]
+    return [
+        {"from": str(first), "rows": int(of.sum())} | _told(uplift.effect_of(treated[of], response[of]))
+        for first in np.unique(spans)
+        for of in [spans == first]
+        if treated[of].any() and not treated[of].all()
+    ]
 
 
 def _told(effect: Difference) -> dict[str, Any]:

@@ -5,14 +5,18 @@ mean 0 and deviation 1. The answer is the share of each cluster in a mixture of 
 likeliest one is the nearest.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 
+import duckdb
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 
+from attune_service_kit import lake_sql
 from scoring import model
 from scoring.cards.words import of_feature
 from scoring.feature_specs import specs_of
@@ -20,6 +24,8 @@ from scoring.outputs import Output
 from scoring.spec import SpecRefused, TrainingSpec
 from scoring.training import reports
 from scoring.training.graphs import INPUT, Graph
+from scoring.training.over_time import MOST
+from scoring.training.protected import Groups, groups
 from scoring.training.source import Source
 from scoring.training.trained import ParityBroken, Say, Trained
 
@@ -55,21 +61,65 @@ class Clusters:
         return np.asarray(distance.argmin(axis=1))
 
 
+@dataclass(frozen=True)
+class Customers:
+    """Everybody of a snapshot in the order of the ids, with their groups of protected attributes."""
+
+    ids: NDArray[np.str_]
+    rows: Rows
+    groups: Groups
+
+
 def learn(source: Source, spec: TrainingSpec, say: Say) -> Trained:
     """Read the snapshot, find the clusters, export, measure; raises SpecRefused, ParityBroken."""
-    columns = ", ".join(f"CAST({name} AS FLOAT) AS {name}" for name in spec.features)
-    with source.tables("transactions") as con:
+    with source.tables("transactions", "parties") as con:
         as_of, _ = source.features(con, spec)
-        # The names are the contract's own: the spec admits no others.
-        found = con.execute(f"SELECT {columns} FROM features ORDER BY customer_id").fetchnumpy()  # noqa: S608
-    filled = [np.ma.filled(found[name].astype(np.float32), np.nan) for name in spec.features]
+        customers = _read(con, spec.features)
+        say(f"{len(customers.rows)} customers of {as_of}")
+        trained = train(customers.rows, spec, as_of, customers.groups)
+        found = list(_over_time(con, source, spec.features, trained, customers))
+    return replace(trained, card=trained.card | {"stability": found, "stability_by": "snapshot"})
+
+
+def _read(con: duckdb.DuckDBPyConnection, names: tuple[str, ...]) -> Customers:
+    columns = ", ".join(f"CAST(f.{name} AS FLOAT) AS {name}" for name in names)
+    # The names are the contract's own: the spec admits no others.
+    found = con.execute(
+        f"SELECT f.customer_id AS id, f.age AS group_age, g.gender AS group_gender, {columns}"  # noqa: S608
+        " FROM features AS f LEFT JOIN parties AS g ON g.customer_id = f.customer_id ORDER BY f.customer_id"
+    ).fetchnumpy()
+    filled = [np.ma.filled(found[name].astype(np.float32), np.nan) for name in names]
     rows = np.ascontiguousarray(np.column_stack(filled), dtype=np.float32)
-    say(f"{len(rows)} customers of {as_of}")
-    return train(rows, spec, as_of)
+    return Customers(found["id"].astype(str), rows, groups(found["group_age"], found["group_gender"]))
 
 
-def train(rows: Rows, spec: TrainingSpec, as_of: Any = None) -> Trained:
-    """Find the clusters of these rows, in the order of the spec's features; raises SpecRefused, ParityBroken."""
+def _over_time(
+    con: duckdb.DuckDBPyConnection, source: Source, names: tuple[str, ...], trained: Trained, learned: Customers
+) -> Iterator[dict[str, Any]]:
+    """Of the newest snapshots: the share of each cluster, and how many customers are where the training put them."""
+    exported = model.load("clusters", 0, trained.features, trained.onnx, output=trained.output)
+    kept = [name in trained.features for name in names]
+    then = exported.answer_many(np.ascontiguousarray(learned.rows[:, kept])).argmax(axis=1)
+    days = sorted(pointer.as_of for pointer in source.lake.pointers("features"))[-MOST:]
+    for day in days:
+        lake_sql.register(con, source.lake, "features", partition=f"as_of={day}")
+        customers = _read(con, trained.features)
+        place = exported.answer_many(customers.rows).argmax(axis=1)
+        _, here, there = np.intersect1d(customers.ids, learned.ids, assume_unique=True, return_indices=True)
+        shares = np.bincount(place, minlength=len(trained.output.classes)) / len(place)
+        yield {
+            "from": str(day),
+            "rows": len(place),
+            "same": float((place[here] == then[there]).mean()) if len(here) else None,
+            "shares": dict(zip(trained.output.classes, shares.tolist(), strict=True)),
+        }
+
+
+def train(rows: Rows, spec: TrainingSpec, as_of: date | None = None, of: Mapping[str, Any] | None = None) -> Trained:
+    """Find the clusters of these rows, in the order of the spec's features; raises SpecRefused, ParityBroken.
+
+    `of`: the rows' groups of protected attributes.
+    """
     count = spec.clusters
     assert count is not None  # noqa: S101 - the validator holds it
     if len(rows) < count * LEAST_A_CLUSTER:
@@ -99,10 +149,33 @@ def train(rows: Rows, spec: TrainingSpec, as_of: Any = None) -> Trained:
         "target": spec.target,
         "parity": {"decision_agreement": agreement},
         "clusters": described,
+        "fairness": {
+            f"{name}: {said}": lines
+            for place, said in enumerate(output.classes)
+            for name, lines in _shares(of or {}, member == place).items()
+        },
     }
     about = {"dataset": spec.dataset, "as_of": as_of.isoformat() if as_of else None}
     snapshot = reports.distributions(names, rows, answer.max(axis=1), about)
     return Trained(onnx, names, specs_of(names), metrics, card, snapshot, output, as_of=as_of, refused=refused)
+
+
+def _shares(of: Mapping[str, NDArray[np.str_]], inside: NDArray[np.bool_]) -> reports.Fairness:
+    """By protected attribute, which share of each group is in a cluster."""
+    told: reports.Fairness = {}
+    for name, members in of.items():
+        shares = {str(group): float(inside[members == group].mean()) for group in np.unique(members)}
+        most = max(shares.values())
+        told[name] = [
+            {
+                "group": group,
+                "rows": int((members == group).sum()),
+                "selection_rate": share,
+                "ratio": share / most if most else None,
+            }
+            for group, share in shares.items()
+        ]
+    return told
 
 
 def fit(rows: Rows, count: int, seed: int) -> Clusters:
