@@ -14,7 +14,7 @@ from scoring import model
 from scoring.cards.page import Facts, page
 from scoring.settings import ScoringSettings
 from scoring.spec import TrainingSpec
-from scoring.training import classifier, lifetime_models, scorecard, value_clusters
+from scoring.training import classifier, lifetime_models, lifetime_value, scorecard, value_clusters
 from scoring.training.source import Source
 from scoring.training.trained import Trained
 
@@ -164,7 +164,7 @@ def test_a_lifetime_value_is_told_by_group_and_by_month(source: Source, bank: La
     whole = sum(span["foretold"] for span in spans) / sum(span["came"] for span in spans)
     assert whole == pytest.approx(trained.metrics["foretold_by_came"])
     # The mean score of a group is the mean of what the exported model says of its members.
-    seen = lifetime_models.lifetime_value.summarise(*log, int(log[1].max()) - 56)
+    seen = lifetime_value.summarise(*log, int(log[1].max()) - 56)
     answers = model.load("l", 1, trained.features, trained.onnx, output=trained.output)
     score = answers.score(lifetime_models.as_rows(seen))
     women = people.gender[np.unique(log[0][log[1] <= int(log[1].max()) - 56])] == "female"

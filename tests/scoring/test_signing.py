@@ -3,18 +3,26 @@
 from base64 import b64encode
 from collections.abc import Callable
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from pydantic import ValidationError
 
 from attune_contracts.model_statement import statement
+from attune_service_kit.jobs import JobContext
+from attune_service_kit.lake import Lake
 from attune_service_kit.testing import RunningService, StartService
 from scoring import model, registry
 from scoring.app import SERVICE
+from scoring.jobs import train
 from scoring.registry import VersionUnfit
 from scoring.settings import ScoringSettings
+from scoring.signing import TrainingUnsigned, own_key
+from scoring.spec import TrainingSpec
 
 from .test_uploads import NAME, onnx_bytes, send
 
@@ -83,6 +91,70 @@ async def test_without_signers_the_hash_alone_is_held_and_a_signature_is_nobodys
     assert (await send(service, token, GOOD)).status_code == 202
     await service.everything.pool.execute("UPDATE model_version SET state = 'vetted'")
     assert (await registry.version(service.everything.pool, NAME, 1)).version == 1
+
+
+def pem(folder: Path, key: Ed25519PrivateKey) -> Path:
+    path = folder / "training.pem"
+    path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return path
+
+
+TRAINING = {
+    "model": "propensity-test", "label": {"kinds": ["wealth_purchase"], "within_days": 30},
+    "features": ["age", "demand_balance_minor"], "params": {"rounds": 5},
+}  # fmt: skip
+
+
+async def test_what_is_trained_here_is_signed_by_the_trainings_key(
+    start_service: StartService, bank: Lake, tmp_path: Path
+) -> None:
+    service = await start_service(
+        SERVICE, worker=False, model_signers=f"risk:{PUBLIC}", model_key_file=pem(tmp_path, RISK)
+    )
+    runtime, pool = service.runtime, service.everything.pool
+    spec = TrainingSpec.model_validate(TRAINING)
+    async with runtime.database.transaction() as tx:
+        number = await runtime.jobs.start(tx, "train", {})
+        await tx.conn.execute("UPDATE job SET state = 'running'")
+    job = JobContext(number, "train", {"spec": spec.model_dump_json(), "asked_by": "a-1"}, None, runtime)
+
+    assert (await train.run(job))["version"] == 1
+    assert await pool.fetchval("SELECT signer FROM model_version") == "risk"
+    assert (await registry.version(pool, "propensity-test", 1)).features == ("age", "demand_balance_minor")
+    # A row that says that it was trained here is no way round.
+    await pool.execute("UPDATE model_version SET signer = NULL, signature = NULL")
+    model.forget()
+    with pytest.raises(VersionUnfit):
+        await registry.version(pool, "propensity-test", 1)
+
+
+async def test_nothing_is_trained_that_could_not_be_signed(signed: RunningService, token: Headers) -> None:
+    headers = token("model_admin") | {"Idempotency-Key": uuid4().hex}
+    answer = await signed.client.post("/v1/trainings", json=TRAINING, headers=headers)
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "training_unsigned")
+    assert "SCORING_MODEL_KEY_FILE" in answer.json()["detail"]["en"]
+    assert await signed.everything.pool.fetchval("SELECT count(*) FROM job") == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "match"), [(b"no key", "holds no private key"), (STRANGER, "none of SCORING_MODEL_SIGNERS'")]
+)
+def test_a_key_that_cannot_sign_is_named(tmp_path: Path, content: bytes | Ed25519PrivateKey, match: str) -> None:
+    path = tmp_path / "training.pem"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        pem(tmp_path, content)
+    settings = ScoringSettings.model_construct(model_signers=f"risk:{PUBLIC}", model_key_file=path)
+    with pytest.raises(TrainingUnsigned, match=match):
+        own_key(settings)
+    assert own_key(ScoringSettings.model_construct(model_signers="", model_key_file=None)) is None
+
+
+def test_a_key_that_signs_for_nobody_is_refused_at_the_start(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="signs for nobody"):
+        ScoringSettings.model_validate({"model_key_file": pem(tmp_path, RISK)})
 
 
 @pytest.mark.parametrize("value", ["risk", "risk:", ":" + PUBLIC, f"risk:{PUBLIC[:-4]}", f"a:{PUBLIC},b:?"])

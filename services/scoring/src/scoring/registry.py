@@ -310,9 +310,8 @@ async def version(conn: Conn, name: str, number: int) -> Model:
 async def _load(conn: Conn, row: asyncpg.Record) -> Model:
     name, number, sha256, features = row["model"], row["version"], row["sha256"], row["features"]
     described = _description(row)
-    if row["origin"] == "uploaded":
-        signed = None if row["signer"] is None else Signed(row["signer"], row["signature"])
-        signing.check_loaded(name, sha256, features, described["output"], signed)
+    signed = None if row["signer"] is None else Signed(row["signer"], row["signature"])
+    signing.check_loaded(name, sha256, features, described["output"], signed)
     if (known := model.loaded(name, number, features, sha256, **described)) is not None:
         return known
     onnx = await conn.fetchval("SELECT onnx FROM model_version WHERE model = $1 AND version = $2", name, number)

@@ -2,8 +2,9 @@
 
 from base64 import b64decode
 from binascii import Error
+from pathlib import Path
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from attune_service_kit.settings import ServiceSettings, settings_config
 from attune_service_kit.token_settings import audience
@@ -24,8 +25,13 @@ class ScoringSettings(ServiceSettings):
     most_rows: int = Field(default=500, ge=1, le=10_000, description="Rows or customers that one request may ask for")
     model_signers: str = Field(
         default="",
-        description="NAME:KEY with commas, a key the 32 bytes of an Ed25519 public key in base64: then no uploaded"
-        " model answers without a signature by one of them",
+        description="NAME:KEY with commas, a key the 32 bytes of an Ed25519 public key in base64: then no model"
+        " answers without a signature by one of them",
+    )
+    model_key_file: Path | None = Field(
+        default=None,
+        description="The Ed25519 private key, PEM, by which what is trained here is signed; its public half is one of"
+        " `model_signers`. Read by jobs alone; without it nothing is trained where models are signed",
     )
 
     @field_validator("model_signers")
@@ -38,6 +44,13 @@ class ScoringSettings(ServiceSettings):
                 whole = False
             if not whole:
                 raise ValueError(f"the signer {name!r} has no Ed25519 public key: 32 bytes in base64")
+        return value
+
+    @field_validator("model_key_file")
+    @classmethod
+    def _for_somebody(cls, value: Path | None, known: ValidationInfo) -> Path | None:
+        if value is not None and not known.data.get("model_signers"):
+            raise ValueError("the key signs for nobody: model_signers is empty")
         return value
 
     @property

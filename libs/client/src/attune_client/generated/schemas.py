@@ -1778,7 +1778,7 @@ class ScoringVersionView(Model):
     reasons: Sequence[ScoringApiModelsReason]
     sha256: str
     signer: str | None
-    """Whose signature of the uploaded bytes was found to fit"""
+    """Whose signature of the bytes was found to fit"""
     snapshot: Mapping[str, Any]
     state: str
     trained_at: dt.datetime

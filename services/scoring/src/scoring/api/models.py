@@ -57,7 +57,7 @@ class VersionView(BaseModel):
     snapshot: dict[str, Any]
     reasons: list[Reason]
     approved_by: str | None
-    signer: str | None = Field(description="Whose signature of the uploaded bytes was found to fit")
+    signer: str | None = Field(description="Whose signature of the bytes was found to fit")
     trained_at: datetime
 
 

@@ -16,6 +16,8 @@ from attune_service_kit.idempotency import InFlight, KeyMissing, OtherPayload, W
 from attune_service_kit.jobs import Job
 from scoring import spec_files
 from scoring.champions import NoChampion
+from scoring.settings import ScoringSettings
+from scoring.signing import TrainingUnsigned, check_trainable
 from scoring.spec import Kind, ModelName, TrainingSpec
 
 router = APIRouter(tags=["models"])
@@ -77,10 +79,12 @@ class Scoring(Body):
     status_code=202,
     dependencies=[Administrator],
     response_model=Job,
-    responses=REFUSALS,
+    responses=REFUSALS | refusals(TrainingUnsigned),
 )
 async def train(spec: TrainingSpec, runtime: AnyRuntime, write: Writing) -> Response:
     """Start a training. Its result names version, metrics, features; a leak or a lossy export fails it."""
+    assert isinstance(runtime.settings, ScoringSettings)  # noqa: S101 - the service declares it
+    check_trainable(runtime.settings)
 
     async def run(tx: Transaction) -> Job:
         await tx.audit("train", "model", spec.model)

@@ -10,7 +10,7 @@ from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Invalid
 from attune_service_kit.jobs import JobContext
 from attune_service_kit.runtime import Runtime
-from scoring import uploads
+from scoring import signing, uploads
 from scoring.api.models import PROMOTION, Promotion
 from scoring.cards.page import Facts, page
 from scoring.registry import promote, register
@@ -43,6 +43,7 @@ async def run(job: JobContext) -> dict[str, Any]:
     if job.cursor is not None:  # registered before it was interrupted
         return job.cursor
     spec = TrainingSpec.model_validate_json(job.params["spec"])
+    key = signing.own_key(settings)
     loop = asyncio.get_running_loop()
 
     def say(read: str) -> None:
@@ -55,10 +56,10 @@ async def run(job: JobContext) -> dict[str, Any]:
     except ParityBroken as broken:
         raise ParityRefused(str(broken), "导出的模型与训练模型的结果不一致") from broken
     await job.progress(2, 3, "trained")
-    return await _register(job, spec, trained)
+    return await _register(job, spec, trained, key)
 
 
-async def _register(job: JobContext, spec: TrainingSpec, trained: Trained) -> dict[str, Any]:
+async def _register(job: JobContext, spec: TrainingSpec, trained: Trained, key: signing.Key | None) -> dict[str, Any]:
     day = trained.as_of.isoformat() if trained.as_of else None
     about = replace(spec.about, output=trained.output)
     card = trained.card | {"as_of": day, "refused": trained.refused}
@@ -75,6 +76,7 @@ async def _register(job: JobContext, spec: TrainingSpec, trained: Trained) -> di
             feature_specs=trained.specs,
             snapshot=trained.snapshot,
             card_html=page(Facts(about, trained.sha256, trained.metrics, card, trained.snapshot)),
+            signed=None if key is None else key.sign(spec.model, trained.sha256, trained.features, trained.output),
         )
         # What was learned from a file, or judges a person's credit, answers only if somebody says so.
         first = version == 1 and spec.sent is None and about.risk_class != "high_risk"
