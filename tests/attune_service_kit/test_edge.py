@@ -43,9 +43,9 @@ def test_a_key_that_comes_twice_is_refused_wherever_it_is(text: str) -> None:
         expected = json.loads(text, object_pairs_hook=twice)
     except ValueError:
         with pytest.raises(Malformed):
-            edge._checked(text.encode(), "application/json")
+            edge.checked(text.encode(), "application/json")
     else:
-        assert edge._checked(text.encode(), "application/json") == expected
+        assert edge.checked(text.encode(), "application/json") == expected
 
 
 @pytest.mark.parametrize("opening", ['{"a":', "[", '[0,{"b":1},'])
@@ -56,9 +56,9 @@ def test_depth_is_counted_whatever_stands_beside_it(opening: str, beside: str) -
         inner = opening * (levels - 1) + "[1]" + closing * (levels - 1)
         return f"[{inner}{beside}]".encode()
 
-    assert edge._checked(nested(DEEPEST - 1), "application/json")
+    assert edge.checked(nested(DEEPEST - 1), "application/json")
     with pytest.raises(Malformed):
-        edge._checked(nested(DEEPEST), "application/json")
+        edge.checked(nested(DEEPEST), "application/json")
 
 
 @pytest.mark.parametrize(("objects", "lists"), [(0, 0), (3, 2), (499, 0), (300, 300), (5_000, 1)])

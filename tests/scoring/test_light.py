@@ -29,7 +29,7 @@ from scoring.model import load
 create_app(SERVICE, documentation_settings(SERVICE), worker=True).openapi()
 model = load("propensity-test", 1, sys.argv[2:], Path(sys.argv[1]).read_bytes())
 rows = [dict.fromkeys(sys.argv[2:], 40)]
-at_once, declared = asyncio.run(online.score_ordinary(model, rows)), asyncio.run(online.score_rows(model, rows))
+at_once, declared = online.scored_at_once(model, model.ordinary.read(rows)), asyncio.run(online.score_rows(model, rows))
 assert str(declared.items[0].scores[0]).encode() in at_once, (declared, at_once)
 heavy = {
     "duckdb", "lightgbm", "onnx", "onnxmltools", "optbinning", "pandas", "pyarrow", "scipy", "skl2onnx", "sklearn",

@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute
 from starlette.types import Receive, Scope, Send
 
 from attune_service_kit import approvals, approvals_api, audit, errors, health, jobs, openapi, quarantine
+from attune_service_kit.direct import Direct
 from attune_service_kit.edge import Edge
 from attune_service_kit.hot import HotRoutes
 from attune_service_kit.lifecycle import make_runtime, running
@@ -127,6 +128,7 @@ def create_app(
     app.state.queries, app.state.methods = ExactQuery(app), Methods(app)
     hot = HotRoutes(app, service.hot)
     _at_the_edge(app, state, hot=hot, admission=admission)
+    app.state.direct = Direct(hot, state, state.verifier, admission, state.tracing, settings.max_body_bytes)
     openapi.check_scopes(app)
     if routes:
         approvals.check(service.approvals, openapi.changes(app))

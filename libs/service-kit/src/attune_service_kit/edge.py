@@ -143,7 +143,7 @@ class _Exchange:
         if rest:
             body += bytes(rest)
         state = self._scope.setdefault("state", {})
-        state["json"] = _checked(body, _text(self._headers, b"content-type") or "") if body else None
+        state["json"] = checked(body, _text(self._headers, b"content-type") or "") if body else None
         return _replay({"type": "http.request", "body": body, "more_body": False}, then=self._receive)
 
     async def _sending(self, message: Message) -> None:
@@ -199,7 +199,7 @@ def _replay(message: Message, then: Receive | None = None) -> Receive:
     return receive
 
 
-def _checked(body: bytes, content_type: str) -> Any:
+def checked(body: bytes, content_type: str) -> Any:
     """The parsed body. Refused: other types, NaN, overflow, lone surrogates, duplicate keys, depth."""
     kind = content_type.partition(";")[0].strip().lower()
     if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):

@@ -26,6 +26,9 @@ Answer = Callable[["Runtime", Caller, Mapping[str, str], bytes], Awaitable[bytes
 AnswerToBody = Callable[["Runtime", Caller, Any], Awaitable[bytes | None]]
 """The body in, read and checked as every JSON body is; the answer's JSON out, or None as above."""
 
+AnswerAtOnce = Callable[["Runtime", Caller, Any], bytes | None]
+"""As `AnswerToBody`, from what the process holds: nothing is waited for, and nothing refused."""
+
 _KEPT = "attune.hot"
 
 
@@ -39,10 +42,23 @@ class HotRoute:
 
 @dataclass(frozen=True)
 class HotPost:
-    """A POST operation with neither path parameters nor query, and its shorter way. It writes nothing."""
+    """A POST operation with neither path parameters nor query, and its shorter way. It writes nothing.
+
+    `at_once` is the shortest one (`attune_service_kit.direct`); what it does not answer, `answer` is asked for.
+    """
 
     operation_id: str
     answer: AnswerToBody
+    at_once: AnswerAtOnce | None = None
+
+
+@dataclass(frozen=True)
+class AtOnce:
+    """A path that is answered at once, by whom, and for whom."""
+
+    path: str
+    requires: Requires
+    answer: AnswerAtOnce
 
 
 @dataclass(frozen=True)
@@ -67,6 +83,15 @@ class HotRoutes:
         declared = {route.operation_id: route for route in operations(app)} if hot else {}
         self._state = app.state
         self._routes = [_found(declared[h.operation_id], h) for h in hot if h.operation_id in declared]
+
+    @property
+    def at_once(self) -> list[AtOnce]:
+        """Those that have a shortest way."""
+        return [
+            AtOnce(found.route.path_format, found.requires, found.hot.at_once)
+            for found in self._routes
+            if isinstance(found.hot, HotPost) and found.hot.at_once is not None
+        ]
 
     def find(self, scope: Scope) -> bool:
         """Whether a hot route may answer this request; what was found is kept for `answer`."""

@@ -128,10 +128,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._admission is not None and self._full(self._admission):
             self._turn_away(self._admission)
         else:
-            super().on_headers_complete()
-            if self.expect_100_continue:
-                # Who was not told to go on may never send the body, and ask something else in its place.
-                self.cycle.keep_alive = False
+            self._take()
 
     def on_body(self, body: bytes) -> None:
         """Hand a piece on, unless its request has had its answer.
@@ -149,6 +146,13 @@ class GuardedProtocol(HttpToolsProtocol):
             self.on_response_complete()
         else:
             super().on_message_complete()
+
+    def _take(self) -> None:
+        """Give the request to the application."""
+        super().on_headers_complete()
+        if self.expect_100_continue:
+            # Who was not told to go on may never send the body, and ask something else in its place.
+            self.cycle.keep_alive = False
 
     def _full(self, admission: Admission) -> bool:
         """Whether to refuse now: no place is left, and nothing of the connection asks for more than an answer."""

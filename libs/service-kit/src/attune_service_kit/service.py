@@ -117,4 +117,4 @@ def _owner(settings: ServiceSettings) -> str:
 def serve(service: Service, settings: ServiceSettings, command: str) -> None:
     """Serve until SIGTERM or SIGINT."""
     app = create_app(service, settings, worker=command != "app", routes=command != "worker")
-    serving.serve(app, app.state.runtime, settings, app.state.admission)
+    serving.serve(app, app.state.runtime, settings, app.state.admission, app.state.direct)

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import uvicorn
 
+from attune_service_kit.direct import Direct, DirectProtocol
 from attune_service_kit.http_protocol import GuardedProtocol
 from attune_service_kit.overload import Admission
 
@@ -61,14 +62,20 @@ class _Server(uvicorn.Server):
             asyncio.get_running_loop().call_later(self._drain_seconds, super().handle_exit, sig, frame)
 
 
-def serve(app: Any, process: Serving, settings: ServerSettings, admission: Admission) -> None:
-    """Answer with an ASGI application until SIGTERM or SIGINT; `admission` is where its requests have their places."""
+def serve(
+    app: Any, process: Serving, settings: ServerSettings, admission: Admission, direct: Direct | None = None
+) -> None:
+    """Answer with an ASGI application until SIGTERM or SIGINT; `admission` is where its requests have their places.
+
+    `direct`: what is answered at once, before the application.
+    """
+    protocol = partial(DirectProtocol, direct=direct) if direct else GuardedProtocol
     config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http=partial(GuardedProtocol, admission=admission),  # type: ignore[arg-type]  # called as a class is
+        http=partial(protocol, admission=admission),  # type: ignore[arg-type]  # called as a class is
         ws="none",
         access_log=False,
         log_config=None,

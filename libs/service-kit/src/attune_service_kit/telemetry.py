@@ -27,6 +27,7 @@ from attune_service_kit.settings import ServiceSettings
 _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _IDENTIFIER = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _PROPAGATOR = TraceContextTextMapPropagator()
+_DRAWN = "attune.drawn"
 
 _request_id: ContextVar[str] = ContextVar("request_id", default="")
 _correlation_id: ContextVar[str] = ContextVar("correlation_id", default="")
@@ -173,9 +174,15 @@ class Tracing:
         _drawn.set(False)
         if not hot or any(name == b"traceparent" for name, _ in scope["headers"]):
             return False
-        drawn = random.random() < self._ratio  # noqa: S311 - no secret
+        drawn = self.draw(scope)
         _drawn.set(drawn)
         return not drawn
+
+    def draw(self, scope: Scope) -> bool:
+        """Whether a request that begins its trace here is sampled; drawn once, whoever answers in the end."""
+        if _DRAWN not in scope:
+            scope[_DRAWN] = random.random() < self._ratio  # noqa: S311 - no secret
+        return bool(scope[_DRAWN])
 
     def _export(self, exporter: SpanExporter) -> None:
         self.provider.add_span_processor(BatchSpanProcessor(_Discreet(exporter), schedule_delay_millis=500))

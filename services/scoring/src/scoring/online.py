@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 
 # From this many rows on the loop would notice: they are scored in a thread (ONNX Runtime lets others run). Fewer take
 # less than reading them did, and a thread's own cost would be a fifth of the answer's.
-_ALOFT = 256
+ALOFT = 256
 
 # Each row with reasons is asked once more for every feature.
 MOST_EXPLAINED = 100
@@ -108,28 +108,25 @@ async def score_matrix(model: Model, body: bytes) -> bytes:
     return (await _ask(model, values)).astype("<f8").tobytes()
 
 
-async def score_ordinary(model: Model, rows: Sequence[Mapping[str, object]]) -> bytes | None:
-    """The answer of `score_rows` without reasons, as JSON; None of rows that are not entirely ordinary; NoAnswer.
-
-    The rows come from a body that the edge has read: its numbers are finite.
-    """
-    values = model.ordinary.read(rows, finite=True)
-    return None if values is None else await _told_at_once(model, values)
+async def scored(model: Model, values: Floats) -> bytes:
+    """The answer of `score_rows` without reasons, as JSON; NoAnswer."""
+    return _as_json(model, await _ask(model, values))
 
 
-async def score_columns(model: Model, columns: Mapping[str, object], most: int) -> bytes | None:
-    """As `score_ordinary`, of values by feature; None of more than `most` rows."""
-    values = model.ordinary.read_columns(columns, finite=True)
-    return None if values is None or len(values) > most else await _told_at_once(model, values)
+def scored_at_once(model: Model, values: Floats) -> bytes | None:
+    """The same of few rows; None where the model has no answer."""
+    try:
+        return _as_json(model, model.answer(values))
+    except UnfitModel:
+        return None
 
 
 # What stands between two scores of models without classes.
 _BETWEEN = b'],"classes":[],"reasons":[]},{"customer_id":null,"scores":['
 
 
-async def _told_at_once(model: Model, values: Floats) -> bytes:
-    names, answer = model.output.classes, await _ask(model, values)
-    if names:
+def _as_json(model: Model, answer: NDArray[np.float64]) -> bytes:
+    if names := model.output.classes:
         told = [(max(row), dict(zip(names, row, strict=True))) for row in answer.tolist()]
         items = orjson.dumps(
             [{"customer_id": None, "scores": (score,), "classes": (each,), "reasons": ()} for score, each in told]
@@ -212,7 +209,7 @@ def _classes(told: Sequence[_Told | None]) -> tuple[dict[str, float] | None, ...
 
 async def _ask(model: Model, values: Floats) -> NDArray[np.float64]:
     try:
-        return model.answer(values) if len(values) < _ALOFT else await asyncio.to_thread(model.answer, values)
+        return model.answer(values) if len(values) < ALOFT else await asyncio.to_thread(model.answer, values)
     except UnfitModel as unfit:
         log.error("model_unfit", model=model.name, version=model.version, reason=str(unfit))
         raise NoAnswer("the model has no answer to these values", "模型无法对这些取值给出结果") from unfit

@@ -19,6 +19,7 @@ from attune_service_kit.octets import octet_body, octets
 from attune_service_kit.runtime import Runtime
 from scoring import champions, matrices, online, registry
 from scoring.champions import NoChampion
+from scoring.features import Floats
 from scoring.model import Model
 from scoring.registry import UnknownVersion, VersionUnfit
 from scoring.renewal import answering
@@ -157,20 +158,36 @@ async def score(body: ScoreRequest, runtime: AnyRuntime, caller: Reader) -> Scor
 _ROWS, _COLUMNS = {"model", "rows"}, {"model", "columns"}
 
 
-async def _hot(runtime: Runtime, _caller: Caller, body: Any) -> bytes | None:
-    """Ordinary values for a champion that is held; whatever else is asked goes through the declared route."""
-    if not isinstance(body, dict) or body.keys() not in (_ROWS, _COLUMNS) or not isinstance(body["model"], str):
+def _ordinary(runtime: Runtime, body: Any) -> tuple[Model, Floats] | None:
+    """A champion that is held, and the values it is asked for; None where the declared route is to look."""
+    if type(body) is not dict or body.keys() not in (_ROWS, _COLUMNS) or type(body["model"]) is not str:
         return None
     if (champion := champions.table(runtime).champion(body["model"])) is None:
         return None
-    most = online.most_rows(runtime)
-    if isinstance(columns := body.get("columns"), dict):
-        return await online.score_columns(champion, columns, most)
-    rows = body.get("rows")
-    return await online.score_ordinary(champion, rows) if isinstance(rows, list) and 0 < len(rows) <= most else None
+    rows, columns, most = body.get("rows"), body.get("columns"), online.most_rows(runtime)
+    # The edge has read the body: its numbers are finite.
+    if type(rows) is list and 0 < len(rows) <= most:
+        values = champion.ordinary.read(rows, finite=True)
+    elif type(columns) is dict:
+        values = champion.ordinary.read_columns(columns, finite=True)
+    else:
+        return None
+    return None if values is None or len(values) > most else (champion, values)
 
 
-HOT = (HotPost("scores-score", _hot),)
+def _at_once(runtime: Runtime, _caller: Caller, body: Any) -> bytes | None:
+    """As `_hot`, of so few rows that the loop does not notice."""
+    asked = _ordinary(runtime, body)
+    return None if asked is None or len(asked[1]) >= online.ALOFT else online.scored_at_once(*asked)
+
+
+async def _hot(runtime: Runtime, _caller: Caller, body: Any) -> bytes | None:
+    """Ordinary values for a champion that is held; whatever else is asked goes through the declared route."""
+    asked = _ordinary(runtime, body)
+    return None if asked is None else await online.scored(*asked)
+
+
+HOT = (HotPost("scores-score", _hot, _at_once),)
 
 _BYTES = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 
