@@ -30,9 +30,9 @@ WHERE trigger = any($1::text[]) AND event_key = any($2::text[]) AND NOT late GRO
 
 # Of every event: when its transaction began and when that was committed; when what was said of it was published.
 _APPLIED = """
-SELECT event_id::text, extract(epoch FROM received_at)::float8 AS begun,
+SELECT posting_id, extract(epoch FROM received_at)::float8 AS begun,
        extract(epoch FROM pg_xact_commit_timestamp(xmin))::float8 AS committed
-FROM inbox WHERE event_id = any($1::uuid[])"""
+FROM posting WHERE posting_id = any($1::text[])"""
 _SAID = """
 SELECT convert_from(payload, 'UTF8')::json -> 'data' ->> 'event_key' AS key,
        extract(epoch FROM published_at)::float8 AS said
@@ -103,13 +103,13 @@ async def open_loop(
     sent = time.time() - start
     await reached(conn, goal)
     found = {row["event_key"]: row["at"] for row in await conn.fetch(_FOUND, list(triggers), list(intended))}
-    applied = await conn.fetch(_APPLIED, list(keys))
+    applied = await conn.fetch(_APPLIED, list(intended))
     said = {row["key"]: row["said"] for row in await conn.fetch(_SAID)}
     return _latencies(found, intended) | {
         "stages": {
             "stored": _latencies({keys[event]: at for event, at in stored.items()}, intended),
-            "begun": _latencies({keys[row["event_id"]]: row["begun"] for row in applied}, intended),
-            "committed": _latencies({keys[row["event_id"]]: row["committed"] for row in applied}, intended),
+            "begun": _latencies({row["posting_id"]: row["begun"] for row in applied}, intended),
+            "committed": _latencies({row["posting_id"]: row["committed"] for row in applied}, intended),
             "said": _latencies({key: at for key, at in said.items() if key in found}, intended),
         },
         "detections": len(found),

@@ -37,7 +37,7 @@ _HELD = """
 SELECT lease_owner, count(*) AS held FROM position
 WHERE consumer LIKE 'LEDGER.p%' AND lease_owner IS NOT NULL AND lease_until > now() GROUP BY lease_owner"""
 
-_APPLIED = "SELECT count(*) FROM inbox WHERE consumer LIKE 'LEDGER.p%'"
+_APPLIED = "SELECT count(*) FROM posting"
 _OPEN_DAYS = """
 SELECT EXISTS (SELECT FROM posting WHERE NOT in_lake AND business_date < (SELECT max(business_date) FROM posting))
     OR EXISTS (SELECT FROM job WHERE state IN ('queued', 'running'))"""

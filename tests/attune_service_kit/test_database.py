@@ -236,10 +236,11 @@ async def fill_plainly(tx: Transaction) -> None:
 
 async def test_a_plain_transaction_commits_once_at_the_end_and_has_no_session(sample_database: Database) -> None:
     called: list[int] = []
-    async with sample_database.plain_transaction() as tx:
+    async with sample_database.plain_transaction(30) as tx:
         await fill_plainly(tx)
         tx.after_commit(lambda: called.append(1))
         assert await tx.conn.fetchval("SELECT current_setting('app.scope')") == "all"
+        assert await tx.conn.fetchval("SHOW idle_in_transaction_session_timeout") == "30s"
         assert await count(sample_database, "note") == 0
         with pytest.raises(RuntimeError, match="no session"):
             _ = tx.session
@@ -252,7 +253,7 @@ async def test_a_plain_transaction_that_fails_leaves_nothing_and_a_clean_pool(
     sample_database: Database, how: str
 ) -> None:
     async def fail() -> None:
-        async with asyncio.timeout(0.3), sample_database.plain_transaction() as tx:
+        async with asyncio.timeout(0.3), sample_database.plain_transaction(30) as tx:
             await fill_plainly(tx)
             if how == "raises":
                 raise ValueError
@@ -266,6 +267,6 @@ async def test_a_plain_transaction_that_fails_leaves_nothing_and_a_clean_pool(
     with pytest.raises((ValueError, TimeoutError, *gone)):
         await fail()
     assert [await count(sample_database, table) for table in ("note", "outbox", "audit")] == [0, 0, 0]
-    async with sample_database.plain_transaction() as tx:
+    async with sample_database.plain_transaction(30) as tx:
         await fill_plainly(tx)
     assert await count(sample_database, "note") == 1

@@ -162,6 +162,8 @@ async def test_late_and_repeated_postings_of_an_adapter(eventing: Any, lake_dir:
         "month=2024-01", "month=2024-08", "month=2024-09",
     }  # fmt: skip
     assert not await eventing.rows("SELECT 1 FROM posting WHERE NOT in_lake")
+    # Their own keys have told that they came before: nothing of it lies in the inbox.
+    assert not await eventing.rows("SELECT 1 FROM inbox WHERE consumer LIKE 'LEDGER.%'")
 
     # A day is closed when it is left; what comes of it later gathers until no more of it comes.
     today, before = date(2024, 9, 3), date(2024, 9, 2)

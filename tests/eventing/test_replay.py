@@ -61,6 +61,9 @@ async def test_a_replay_finds_what_the_lake_finds_and_leaves_the_bytes_of_a_rebu
     assert {name: earliest[name] for name in found["first"]} == found["first"]
     assert await standing(eventing) == expected
     streamed = await states(eventing)
+    # A replay's facts lie in the lake, their repeats are known by the inbox alone.
+    took = await eventing.rows("SELECT count(*) AS number FROM inbox WHERE consumer LIKE 'LEDGER.%'")
+    assert took[0]["number"] == len(invented_bank.postings)
 
     after = await eventing.done(await eventing.send("POST", "/v1/ledger/rebuilds", {"before": "2025-03-01"}))
     assert after["customers"] == len({customer for customer, _ in streamed})

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -53,8 +53,7 @@ class Applier:
         read = [(part, message, event_of(message, part.number)) for part in parts for message in part.messages]
         events = [(part.consumer, event) for part, _, event in read if isinstance(event, Event)]
         async with self.transaction() as tx:
-            new = await receive(tx.conn, [(consumer, event.id) for consumer, event in events], self._seconds + 5)
-            fresh = [event for _, event in events] if new is None else _among(new, events)
+            fresh = await self._received(tx, events)
             for part, message, event_or_reason in read:
                 if isinstance(event_or_reason, str):
                     await write_quarantine(tx.conn, part.consumer, message, event_or_reason)
@@ -69,8 +68,17 @@ class Applier:
         event = event_of(part.messages[0], part.number)
         if isinstance(event, str):
             raise FatalEvent(event)
-        if await receive(tx.conn, [(part.consumer, event.id)], self._seconds + 5) is None:
-            await self._plan.handle(self._runtime, tx, [event])
+        if fresh := await self._received(tx, [(part.consumer, event)]):
+            await self._plan.handle(self._runtime, tx, fresh)
+
+    async def _received(self, tx: "Transaction", events: Sequence[tuple[str, Event]]) -> list[Event]:
+        """The events that are new as far as the inbox knows, each once; the handler's own key tells of the others."""
+        keyed = self._plan.keyed
+        told = events if keyed is None else [(consumer, event) for consumer, event in events if not keyed(event)]
+        if not told and self._plan.plain:
+            return [event for _, event in events]
+        new = await receive(tx.conn, [(consumer, event.id) for consumer, event in told], self._seconds + 5)
+        return [event for _, event in events] if new is None else _among(new, events, keyed)
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator["Transaction"]:
@@ -78,17 +86,19 @@ class Applier:
         database = self._runtime.worker_database
         async with (
             asyncio.timeout(self._seconds),
-            database.plain_transaction() if self._plan.plain else database.transaction() as tx,
+            database.plain_transaction(self._seconds + 5) if self._plan.plain else database.transaction() as tx,
         ):
             yield tx
 
 
-def _among(new: set[str], events: Sequence[tuple[str, Event]]) -> list[Event]:
-    """The events that are new, each once."""
+def _among(new: set[str], events: Sequence[tuple[str, Event]], keyed: Callable[[Event], bool] | None) -> list[Event]:
+    """The events that are new, each once, and those of which the inbox knows nothing."""
     fresh = []
     for consumer, event in events:
         key = inbox_key(consumer, event.id)
-        if key in new:
+        if keyed is not None and keyed(event):
+            fresh.append(event)
+        elif key in new:
             new.discard(key)
             fresh.append(event)
     return fresh

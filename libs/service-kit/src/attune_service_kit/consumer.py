@@ -74,6 +74,8 @@ class Subscription:
     after the other. While little waits, one begins so many seconds after the one before at the earliest; what comes
     alone waits for a moment.
     `plain`: the handlers work by `tx.conn` alone; their transactions have no session.
+    `keyed` tells the events of which the handler sees by a key of their own, kept in its own tables, whether they came
+    before: the inbox has no row of them (plain subscriptions only).
     """
 
     stream: Literal["EVT", "LEDGER"]
@@ -85,6 +87,7 @@ class Subscription:
     on_quiet: QuietHook | None = None
     gather: float | None = None
     plain: bool = False
+    keyed: Callable[[Event], bool] | None = None
 
     def by_type(self) -> dict[str, Handler]:
         """Return the handlers by event type."""
@@ -104,6 +107,7 @@ class Plan:
     on_quiet: QuietHook | None = None
     gather: float | None = None
     plain: bool = False
+    keyed: Callable[[Event], bool] | None = None
 
     @property
     def types(self) -> list[str]:
@@ -164,13 +168,15 @@ def plans(runtime: "Runtime") -> list[Plan]:
         raise ValueError(f"{runtime.service.name} subscribes to a stream twice")
     if any(s.gather is not None and s.batch_handler is None for s in subscriptions):
         raise ValueError(f"{runtime.service.name} gathers partitions without a handler of batches")
+    if any(s.keyed is not None and not s.plain for s in subscriptions):
+        raise ValueError(f"{runtime.service.name} leaves out the inbox, which bounds what is not plain")
     told = runtime.clock.kind == "events"
     if told and not any(s.stream == "EVT" for s in subscriptions):
         subscriptions.append(Subscription("EVT", {}))
     return [
         Plan(
             s.stream, s.by_type(), s.batch, s.batch_handler, s.on_assigned, told and s.stream == "EVT", s.on_quiet,
-            s.gather, s.plain,
+            s.gather, s.plain, s.keyed,
         )
         for s in subscriptions
     ]  # fmt: skip

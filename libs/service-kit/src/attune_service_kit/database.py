@@ -37,7 +37,9 @@ _PATIENCE = 10.0  # seconds
 
 _ENTER = "SELECT " + ", ".join(f"set_config('{name}', ${n}, true)" for n, name in enumerate(SETTINGS, 1))
 # Hot paths go by keys. A plan that is made while a table is small would read it whole, and is kept when it has grown.
-_ENTER_PLAIN = f"{_ENTER}, set_config('enable_seqscan', 'off', true)"
+# A frozen worker must not hold its rows for ever: the server ends its transaction.
+_ENTER_PLAIN = f"""{_ENTER}, set_config('enable_seqscan', 'off', true),
+set_config('idle_in_transaction_session_timeout', ${len(SETTINGS) + 1}, true)"""
 _BEGIN = text("SELECT " + ", ".join(f"set_config('{name}', :{name[4:]}, true)" for name in SETTINGS))
 
 
@@ -262,13 +264,16 @@ class Database:
             await transaction.finish()
 
     @asynccontextmanager
-    async def plain_transaction(self) -> AsyncIterator[Transaction]:
-        """`transaction` of the whole bank for hot paths, by `conn` alone and by keys: at a third of its price."""
+    async def plain_transaction(self, idle_seconds: float) -> AsyncIterator[Transaction]:
+        """`transaction` of the whole bank for hot paths, by `conn` alone and by keys: at a third of its price.
+
+        The server ends it when it hears nothing for `idle_seconds`.
+        """
         async with self.pool.acquire() as conn:
             inner = conn.transaction()
             await inner.start()
             try:
-                await conn.execute(_ENTER_PLAIN, *WHOLE_BANK.settings())
+                await conn.execute(_ENTER_PLAIN, *WHOLE_BANK.settings(), f"{int(idle_seconds * 1000)}ms")
                 raw = cast(asyncpg.Connection, conn)
                 transaction = Transaction(None, raw, WHOLE_BANK, self.now(), inner.commit)
                 yield transaction

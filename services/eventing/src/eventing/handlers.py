@@ -26,6 +26,12 @@ async def facts_arrived(runtime: Runtime, tx: Transaction, events: list[Event]) 
     await ledger(runtime).on_batch(runtime, tx, events)
 
 
+def has_own_key(event: Event) -> bool:
+    """What is live is kept whole, each once by its own key; a replay's facts leave nothing behind but the inbox row."""
+    live: bool = event.data.get("origin", "live") == "live"
+    return live
+
+
 async def forget(runtime: Runtime, partition: int) -> None:
     """The partition was another worker's for a while."""
     ledger(runtime).forget(partition)
@@ -59,6 +65,7 @@ SUBSCRIPTIONS = (
         batch=1_000,
         gather=0.02,
         plain=True,
+        keyed=has_own_key,
     ),
     Subscription(stream="EVT", handlers={ImportCompleted: import_completed, ProfileChanged: profile_changed}),
 )
