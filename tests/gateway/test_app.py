@@ -241,5 +241,6 @@ async def test_the_api_page_shows_nothing_else(client: Any, path: str) -> None:
 async def test_probes(client: Any, echoes: Any) -> None:
     assert (await client.get("/livez")).text == "ok"
     ready = await client.get("/readyz")
-    assert (ready.status_code, ready.json()) == (200, {"upstreams": {"customer_360": True, "campaign": True}})
+    assert (ready.status_code, ready.json()["upstreams"]) == (200, {"customer_360": True, "campaign": True})
+    assert ready.json()["breakers"]["campaign"] == {"state": "closed", "opened": 0, "repeated": 0}
     assert (await client.post("/livez")).status_code == 405

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from attune_service_kit.breaker import SPARE
 from attune_service_kit.testing_lines import Line
 
 CUSTOMER = "/v1/customers/0190a7c0-0000-8000-8000-000000000001"
@@ -50,7 +51,7 @@ async def test_p21_a_bad_line_is_told_in_time_and_used_again(
         for answer in answers:
             assert (answer.status_code, answer.json().get("code")) == TOLD[fault]
             assert answer.status_code != 503 or int(answer.headers["retry-after"]) >= 1
-        assert line.calls <= 3, "what was lost is not asked again and again"
+        assert line.calls <= 3 + SPARE, "what was lost is not asked again and again"
         beside = await client.get("/v1/decisions/a", headers=bearer)
         assert beside.status_code == 200, "the other service's callers notice nothing"
         line.fault = None

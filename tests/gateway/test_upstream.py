@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from itertools import count
 
 import pytest
 
@@ -138,22 +137,6 @@ async def test_an_answer_that_nobody_asked_for_reaches_nobody() -> None:
         assert second is not first
         assert await everything(second) == b"ok"
         pool.leave(second)
-
-
-async def test_a_kept_connection_that_has_ended_is_replaced_for_what_may_be_asked_twice() -> None:
-    numbers = count()
-
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        next(numbers)
-        writer.write(OK)
-        await reader.readuntil(b"\r\n\r\n")  # the second request is read and never answered
-
-    async with pool_of(talk) as pool:
-        assert [await answer(pool), await answer(pool)] == [(200, b"ok")] * 2
-        assert next(numbers) == 2
-        with pytest.raises(Lost):
-            await answer(pool, POST)
 
 
 async def test_a_connection_that_says_close_is_not_kept() -> None:

@@ -29,7 +29,7 @@ from attune_service_kit.overload import QUIET, Admission, Place, streams
 from gateway import heads, page
 from gateway.fairness import Fairness
 from gateway.heads import Head
-from gateway.proxy import ClientGone, Upstreams
+from gateway.proxy import URGENT, ClientGone, Upstreams
 from gateway.refusals import HeadersTooLarge, MethodNotAllowed, MisdirectedHost, UriTooLong
 from gateway.routing import Routes, Unknown, WrongMethod
 from gateway.settings import GatewaySettings
@@ -42,8 +42,6 @@ MOST_HEADERS = 100
 _MOST_RANGES = 5
 
 _DOCUMENTS = frozenset({"/", "/docs", "/openapi.json"})
-# Ends of paths that keep places of their own under overload: opting out must always be possible (P-16).
-_URGENT = ("/consents", "/consents:opt-out")
 
 
 class Gateway:
@@ -59,7 +57,7 @@ class Gateway:
         self._upstreams = Upstreams(settings)
         self._verifier = TokenVerifier(settings)
         self._pages = _pages(self, document)
-        self.admission = Admission(settings.max_in_flight, settings.reserved_in_flight, _URGENT)
+        self.admission = Admission(settings.max_in_flight, settings.reserved_in_flight, URGENT)
         self._fairness = Fairness(settings.client_requests, settings.client_misses)
         self._hosts = frozenset(host.lower().encode() for host in settings.hosts)
 
@@ -115,6 +113,10 @@ class Gateway:
         """Which services answer."""
         names = self.routes.services
         return dict(zip(names, await asyncio.gather(*map(self._upstreams.alive, names)), strict=True))
+
+    def breakers(self) -> dict[str, dict[str, str | int]]:
+        """How each service's breaker stands, and how often requests to it were repeated."""
+        return self._upstreams.breakers()
 
 
 class _Exchange:
@@ -213,9 +215,10 @@ def _pages(gateway: Gateway, document: dict[str, Any]) -> Starlette:
 
     async def readyz(_request: Request) -> Response:
         upstreams = await gateway.readiness()
+        told = {"upstreams": upstreams, "breakers": gateway.breakers()}
         if gateway.stopping or not all(upstreams.values()):
-            raise Unavailable("not every service answers", "部分服务不可用", retry_after=5, upstreams=upstreams)
-        return JSONResponse({"upstreams": upstreams})
+            raise Unavailable("not every service answers", "部分服务不可用", retry_after=5, **told)
+        return JSONResponse(told)
 
     async def openapi(_request: Request) -> Response:
         return Response(merged, media_type="application/json", headers={"Cache-Control": "no-cache"})

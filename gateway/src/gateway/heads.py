@@ -50,10 +50,10 @@ class Head:
         """Whether the body comes in chunks."""
         return b"transfer-encoding" in self.own
 
-    def milliseconds(self, seconds: float) -> int:
+    def patience(self, seconds: float) -> float:
         """How long the service may take: so many seconds, or what is left of the caller's patience."""
         asked = patience(self.text(_DEADLINE))
-        return int(1000 * (seconds if asked is None else min(seconds, asked)))
+        return seconds if asked is None else min(seconds, asked)
 
 
 def read(headers: Iterable[tuple[bytes, bytes]]) -> Head:

@@ -7,6 +7,7 @@ from typing import Any
 
 Document = dict[str, Any]
 
+_LIMITS = {"x-max-body-bytes": "max_body_bytes", "x-read-seconds": "read_seconds"}
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 PREFIX = "#/components/"
 
@@ -50,12 +51,12 @@ def merge(
 def routes(merged: Document) -> list[dict[str, Any]]:
     """The route table: method, path template and service of every operation, in a stable order.
 
-    An operation that takes bytes says how many: they are its `max_body_bytes`.
+    An operation that takes bytes says how many, one that may be silent for long says how long.
     """
     return sorted(
         (
             {"method": method.upper(), "path": path, "service": operation["x-service"]}
-            | ({"max_body_bytes": operation["x-max-body-bytes"]} if "x-max-body-bytes" in operation else {})
+            | {name: operation[said] for said, name in _LIMITS.items() if said in operation}
             for path, item in merged["paths"].items()
             for method, operation in item.items()
             if method in METHODS

@@ -9,12 +9,13 @@ import structlog
 from starlette.types import Receive, Scope, Send
 
 from attune_service_kit.errors import BadRequest, TooLarge, Unavailable
-from attune_service_kit.overload import DEADLINE_HEADER, NOBODY_HEADER, streams
+from attune_service_kit.overload import DEADLINE_HEADER, NOBODY_HEADER, deadline_exceeded, streams
+from gateway.calling import Upstream
 from gateway.heads import HOP, Head
 from gateway.refusals import UpstreamTimeout
 from gateway.routing import Found
 from gateway.settings import GatewaySettings
-from gateway.upstream import SMALL, Connection, Pool, Request
+from gateway.upstream import SMALL, Connection, Request, Silent
 
 log = structlog.get_logger(__name__)
 
@@ -22,6 +23,13 @@ _NOBODY = NOBODY_HEADER.encode()
 _FROM_SERVICE = frozenset((*HOP, b"date", b"server", b"x-request-id", b"x-correlation-id", _NOBODY))
 
 _BODILESS = (204, 304)
+
+# Ends of paths that keep places of their own under overload and are sent on whatever a service's breaker says: opting
+# out must always be possible (P-16).
+URGENT = ("/consents", "/consents:opt-out")
+
+# Seconds after the end of the caller's time in which the service may still say so itself.
+_GRACE = 0.25
 
 # A stream of events that is silent so long is dead: the services' hearts beat every quarter of a minute.
 _SILENCE = 60.0
@@ -37,27 +45,25 @@ class Upstreams:
     def __init__(self, settings: GatewaySettings) -> None:
         self._settings = settings
         trust = _trust(settings)
-        # Streams have a pool of their own: they keep what they take.
-        self._pools, self._streaming = (
-            {
-                service: Pool(origin, connections, settings.connect_seconds, trust)
-                for service, origin in settings.upstreams.items()
-            }
-            for connections in (settings.connections, settings.streams)
-        )
+        self._services = {name: Upstream(name, origin, settings, trust) for name, origin in settings.upstreams.items()}
 
     def close(self) -> None:
         """Hang up every connection that rests."""
-        for pool in (*self._pools.values(), *self._streaming.values()):
-            pool.close()
+        for upstream in self._services.values():
+            upstream.close()
+
+    def breakers(self) -> dict[str, dict[str, str | int]]:
+        """How each service's breaker stands: its state, how often it has opened, how many calls were repeated."""
+        breakers = {name: upstream.breaker for name, upstream in self._services.items()}
+        return {n: {"state": b.state, "opened": b.opened, "repeated": b.repeated} for n, b in breakers.items()}
 
     async def alive(self, service: str, path: str = "/livez") -> bool:
-        """Whether the service's process answers; with /readyz, whether it can work."""
-        pool = self._pools[service]
+        """Whether the service's process answers; with /readyz, whether it can work. No breaker is asked, or told."""
+        pool = self._services[service].pool
         head = f"GET {path} HTTP/1.1\r\nhost: {pool.authority.decode()}\r\n\r\n".encode()
         try:
             async with asyncio.timeout(self._settings.connect_seconds):
-                connection = await pool.ask(Request(b"GET", head))
+                connection = await pool.ask(Request(b"GET", head), fresh=True)
                 try:
                     await connection.piece()
                 finally:
@@ -71,16 +77,25 @@ class Upstreams:
     ) -> bool:
         """Send the request on and the answer back. False if a search for a customer found nobody.
 
-        Raises TooLarge, Unavailable or UpstreamTimeout before the answer has begun; later the connection is cut.
+        Raises TooLarge, Unavailable, UpstreamTimeout or DeadlineExceeded before the answer has begun; later the
+        connection is cut.
         """
+        upstream = self._services[found.service]
+        ticket = upstream.admit(anyway=found.template.endswith(URGENT))
         most, seconds = allowance(found.max_body, head, self._settings)
+        wait = head.patience(seconds)
         # Who asks for events, as every EventSource does, takes a connection of the streams' pool.
         events = b"text/event-stream" in head.own.get(b"accept", b"")
-        pool = (self._streaming if events else self._pools)[found.service]
+        pool = upstream.streams if events else upstream.pool
+        silence = found.read_seconds or self._settings.read_seconds
+        body: bytes | AsyncIterator[bytes] | None = None
+        connection: Connection | None = None
         try:
-            async with asyncio.timeout(seconds) as limit:
+            # The service says itself when the caller's time is over, if it can.
+            async with asyncio.timeout(seconds if wait == seconds else min(seconds, wait + _GRACE)) as limit:
                 body = await _body(head, receive, most)
-                connection = await pool.ask(build_request(scope, head, body, pool.authority, ids, seconds))
+                request = build_request(scope, head, body, pool.authority, ids, wait)
+                connection = await upstream.ask(pool, request, silence, ticket)
                 try:
                     if streams(connection.headers):
                         limit.reschedule(None)
@@ -90,6 +105,11 @@ class Upstreams:
                 finally:
                     pool.leave(connection)
         except (TimeoutError, OSError) as error:
+            if connection is None and isinstance(error, TimeoutError):
+                if wait < seconds:
+                    raise deadline_exceeded() from error
+                if isinstance(body, bytes):  # it was sent as a whole, so it is the service that is late
+                    upstream.breaker.failed(ticket)
             raise _refusal(found.service, error) from error
         return not any(name == _NOBODY for name, _ in connection.headers)
 
@@ -156,7 +176,7 @@ def build_request(
     target = scope["raw_path"] + b"?" + query if query else scope["raw_path"]
     own = f"x-request-id: {ids[0]}\r\nx-correlation-id: {ids[1]}\r\n"
     # The service need not work on when nobody waits here any more.
-    own += f"{DEADLINE_HEADER}: {head.milliseconds(seconds)}\r\n"
+    own += f"{DEADLINE_HEADER}: {int(1000 * seconds)}\r\n"
     if scope.get("client"):
         own += f"x-forwarded-for: {scope['client'][0]}\r\n"
     if head.coded:
@@ -205,6 +225,6 @@ async def _relay(connection: Connection, send: Send, silence: float | None = Non
 
 def _refusal(service: str, error: BaseException) -> Unavailable | UpstreamTimeout:
     log.warning("upstream_failed", kind=service, error=type(error).__name__)
-    if isinstance(error, TimeoutError):
+    if isinstance(error, TimeoutError | Silent):
         return UpstreamTimeout("the service did not answer in time", "服务响应超时", upstream=service)
     return Unavailable("the service does not answer", "服务暂时不可用", upstream=service)

@@ -9,11 +9,12 @@ from attune_service_kit.paths import plain
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The service that answers, the template it matched (for the access line: no ids in it), and its own body limit."""
+    """The service that answers, the template it matched (for the access line: no ids in it), and its own limits."""
 
     service: str
     template: str
     max_body: int | None = None
+    read_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +41,12 @@ class Routes:
     """A tree over path segments; a literal wins over `{id}:verb`, and that over `{id}`."""
 
     def __init__(self, table: Iterable[Mapping[str, Any]]) -> None:
-        """Build from rows with `method`, `path`, `service`, and `max_body_bytes` where an operation takes bytes."""
+        """Build from rows with `method`, `path`, `service`; `max_body_bytes`, `read_seconds` where they are its own."""
         self._root = _Node()
         self.services: tuple[str, ...] = ()
         for row in table:
-            self._insert(row["method"], row["path"], Found(row["service"], row["path"], row.get("max_body_bytes")))
+            limits = row.get("max_body_bytes"), row.get("read_seconds")
+            self._insert(row["method"], row["path"], Found(row["service"], row["path"], *limits))
             if row["service"] not in self.services:
                 self.services = (*self.services, row["service"])
 

@@ -40,7 +40,12 @@ class GatewaySettings(TokenSettings):
     client_requests: int = Field(default=200, ge=1, description="Of one caller a second; more are refused with 429")
     client_misses: int = Field(default=60, ge=1, description="Unknown customers one caller may ask for in a minute")
     connect_seconds: float = Field(default=1.0, gt=0)
+    read_seconds: float = Field(
+        default=2.0, gt=0, description="A read of which no byte has come by then is asked anew, or told as 504"
+    )
     total_seconds: float = Field(default=30.0, gt=0)
+    breaker_calls: int = Field(default=20, ge=1, description="Half of so many failed in 10 s: nobody is sent on")
+    breaker_pause_seconds: float = Field(default=5.0, gt=0, description="Until one is let through to try")
     upload_bytes_per_second: int = Field(
         default=128 << 10, ge=1024, description="Slowest upload: an operation that takes bytes has so much longer"
     )

@@ -23,12 +23,30 @@ SMALL = 1 << 16
 _HELD = 1 << 18
 _LARGEST_HEAD = 1 << 16
 
-# What may be asked once more if a kept connection ended before a byte of the answer came (RFC 9110, 9.2.2).
+# How often it is looked whether an answer is overdue: a timer for each request would cost more than all of this.
+_LOOK = 0.25
+
+# What may be asked once more if the connection ended before a byte of the answer came (RFC 9110, 9.2.2).
 _REPEATABLE = frozenset({b"GET", b"PUT", b"DELETE"})
 
 
 class Lost(ConnectionError):
     """There is no connection, or it ended before the answer was whole, or what came was not HTTP."""
+
+    kept = False  # whether it happened on a connection that had carried others before
+    heard = 0  # bytes of the answer
+
+
+class Unreached(Lost):
+    """There is no connection: nothing was sent."""
+
+
+class Taken(Lost):
+    """Every connection of ours is taken: that says nothing about the service."""
+
+
+class Silent(Lost):
+    """Not a byte of an answer came in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +110,10 @@ class Connection(asyncio.Protocol):
         """Whether the next request may take it: all was sent, all has come, and it stays open."""
         sent = self._sending is None or self._sending.done()
         return sent and self.whole and self._keep and not self._pieces and not self._transport.is_closing()
+
+    def silent(self) -> None:
+        """Give up on an answer of which nothing has come."""
+        self._fail(Silent("nothing of an answer came"))
 
     def close(self) -> None:
         """Hang up."""
@@ -217,32 +239,50 @@ class Pool:
         self._connect_seconds = connect_seconds
         self._turns = asyncio.Semaphore(limit)
         self._resting: list[Connection] = []
+        self._overdue: dict[Connection, float] = {}
+        self._looking: asyncio.TimerHandle | None = None
 
-    async def ask(self, request: Request) -> Connection:
+    async def ask(self, request: Request, silence: float | None = None, *, fresh: bool = False) -> Connection:
         """Send a request: the connection with its answer, to be given back with `leave`. Lost if there is none.
 
         Where a service is silent its callers do not wait for each other: what waits here holds a place of all others.
+        `silence`: seconds in which something of the answer must come. `fresh`: by a new connection.
         """
         try:
             async with asyncio.timeout(self._connect_seconds) if self._turns.locked() else nullcontext():
                 await self._turns.acquire()
         except TimeoutError:
-            raise Lost("every connection is taken") from None
-        connection = self._rested()
+            raise Taken("every connection is taken") from None
+        connection = rested = None if fresh else self._rested()
         try:
-            if connection is not None:
-                try:
-                    await connection.ask(request)
-                    return connection
-                except Lost:
-                    if connection.heard or not request.repeatable:
-                        raise
-            connection = await self._connect()
+            if connection is None:
+                connection = await self._connect()
+            if silence is not None:
+                self._watch(connection, silence)
             await connection.ask(request)
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, Lost) and connection is not None:
+                error.kept, error.heard = rested is not None, connection.heard
             self.leave(connection)
             raise
+        finally:
+            if silence is not None and connection is not None:
+                self._overdue.pop(connection, None)
         return connection
+
+    def _watch(self, connection: Connection, silence: float) -> None:
+        loop = asyncio.get_running_loop()
+        self._overdue[connection] = loop.time() + silence
+        if self._looking is None:
+            self._looking = loop.call_later(min(silence, _LOOK), self._look)
+
+    def _look(self) -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for connection, until in list(self._overdue.items()):
+            if now >= until and not connection.heard:
+                connection.silent()
+        self._looking = loop.call_later(_LOOK, self._look) if self._overdue else None
 
     def leave(self, connection: Connection | None) -> None:
         """Keep a connection for the next request, or hang up; and let the next in."""
@@ -257,6 +297,8 @@ class Pool:
 
     def close(self) -> None:
         """Hang up what rests."""
+        if self._looking is not None:
+            self._looking.cancel()
         for connection in list(self._resting):
             connection.close()
 
@@ -277,7 +319,7 @@ class Pool:
                     lambda: Connection(self._forget), self._host, self._port, ssl=self._tls
                 )
         except (TimeoutError, OSError) as error:
-            raise Lost("no connection") from error
+            raise Unreached("no connection") from error
         return connection
 
     def _forget(self, connection: Connection) -> None:

@@ -5,9 +5,11 @@ import contextlib
 
 _SLICE, _TRICKLE, _LITTLE = 7, 50, 20  # bytes
 
+FAULTS = ("latency", "bandwidth", "slicer", "slow_close", "down", "reset_peer", "limit_data", "timeout")
+
 
 class Line:
-    """Carries bytes to a port of this machine and back; `fault` says how badly, from now on."""
+    """Carries bytes to a port of this machine and back; `fault` says how badly it brings back, from now on."""
 
     def __init__(self, port: int) -> None:
         self.fault: str | None = None
@@ -29,6 +31,19 @@ class Line:
         for task in list(self._carrying):
             task.cancel()
         await asyncio.gather(*self._carrying, return_exceptions=True)
+
+    async def spoil(self, fault: str) -> None:
+        """Make it as bad as that."""
+        self.fault = fault
+        if fault == "down":
+            await self.down()
+
+    async def mend(self) -> None:
+        """Make it good again; what hung in it is hung up."""
+        if self.fault != "down":
+            await self.down()
+        self.fault = None
+        await self.up()
 
     async def _call(self, near: asyncio.StreamReader, answer: asyncio.StreamWriter) -> None:
         self.calls += 1

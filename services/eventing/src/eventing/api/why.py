@@ -143,6 +143,7 @@ class Why(BaseModel):
     operation_id="detections-why",
     summary="Why a trigger fired on a posting, or did not",
     responses=refusals(why.UnknownPosting, NotOneQuestion, why.TooManyPostings, Unavailable),
+    openapi_extra={"x-read-seconds": why.READING_SECONDS + 5},
 )
 async def ask(
     runtime: AnyRuntime,
