@@ -5,7 +5,8 @@ state packed and unpacked again as for the database. The limit keeps a dict of s
 Through the worker: the same postings on a NATS server of its own, one worker process and two, PostgreSQL with its syncs
 on. Events a second from behind (sixty days, all there before anybody reads), then of one day: beside their publisher,
 which sends as fast as it goes; the CPU an event costs, by process; at fixed rates the time from an event's intended
-moment to the commit of its detection. The limit reads the same stream by fetch(500) into a dict.
+moment to the commit of its detection. The limit reads the same stream by fetch(500) into a dict; the peer is a handler
+of FastStream with its state in SQL, one transaction a message, by one process and by two.
 """
 
 import argparse
@@ -13,15 +14,18 @@ import asyncio
 import gc
 import json
 import sys
+import tempfile
 import time
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import structlog
 from benchmarks.bank_b3 import SHAPES, Bank, compiled, definitions, facts, written
 from benchmarks.machine import machine
-from benchmarks.worker_b3 import Load, end_to_end
+from benchmarks.peer_b3 import faststream
+from benchmarks.worker_b3 import Load, Servers, raw_limit, through_the_worker
 
 from eventing.compiled import Compiled
 from eventing.customers import Customer
@@ -87,6 +91,31 @@ FULL = Size(1_000_000, 100_000, Load(150_000, 80_000, (500, 2_000, 5_000), 20))
 TINY = Size(100, 600, Load(600, 200, (100, 200), 1))
 # What ten triggers cost beside a hundred is seen with fewer events.
 FEWER = 60_000
+ONE, TWO = "8 triggers", "8 triggers, two workers"
+
+
+async def end_to_end(bank: Bank, load: Load, fewer: int) -> dict[str, Any]:
+    """All eight shapes by one worker and by two, ten triggers and a hundred, the limit, and the peer."""
+    with tempfile.TemporaryDirectory(prefix="attune-b3-") as place:
+        folder = Path(place)
+        folder.chmod(0o711)
+        servers = Servers(folder)
+        try:
+            await servers.start()
+            figures: dict[str, Any] = {}
+            runs = (
+                (ONE, 8, load, 1), (TWO, 8, load, 2),
+                ("10 triggers", 10, Load(fewer), 1), ("100 triggers", 100, Load(fewer), 1),
+            )  # fmt: skip
+            for name, number, size, workers in runs:
+                figures[name] = await through_the_worker(servers, bank, definitions(number), size, workers)
+                sys.stderr.write(json.dumps({name: figures[name]}) + "\n")
+            figures["limit"] = await raw_limit(servers, fewer)
+            figures["faststream"] = await faststream(servers, bank)
+            sys.stderr.write(json.dumps({name: figures[name] for name in ("limit", "faststream")}) + "\n")
+            return figures
+        finally:
+            servers.stop()
 
 
 def main() -> None:
@@ -116,24 +145,39 @@ def main() -> None:
 
 def closing(worker: dict[str, Any], load: Load) -> str:
     """The figures that are asked for, in one line."""
-    one, two = worker["8 triggers"], worker["8 triggers, two workers"]
+    one, two = worker[ONE], worker[TWO]
     behind = {name: worker[f"{name} triggers"]["behind"]["events_a_second"] for name in (8, 10, 100)}
     best = max(run["beside its publisher"]["events_a_second"] for run in (one, two))
-    rate = load.rates[-1]
+    rate, both = load.rates[-1], two["behind"]["events_a_second"]
     fast = f"at {rate} a second"
     hundred = cost(worker["100 triggers"]["behind"]) / cost(worker["10 triggers"]["behind"])
     along = cost(one["beside its publisher"])
     return (
         f"eight shapes {behind[8]} events/s by one worker, {behind[8] / worker['limit']:.2f} of the limit,"
-        f" {two['behind']['events_a_second']} by two, {best} beside the publisher at {along:.0f} us of CPU in all;"
+        f" {both} by two, {both / worker['limit']:.2f} of it; {best} beside the publisher,"
+        f" {along:.0f} us of CPU in all;"
         f" p99 {one[fast]['p99_ms']} ms and {two[fast]['p99_ms']} ms {fast};"
-        f" catch-up {behind[8] / rate:.1f} times that rate; a hundred triggers cost {hundred:.2f} of ten's CPU"
+        f" catch-up {behind[8] / rate:.1f} times that rate; a hundred triggers cost {hundred:.2f} of ten's CPU;"
+        f" {beside(worker)}"
+    )
+
+
+def beside(worker: dict[str, Any]) -> str:
+    """What the peer does, and how many times that the workers do."""
+    peer = worker["faststream"]
+    if isinstance(peer, str):
+        return f"FastStream: {peer}"
+    by = {number: worker[name]["behind"]["events_a_second"] for number, name in ((1, ONE), (2, TWO))}
+    one, two = peer["one process"], peer["two processes"]
+    return (
+        f"FastStream {one} by one process, {two} by two: one worker {by[1] / one:.1f} times one, two {by[2] / two:.1f}"
+        f" times two and {by[2] / one:.1f} times one"
     )
 
 
 def cost(run: dict[str, Any]) -> float:
     """Microseconds of CPU an event in all processes, but for the jobs of the day's close."""
-    return sum(spent for name, spent in run["cpu_us_an_event"].items() if name != "jobs")
+    return float(sum(spent for name, spent in run["cpu_us_an_event"].items() if name != "jobs"))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ PINS = {
     "mlserver": ("mlserver==1.7.1", "onnxruntime==1.32.0"),
     "bentoml": ("bentoml==1.4.40", "onnxruntime==1.32.0", "uvloop", "httptools"),
     "litserve": ("litserve==0.2.19", "onnxruntime==1.32.0", "pyzmq"),
+    "faststream": ("faststream[nats]==0.7.8", "asyncpg==0.32.0", "orjson"),
     "opentelemetry": ("opentelemetry-instrumentation-fastapi==0.66b2",),
     "pyflink": ("apache-flink==2.3.0",),
     "pyspark": ("pyspark==4.3.0", "onnxruntime==1.32.0", "pandas", "pyarrow"),

@@ -1,18 +1,18 @@
 """B3's peer: a FastStream handler with its state in SQL, one transaction a message, as its documentation shows it.
 
-In an environment of its own (`pip install "faststream[nats]" asyncpg`), against a NATS server without users:
-`python faststream_b3.py NATS_URL POSTGRES_URL PAYLOADS`; a payload a line. Prints events a second.
+In an environment of its own (`python -m benchmarks.peers.environments faststream`), against a server without users:
+`faststream_b3.py NATS_URL POSTGRES_URL publish PAYLOADS` (a payload a line) makes tables and stream and fills it;
+`faststream_b3.py NATS_URL POSTGRES_URL consume` says `ready`, waits for a line and consumes until it is ended. Several
+of these share the stream's one durable consumer.
 """
 
 # mypy: ignore-errors
 
 import asyncio
 import sys
-import time
 from pathlib import Path
 
 import asyncpg
-import orjson
 from faststream import FastStream
 from faststream.nats import JStream, NatsBroker, PullSub
 from nats import connect
@@ -29,22 +29,31 @@ WRITE = """
 INSERT INTO peer_state VALUES ($1, $2, 1)
 ON CONFLICT (customer_id) DO UPDATE SET total = peer_state.total + excluded.total, facts = peer_state.facts + 1"""
 RAISE = "INSERT INTO peer_detection VALUES ($1, $2, $3)"
+IN_FLIGHT = 500
 
 
-async def main(nats: str, postgres: str, payloads: list[bytes]) -> None:
-    """Publish all, then consume all."""
+async def publish(nats: str, postgres: str, payloads: list[bytes]) -> None:
+    """Make tables and stream anew, and publish all."""
+    conn = await asyncpg.connect(postgres)
+    await conn.execute(STATE)
+    await conn.close()
+    client = await connect(nats)
+    js = client.jetstream()
+    await js.add_stream(name="PEER", subjects=["ledger.posted"])
+    for start in range(0, len(payloads), IN_FLIGHT):
+        await asyncio.gather(*(js.publish("ledger.posted", one) for one in payloads[start : start + IN_FLIGHT]))
+    await client.close()
+
+
+async def consume(nats: str, postgres: str) -> None:
+    """Apply what comes, one transaction a message."""
     pool = await asyncpg.create_pool(postgres, min_size=4, max_size=8)
-    await pool.execute(STATE)
     broker = NatsBroker(nats, logger=None)
-    seen = asyncio.Event()
-    done = 0
-
-    stream = JStream("PEER", subjects=["ledger.posted"])
+    stream = JStream("PEER", subjects=["ledger.posted"], declare=False)
     pull = PullSub(batch_size=500)
 
     @broker.subscriber("ledger.posted", stream=stream, durable="peer", pull_sub=pull, deliver_policy=DeliverPolicy.ALL)
     async def posted(body: dict) -> None:
-        nonlocal done
         data = body["data"]
         async with pool.acquire() as conn, conn.transaction():
             if await conn.fetchval(TAKE, body["id"]):
@@ -53,26 +62,17 @@ async def main(nats: str, postgres: str, payloads: list[bytes]) -> None:
                 if known is not None and amount * known["facts"] > known["total"]:
                     await conn.execute(RAISE, body["id"], data["customer_id"], amount)
                 await conn.execute(WRITE, data["customer_id"], amount)
-        done += 1
-        if done == len(payloads):
-            seen.set()
 
     app = FastStream(broker, logger=None)
-    publisher = await connect(nats)
-    await publisher.jetstream().add_stream(name="PEER", subjects=["ledger.posted"])
-    for payload in payloads:
-        await publisher.jetstream().publish("ledger.posted", payload)
-    await publisher.close()
-    start = time.monotonic()
-    running = asyncio.create_task(app.run())
-    await seen.wait()
-    spent = time.monotonic() - start
-    sys.stdout.write(f"{len(payloads) / spent:.0f}\n")
-    app.exit()
-    await running
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    await asyncio.to_thread(sys.stdin.readline)
+    await app.run()
 
 
 if __name__ == "__main__":
-    lines = Path(sys.argv[3]).read_bytes().splitlines()
-    assert orjson.loads(lines[0])
-    asyncio.run(main(sys.argv[1], sys.argv[2], lines))
+    servers, what = sys.argv[1:3], sys.argv[3]
+    if what == "publish":
+        asyncio.run(publish(*servers, Path(sys.argv[4]).read_bytes().splitlines()))
+    else:
+        asyncio.run(consume(*servers))
