@@ -102,6 +102,52 @@ async def has_versions(eventing: Any) -> None:
     assert (await eventing.get(f"{PATH}/none/rate", "head_office")).status_code == 404
 
 
+async def ends(eventing: Any, customer: str) -> None:
+    """A draft is discarded, and keeps its number; a trigger is retired with its states, and comes again."""
+    discarded = await eventing.send("DELETE", f"{PATH}/burst/versions/3", None, "marketer")
+    assert (discarded.status_code, discarded.json()["state"]) == (200, "discarded"), discarded.text
+    for call in (("DELETE", f"{PATH}/burst/versions/3", None), ("DELETE", f"{PATH}/burst/versions/2", None),
+                 ("POST", f"{PATH}/burst:activate", {"version": 3})):  # fmt: skip
+        refused = await eventing.send(*call, "marketer")
+        assert (refused.status_code, refused.json()["code"]) == (409, "trigger_version_not_a_draft")
+    assert (await eventing.send("DELETE", f"{PATH}/burst/versions/9", None, "marketer")).status_code == 404
+    assert (await create(eventing, BURST, f"{PATH}/burst/versions")).json()["version"] == 4
+
+    assert await eventing.rows("SELECT 1 FROM keyed_state WHERE trigger = 'burst'")
+    why = {"reason": "nobody acts on it"}
+    assert (await eventing.send("POST", f"{PATH}/burst:retire", why, "auditor")).status_code == 403
+    retired = (await eventing.send("POST", f"{PATH}/burst:retire", why, "marketer")).json()
+    assert (retired["version"], retired["state"]) == (2, "retired")
+    again = await eventing.send("POST", f"{PATH}/burst:retire", why, "marketer")
+    assert again.json()["code"] == "trigger_not_in_force"
+    paused = await eventing.send("PUT", f"{PATH}/burst", {"enabled": True}, "marketer")
+    assert paused.json()["code"] == "trigger_not_in_force"
+    await eventing.settled()
+    assert not await eventing.rows("SELECT 1 FROM keyed_state WHERE trigger = 'burst'")
+    assert await eventing.rows("SELECT 1 FROM keyed_state WHERE trigger = 'large-deposit'")
+    one = (await eventing.get(f"{PATH}/burst")).json()
+    assert (one["in_force"], one["version"], one["state"]) == (None, 4, "draft")
+    shown = (await eventing.get(f"{PATH}/burst/versions")).json()["items"]
+    assert [v["state"] for v in shown] == ["draft", "discarded", "retired", "superseded"]
+    # What it has found stays; it finds nothing more, and why says that no version judges.
+    listed = (await eventing.get("/v1/detections", "head_office", trigger="burst")).json()["items"]
+    assert [item["event_key"] for item in listed] == ["b"]
+    ask = {"customer_id": customer, "posting_id": "b"}
+    told = (await eventing.get("/v1/detections/why", "auditor", **ask)).json()["postings"][0]["triggers"]
+    assert [v["trigger"] for v in told] == ["large-deposit"]
+    trail = await eventing.rows("SELECT what, version, detail FROM audit WHERE what LIKE 'trigger.%ed' ORDER BY id")
+    assert [(row["what"], row["version"]) for row in trail][-3:] == [
+        ("trigger.discarded", "3"), ("trigger.drafted", "4"), ("trigger.retired", "2")
+    ]  # fmt: skip
+    assert "nobody acts on it" in str(trail[-1]["detail"])
+
+    activated = await eventing.send("POST", f"{PATH}/burst:activate", {"version": 4}, "marketer")
+    assert activated.status_code == 200, activated.text
+    await eventing.settled()
+    assert (await eventing.get(f"{PATH}/burst")).json()["state"] == "live"
+    assert await eventing.rows("SELECT 1 FROM keyed_state WHERE trigger = 'burst'")
+
+
 async def explains_the_version_that_judges(eventing: Any, customer: str) -> None:
     """A draft judges nothing: why is asked of the version in force, drafts are told among all."""
     ask = {"customer_id": customer, "posting_id": "b"}
@@ -124,3 +170,4 @@ async def test_a_file_is_checked_kept_compared_and_judges_the_stream(
     await has_versions(eventing)
     assert (await eventing.get(f"{PATH}/burst")).json()["in_force"] == 2
     await explains_the_version_that_judges(eventing, str(bank.parties[0]["customer_id"]))
+    await ends(eventing, str(bank.parties[0]["customer_id"]))

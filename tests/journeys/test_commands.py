@@ -209,3 +209,5 @@ def test_a_trigger_file_is_checked_kept_and_judges_the_stream(attune: Any, home:
     assert differing == [{"key": "silence.for", "before": "90 days", "after": "60 days"}]
     assert attune("triggers", "pause", "quiet", "--home", home)["enabled"] is False
     assert attune("triggers", "resume", "quiet", "--home", home)["enabled"] is True
+    assert attune("triggers", "discard", "quiet", "3", "--home", home)["state"] == "discarded"
+    assert attune("triggers", "retire", "quiet", "--reason", "no use", "--home", home)["state"] == "retired"

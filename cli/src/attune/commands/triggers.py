@@ -131,6 +131,37 @@ def resume(name: TriggerName, home: HomeOption = None, as_json: JsonOption = Fal
     _switch(name, home, as_json, enabled=True)
 
 
+@group.command("discard")
+def discard(
+    name: TriggerName,
+    version: Annotated[int, typer.Argument(min=1, help="A draft.")],
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """End a draft: it is kept and can never be activated."""
+    with running(Home.at(home)) as place, Client(place, "marketer") as client:
+        told = dict(client.delete(f"/v1/triggers/{name}/versions/{version}"))
+    print_result(told, as_json, f"{name} v{version} is {told['state']}")
+
+
+@group.command("retire")
+def retire(
+    name: TriggerName,
+    reason: Annotated[str, typer.Option(help="Kept in the trail.")],
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take a trigger out of force for good; its versions and detections stay, what it keeps of customers goes."""
+    with running(Home.at(home)) as place, Client(place, "marketer") as client, Client(place) as operator:
+        answer = dict(client.post(f"/v1/triggers/{name}:retire", {"reason": reason}))
+        if "maker" in answer:
+            words = f"another person has to approve this first: proposal {answer['id']} of eventing"
+        else:
+            answer |= operator.wait_job("eventing", str(answer["job_id"]))
+            words = f"{name} v{answer['version']} is retired: {answer['states']} states gone"
+    print_result(answer, as_json, words)
+
+
 def _switch(name: str, home: Path | None, as_json: bool, *, enabled: bool) -> None:
     with running(Home.at(home)) as place, Client(place) as client:
         told = set_trigger(client, name, enabled=enabled)

@@ -43,7 +43,7 @@ RETURNING d.customer_id"""
 async def asked_for(conn: triggers.Queryable) -> set[str]:
     """The kinds of date that a trigger's newest version, or the one in force, listens to."""
     rows = [*await triggers.current(conn), *await triggers.in_force(conn)]
-    definitions = [triggers.definition(row) for row in rows if row["kind"] == "calendar"]
+    definitions = [triggers.definition(row) for row in rows if row["kind"] == "calendar" and not row["ended_at"]]
     return {one.calendar.of for one in definitions if one.calendar is not None}
 
 

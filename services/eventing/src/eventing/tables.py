@@ -46,7 +46,8 @@ def _yes_no(default: str) -> Any:
 class Trigger(Table, table=True):
     """One version of a trigger; never changed, only followed. Without a definition it is large-deposit's parameters.
 
-    The largest version that is backfilled is in force: a new one goes live when its states are there.
+    The largest version that is backfilled is in force: a new one goes live when its states are there. One that has
+    ended judges no more, and is kept.
     """
 
     __tablename__ = "trigger"
@@ -66,6 +67,7 @@ class Trigger(Table, table=True):
     definition: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB))
     definition_text: str | None = Field(default=None, sa_column=_text(nullable=True))
     backfilled_at: datetime | None = Field(default=None, sa_column=_moment(nullable=True, default=True))
+    ended_at: datetime | None = Field(default=None, sa_column=_moment(nullable=True))
 
 
 class TriggerRun(Table, table=True):

@@ -16,15 +16,17 @@ from eventing.judging import Rule
 from eventing.trigger_files import TriggerFile
 
 Row = Mapping[str, Any]
-State = Literal["draft", "live", "paused", "superseded"]
+State = Literal["draft", "live", "paused", "superseded", "discarded", "retired"]
 # A connection, or the pool for a single read.
 Queryable = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy | asyncpg.Pool
 
-# `in_force`: the version that judges the stream, NULL where none does.
+# `in_force`: the version that judges the stream, NULL where none does; `judged`: the last one that ever did.
 _SELECT = """
 SELECT {distinct} name, version, kind, event_type, months, minimum_minor, cooldown_days, lateness_days, expires_hours,
-       enabled, created_at, created_by, definition, definition_text, backfilled_at,
-       (SELECT max(f.version) FROM trigger f WHERE f.name = t.name AND f.backfilled_at IS NOT NULL) AS in_force
+       enabled, created_at, created_by, definition, definition_text, backfilled_at, ended_at,
+       (SELECT max(f.version) FROM trigger f
+        WHERE f.name = t.name AND f.backfilled_at IS NOT NULL AND f.ended_at IS NULL) AS in_force,
+       (SELECT max(f.version) FROM trigger f WHERE f.name = t.name AND f.backfilled_at IS NOT NULL) AS judged
 FROM trigger t {where} ORDER BY name, version DESC"""
 _CURRENT = _SELECT.replace("{distinct}", "DISTINCT ON (name)")
 _VERSIONS = _SELECT.format(distinct="", where="")
@@ -32,9 +34,14 @@ _ONE = _SELECT.format(distinct="", where="WHERE name = $1 AND version = $2")
 _HISTORY = _SELECT.format(distinct="", where="WHERE name = $1 AND version < $2") + " LIMIT $3"
 _TURN = "SELECT pg_advisory_xact_lock(hashtext('eventing.trigger.' || $1))"
 _SIGNATURE = """
-SELECT coalesce(string_agg(concat_ws(' ', name, version, enabled, backfilled_at), ',' ORDER BY name, version), '')
+SELECT coalesce(string_agg(concat_ws(' ', name, version, enabled, backfilled_at, ended_at), ','
+                           ORDER BY name, version), '')
 FROM trigger"""
 _LIVE = "UPDATE trigger SET backfilled_at = now() WHERE name = $1 AND version = $2 AND backfilled_at IS NULL"
+_LOCK = "SELECT backfilled_at, ended_at FROM trigger WHERE name = $1 AND version = $2 FOR UPDATE"
+_DISCARD = "UPDATE trigger SET ended_at = now() WHERE name = $1 AND version = $2"
+_RETIRE = "UPDATE trigger SET ended_at = now() WHERE name = $1 AND backfilled_at IS NOT NULL AND ended_at IS NULL"
+_FORGET_RUNS = "DELETE FROM trigger_run WHERE trigger = $1"
 _ADD = """
 INSERT INTO trigger (name, version, kind, event_type, months, minimum_minor, cooldown_days, lateness_days,
                      expires_hours, enabled, created_by, definition, definition_text, backfilled_at)
@@ -55,6 +62,12 @@ class NotInForce(Conflict):
     code = "trigger_not_in_force"
 
 
+class NotADraft(Conflict):
+    """The version is in force already, or a later one is, or it was discarded."""
+
+    code = "trigger_version_not_a_draft"
+
+
 async def current(conn: Queryable) -> list[Row]:
     """The newest version of every trigger, by name."""
     rows: Any = await conn.fetch(_CURRENT.format(where=""))
@@ -63,7 +76,7 @@ async def current(conn: Queryable) -> list[Row]:
 
 async def in_force(conn: Queryable) -> list[Row]:
     """The newest version of every trigger whose states are there, by name: what the stream is judged by."""
-    rows: Any = await conn.fetch(_CURRENT.format(where="WHERE backfilled_at IS NOT NULL"))
+    rows: Any = await conn.fetch(_CURRENT.format(where="WHERE backfilled_at IS NOT NULL AND ended_at IS NULL"))
     return cast(list[Row], rows)
 
 
@@ -75,6 +88,39 @@ async def signature(conn: Queryable) -> str:
 async def go_live(conn: Queryable, name: str, version: int) -> None:
     """A version's states are there: from now on it is in force."""
     await conn.execute(_LIVE, name, version)
+
+
+async def require_draft(conn: Queryable, name: str, number: int) -> None:
+    """Refuse a version that is no draft, with NotADraft or NotFound; it stays one until the transaction ends."""
+    row: Any = await conn.fetchrow(_LOCK, name, number)
+    if row is None or row["backfilled_at"] is not None or row["ended_at"] is not None:
+        await version(conn, name, number)
+        raise NotADraft("this version is no draft", "该版本不是草稿")
+
+
+async def require_kept(conn: Queryable, name: str, number: int) -> None:
+    """Refuse a version that was discarded meanwhile, with NotADraft; nobody discards it until the transaction ends."""
+    row: Any = await conn.fetchrow(_LOCK, name, number)
+    if row["backfilled_at"] is None and row["ended_at"] is not None:
+        raise NotADraft("this version was discarded", "该版本已作废")
+
+
+async def discard(conn: Queryable, name: str, number: int) -> Row:
+    """End a draft: it is kept and can never judge. Refuses with NotADraft, or NotFound."""
+    await require_draft(conn, name, number)
+    await conn.execute(_DISCARD, name, number)
+    return await version(conn, name, number)
+
+
+async def retire(conn: Queryable, name: str) -> Row:
+    """End a trigger: no version of it judges any more, its drafts stay drafts. Refuses with NotInForce, or NotFound."""
+    await conn.execute(_TURN, name)
+    number = (await get(conn, name))["in_force"]
+    if number is None:
+        raise NotInForce("no version is in force", "没有生效的版本")
+    await conn.execute(_RETIRE, name)
+    await conn.execute(_FORGET_RUNS, name)
+    return await version(conn, name, number)
 
 
 async def versions(conn: Queryable) -> list[Row]:
@@ -180,11 +226,15 @@ def as_text(file: Mapping[str, Any]) -> str:
 
 def state(row: Row) -> State:
     """Where in its life a version is."""
-    in_force = row["in_force"]
-    if in_force is None or row["version"] > in_force:
+    judged = row["judged"] or 0
+    if row["backfilled_at"] is None and row["ended_at"] is not None:
+        return "discarded"
+    if row["version"] > judged:
         return "draft"
-    if row["version"] < in_force:
+    if row["version"] < judged:
         return "superseded"
+    if row["ended_at"] is not None:
+        return "retired"
     return "live" if row["enabled"] else "paused"
 
 

@@ -150,7 +150,9 @@ class Facts:
         if received_at is None:
             return None
         judged = (r for r in self.versions if r["name"] == trigger and r["backfilled_at"] is not None)
-        return next((r["version"] for r in judged if r["backfilled_at"] <= received_at), None)
+        newest = next((r for r in judged if r["backfilled_at"] <= received_at), None)
+        ended = newest is not None and newest["ended_at"] is not None and newest["ended_at"] <= received_at
+        return None if newest is None or ended else newest["version"]
 
 
 async def why(runtime: Runtime, scope: Scope, wanted: Wanted) -> Answer:

@@ -2490,7 +2490,7 @@ class TriggerView(Model):
     minimum_minor: int
     months: int
     name: str
-    state: Annotated[Literal["draft", "live", "paused", "superseded"], OPEN]
+    state: Annotated[Literal["draft", "live", "paused", "superseded", "discarded", "retired"], OPEN]
     version: int
 
 
@@ -2519,7 +2519,9 @@ class UnassignedCountPage(Model):
 
 
 class VersionView(Model):
-    """One version of a trigger. `draft` judges nothing yet; `superseded` is followed by one in force."""
+    """One version of a trigger. `draft` judges nothing yet; `superseded` is followed by one in force. `discarded`
+    was a draft, and is never activated; `retired` judged last, and nothing judges now.
+    """
 
     created_at: dt.datetime
     created_by: str
@@ -2530,7 +2532,7 @@ class VersionView(Model):
     """The file's text"""
     kind: str
     name: str
-    state: Annotated[Literal["draft", "live", "paused", "superseded"], OPEN]
+    state: Annotated[Literal["draft", "live", "paused", "superseded", "discarded", "retired"], OPEN]
     version: int
 
 
@@ -2917,6 +2919,21 @@ class ResultView(Model):
     sample_ratio: SampleRatioView
     treated: ArmResult
     verdict: Annotated[Literal["proved", "not proved"], OPEN]
+
+
+class Retired(Model):
+    """The version that judged last, and the job that removes the trigger's keyed states."""
+
+    job_id: UUID
+    name: str
+    state: Annotated[Literal["draft", "live", "paused", "superseded", "discarded", "retired"], OPEN]
+    version: int
+
+
+class Retirement(Model):
+    """Why the trigger is to judge no more; kept in the trail."""
+
+    reason: str
 
 
 class ReviewDecided(Model):

@@ -116,7 +116,7 @@ class Triggers(Operations):
         self,
         name: str,
         *,
-        state: Annotated[Literal["draft", "live", "paused", "superseded"], OPEN] | None = None,
+        state: Annotated[Literal["draft", "live", "paused", "superseded", "discarded", "retired"], OPEN] | None = None,
         limit: int | None = None,
         cursor: str | None = None,
     ) -> schemas.VersionViewPage:
@@ -133,7 +133,7 @@ class Triggers(Operations):
         self,
         name: str,
         *,
-        state: Annotated[Literal["draft", "live", "paused", "superseded"], OPEN] | None = None,
+        state: Annotated[Literal["draft", "live", "paused", "superseded", "discarded", "retired"], OPEN] | None = None,
         limit: int | None = None,
     ) -> AsyncIterator[schemas.VersionView]:
         """Every item of `versions`, page after page."""
@@ -160,6 +160,18 @@ class Triggers(Operations):
             schemas.VersionView, "GET", "/v1/triggers/{name}/versions/{version}", at={"name": name, "version": version}
         )
 
+    async def discard(self, name: str, version: int, *, idempotency_key: str | None = None) -> schemas.VersionView:
+        """Discard a draft. End a draft: it stays among the versions, keeps its number, and is never activated.
+        Scope: triggers:write.
+        """
+        return await self._call(
+            schemas.VersionView,
+            "DELETE",
+            "/v1/triggers/{name}/versions/{version}",
+            at={"name": name, "version": version},
+            key=idempotency_key or uuid.uuid4().hex,
+        )
+
     async def compare(self, name: str, version: int, *, other: int) -> schemas.Differences:
         """How a version differs from another one. List the keys of the file that differ, those of `other` as
         `before`. Scope: triggers:read.
@@ -182,6 +194,22 @@ class Triggers(Operations):
             schemas.Activated | schemas.Proposal,
             "POST",
             "/v1/triggers/{name}:activate",
+            at={"name": name},
+            body=body,
+            key=idempotency_key or uuid.uuid4().hex,
+        )
+
+    async def retire(
+        self, name: str, body: schemas.Retirement, *, idempotency_key: str | None = None
+    ) -> schemas.Retired | schemas.Proposal:
+        """Take a trigger out of force for good. From the next posting on it finds nothing, and what it keeps of
+        customers is removed. Its versions, detections and figures stay; a new version of it may be activated
+        later, with states of its own. Scope: triggers:write.
+        """
+        return await self._call(
+            schemas.Retired | schemas.Proposal,
+            "POST",
+            "/v1/triggers/{name}:retire",
             at={"name": name},
             body=body,
             key=idempotency_key or uuid.uuid4().hex,

@@ -14,7 +14,7 @@ from attune_service_kit.approvals import Change, Submit, TwoPersons
 from attune_service_kit.auth import Caller, requires
 from attune_service_kit.bodies import Body, FileText
 from attune_service_kit.database import Transaction
-from attune_service_kit.errors import Conflict, Invalid, NotFound, refusals
+from attune_service_kit.errors import Invalid, NotFound, refusals
 from attune_service_kit.idempotency import REFUSALS, Write, idempotent
 from attune_service_kit.paging import Cursor, InvalidCursor, Limit, Page, decode_cursor, page
 from attune_service_kit.runtime import Runtime
@@ -49,12 +49,6 @@ class FileOfAnother(Invalid):
     """The file names another trigger than the path."""
 
     code = "trigger_file_of_another"
-
-
-class NotADraft(Conflict):
-    """The version is in force already, or a later one is."""
-
-    code = "trigger_version_not_a_draft"
 
 
 class FileBody(Body):
@@ -92,7 +86,10 @@ class Checked(BaseModel):
 
 
 class VersionView(BaseModel):
-    """One version of a trigger. `draft` judges nothing yet; `superseded` is followed by one in force."""
+    """One version of a trigger. `draft` judges nothing yet; `superseded` is followed by one in force.
+
+    `discarded` was a draft, and is never activated; `retired` judged last, and nothing judges now.
+    """
 
     name: str
     version: int
@@ -163,7 +160,7 @@ async def read_file(runtime: Runtime, conn: triggers.Queryable, text: str) -> Tr
         ) from None
 
 
-def _view(row: Mapping[str, Any]) -> VersionView:
+def view(row: Mapping[str, Any]) -> VersionView:
     content = triggers.content(row)
     text = row["definition_text"] or triggers.as_text(content)
     shown = {key: row[key] for key in ("name", "version", "kind", "enabled", "created_at", "created_by")}
@@ -236,7 +233,7 @@ async def _keep(runtime: Runtime, tx: Transaction, text: str, name: str | None) 
         raise FileOfAnother(f"the file names {file.definition.trigger}", f"文件中的触发器为 {file.definition.trigger}")
     row = await triggers.add(tx.conn, file, text, tx.who, new=name is None)
     await tx.audit("trigger.drafted", "trigger", row["name"], version=row["version"], detail={"kind": row["kind"]})
-    return _view(row)
+    return view(row)
 
 
 @router.get(
@@ -260,9 +257,9 @@ async def versions(
     found: list[VersionView] = []
     # A trigger has few versions: they are asked for by the page until one is full of those wanted.
     while len(found) <= limit and (rows := await triggers.history(runtime.database.pool, name, below, limit + 1)):
-        found += [_view(row) for row in rows if state in (None, triggers.state(row))]
+        found += [view(row) for row in rows if state in (None, triggers.state(row))]
         below = rows[-1]["version"]
-    return page(found[: limit + 1], limit, key, lambda view: [view.version], bound_to=bound)
+    return page(found[: limit + 1], limit, key, lambda one: [one.version], bound_to=bound)
 
 
 @router.get(
@@ -273,7 +270,7 @@ async def versions(
 )
 async def get_version(name: Name, version: Number, runtime: AnyRuntime, _: Reader) -> VersionView:
     """Show a version."""
-    return _view(await triggers.version(runtime.database.pool, name, version))
+    return view(await triggers.version(runtime.database.pool, name, version))
 
 
 @router.get(
@@ -312,7 +309,9 @@ def _flat(content: Mapping[str, Any], above: Sequence[str] = ()) -> dict[str, An
 async def _activate(runtime: Runtime, tx: Transaction, name: str, body: Activation) -> Activated:
     row = await triggers.version(tx.conn, name, body.version)
     if triggers.state(row) != "draft":
-        raise NotADraft("only a draft is activated: add it as a new version", "仅草稿版本可启用，请作为新版本提交")
+        raise triggers.NotADraft(
+            "only a draft is activated: add it as a new version", "仅草稿版本可启用，请作为新版本提交"
+        )
     params = {"trigger": name, "version": body.version}
     job_id = await runtime.jobs.start(tx, "backfill", params, key=f"{name}:{body.version}")
     await tx.audit("trigger.activated", "trigger", name, version=body.version)
@@ -336,7 +335,7 @@ ACTIVATION = Change("trigger.activate", Activation, _activate, _in_force, _autho
     summary="Let a draft judge the stream",
     dependencies=[Depends(requires("triggers:write"))],
     response_model=Activated,
-    responses=refusals(NotFound, NotADraft, *REFUSALS),
+    responses=refusals(NotFound, triggers.NotADraft, *REFUSALS),
 )
 async def activate(
     name: Name, body: Activation, submit: Annotated[Submit, Depends(TwoPersons(ACTIVATION))]

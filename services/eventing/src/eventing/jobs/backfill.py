@@ -77,6 +77,7 @@ async def _attempt(job: JobContext, con: Any) -> dict[str, Any] | None:
             news = await rebuild_now.since(tx.conn, currency, None)
             await rebuild_now.book_since(tx.conn, everything, [trigger], news, days)
         names = [name] if trigger.kind == "calendar" else [name, SHARED]
+        await triggers.require_kept(tx.conn, name, version)
         await _put(tx.conn, everything, names)
         await triggers.go_live(tx.conn, name, version)
         for number in range(PARTITIONS):
