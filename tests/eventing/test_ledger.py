@@ -137,18 +137,7 @@ async def test_late_and_repeated_postings_of_an_adapter(eventing: Any, lake_dir:
 
     await eventually(beyond, what="the posting beyond the watermark")
 
-    # I68: an id that came before and says something else now is set aside; what came first holds.
-    await eventing.publish(said("D", DAY, 999_999), said("O", OPENED, 50_000, kind="y"), said("N", DAY, 1), time=NOON)
-
-    async def clashes() -> bool:
-        held = await eventing.rows("SELECT error FROM quarantine")
-        return ["id clash" in row["error"] for row in held] == [True, True]
-
-    await eventually(clashes, what="both in quarantine")
-    listed = (await eventing.get("/v1/quarantine/eventing")).json()["items"]
-    assert {item["type"] for item in listed} == {TransactionPosted.TYPE}
-    assert (await detections(eventing))["D"]["evidence"]["amount"] == "1000.00"
-
+    await clashing_ids_are_set_aside(eventing, said)
     body = {"to": "2024-09-03T12:00:00+08:00"}
     assert (await eventing.send("POST", "/v1/clock:advance", body)).json()["business_date"] == "2024-09-03"
     back = await eventing.send("POST", "/v1/clock:advance", {"to": "2024-09-02T12:00:00+08:00"})
@@ -164,8 +153,25 @@ async def test_late_and_repeated_postings_of_an_adapter(eventing: Any, lake_dir:
     assert not await eventing.rows("SELECT 1 FROM posting WHERE NOT in_lake")
     # Their own keys have told that they came before: nothing of it lies in the inbox.
     assert not await eventing.rows("SELECT 1 FROM inbox WHERE consumer LIKE 'LEDGER.%'")
+    await a_day_is_closed_once(eventing)
 
-    # A day is closed when it is left; what comes of it later gathers until no more of it comes.
+
+async def clashing_ids_are_set_aside(eventing: Any, said: Callable[..., TransactionPosted]) -> None:
+    """I68: an id that came before and says something else now is quarantined; what came first holds."""
+    await eventing.publish(said("D", DAY, 999_999), said("O", OPENED, 50_000, kind="y"), said("N", DAY, 1), time=NOON)
+
+    async def clashes() -> bool:
+        held = await eventing.rows("SELECT error FROM quarantine")
+        return ["id clash" in row["error"] for row in held] == [True, True]
+
+    await eventually(clashes, what="both in quarantine")
+    listed = (await eventing.get("/v1/quarantine/eventing")).json()["items"]
+    assert {item["type"] for item in listed} == {TransactionPosted.TYPE}
+    assert (await detections(eventing))["D"]["evidence"]["amount"] == "1000.00"
+
+
+async def a_day_is_closed_once(eventing: Any) -> None:
+    """A day is closed when it is left; what comes of it later gathers until no more of it comes."""
     today, before = date(2024, 9, 3), date(2024, 9, 2)
     assert await due(eventing, today, None, (before, 0))
     assert await due(eventing, today, before, (before, 0)), "the day has just been left"
