@@ -63,7 +63,7 @@ class Echo:
     """An upstream that tells what it got; `paths` changes what it does."""
 
     def __init__(self, name: str) -> None:
-        self.name = name
+        self.name, self.url = name, ""
         self.requests: list[dict[str, Any]] = []
         self.received = 0
         self.paths: dict[str, Callable[[Any, Any], Any]] = {}

@@ -6,12 +6,13 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 import yaml
 from onnx import TensorProto, helper, numpy_helper
 
-from attune.client import Client
+from attune.client import Client, issue_token
 from attune.home import Home
 
 FIXED = Path("mappings") / "fixed"
@@ -64,6 +65,22 @@ def test_a_running_home_names_its_processes_and_refuses_a_second_start(attune: A
     assert report["urls"]["gateway"].startswith("http://127.0.0.1:")
     assert report["versions"]["fastapi"]
     assert "is up already" in attune.refused("up", "--home", home)
+
+
+def test_a_token_for_the_gateway_is_exchanged_there_and_opens_no_service_itself(attune: Any, home: Path) -> None:
+    place, found = Home.at(home), {}
+    narrow = attune("token", "--home", home, "--role", "operator", "--audience", "gateway")["token"]
+    other, wide = issue_token(place, "operator", audience=["attune-scoring"])[0], issue_token(place, "operator")[0]
+    for name, token in (("gateway", narrow), ("scoring", other), ("all", wide)):
+        asked: dict[str, Any] = {"headers": {"Authorization": f"Bearer {token}"}, "timeout": 30.0}
+        urls = [f"{place.state()['urls'][at]}/v1/status/insight" for at in ("gateway", "insight")]
+        answers = [httpx.get(url, **asked) for url in urls]
+        found[name] = [(answer.status_code, answer.json().get("audience")) for answer in answers]
+    assert found == {
+        "gateway": [(200, None), (401, "attune-insight")],
+        "scoring": [(401, "attune-gateway"), (401, "attune-insight")],
+        "all": [(200, None), (200, None)],
+    }
 
 
 def test_a_missing_mapping_is_named(attune: Any, home: Path, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from attune.ports import claim_port, free_ports
 from attune.processes import SERVICES, Ports, environment, service_command, versions
 from attune.supervisor import Child, StartFailed, Supervisor, end_orphans
 from attune_service_kit import nats_client
+from attune_service_kit.development_exchange import served
 from attune_service_kit.development_issuer import DevelopmentIssuer
 from attune_service_kit.embedded import EmbeddedNats, EmbeddedPostgres
 from attune_service_kit.nats_rights import PROVISION_USER, inbox_prefix
@@ -49,6 +50,11 @@ async def _run(home: Home, port: int | None, until_eof: bool, announce: Callable
     if until_eof:
         loop.add_reader(sys.stdin, lambda: stop.set() if not os.read(sys.stdin.fileno(), 64) else None)
     run = HomeRun(home, port)
+    async with served(DevelopmentIssuer(home.keys), home.password("exchange"), run.issuer):
+        await _supervised(run, stop, announce)
+
+
+async def _supervised(run: "HomeRun", stop: asyncio.Event, announce: Callable[[], None]) -> None:
     try:
         starting = asyncio.create_task(run.start())
         stopping = asyncio.create_task(stop.wait())
@@ -75,14 +81,13 @@ class HomeRun:
         self.postgres = EmbeddedPostgres(home.data / "postgres", passwords=lambda user: home.password(f"pg.{user}"))
         self.nats = EmbeddedNats(home.data / "nats", services=SERVICES, seeds=home.nats_seed)
         postgres, nats, gateway = self.postgres.port, self.nats.port, claim_port(port or FIRST_GATEWAY_PORT)
-        free = free_ports(len(SERVICES), besides=(postgres, nats, gateway))
-        self.ports = Ports(postgres, nats, gateway, dict(zip(SERVICES, free, strict=True)))
+        self.issuer, *free = free_ports(1 + len(SERVICES), besides=(postgres, nats, gateway))
+        self.ports = Ports(postgres, nats, gateway, dict(zip(SERVICES, free, strict=True)), self.issuer)
 
     async def start(self) -> None:
         """Start everything in order; raise StartFailed with the process's last words if one does not come up."""
         if self.postgres.notice:
             console.print(f"[dim]{self.postgres.notice}[/dim]")
-        DevelopmentIssuer(self.home.keys)
         await asyncio.to_thread(self.postgres.prepare)
         self.nats.prepare()
         self.record()

@@ -22,6 +22,7 @@ class Ports:
     nats: int
     gateway: int
     services: Mapping[str, int]
+    issuer: int | None = None  # the development issuer's token endpoint; without it the gateway passes tokens on
 
     def url(self, process: str) -> str:
         """Return the HTTP address of a service or the gateway."""
@@ -45,7 +46,7 @@ def environment(home: Home, ports: Ports, process: str) -> dict[str, str]:
         k: v for k, v in os.environ.items() if not k.startswith(tuple(f"{s.upper()}_" for s in (*SERVICES, "gateway")))
     }
     prefix = process.upper() + "_"
-    own = _gateway(ports) if process == "gateway" else _service(home, ports, process)
+    own = _gateway(home, ports) if process == "gateway" else _service(home, ports, process)
     common = {
         "ENVIRONMENT": "development",
         "HOST": "127.0.0.1",
@@ -83,11 +84,17 @@ def _service(home: Home, ports: Ports, service: str) -> dict[str, str]:
     return settings
 
 
-def _gateway(ports: Ports) -> dict[str, str]:
+def _gateway(home: Home, ports: Ports) -> dict[str, str]:
     # One client is a whole bank here: the demo's channels, a benchmark's generator.
     upstreams = json.dumps({service: ports.url(service) for service in SERVICES})
     # Imports and training share the machine with the services: a read may be slow and is no failure.
-    return {"UPSTREAMS": upstreams, "CLIENT_REQUESTS": "20000", "CLIENT_MISSES": "1000", "READ_SECONDS": "15"}
+    settings = {"UPSTREAMS": upstreams, "CLIENT_REQUESTS": "20000", "CLIENT_MISSES": "1000", "READ_SECONDS": "15"}
+    if ports.issuer is not None:
+        settings |= {
+            "EXCHANGE_URL": f"http://127.0.0.1:{ports.issuer}/token",
+            "EXCHANGE_CLIENT_SECRET": home.password("exchange"),
+        }
+    return settings
 
 
 def versions() -> dict[str, str]:

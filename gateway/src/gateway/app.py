@@ -33,6 +33,7 @@ from gateway.proxy import URGENT, ClientGone, Upstreams
 from gateway.refusals import HeadersTooLarge, MethodNotAllowed, MisdirectedHost, UriTooLong
 from gateway.routing import Routes, Unknown, WrongMethod
 from gateway.settings import GatewaySettings
+from gateway.token_exchange import TokenExchange
 
 log = structlog.get_logger("access")
 
@@ -40,6 +41,11 @@ LONGEST_URI = 8 << 10
 LARGEST_HEADERS = 32 << 10
 MOST_HEADERS = 100
 _MOST_RANGES = 5
+
+_PASSED_ON = (
+    "exchange_url is not set: each caller's own token goes on to the services, has to name in aud every service that"
+    " it is for beside the gateway, and is good at all of them; name the issuer's token endpoint to exchange it"
+)
 
 _DOCUMENTS = frozenset({"/", "/docs", "/openapi.json"})
 
@@ -56,6 +62,7 @@ class Gateway:
             raise ValueError(f"upstreams names no address for {', '.join(missing)}")
         self._upstreams = Upstreams(settings)
         self._verifier = TokenVerifier(settings)
+        self.token_exchange = TokenExchange(settings, self._verifier) if settings.exchange_url else None
         self._pages = _pages(self, document)
         self.admission = Admission(settings.max_in_flight, settings.reserved_in_flight, URGENT)
         self._fairness = Fairness(settings.client_requests, settings.client_misses)
@@ -72,9 +79,13 @@ class Gateway:
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
+        if self.token_exchange is None and self.settings.environment == "production":
+            log.warning("tokens_passed_on", reason=_PASSED_ON)
         await send({"type": "lifespan.startup.complete"})
         await receive()
         self._upstreams.close()
+        if self.token_exchange is not None:
+            await self.token_exchange.close()
         await send({"type": "lifespan.shutdown.complete"})
 
     async def answer(self, exchange: "_Exchange", receive: Receive) -> None:
@@ -100,9 +111,13 @@ class Gateway:
                 raise MethodNotAllowed(allowed)
             case found:
                 exchange.route = found.template
-                caller = await self._verifier.verify(_token(head))
+                token = _token(head)
+                caller = await self._verifier.verify(token)
                 exchange.client_id, who = caller.client_id, (caller.client_id, caller.subject)
                 self._fairness.admit(who, found.template)
+                if self.token_exchange is not None:
+                    own = await self.token_exchange.authorization(token, caller, found.service)
+                    head = heads.bearing(head, own)
                 somebody = await self._upstreams.forward(found, scope, head, receive, exchange.sending, exchange.ids)
                 missed = exchange.status == 404 or not somebody
                 if missed and self._fairness.missed(who, found.template):

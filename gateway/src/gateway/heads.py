@@ -56,6 +56,12 @@ class Head:
         return seconds if asked is None else min(seconds, asked)
 
 
+def bearing(head: Head, authorization: bytes) -> Head:
+    """The same head with another Authorization for the service."""
+    onward = [(name, authorization if name == b"authorization" else value) for name, value in head.onward]
+    return Head(head.size, head.count, head.own, onward)
+
+
 def read(headers: Iterable[tuple[bytes, bytes]]) -> Head:
     """Sort a request's headers, names in lower case; one that comes twice is read as a list, with a comma between."""
     size = count = 0

@@ -4,9 +4,10 @@ import re
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import Field, SecretStr, StringConstraints, field_validator, model_validator
 from pydantic_settings import NoDecode
 
+from attune_contracts.audiences import audience_of
 from attune_service_kit.settings import private, settings_config
 from attune_service_kit.token_settings import TokenSettings, audience
 
@@ -39,6 +40,30 @@ class GatewaySettings(TokenSettings):
     reserved_in_flight: int = Field(default=32, ge=1, description="Places more for what is urgent: opting out, health")
     client_requests: int = Field(default=200, ge=1, description="Of one caller a second; more are refused with 429")
     client_misses: int = Field(default=60, ge=1, description="Unknown customers one caller may ask for in a minute")
+    exchange_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^\s?#]+$",
+        description="The issuer's token endpoint, where a caller's token is exchanged for one of the called service"
+        " (RFC 8693); none: the caller's own goes on, and has to name the service",
+    )
+    exchange_client_id: str = audience_of("gateway")
+    exchange_client_secret: SecretStr | None = Field(default=None, description="Either this, or the key")
+    exchange_client_key: Path | None = Field(
+        default=None, description="PEM of the gateway's private key at the issuer: P-256, RSA or Ed25519 (RFC 7523)"
+    )
+    exchange_client_kid: str | None = Field(default=None, description="The key's id there; by default its thumbprint")
+    exchange_audiences: dict[str, str] = Field(
+        default_factory=dict, description="JSON: service → its TOKEN_AUDIENCE, where that is not attune-<service>"
+    )
+    exchange_seconds: float = Field(default=2.0, gt=0, le=30, description="How long the issuer may take")
+    exchange_longer_seconds: float = Field(
+        default=0.0,
+        ge=0,
+        le=300,
+        description="So much later than the caller's token an exchanged one may end, where the issuer knows no better;"
+        " it is used no longer than the caller's",
+    )
+
     connect_seconds: float = Field(default=1.0, gt=0)
     read_seconds: float = Field(
         default=2.0, gt=0, description="A read of which no byte has come by then is asked anew, or told as 504"
@@ -57,6 +82,17 @@ class GatewaySettings(TokenSettings):
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
+    def audience_of(self, service: str) -> str:
+        """The audience that a service has."""
+        return self.exchange_audiences.get(service) or audience_of(service)
+
+    @model_validator(mode="after")
+    def _one_way_to_say_who_asks(self) -> Self:
+        given = self.exchange_client_secret is not None, self.exchange_client_key is not None
+        if self.exchange_url is not None and given.count(True) != 1:
+            raise ValueError("exchange_url needs exchange_client_secret or exchange_client_key, one of them")
+        return self
+
     @model_validator(mode="after")
     def _refuse_unsafe(self) -> Self:
         if self.environment == "production":
@@ -64,6 +100,7 @@ class GatewaySettings(TokenSettings):
             rules = {
                 f"upstreams {', '.join(plain)}: http:// beyond this machine; use https://": bool(plain),
                 "hosts names no host": not self.hosts,
+                "exchange_url is not https": not (self.exchange_url or "https://").startswith("https://"),
                 "host reaches beyond this machine without tls_certificate and tls_key": not private(
                     self.host, self.tls_certificate, self.tls_key
                 ),

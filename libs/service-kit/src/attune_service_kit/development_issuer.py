@@ -2,12 +2,14 @@
 
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from joserfc import jwt
+from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
 from attune_contracts.access import CUSTOMER_ROLES, ROLE_SCOPES, WHOLE_BANK_BRANCH, WHOLE_BANK_ROLES
@@ -24,6 +26,7 @@ class DevelopmentIssuer:
         if environment == "production":
             raise RuntimeError("the development issuer does not run in production")
         self.jwks_path = keys_dir / "jwks.json"
+        self._withdrawn_path = keys_dir / "withdrawn.json"
         self._key = self._load(keys_dir)
 
     def _load(self, folder: Path) -> ECKey:
@@ -76,5 +79,34 @@ class DevelopmentIssuer:
         }
         claims |= {"branch": where} if where else {}
         claims |= {"customer": str(customer)} if customer else {}
-        header = {"alg": "ES256", "typ": "at+jwt", "kid": self._key.kid}
-        return jwt.encode(header, claims, self._key), expires
+        return self.sign(claims), expires
+
+    def sign(self, claims: Mapping[str, Any]) -> str:
+        """An access token that says so."""
+        return jwt.encode({"alg": "ES256", "typ": "at+jwt", "kid": self._key.kid}, dict(claims), self._key)
+
+    def read(self, token: str) -> dict[str, Any]:
+        """The claims of a token of this issuer, ended ones too; ValueError if it is none."""
+        try:
+            read = jwt.decode(token, self._key, algorithms=["ES256"])
+        except JoseError as error:
+            raise ValueError("not a token of this issuer") from error
+        if read.header.get("typ") != "at+jwt":
+            raise ValueError("not an access token")
+        return read.claims
+
+    def withdraw(self, token: str) -> None:
+        """Let a token be exchanged no more; ValueError if it is none of this issuer's."""
+        claims = self.read(token)
+        ended = datetime.now(UTC).timestamp()
+        kept = {jti: until for jti, until in self._withdrawn().items() if until > ended}
+        draft = self._withdrawn_path.with_suffix(f".{secrets.token_hex(4)}")
+        draft.write_text(json.dumps(kept | {claims["jti"]: claims["exp"]}))
+        draft.replace(self._withdrawn_path)
+
+    def withdrawn(self, jti: str) -> bool:
+        """Whether the token of that id was withdrawn."""
+        return jti in self._withdrawn()
+
+    def _withdrawn(self) -> dict[str, float]:
+        return dict(json.loads(self._withdrawn_path.read_text())) if self._withdrawn_path.exists() else {}

@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections import OrderedDict
+from collections.abc import Collection
 from dataclasses import replace
 
 from joserfc import jwt
@@ -34,7 +35,8 @@ class TokenVerifier:
         if (known := self.known(text)) is not None:
             return known
         now = time.time()
-        caller, expires = await self._check(token, now)
+        own = self._settings.token_audience, self._settings.token_audiences_beside
+        caller, expires = await self._check(token, now, *own)
         digest = hashlib.sha256(text).digest()
         self._verified[digest] = caller, min(expires + tokens.LEEWAY, now + _CACHED)
         self._verified.move_to_end(digest)
@@ -47,7 +49,12 @@ class TokenVerifier:
         found = self._verified.get(hashlib.sha256(token).digest())
         return found[0] if found is not None and time.time() < found[1] else None
 
-    async def _check(self, token: str, now: float) -> tuple[Caller, float]:
+    async def verify_for(self, token: str, audience: str) -> Caller:
+        """The caller behind a token that is for somebody else, and for nobody beside; nothing is remembered."""
+        caller, _ = await self._check(token, time.time(), audience, ())
+        return caller
+
+    async def _check(self, token: str, now: float, audience: str, beside: Collection[str]) -> tuple[Caller, float]:
         rules = self._settings
         try:
             header = tokens.header_of(token, self._algorithms)
@@ -55,10 +62,10 @@ class TokenVerifier:
             claims = jwt.decode(token, key, algorithms=list(self._algorithms)).claims
             expires = tokens.check(claims, rules.token_issuer, rules.token_minutes * 60, now)
             caller = callers.read(claims, rules.token_claims, rules.token_roles)
-            tokens.check_audience(claims, rules.token_audience, rules.token_audiences_beside)
+            tokens.check_audience(claims, audience, beside)
             return replace(caller, expires=expires), expires
         except tokens.ForAnother:
-            raise for_another(rules.token_audience) from None
+            raise for_another(audience) from None
         except (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise invalid_token() from error
 
