@@ -179,12 +179,17 @@ def test_a_bad_query_is_refused_by_column(lake: Lake, sql: str, message: str) ->
         lake_sql.write_query(con, lake, BRANCHES, "all", sql, as_of=AS_OF)
 
 
-def test_the_connection_fetches_no_extension(lake: Lake) -> None:
-    settings = ("autoinstall_known_extensions", "autoload_known_extensions", "allow_community_extensions")
+def test_the_connection_fetches_no_extension_and_draws_nothing_into_a_log(lake: Lake) -> None:
+    settings = (
+        "autoinstall_known_extensions",
+        "autoload_known_extensions",
+        "allow_community_extensions",
+        "enable_progress_bar",
+    )
     with lake_sql.connect(lake) as con:
         values = [con.execute(f"SELECT current_setting('{name}')").fetchone() for name in settings]
         zone = con.execute("SELECT current_setting('TimeZone')").fetchone()
-    assert values == [(False,)] * 3
+    assert values == [(False,)] * 4
     assert zone == ("UTC",)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import orjson
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -118,8 +119,12 @@ async def test_what_is_trained_here_is_signed_by_the_trainings_key(
         await tx.conn.execute("UPDATE job SET state = 'running'")
     job = JobContext(number, "train", {"spec": spec.model_dump_json(), "asked_by": "a-1"}, None, runtime)
 
-    assert (await train.run(job))["version"] == 1
-    assert await pool.fetchval("SELECT signer FROM model_version") == "risk"
+    told = await train.run(job)
+    assert told["version"] == 1
+    # Interrupted once it is registered and begun again, the job says the same and registers nothing more.
+    kept = orjson.loads(await pool.fetchval("SELECT cursor::text FROM job"))
+    assert await train.run(JobContext(number, "train", job.params, kept, runtime)) == told
+    assert [row["signer"] for row in await pool.fetch("SELECT signer FROM model_version")] == ["risk"]
     assert (await registry.version(pool, "propensity-test", 1)).features == ("age", "demand_balance_minor")
     # A row that says that it was trained here is no way round.
     await pool.execute("UPDATE model_version SET signer = NULL, signature = NULL")

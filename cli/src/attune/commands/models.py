@@ -43,12 +43,33 @@ def train(
             return
         result = run_training(place, spec, as_of, data=data)
         result["card"] = str(write_card(place, result["model"], result["version"], card))
-    metrics = ", ".join(f"{name} {value:.4f}" for name, value in result["metrics"].items() if isinstance(value, float))
+    metrics = told_metrics(result["metrics"]) + over_time(result["stability"])
     if result["refused"]:
         refused = ", ".join(f"{one['feature']} ({one['reason']})" for one in result["refused"])
         metrics += f"; no features: {refused}"
     waits = f"; it answers when another person approves proposal {result['proposal']}" if result.get("proposal") else ""
     print_result(result, as_json, f"{result['model']} v{result['version']}: {metrics}{waits}; {result['card']}")
+
+
+def told_metrics(metrics: dict[str, float | None]) -> str:
+    """The metrics in one line, whole numbers as such."""
+    return ", ".join(f"{name} {_figure(value)}" for name, value in metrics.items())
+
+
+def _figure(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if value == int(value) > 1 else f"{value:.4f}"
+
+
+def over_time(spans: list[dict[str, Any]]) -> str:
+    """Between which bounds the model's first figure lies over time; nothing where there is one span or none."""
+    for name in ("auc", "estimate", "same", "came"):
+        values = [span[name] for span in spans if span.get(name) is not None]
+        if len(values) > 1:
+            called = {"estimate": "effect", "same": "share that stays", "came": "purchase days"}.get(name, name)
+            return f"; over time {called} {min(values):.4f} to {max(values):.4f}"
+    return ""
 
 
 def run_training(
