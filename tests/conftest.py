@@ -1,6 +1,7 @@
 """Every test may use the kit's fixtures: real PostgreSQL, real NATS."""
 
 import gc
+import os
 from functools import cache
 from pathlib import Path
 
@@ -8,6 +9,9 @@ import pytest
 from xdist.scheduler import LoadFileScheduling
 
 pytest_plugins = ["attune_service_kit.testing"]
+
+# Threads that wait must sleep: three processes share two cores (see scoring.training).
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # What is imported stays: to look through it for garbage again and again is a tenth of the suite's time.
 gc.disable()

@@ -98,6 +98,7 @@ class Inspection:
     def __init__(self, address: str, token: Token) -> None:
         self.address, self.token = address, token
         self.session = requests.Session()
+        self.session.trust_env = False  # no proxies are looked for at every call
         self.faults: dict[tuple[str, str], str] = {}
         self.who: dict[str, list[dict[str, str]]] = {}
         self.asked = self.walked = 0
@@ -141,8 +142,9 @@ class Inspection:
         """One of those who may call this operation, each in turn."""
         self.asked += 1
         scope = case.operation.definition.raw["x-scope"]
-        who = self.who.setdefault(scope, callers(scope, self.token))
-        return who[self.asked % len(who)]
+        if scope not in self.who:
+            self.who[scope] = callers(scope, self.token)
+        return self.who[scope][self.asked % len(self.who[scope])]
 
     def judge(self, case: Any, answer: Any, **how: Any) -> None:
         """Note what the answer has that the document does not say."""
