@@ -48,9 +48,13 @@ async def test_behaviours_are_taken_in_once_and_a_third_look_is_a_detection(
     await eventing.load(bank, lake_dir, tmp_path / "s")
     await insert_file(eventing.service.runtime.worker_database.pool, FILE, live=True)
     answer = await post(eventing, first, looked("b2", "2024-03-01T16:00:00Z"))
-    assert (answer.status_code, answer.json()) == (202, {"accepted": 2, "duplicates": 0})
+    assert (answer.status_code, answer.json()) == (202, {"accepted": 2, "duplicates": 0, "clashes": []})
     again = await post(eventing, first, looked("b3", "2024-03-04T01:00:00Z"))
-    assert again.json() == {"accepted": 1, "duplicates": 1}
+    assert again.json() == {"accepted": 1, "duplicates": 1, "clashes": []}
+
+    # I68: the same id with other content is told to whoever sent it.
+    told = await post(eventing, first | {"product": "fund-1"}, looked("b3", "2024-03-04T01:00:00Z"))
+    assert told.json() == {"accepted": 0, "duplicates": 2, "clashes": ["b1"]}
 
     mine = eventing.token("mobile", customer=customer_id(SOURCE, "P0"))
     for stranger in ("P1", "nobody"):
@@ -59,9 +63,9 @@ async def test_behaviours_are_taken_in_once_and_a_third_look_is_a_detection(
         assert (refused.status_code, refused.json()["code"]) == (404, "not_found"), refused.text
     # Whether another has used this id is nothing that a customer learns; it counts once all the same.
     own = await post_as(eventing, mine, first, first | {"behaviour_id": "a1", "behaviour": "logged_in"})
-    assert own.json() == {"accepted": 2, "duplicates": 0}
+    assert own.json() == {"accepted": 2, "duplicates": 0, "clashes": []}
     repeated = await post_as(eventing, mine, first)
-    assert repeated.json() == {"accepted": 0, "duplicates": 1}
+    assert repeated.json() == {"accepted": 0, "duplicates": 1, "clashes": []}
     # I68: what the stream brings under an id that came before with other content is set aside.
     await post_as(eventing, mine, looked("b2", "2024-03-01T16:00:00Z", product="fund-1"))
 

@@ -5,15 +5,18 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
 from pyarrow import parquet
 
 from attune_contracts.customer_360 import OwnedAccount, ProfileChanged
-from attune_contracts.identifiers import account_id, customer_id, detection_id
+from attune_contracts.identifiers import account_id, customer_id, detection_id, new_id
 from attune_contracts.identifiers import partition as number_of
 from attune_contracts.ledger import TransactionPosted
+from attune_service_kit.consumer import Event, FatalEvent
 from attune_service_kit.lake import Lake
 from attune_service_kit.testing import eventually
-from eventing import upkeep
+from eventing import ledger, upkeep
+from eventing.booked import Posting
 
 OPENED, DAY = date(2024, 1, 10), date(2024, 9, 2)
 NOON = datetime(2024, 9, 2, 4, tzinfo=UTC)  # in Shanghai
@@ -294,6 +297,19 @@ async def test_what_no_rule_can_read_is_set_aside(eventing: Any, streams: Any) -
         return len(held) == 2 and len(await eventing.rows("SELECT 1 FROM keyed_state WHERE trigger <> ''")) == 1
 
     assert await eventually(settled, what="two in quarantine, one applied")
+
+
+def test_a_day_far_ahead_of_the_wall_clock_is_the_senders_error() -> None:
+    """H67: it would push the watermark over everybody: quarantined. A day ahead may be another zone's."""
+    said = {
+        "customer_id": str(customer_id("test", "A")), "posting_id": "1", "account_id": str(account_id("test", "A")),
+        "business_date": DAY.isoformat(), "direction": "credit", "amount_minor": 5, "currency": "CNY", "kind": "x",
+    }  # fmt: skip
+    number = number_of(customer_id("test", "A"))
+    event = Event(new_id(), TransactionPosted.TYPE, "A", NOON, said, number, 1)
+    assert isinstance(ledger._read(event, DAY), Posting)
+    with pytest.raises(FatalEvent, match="the business date lies in the future"):
+        ledger._read(event, date(2024, 9, 1))
 
 
 async def test_triggers_are_versioned(eventing: Any) -> None:

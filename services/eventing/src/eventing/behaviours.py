@@ -5,12 +5,16 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+import structlog
 from pydantic import ValidationError
 
 from attune_contracts.eventing import BehaviourRecorded
 from attune_service_kit.consumer import FatalEvent
 from attune_service_kit.database import Transaction
+from eventing import intake
 from eventing.facts import Fact, of_behaviour
+
+log = structlog.get_logger(__name__)
 
 _FIELDS = ("behaviour", "product", "step", "channel", "seconds")
 _STORE = """
@@ -29,9 +33,6 @@ SELECT EXISTS (
           IS DISTINCT FROM (s.d, s.at, s.b, s.p, s.st, s.ch, s.se))"""
 # Beside the postings of the same table: no source system can be called so.
 _SOURCE = "behaviour:{source}"
-_TAKE = """
-INSERT INTO intake (source, posting_id) SELECT $1, p FROM unnest($2::text[]) AS p
-ON CONFLICT DO NOTHING RETURNING posting_id"""
 _SINCE = """
 SELECT customer_id, behaviour_id, business_date, occurred_at, behaviour, product, step, channel, seconds FROM behaviour
 WHERE NOT in_lake AND ($1::uuid[] IS NULL OR customer_id = any($1)) ORDER BY business_date, occurred_at, behaviour_id"""
@@ -50,19 +51,24 @@ def read(data: Mapping[str, Any]) -> BehaviourRecorded:
         raise UnreadableBehaviour(f"not as the contract has it: {', '.join(sorted(places))}") from None
 
 
-async def take(tx: Transaction, source: str, received: Sequence[BehaviourRecorded], only: UUID | None = None) -> int:
-    """Send behaviours to the stream, those seen before left out; return how many went.
+async def take(
+    tx: Transaction, source: str, received: Sequence[BehaviourRecorded], only: UUID | None = None
+) -> tuple[int, list[str]]:
+    """Send behaviours to the stream, those seen before left out; return how many went, and the ids that clash (I68).
 
     `only` is the customer whose own front end sends them: its ids are told apart from everybody else's.
     """
-    by_id = {one.behaviour_id: one for one in received}
+    by_id: dict[str, BehaviourRecorded] = {}
+    clashes = {one.behaviour_id for one in received if by_id.setdefault(one.behaviour_id, one) != one}
     taken_as = _SOURCE.format(source=source) if only is None else f"{_SOURCE.format(source=source)}:{only}"
-    # Sorted, so that two requests with the same ones never wait for each other.
-    new = await tx.conn.fetch(_TAKE, taken_as, sorted(by_id))
-    for row in new:
-        one = by_id[row["posting_id"]]
-        tx.emit(one, time=one.occurred_at)
-    return len(new)
+    said = {key: intake.digest_of(one.model_dump(mode="json")) for key, one in by_id.items()}
+    new, other = await intake.remember(tx.conn, taken_as, said)
+    if clashes := clashes | other:
+        log.warning("behaviour_ids_clash", count=len(clashes))
+    for key, one in by_id.items():
+        if key in new:
+            tx.emit(one, time=one.occurred_at)
+    return len(new), sorted(clashes)
 
 
 def fact(one: BehaviourRecorded) -> Fact:

@@ -1,7 +1,7 @@
 """Postings that come in by the API: once each, with their owner, on to the ledger's stream (X4, X6)."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -51,6 +51,11 @@ RETURNING posting_id"""
 _WAITS = "SELECT posting_id FROM intake_pending WHERE posting_id = any($1::text[])"
 
 
+def digest_of(said: Any) -> bytes:
+    """Of what somebody said, whatever the order of its keys."""
+    return hashlib.sha256(orjson.dumps(said, option=orjson.OPT_SORT_KEYS)).digest()[:16]
+
+
 @dataclass(frozen=True, slots=True)
 class Taken:
     """What became of the postings of one request; they add up to what was sent.
@@ -75,8 +80,7 @@ class Received:
     @property
     def digest(self) -> bytes:
         """Of all that it says."""
-        said = orjson.dumps([self.account, self.fields], option=orjson.OPT_SORT_KEYS)
-        return hashlib.sha256(said).digest()[:16]
+        return digest_of([self.account, self.fields])
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +120,8 @@ async def take(tx: Transaction, source: str, received: Sequence[Received], sende
     """Take postings in: those seen before are dropped, those of unknown accounts wait, the rest goes to the stream."""
     by_id: dict[str, Received] = {}
     clashes = {p.posting_id for p in received if by_id.setdefault(p.posting_id, p).digest != p.digest}
-    # Sorted, so that two requests with the same postings never wait for each other.
-    ids = sorted(by_id)
-    digests = [by_id[posting_id].digest for posting_id in ids]
-    new = {row["posting_id"] for row in await tx.conn.fetch(_TAKE, source, ids, digests)}
-    if len(new) < len(ids):
-        clashes |= {row["posting_id"] for row in await tx.conn.fetch(_CLASHES, source, ids, digests)}
-    if clashes:
+    new, other = await remember(tx.conn, source, {posting_id: one.digest for posting_id, one in by_id.items()})
+    if clashes := clashes | other:
         log.warning("posting_ids_clash", count=len(clashes))
     fresh = [(account_id(source, p.account), p) for p in by_id.values() if p.posting_id in new]
     owners = await _owners(tx.conn, {account for account, _ in fresh})
@@ -131,6 +130,17 @@ async def take(tx: Transaction, source: str, received: Sequence[Received], sende
     known = [(_RUN.format(source=source), account, p.fields) for account, p in fresh if account in owners]
     await _send(tx.conn, known, owners, sender)
     return Taken(len(known), len(received) - len(fresh), len(waiting), tuple(sorted(clashes)))
+
+
+async def remember(conn: asyncpg.Connection, source: str, said: Mapping[str, bytes]) -> tuple[set[str], set[str]]:
+    """Keep ids with the digest of what they said; return the new ones, and those that said something else before."""
+    # Sorted, so that two requests with the same ids never wait for each other.
+    ids = sorted(said)
+    digests = [said[one] for one in ids]
+    new = {row["posting_id"] for row in await conn.fetch(_TAKE, source, ids, digests)}
+    if len(new) == len(ids):
+        return new, set()
+    return new, {row["posting_id"] for row in await conn.fetch(_CLASHES, source, ids, digests)}
 
 
 async def send_lost(tx: Transaction, run: str, lost: Sequence[Lost], sender: Sender) -> Resent:

@@ -346,6 +346,8 @@ class BehavioursTaken(Model):
     """What became of them: on their way, or known before."""
 
     accepted: int
+    clashes: Sequence[str]
+    """Ids among the duplicates that came before with other content; what came first holds"""
     duplicates: int
 
 

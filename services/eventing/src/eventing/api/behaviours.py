@@ -70,6 +70,9 @@ class BehavioursTaken(BaseModel):
 
     accepted: int
     duplicates: int
+    clashes: list[str] = Field(
+        description="Ids among the duplicates that came before with other content; what came first holds", examples=[[]]
+    )
 
 
 @router.post(
@@ -95,8 +98,8 @@ async def post(
         raise NotFound("there is no such customer", "客户不存在")
 
     async def run(tx: Transaction) -> BehavioursTaken:
-        accepted = await behaviours.take(tx, body.source, received, only=caller.customer)
-        return BehavioursTaken(accepted=accepted, duplicates=len(received) - accepted)
+        accepted, clashes = await behaviours.take(tx, body.source, received, only=caller.customer)
+        return BehavioursTaken(accepted=accepted, duplicates=len(received) - accepted, clashes=clashes)
 
     return await write(run, status=202)
 
