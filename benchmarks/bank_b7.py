@@ -4,6 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
+import numpy as np
+import pyarrow as pa
+
+from attune.bank.names import full_names
 
 NAMES = "流水号,账号,日期,时间,金额,摘要,渠道,标志,余额,备注"
 KINDS = {"工资": "salary", "转账": "transfer", "利息": "interest", "手续费": "fee", "消费": "purchase"}
@@ -28,12 +32,11 @@ FROM (SELECT i, DATE '2025-01-01' + (i * 365 // {{rows}})::INTEGER AS day,
              CASE WHEN i % 1000 = 500 THEN (i // 1000) % 5 END AS bad FROM range({{first}}, {{last}}) AS t(i))
 ORDER BY i"""
 _PARTIES = """
-SELECT concat_ws(',', 'C' || lpad(i::VARCHAR, 9, '0'), (['李', '王', '张', '刘', '陈'])[1 + i % 5]
-    || (['伟', '芳', '娜', '秀英', '敏'])[1 + i // 5 % 5] || (['明', '华', '强', ''])[1 + i // 25 % 4],
+SELECT concat_ws(',', 'C' || lpad(i::VARCHAR, 9, '0'), name,
     CASE WHEN i % 2 = 0 THEN 'F' ELSE 'M' END, strftime(DATE '1950-01-01' + (i * 37 % 18000)::INTEGER, '%Y%m%d'),
     '110101' || lpad((i * 7919 % 1000000000000)::VARCHAR, 12, '0'), '139' || lpad((i % 100000000)::VARCHAR, 8, '0'),
     '北京市朝阳区' || (i % 900)::VARCHAR || '号', 'B' || (i % 200)::VARCHAR) AS line
-FROM range({rows}) AS t(i) ORDER BY i"""
+FROM named ORDER BY i"""
 _ACCOUNTS = """
 SELECT concat_ws(',', '6217' || lpad(i::VARCHAR, 12, '0'), 'C' || lpad((i % {parties})::VARCHAR, 9, '0'),
     'B' || (i % 200)::VARCHAR, 'D', 'CNY', strftime(DATE '2010-01-01' + (i % 5000)::INTEGER, '%Y%m%d'),
@@ -99,16 +102,21 @@ def write_customers(folder: Path, parties: int, accounts: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     made = folder / "made.lines"
     for sql, heading, name, encoding in (
-        (_PARTIES.format(rows=parties), "CIF,NAME,SEX,BORN,CERT,TEL,ADDR,ORG", "parties", "gb18030"),
+        (_PARTIES, "CIF,NAME,SEX,BORN,CERT,TEL,ADDR,ORG", "parties", "gb18030"),
         (_ACCOUNTS.format(rows=accounts, parties=parties), "NO,CIF,ORG,TYPE,CCY,SINCE,BAL", "accounts", "utf-8"),
     ):
-        _lines(sql, made)
+        _lines(sql, made, parties)
         _encoded(made, [(folder / f"{name}.csv", encoding)], heading)
         made.unlink()
 
 
-def _lines(sql: str, file: Path) -> None:
+def _lines(sql: str, file: Path, parties: int = 0) -> None:
     with duckdb.connect() as con:
+        if parties:
+            # As many people share a name as in a bank: of 500,000 there are 169,000 names, the commonest 48 times.
+            female = np.arange(parties) % 2 == 0
+            names = pa.table({"i": range(parties), "name": full_names(np.random.default_rng(7), female).tolist()})
+            con.register("named", names)
         con.execute("SET threads = 2")
         con.execute(f"COPY ({sql}) TO '{file}' (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x1f')")
 

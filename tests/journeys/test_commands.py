@@ -121,6 +121,8 @@ def test_uploaded_listed_and_taken_back(attune: Any, home: Path, tmp_path: Path)
     }  # fmt: skip
     (listed,) = attune("import", "--home", home, "--list")["imports"]
     assert listed["import_id"] == done["import_id"]
+    assert listed["has_rejects"], "eventing's, though customer-360 had none"
+    assert (listed["datasets"][0], listed["datasets"][-1]) == ("branches", "behaviours")
     shown = subprocess.run(
         attune.command("import", "--home", home, "--list"), capture_output=True, text=True, check=True,
         cwd=attune.root, env={**os.environ, "COLUMNS": "80"},

@@ -41,7 +41,7 @@ def reconcile(
     with running(Home.at(home)) as place, Client(place) as client, job_progress(console) as progress:
         result = client.run_job("eventing", "/v1/ledger/reconciliations", body, progress(f"reconcile {day}"))
         client.settle(*FLOW)
-    if not as_json:
+    if not as_json and (result["differences"] or result["unexpected"]):
         console.print(_table(result))
     words = f"{result['added']:,} of {result['missing']:,} missing postings sent, {result['different']:,} differ"
     print_result(result, as_json, words)

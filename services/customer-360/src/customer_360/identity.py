@@ -53,7 +53,7 @@ class Identity:
 
 
 class Traces(NamedTuple):
-    """What can be compared without being read: every way to be found, the document, and two kinds of likeness."""
+    """What can be compared without being read: all else to be found by, the document, and two kinds of likeness."""
 
     keys: tuple[int, ...]
     document: bytes | None
@@ -144,22 +144,21 @@ class Identities:
             "name_birth": born, "name_phone": reached,
         }  # fmt: skip
         digests = {purpose: self._digests_of(purpose, values) for purpose, values in told.items()}
-        keys = {purpose: [_key(d) if d else None for d in made] for purpose, made in digests.items()}
+        # A document is found by all of its digest.
+        keys = {name: [_key(d) if d else None for d in made] for name, made in digests.items() if name != "document"}
         more = [self._other_readings(ways) if len(ways) > 1 else () for ways in spelled]
         every = zip(
-            keys["name"], keys["pinyin"], keys["initials"], more, keys["phone"], keys["document"],
+            keys["name"], keys["pinyin"], keys["initials"], more, keys["phone"],
             keys["name_birth"], keys["name_phone"], digests["document"], strict=True,
         )  # fmt: skip
         return [
             Traces(
-                tuple(
-                    {key: None for key in (name, full, short, *others, phone, paper, birth, reach) if key is not None}
-                ),
+                tuple({key: None for key in (name, full, short, *others, phone, birth, reach) if key is not None}),
                 digest[:DIGEST_BYTES] if digest else None,
                 birth,
                 reach,
             )
-            for name, full, short, others, phone, paper, birth, reach, digest in every
+            for name, full, short, others, phone, birth, reach, digest in every
         ]
 
     def document_keys(self, text: str) -> list[bytes]:
@@ -168,7 +167,7 @@ class Identities:
         return [digest[:DIGEST_BYTES] for digest in self._digests["document"].by_each(normal)] if normal else []
 
     def sought(self, query: str, by: Sequence[By]) -> list[int]:
-        """The keys of everything that the query may mean, by each index key."""
+        """The keys of everything that the query may mean, by each index key; a document has `document_keys`."""
         values: list[tuple[str, str]] = []
         if "name" in by:
             values.append(("name", normalise.name(query)))
@@ -176,14 +175,8 @@ class Identities:
             values += [(purpose, normalise.spelling(query)) for purpose in ("pinyin", "initials")]
         if "phone" in by:
             values.append(("phone", normalise.phone(query, self._region)))
-        if "document" in by:
-            values.append(("document", normalise.document(query)))
         found = [(self._digests[purpose], value.encode()) for purpose, value in values if value]
         return [_key(digest) for digests, value in found for digest in digests.by_each(value)]
-
-    def _document_key(self, text: str) -> bytes | None:
-        normal = normalise.document(text)
-        return self._digests["document"].of(normal.encode())[:DIGEST_BYTES] if normal else None
 
     def _digests_of(self, purpose: str, values: Sequence[str]) -> list[bytes]:
         """Nothing in the place of an empty text."""

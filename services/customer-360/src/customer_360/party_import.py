@@ -5,9 +5,11 @@ table nor the log of the database ever holds a name. While the database writes a
 """
 
 import asyncio
+import gc
 import io
-from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import aclosing
+import sys
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +43,7 @@ WHERE p.customer_id = ANY ($1::text[]::uuid[])"""
 
 AT_ONCE = 10_000
 """Parties in a batch: what is staged of them stays in the memory that PostgreSQL has for temporary tables."""
+_GIVES_WAY = 0.0005
 
 
 def _list(prefix: str, names: Sequence[str]) -> str:
@@ -139,16 +142,40 @@ async def load(tx: Transaction, batches: Iterator[pa.RecordBatch], desk: Desk) -
         await tx.conn.execute(f"CREATE TEMPORARY TABLE {name} ({listed}) ON COMMIT DROP")
     any_stands, older = [bool(await tx.conn.fetchval(any_)) for any_ in (_ANY_PARTY, _ANY_IDENTITY)]
     changed = 0
-    async with aclosing(_ahead(_sealed(batches, desk, any_stands))) as ready:
-        async for batch in ready:
-            changed += await _write(tx, batch, desk)
+    with _two_at_once():
+        async with aclosing(_ahead(_sealed(batches, desk, any_stands))) as ready:
+            async for batch in ready:
+                changed += await _write(tx, batch, desk)
     return Loaded(changed, older)
+
+
+@contextmanager
+def _two_at_once() -> Iterator[None]:
+    """Seal in one thread without keeping the database waiting for the other one, which speaks to it.
+
+    By default a thread that computes gives way after 5 ms, each time that the socket has room again. A batch is
+    hundreds of thousands of small objects without a circle among them: the collector of garbage would look for none.
+    """
+    interval, collects = sys.getswitchinterval(), gc.isenabled()
+    sys.setswitchinterval(_GIVES_WAY)
+    gc.disable()
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(interval)
+        if collects:
+            gc.enable()
+
+
+async def _whole(content: bytes) -> AsyncIterator[bytes]:
+    """For COPY, which reads a file piece by piece in a thread."""
+    yield content
 
 
 async def _write(tx: Transaction, batch: Sealed, desk: Desk) -> int:
     conn, now = tx.conn, tx.now
     await conn.execute(f"TRUNCATE {STAGE}")
-    await conn.copy_to_table(STAGE, source=io.BytesIO(batch.csv), columns=STAGED, format="csv")
+    await conn.copy_to_table(STAGE, source=_whole(batch.csv), columns=STAGED, format="csv")
     changed = batch.rows - batch.standing
     if batch.standing:
         await conn.execute(f"ANALYZE {STAGE}")

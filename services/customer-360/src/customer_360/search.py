@@ -26,6 +26,7 @@ WITH found AS (
     UNION SELECT r.customer_id FROM party r WHERE r.source_id = $5
     UNION SELECT c.customer_id FROM account c WHERE c.source_id = $6
     UNION SELECT $7::uuid WHERE $7::uuid IS NOT NULL
+    UNION SELECT i.customer_id FROM party_identity i WHERE i.document_key = ANY ($8::bytea[])
 ), answering AS (
     SELECT DISTINCT coalesce(a.customer_id, r.customer_id) AS customer_id
     FROM found f JOIN party r USING (customer_id) LEFT JOIN party_alias a ON a.alias_id = r.customer_id
@@ -71,6 +72,7 @@ async def search(
         query.strip() if "source_id" in meant else None,
         query.strip() if "account" in meant else None,
         _uuid(query) if "customer_id" in meant else None,
+        keys.document_keys(query) if "document" in meant else [],
     )
     if len(rows) > MOST:
         raise SearchTooBroad(

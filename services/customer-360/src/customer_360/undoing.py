@@ -47,7 +47,7 @@ _MINE = """
 CREATE TEMP TABLE mine ON COMMIT DROP AS
 SELECT table_name, action, CASE action WHEN 'added' THEN r ELSE r -> 0 END AS key,
        CASE action WHEN 'changed' THEN r -> 1 END AS before, CASE action WHEN 'changed' THEN r -> 2 END AS after
-FROM import_change, jsonb_array_elements(rows) AS r WHERE import_id = $1"""
+FROM import_change, jsonb_array_elements(coalesce(keys, rows)) AS r WHERE import_id = $1"""
 _LATER = """
 SELECT c.import_id, count(*) AS rows FROM import_change c, jsonb_array_elements(c.rows) AS r
 WHERE c.action = 'changed' AND c.import_id <> $1

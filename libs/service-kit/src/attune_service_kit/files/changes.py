@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from alembic.operations import Operations
 
 _AT_ONCE = 5_000
+# Keys are random: to compress them costs as much as to list them, and saves nothing.
+_PLAIN_KEYS = "ALTER TABLE import_change ALTER COLUMN keys SET STORAGE EXTERNAL"
 
 
 async def say_which(tx: Transaction, import_id: str) -> None:
@@ -25,7 +27,10 @@ async def say_which(tx: Transaction, import_id: str) -> None:
 
 
 def change_tables(metadata: MetaData) -> None:
-    """Add the table: `rows` are keys (`added`), or [key, before, after] (`changed`); a key is a list of values."""
+    """Add the table: `keys` of rows that were added, or [key, before, after] of changed ones in `rows`.
+
+    A key is a list of values.
+    """
     Table(
         "import_change",
         metadata,
@@ -33,7 +38,8 @@ def change_tables(metadata: MetaData) -> None:
         Column("import_id", postgresql.UUID, nullable=False),
         Column("table_name", Text, nullable=False),
         Column("action", Text, nullable=False),
-        Column("rows", postgresql.JSONB, nullable=False),
+        Column("rows", postgresql.JSONB),
+        Column("keys", postgresql.JSONB),
         Index("import_change_import", "import_id", "table_name"),
     )
 
@@ -44,9 +50,30 @@ def create_change_tables(op: "Operations", tables: Mapping[str, Sequence[str]]) 
     change_tables(metadata)
     metadata.create_all(op.get_bind(), checkfirst=False)
     not_for_app(op, "import_change")
+    run = op.get_bind().exec_driver_sql
+    run(_PLAIN_KEYS)
     for table, key in tables.items():
-        for statement in _trigger(table, key):
-            op.get_bind().exec_driver_sql(statement)
+        run(_function(table, key))
+        for statement in _triggers(table):
+            run(statement)
+
+
+def keep_keys_apart(op: "Operations", tables: Mapping[str, Sequence[str]]) -> None:
+    """For a migration of what was made when `rows` held the keys too: from now on they have a column of their own."""
+    run = op.get_bind().exec_driver_sql
+    run("ALTER TABLE import_change ADD COLUMN IF NOT EXISTS keys jsonb")
+    run("ALTER TABLE import_change ALTER COLUMN rows DROP NOT NULL")
+    run(_PLAIN_KEYS)
+    for table, key in tables.items():
+        run(_function(table, key))
+
+
+def keep_keys_together(op: "Operations", tables: Mapping[str, Sequence[str]]) -> None:
+    """Back again."""
+    run = op.get_bind().exec_driver_sql
+    for table, key in tables.items():
+        run(_function(table, key, "rows"))
+    run("UPDATE import_change SET rows = keys, keys = NULL WHERE rows IS NULL")
 
 
 def drop_change_tables(op: "Operations", tables: Mapping[str, Sequence[str]]) -> None:
@@ -61,18 +88,18 @@ def drop_change_tables(op: "Operations", tables: Mapping[str, Sequence[str]]) ->
     op.get_bind().exec_driver_sql("DROP TABLE import_change")
 
 
-def _trigger(table: str, columns: Sequence[str]) -> tuple[str, ...]:
+def _function(table: str, columns: Sequence[str], kept: str = "keys") -> str:
     key = ", ".join(f"r.{column}" for column in columns)
     chunk = f"(row_number() OVER () - 1) / {_AT_ONCE}"
-    function = f"""
-CREATE FUNCTION import_keeps_{table}() RETURNS trigger LANGUAGE plpgsql AS $$
+    return f"""
+CREATE OR REPLACE FUNCTION import_keeps_{table}() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     import uuid := nullif(current_setting('app.import_id', true), '')::uuid;
 BEGIN
     IF import IS NULL THEN
         RETURN NULL;
     ELSIF TG_OP = 'INSERT' THEN
-        INSERT INTO import_change (import_id, table_name, action, rows)
+        INSERT INTO import_change (import_id, table_name, action, {kept})
         SELECT import, '{table}', 'added', jsonb_agg(key)
         FROM (SELECT jsonb_build_array({key}) AS key, {chunk} AS chunk FROM fresh r) s GROUP BY chunk;
     ELSE
@@ -83,9 +110,11 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$"""  # noqa: S608 - names of this code base
+
+
+def _triggers(table: str) -> tuple[str, str]:
     run = f"FOR EACH STATEMENT EXECUTE FUNCTION import_keeps_{table}()"
     return (
-        function,
         f"CREATE TRIGGER import_added AFTER INSERT ON {table} REFERENCING NEW TABLE AS fresh {run}",
         f"CREATE TRIGGER import_changed AFTER UPDATE ON {table}"
         f" REFERENCING OLD TABLE AS stale NEW TABLE AS fresh {run}",

@@ -48,9 +48,9 @@ class Party(Table, table=True):
 class PartyIdentity(Table, table=True):
     """Who the party is, sealed (X25): leaves the service through its API only, never on events or in the lake.
 
-    `digest` tells whether anything differs from what a file says; `keys` find the row again (X26); equal
-    `document_key` = the same document. All three are keyed digests. `told_at` says when a file last told of it: its
-    phone and address are from then, unless somebody has spoken of them since (`ProfileField`).
+    `digest` tells whether anything differs from what a file says; `document_key` finds the row by its document, equal
+    ones are the same; `keys` find it by all else (X26). All three are keyed digests. `told_at` says when a file last
+    told of it: its phone and address are from then, unless somebody has spoken of them since (`ProfileField`).
     """
 
     __tablename__ = "party_identity"
