@@ -1,10 +1,13 @@
 """Traces go on across processes, logs carry no field that is not on the list."""
 
+import asyncio
 import io
 import json
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import structlog
@@ -102,6 +105,29 @@ def test_a_log_line_drops_what_is_not_on_the_list(log_lines: io.StringIO) -> Non
     assert (line["event"], line["rows"], line["service"], line["level"]) == ("applied", 3, "sample", "info")
     assert line["dropped"] == ["customer_name", "phone"]
     assert "王伟" not in log_lines.getvalue()
+
+
+async def test_the_access_lines_of_one_turn_are_written_together(
+    log_lines: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writes: list[str] = []
+    monkeypatch.setattr(sys, "stderr", SimpleNamespace(write=writes.append))
+    telemetry.begin("request-01", "cause-0001")
+    telemetry.ACCESS.line("GET", "/v1/notes", 200, 0.00126, 10, "client")
+    telemetry.begin("request-02")
+    telemetry.ACCESS.line("POST", "unknown", 0, 0.5, 0, None)
+    assert writes == []
+    await asyncio.sleep(0)
+    first, second = (json.loads(line) for line in "".join(writes).splitlines())
+    assert len(writes) == 1
+    assert datetime.fromisoformat(first.pop("timestamp")).tzinfo == UTC
+    assert first == {
+        "event": "request", "level": "info", "service": "sample", "method": "GET", "route": "/v1/notes", "status": 200,
+        "duration_ms": 1.26, "bytes": 10, "client_id": "client", "request_id": "request-01",
+        "correlation_id": "cause-0001",
+    }  # fmt: skip
+    assert (second["request_id"], second["status"], second["client_id"]) == ("request-02", 499, None)
+    assert log_lines.getvalue() == ""
 
 
 def test_an_exception_is_told_without_its_message_in_production(log_lines: io.StringIO) -> None:

@@ -48,6 +48,19 @@ def test_what_is_none_is_refused(output: Output, raw: object, why: str) -> None:
         output.read(np.asarray(raw), 2)
 
 
+@pytest.mark.parametrize("output", [Output(), VALUE, CLASSES])
+@pytest.mark.parametrize(
+    "raw",
+    [[0.25], [[0.25]], [[0.75, 0.25]], [[1.00001]], [[2.0]], [[-0.0]], [[-0.01]], [[nan]], [[inf, 0.5]], [["high"]],
+     [[1]], [], [[[0.5]]], [[0.2, 0.3, 0.5]], [[0.5, nan]]],
+)  # fmt: skip
+def test_one_number_is_read_as_among_others_or_left_to_that(output: Output, raw: list[object]) -> None:
+    if (found := output.one(np.asarray(raw))) is not None:
+        assert output.read(np.asarray(raw), 1).tolist() == [[found]]
+    ordinary = [Output(), VALUE] if raw in ([0.25], [[0.25]]) else [Output()] if raw == [[0.75, 0.25]] else []
+    assert found is not None or output not in ordinary
+
+
 def test_the_fingerprint_is_that_of_the_values_as_they_were_seen() -> None:
     other_nan = np.array([0x7FC00001], dtype="<u4").view("<f4")[0]
     rows = np.array([[1.5, np.nan], [1.5, other_nan], [1.5, 2.0]], dtype=np.float32)

@@ -25,6 +25,10 @@ from attune_service_kit.overload import DEADLINE_HEADER, Admission, Place
 Headers = Sequence[tuple[bytes, bytes]]
 
 _ELSEWHERE = frozenset({b"traceparent", DEADLINE_HEADER.encode(), b"transfer-encoding", b"expect"})
+_HEADERS = (
+    b"content-length: %d\r\ncontent-type: application/json\r\nx-request-id: %b\r\nx-correlation-id: %b\r\n"
+    b"cache-control: no-store\r\n\r\n%b"
+)
 _BEARER = re.compile(rb"bearer +([!-~]+)", re.IGNORECASE)
 
 
@@ -67,11 +71,10 @@ class Direct:
             return None
         return Asked(hot, told, self._admission.place(hot.path), time.perf_counter())
 
-    def answer(self, asked: Asked, body: bytes) -> bytes | None:
+    def answer(self, asked: Asked, caller: Caller, body: bytes) -> bytes | None:
         """The answer's headers and body after those of every answer; None if the application is to answer."""
         headers = asked.headers
-        caller = self._caller(headers.get(b"authorization", b""))
-        if caller is None or asked.hot.requires.scope not in caller.scopes or not body:
+        if asked.hot.requires.scope not in caller.scopes or not body:
             return None
         try:
             document = checked(body, headers.get(b"content-type", b"").decode("latin-1"))
@@ -80,19 +83,19 @@ class Direct:
             return None
         if answer is None:
             return None
-        ids = (headers.get(name, b"").decode("latin-1") for name in (b"x-request-id", b"x-correlation-id"))
-        request, correlation = telemetry.begin(*ids)
+        request, correlation = telemetry.begin(_text(headers, b"x-request-id"), _text(headers, b"x-correlation-id"))
         seconds = time.perf_counter() - asked.started
         telemetry.ACCESS.line("POST", asked.hot.path, 200, seconds, len(answer), caller.client_id)
-        return (
-            f"content-length: {len(answer)}\r\ncontent-type: application/json\r\nx-request-id: {request}\r\n"
-            f"x-correlation-id: {correlation}\r\ncache-control: no-store\r\n\r\n"
-        ).encode() + answer
+        return _HEADERS % (len(answer), request.encode(), correlation.encode(), answer)
 
-    def _caller(self, authorization: bytes) -> Caller | None:
-        """Who asks, if their token was verified a moment ago."""
+    def known(self, authorization: bytes) -> tuple[Caller, float] | None:
+        """Who asks, if their token was verified a moment ago, and until when that is believed."""
         found = _BEARER.fullmatch(authorization)
         return self._verifier.known(found[1]) if found else None
+
+
+def _text(headers: Mapping[bytes, bytes], name: bytes) -> str | None:
+    return headers[name].decode("latin-1") if name in headers else None
 
 
 class DirectProtocol(GuardedProtocol):
@@ -104,6 +107,7 @@ class DirectProtocol(GuardedProtocol):
         self._asked: Asked | None = None
         self._parts: list[bytes] = []
         self._common: tuple[Headers, bytes] = ((), b"")
+        self._believed: tuple[bytes, tuple[Caller, float] | None] = (b"", None)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Give the place back."""
@@ -124,8 +128,7 @@ class DirectProtocol(GuardedProtocol):
         """Answer, or let the application."""
         if self._asked is not None:
             body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
-            answer = self._direct.answer(self._asked, body)
-            if answer is not None:
+            if (answer := self._answer(self._asked, body)) is not None:
                 self._whole = True
                 self._asked.place.leave()
                 self._asked = None
@@ -135,6 +138,15 @@ class DirectProtocol(GuardedProtocol):
                 return
             self._hand_over()
         super().on_message_complete()
+
+    def _answer(self, asked: Asked, body: bytes) -> bytes | None:
+        """The answer to a caller whose token is the one before on this connection, or known to the verifier."""
+        authorization = asked.headers.get(b"authorization", b"")
+        token, known = self._believed
+        if token != authorization or known is None or time.time() >= known[1]:
+            known = self._direct.known(authorization)
+            self._believed = authorization, known
+        return None if known is None else self._direct.answer(asked, known[0], body)
 
     def shutdown(self) -> None:
         """Let the application see a request to its end before the connection does."""

@@ -116,12 +116,15 @@ async def scored(model: Model, values: Floats) -> bytes:
 def scored_at_once(model: Model, values: Floats) -> bytes | None:
     """The same of few rows; None where the model has no answer."""
     try:
+        if len(values) == 1 and not model.output.classes:
+            return _said(model, _ITEM % orjson.dumps(model.answer_one(values)))
         return _as_json(model, model.answer(values))
     except UnfitModel:
         return None
 
 
-# What stands between two scores of models without classes.
+# A row's score, and what stands between two, of models without classes.
+_ITEM = b'{"customer_id":null,"scores":[%b],"classes":[],"reasons":[]}'
 _BETWEEN = b'],"classes":[],"reasons":[]},{"customer_id":null,"scores":['
 
 
@@ -133,7 +136,11 @@ def _as_json(model: Model, answer: NDArray[np.float64]) -> bytes:
         )[1:-1]
     else:
         scores = orjson.dumps(answer[:, 0].tolist())[1:-1].replace(b",", _BETWEEN)
-        items = b'{"customer_id":null,"scores":[%b],"classes":[],"reasons":[]}' % scores
+        items = _ITEM % scores
+    return _said(model, items)
+
+
+def _said(model: Model, items: bytes) -> bytes:
     return b'{"models":[%b],"items":[%b],"unknown":[],"as_of":null}' % (model.said, items)
 
 

@@ -56,5 +56,18 @@ class Output:
             raise UnfitModel("its classes' probabilities do not add up to 1")
         return np.clip(answer, 0.0, 1.0) if least < 0 or most > 1 else answer
 
+    def one(self, raw: NDArray[np.generic]) -> float | None:
+        """What `read` makes of one row's single number; None of what it rounds or refuses, and of classes."""
+        if raw.dtype.kind != "f" or self.kind == "class_probabilities":
+            return None
+        if raw.shape == (1, 2) and self.kind == "probability":
+            value = float(raw.item(1))
+        elif raw.shape in ((1, 1), (1,)):
+            value = float(raw.item(0))
+        else:
+            return None
+        least, most = (self.lowest, self.highest) if self.kind == "value" else (0.0, 1.0)
+        return value if isfinite(value) and least <= value <= most else None
+
 
 PROBABILITY = Output()

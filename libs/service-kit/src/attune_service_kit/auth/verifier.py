@@ -33,7 +33,7 @@ class TokenVerifier:
         """The caller behind a token; raises Unauthenticated without saying more than that."""
         text = token.encode("utf-8", "surrogatepass")
         if (known := self.known(text)) is not None:
-            return known
+            return known[0]
         now = time.time()
         own = self._settings.token_audience, self._settings.token_audiences_beside
         caller, expires = await self._check(token, now, *own)
@@ -44,10 +44,10 @@ class TokenVerifier:
             self._verified.popitem(last=False)
         return caller
 
-    def known(self, token: bytes) -> Caller | None:
-        """The caller behind a token that was verified a moment ago."""
+    def known(self, token: bytes) -> tuple[Caller, float] | None:
+        """The caller behind a token that was verified a moment ago, and until when that is believed."""
         found = self._verified.get(hashlib.sha256(token).digest())
-        return found[0] if found is not None and time.time() < found[1] else None
+        return found if found is not None and time.time() < found[1] else None
 
     async def verify_for(self, token: str, audience: str) -> Caller:
         """The caller behind a token that is for somebody else, and for nobody beside; nothing is remembered."""
