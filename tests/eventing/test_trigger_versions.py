@@ -111,6 +111,13 @@ async def ends(eventing: Any, customer: str) -> None:
         refused = await eventing.send(*call, "marketer")
         assert (refused.status_code, refused.json()["code"]) == (409, "trigger_version_not_a_draft")
     assert (await eventing.send("DELETE", f"{PATH}/burst/versions/9", None, "marketer")).status_code == 404
+    # Nor does it go live where its states were being made already.
+    runtime = eventing.service.runtime
+    async with runtime.worker_database.transaction() as tx:
+        job = await runtime.jobs.start(tx, "backfill", {"trigger": "burst", "version": 3}, key="burst:3")
+    await eventing.settled()
+    assert (await eventing.get(f"/v1/jobs/eventing/{job}")).json()["state"] == "failed"
+    assert (await eventing.get(f"{PATH}/burst")).json()["in_force"] == 2
     assert (await create(eventing, BURST, f"{PATH}/burst/versions")).json()["version"] == 4
 
     assert await eventing.rows("SELECT 1 FROM keyed_state WHERE trigger = 'burst'")
