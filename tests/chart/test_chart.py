@@ -215,7 +215,7 @@ def test_settings_are_those_that_the_services_read(render: Render, monkeypatch: 
         with monkeypatch.context() as patched:
             for variable in container["env"]:
                 patched.setenv(variable["name"], str(variable["value"]))
-            for key, value in secrets.items() if service != "gateway" else ():
+            for key, value in secrets.items() if service != "gateway" else [("EXCHANGE_CLIENT_SECRET", "x")]:
                 patched.setenv(prefix + key, value)
             module = import_module(f"{service}.settings")
             (settings,) = [v for k, v in vars(module).items() if k.lower() == service.replace("_", "") + "settings"]
@@ -234,6 +234,25 @@ def test_a_bank_may_name_its_services_otherwise_and_each_knows_the_others(render
         }
         assert own in json.loads(env["AUDIENCES_BESIDE"]), name
         assert (env["AUDIENCE"] == own) == ("attune-insight" in name), name
+
+
+def test_the_gateway_shows_the_issuer_a_secret_or_a_key(render: Render) -> None:
+    url, own = "https://login.bank.example/token", {"insight": "urn:insight"}
+    for more in ({}, {"keySecret": "attune-gateway-issuer"}):
+        values = {"gateway.exchange": {"url": url} | more, "global.token.audiences": own}
+        for name, pod in pods(render("ci", **values)):
+            (container,) = pod["containers"]
+            env = {v["name"]: v["value"] for v in container["env"]}
+            mounted = [m["mountPath"] for m in container["volumeMounts"]]
+            if "gateway" not in name:
+                assert not any("EXCHANGE" in key for key in env), name
+                continue
+            assert env["GATEWAY_EXCHANGE_URL"] == url
+            assert json.loads(env["GATEWAY_EXCHANGE_AUDIENCES"])["insight"] == "urn:insight"
+            secret = [s["secretRef"]["name"] for s in container.get("envFrom", [])]
+            assert secret == ([] if more else ["attune-gateway"])
+            assert ("/etc/attune/exchange" in mounted, "GATEWAY_EXCHANGE_CLIENT_KEY" in env) == (bool(more), bool(more))
+    assert not any("EXCHANGE" in v["name"] for _, pod in pods(render("ci")) for v in pod["containers"][0]["env"])
 
 
 def test_a_budget_protects_what_serves(render: Render) -> None:
@@ -271,6 +290,9 @@ def test_zero_copies_are_zero(render: Render) -> None:
         ({"globals": {}}, "globals"),
         ({"gateway.digest": "sha256:1234"}, "digest"),
         ({"gateway.hosts": []}, "gateway.hosts"),
+        ({"gateway.exchange.url": "http://login.bank.example/token"}, "exchange.url must be https"),
+        ({"insight.exchange.url": "https://login.bank.example/token"}, "by the gateway alone"),
+        ({"global.token.audiences": {"insigt": "x"}}, "insigt"),
         ({"scoring.ingress": {"enabled": True, "host": "x", "tlsSecret": "y"}}, "gateway's alone"),
         ({"gateway.ingress": {"enabled": True, "host": "attune.example", "tlsSecret": ""}}, "tlsSecret"),
         ({"insight.fieldsConfigMap": "own"}, "eventing's and campaign's"),

@@ -51,6 +51,23 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- .Values.secrets.tls | default (printf "%s-tls" (include "service.fullname" .)) -}}
 {{- end -}}
 
+{{/* Where the gateway's secret at the issuer comes from, if it exchanges tokens and has no key. */}}
+{{- define "service.exchangeSecret" -}}
+{{- if and .Values.exchange.url (not .Values.exchange.keySecret) -}}
+envFrom:
+  - prefix: {{ include "service.prefix" . }}
+    secretRef: {name: {{ include "service.secret" . }}}
+{{- end -}}
+{{- end -}}
+
+{{- define "service.exchangeAudiences" -}}
+{{- $found := dict -}}
+{{- range $part := list "customer-360" "eventing" "insight" "scoring" "campaign" -}}
+{{- $_ := set $found (replace "-" "_" $part) (include "service.audience" (dict "root" $ "part" $part)) -}}
+{{- end -}}
+{{- toJson $found -}}
+{{- end -}}
+
 {{/* What must not be: said before anything is rendered. */}}
 {{- define "service.refuse" -}}
 {{- if not (hasPrefix "s3://" .Values.global.lakeUrl) -}}
@@ -61,6 +78,12 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 {{- if and .Values.fieldsConfigMap (not (has .Values.package (list "eventing" "campaign"))) -}}
 {{- fail (printf "%s: a bank's own fields are eventing's and campaign's" (include "service.name" .)) -}}
+{{- end -}}
+{{- if and .Values.exchange.url (ne .Values.kind "gateway") -}}
+{{- fail (printf "%s: tokens are exchanged by the gateway alone" (include "service.name" .)) -}}
+{{- end -}}
+{{- if and (eq .Values.global.environment "production") .Values.exchange.url (not (hasPrefix "https://" .Values.exchange.url)) -}}
+{{- fail "gateway.exchange.url must be https:// in production" -}}
 {{- end -}}
 {{- if and .Values.ingress.enabled (or (ne .Values.kind "gateway") (not .Values.ingress.host) (not .Values.ingress.tlsSecret)) -}}
 {{- fail (printf "%s: an ingress is the gateway's alone and needs host and tlsSecret" (include "service.name" .)) -}}
@@ -101,6 +124,15 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
   value: {{ include "service.upstreams" . | quote }}
 {{- if include "service.tls" . }}
 - {name: {{ $prefix }}UPSTREAM_CA, value: /etc/attune/tls/ca.crt}
+{{- end }}
+{{- if .Values.exchange.url }}
+- {name: {{ $prefix }}EXCHANGE_URL, value: {{ .Values.exchange.url | quote }}}
+- {name: {{ $prefix }}EXCHANGE_CLIENT_ID, value: {{ .Values.exchange.clientId | quote }}}
+- {name: {{ $prefix }}EXCHANGE_AUDIENCES, value: {{ include "service.exchangeAudiences" . | quote }}}
+- {name: {{ $prefix }}EXCHANGE_LONGER_SECONDS, value: {{ .Values.exchange.longerSeconds | quote }}}
+{{- if .Values.exchange.keySecret }}
+- {name: {{ $prefix }}EXCHANGE_CLIENT_KEY, value: /etc/attune/exchange/client.pem}
+{{- end }}
 {{- end }}
 {{- else }}
 - {name: {{ $prefix }}NATS_URL, value: {{ .Values.global.natsUrl | quote }}}
@@ -156,6 +188,9 @@ seccompProfile: {type: RuntimeDefault}
 {{- if ne .Values.kind "gateway" }}
 - {name: keys, mountPath: /etc/attune/keys, readOnly: true}
 {{- end }}
+{{- if and .Values.exchange.url .Values.exchange.keySecret }}
+- {name: exchange, mountPath: /etc/attune/exchange, readOnly: true}
+{{- end }}
 {{- if .Values.fieldsConfigMap }}
 - {name: fields, mountPath: /etc/attune/fields, readOnly: true}
 {{- end }}
@@ -173,6 +208,10 @@ seccompProfile: {type: RuntimeDefault}
 {{- if ne .Values.kind "gateway" }}
 - name: keys
   secret: {secretName: {{ .Values.secrets.keys | default (printf "%s-keys" (include "service.fullname" .)) }}, defaultMode: 0440}
+{{- end }}
+{{- if and .Values.exchange.url .Values.exchange.keySecret }}
+- name: exchange
+  secret: {secretName: {{ .Values.exchange.keySecret }}, defaultMode: 0440}
 {{- end }}
 {{- with .Values.fieldsConfigMap }}
 - name: fields
@@ -228,6 +267,10 @@ spec:
         {{- with $root.Values.global.lakeSecret }}
         - secretRef: {name: {{ . }}}
         {{- end }}
+      {{- else }}
+      {{- with include "service.exchangeSecret" $root }}
+      {{- . | nindent 6 }}
+      {{- end }}
       {{- end }}
       startupProbe:
         httpGet: {path: /livez, {{ include "service.probe" $probe }}}
