@@ -155,6 +155,15 @@ async def test_what_is_not_repeatable_is_sent_once() -> None:
     assert len(server.asked) == 1
 
 
+async def test_p21_of_many_calls_to_a_gateway_that_is_gone_few_are_repeated() -> None:
+    server = Server(*(httpx.ConnectError("refused") for _ in range(200)))
+    async with server.client(retries=2) as attune:
+        for _ in range(100):
+            with pytest.raises(Unreachable):
+                await attune.branches.list()
+    assert 110 <= len(server.asked) <= 120, "ten, and a tenth"
+
+
 async def test_nobody_answering_is_said_after_the_last_try() -> None:
     server = Server(*(httpx.ConnectError("refused") for _ in range(3)))
     async with server.client(retries=2) as attune:

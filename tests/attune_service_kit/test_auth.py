@@ -221,9 +221,18 @@ class Issuer:
     def __init__(self) -> None:
         self.documents: dict[str, Any] = {}
         self.asked: list[str] = []
+        self.trickles = False
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self.asked.append(scope["path"])
+        if self.trickles:
+            await receive()
+            await send({"type": "http.response.start", "status": 200})
+            gone = asyncio.ensure_future(receive())
+            while not gone.done():
+                await send({"type": "http.response.body", "body": b" ", "more_body": True})
+                await asyncio.wait({gone}, timeout=0.05)
+            return
         body = self.documents.get(scope["path"])
         if isinstance(body, str):
             headers = [(b"location", body.encode())]
@@ -285,6 +294,26 @@ async def test_an_issuer_is_discovered_by_its_own_document(discovered: tuple[Iss
     verifier = TokenVerifier(rules(None, token_issuer=issuer))
     assert (await verifier.verify(token(iss=issuer))).subject == "teller-7"
     assert app.asked == ["/bank/.well-known/openid-configuration", "/bank/keys"]
+
+
+async def test_p21_an_issuer_that_trickles_holds_nobody_up_and_is_asked_again_soon(
+    discovered: tuple[Issuer, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, issuer = discovered
+    keys = issuer + "/keys"
+    app.documents = {"/bank/keys": {"keys": [KEY.as_dict(private=False)]}}
+    app.trickles = True
+    monkeypatch.setattr("attune_service_kit.auth.keys._LONGEST", 0.2)
+    verifier = TokenVerifier(rules(keys, token_issuer=issuer))
+    async with asyncio.timeout(20):
+        for told in await asyncio.gather(
+            *(verifier.verify(token(iss=issuer)) for _ in range(5)), return_exceptions=True
+        ):
+            assert isinstance(told, Unavailable)
+    assert app.asked == ["/bank/keys"], "one asks for all"
+    app.trickles = False
+    verifier.keys._tried -= 6
+    assert (await verifier.verify(token(iss=issuer))).subject == "teller-7"
 
 
 async def test_a_discovery_document_that_leads_elsewhere_is_not_followed(discovered: tuple[Issuer, str]) -> None:

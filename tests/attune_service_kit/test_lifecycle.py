@@ -1,6 +1,7 @@
 """How a process ends."""
 
 import asyncio
+from types import SimpleNamespace
 
 import pytest
 
@@ -43,3 +44,20 @@ async def test_a_cancellation_that_nobody_asked_for_ends_no_background_task(monk
     task.cancel()
     await asyncio.wait([task], timeout=5)
     assert task.cancelled()
+
+
+async def test_a_task_that_has_lived_long_is_started_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    lives, now, pauses = [1.0, 1.0, 100.0, 1.0], [0.0], list[float]()
+
+    async def work(_runtime: object) -> None:
+        if lives:
+            now[0] += lives.pop(0)
+            raise ConnectionError("the line is bad")
+
+    async def noted(seconds: float) -> None:
+        pauses.append(seconds)
+
+    monkeypatch.setattr(lifecycle, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr("attune_service_kit.lifecycle.asyncio.sleep", noted)
+    await lifecycle._forever(work, None)  # type: ignore[arg-type] # it asks nothing of it
+    assert pauses == [0.5, 1.0, 0.5, 1.0]

@@ -16,9 +16,11 @@ from attune_contracts.scoring import (
     ScoreQuestion,
     ScoreRefusal,
 )
+from attune_service_kit.breaker import LEAST
 from attune_service_kit.embedded import EmbeddedNats
 from attune_service_kit.messaging import Broker
-from attune_service_kit.testing import RunningService, nats_seed
+from attune_service_kit.testing import RunningService, eventually, nats_seed
+from attune_service_kit.testing_lines import FAULTS, Line
 
 from .conftest import NOW, Headers, add_customer, deposit, person, pick
 
@@ -124,6 +126,53 @@ async def test_without_scoring_the_stored_scores_stand_in(
     for told in (down, late, refused, unknown):
         assert (told["score_source"], told["models"]) == ("stored", [{"name": "propensity-purchase", "version": 7}])
         assert told["actions"]
+
+
+async def test_p21_a_scoring_that_does_not_answer_is_not_asked_again_and_again(
+    service: RunningService, token: Headers, customer: UUID, scoring: Scoring
+) -> None:
+    await scoring.broker.answer(SCORE_SUBJECT, scoring.answer)
+    scoring.says(customer, purchase=0.9)
+    scoring.late = 60.0
+    teller = token("teller", "B1")
+    for told in await asyncio.gather(*(ask(service, teller, customer, fresh="true") for _ in range(LEAST))):
+        assert told["score_source"] == "stored"
+    asked = len(scoring.questions)
+    told = await ask(service, teller, customer, fresh="true")
+    assert (told["score_source"], told["models"]) == ("stored", [{"name": "propensity-purchase", "version": 7}])
+    assert len(scoring.questions) == asked <= LEAST
+
+
+async def test_p21_no_fault_of_the_line_to_scoring_holds_a_decision_up(
+    service: RunningService, token: Headers, customer: UUID, scoring: Scoring, nats_server: EmbeddedNats
+) -> None:
+    await scoring.broker.answer(SCORE_SUBJECT, scoring.answer)
+    scoring.says(customer, purchase=0.9)
+    line = Line(nats_server.port)
+    await line.up()
+    behind = Broker(f"nats://127.0.0.1:{line.port}", user="campaign", seed=nats_seed("campaign"), name="behind a line")
+    await behind.start()
+    await behind.ready()
+    own, service.runtime.asker = service.runtime.asker, behind
+    teller = token("teller", "B1") | {"X-Request-Timeout-Ms": "2000"}
+    slow = ("latency", "bandwidth", "slicer", "slow_close")
+    try:
+        for fault in (*slow, *(other for other in FAULTS if other not in slow)):
+            await line.spoil(fault)
+            told = await ask(service, teller, customer, fresh="true")
+            assert (told["score_source"] in ("fresh", "stored"), len(told["actions"])) == (True, 2), fault
+            if fault not in slow:
+                await line.mend()
+                await behind.ready()
+
+        async def fresh() -> bool:
+            return bool((await ask(service, teller, customer, fresh="true"))["score_source"] == "fresh")
+
+        await eventually(fresh, what="fresh scores when the line is good again")
+    finally:
+        service.runtime.asker = own
+        await behind.stop()
+        await line.down()
 
 
 async def test_of_who_has_not_agreed_scoring_is_not_asked(

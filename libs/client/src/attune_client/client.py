@@ -37,7 +37,7 @@ class Attune(Api):
         url: str,
         token: Token,
         *,
-        retries: int = 5,
+        retries: int = 2,
         timeout: float = 30.0,
         http: httpx.AsyncClient | None = None,
     ) -> None:

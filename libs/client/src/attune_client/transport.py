@@ -15,6 +15,8 @@ Token = str | Callable[[], str] | Callable[[], Awaitable[str]]
 # Answers that pass by themselves; 409 only while the same key is in flight.
 _PASSING = frozenset({429, 502, 503, 504})
 _LONGEST_PAUSE = 10.0
+# So many calls may be repeated at first, and then a tenth of them: who all repeat bury what has just come back.
+_SPARE, _SHARE = 10.0, 0.1
 
 
 class Transport:
@@ -25,12 +27,13 @@ class Transport:
         url: str,
         token: Token,
         *,
-        retries: int = 5,
+        retries: int = 2,
         timeout: float = 30.0,
         http: httpx.AsyncClient | None = None,
     ) -> None:
         self.url = url.rstrip("/")
         self._token, self._retries = token, retries
+        self._spare = _SPARE
         # Certificates take 90 ms to load; plain HTTP needs none.
         self._http = http or httpx.AsyncClient(
             timeout=httpx.Timeout(timeout, connect=min(timeout, 5.0)), verify=self.url.startswith("https:")
@@ -55,6 +58,7 @@ class Transport:
         A `repeatable` one is sent again while nobody answers or the answer says "later", up to `retries` times.
         Raises Problem for a refusal, Unreachable if nobody answered.
         """
+        self._spare = min(self._spare + _SHARE, _SPARE)
         for attempt in range(self._retries + 1):
             last = attempt == self._retries or not repeatable
             said = {"Accept": "application/json", **(headers or {}), "Authorization": f"Bearer {await self._bearer()}"}
@@ -63,13 +67,13 @@ class Transport:
                     method, f"{self.url}{path}", params=params, headers=said, content=content
                 )
             except httpx.TransportError as error:
-                if last:
+                if last or not self._may_repeat():
                     raise Unreachable(f"{method} {path}: {type(error).__name__} {error}".rstrip()) from error
                 await asyncio.sleep(_pause(attempt))
                 continue
             if response.is_success:
                 return response.content
-            if last or not _passes(response):
+            if last or not _passes(response) or not self._may_repeat():
                 raise problem(response)
             await asyncio.sleep(_pause(attempt, response.headers.get("Retry-After")))
         raise AssertionError("the last attempt returns or raises")
@@ -89,6 +93,12 @@ class Transport:
                     yield line
         except httpx.TransportError as error:
             raise Unreachable(f"GET {path}: {type(error).__name__} {error}".rstrip()) from error
+
+    def _may_repeat(self) -> bool:
+        if self._spare < 1:
+            return False
+        self._spare -= 1
+        return True
 
     async def _bearer(self) -> str:
         if isinstance(self._token, str):

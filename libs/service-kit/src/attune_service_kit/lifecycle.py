@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Literal
 
@@ -23,6 +24,7 @@ log = structlog.get_logger(__name__)
 
 # Longer than any background task takes to put its things away (jobs get eight seconds).
 CANCEL_AGAIN_SECONDS = 12.0
+_LONGEST_PAUSE = 30.0  # before a background task that dies again and again is started anew
 
 Background = Callable[[Runtime], Awaitable[None]]
 Kind = Literal["app", "worker", "job"]
@@ -119,17 +121,22 @@ async def _patiently(read: Callable[[], Awaitable[None]]) -> None:
 
 
 async def _forever(work: Background, runtime: Runtime) -> None:
-    """Run a background task to its end; one that dies of an error is started again, with a growing pause."""
+    """Run a background task to its end; one that dies of an error is started again, with a growing pause.
+
+    One that had lived for longer than any pause begins with the shortest anew.
+    """
     pause = 0.5
     while True:
+        began = time.monotonic()
         try:
             await work(runtime)
             return
         except (Exception, asyncio.CancelledError):
             stop_if_cancelled()
+            pause = 0.5 if time.monotonic() - began > _LONGEST_PAUSE else pause
             log.exception("background_task_failed", kind=_name(work), seconds=pause)
         await asyncio.sleep(pause)
-        pause = min(pause * 2, 30)
+        pause = min(pause * 2, _LONGEST_PAUSE)
 
 
 def _name(work: Background) -> str:

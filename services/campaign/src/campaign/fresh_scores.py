@@ -1,16 +1,19 @@
 """Scores of this moment, where a placement wants them: asked of scoring over NATS, or not at all (architecture 4.3).
 
 Scoring moves the customer's stored row by the money that live opportunities know of, as it does after a detection. An
-answer that does not come within the patience of a screen is none: the stored scores stand in.
+answer that does not come within the patience of a screen is none: the stored scores stand in. Where it is none too
+often, scoring is not asked for a moment, and the stored scores stand in at once (P-21).
 """
 
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 import orjson
 import structlog
 from pydantic import ValidationError
 
 from attune_contracts.scoring import HASH_DIGITS, SCORE_SUBJECT, NewMoney, ScoreAnswer, ScoreQuestion
+from attune_service_kit.breaker import Breaker, BreakerOpen, State
 from attune_service_kit.messaging import Broker, PublishFailed
 from campaign.decision_facts import LiveOpportunity, StoredScore
 
@@ -20,10 +23,17 @@ PATIENCE = 0.03  # seconds, from asking to the answer
 
 Scores = tuple[tuple[str, StoredScore], ...]
 
+_breakers = WeakKeyDictionary[Broker, Breaker]()
+
 
 async def ask(broker: Broker | None, customer_id: str, opportunities: tuple[LiveOpportunity, ...]) -> Scores | None:
     """The scores by model name; None where scoring is not there, does not know the customer or is late."""
     if broker is None:
+        return None
+    breaker = _breaker(broker)
+    try:
+        ticket = breaker.admit()
+    except BreakerOpen:
         return None
     evidence = tuple(
         NewMoney(key=o.event_key or o.id, amount_minor=o.amount_minor, business_date=o.business_date)
@@ -35,10 +45,23 @@ async def ask(broker: Broker | None, customer_id: str, opportunities: tuple[Live
         raw = await broker.request(
             SCORE_SUBJECT, question.model_dump_json(exclude_defaults=True).encode(), timeout=PATIENCE
         )
-        return read(raw)
     except PublishFailed as error:
+        breaker.failed(ticket)
         log.info("scores_not_fresh", reason=str(error))
         return None
+    breaker.worked(ticket)
+    return read(raw)
+
+
+def _breaker(broker: Broker) -> Breaker:
+    """What this process knows of scoring at the other end of the connection."""
+    if (existing := _breakers.get(broker)) is None:
+        existing = _breakers[broker] = Breaker(_changed)
+    return existing
+
+
+def _changed(state: State) -> None:
+    log.warning("scoring_breaker", state=state)
 
 
 def read(raw: bytes) -> Scores | None:

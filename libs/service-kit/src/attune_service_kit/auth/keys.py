@@ -21,6 +21,9 @@ PublicKey = ECKey | RSAKey | OKPKey
 AGE = 600  # seconds that keys are believed without having been read again
 RENEW = 300  # from this age on the issuer is asked, and they are believed meanwhile
 REFETCH = 60  # unknown key ids ask the issuer at most this often
+_AGAIN = 5  # and so often it is asked while there are no keys to believe
+_LONGEST = 5  # seconds in all: an issuer that trickles holds up whoever waits for its keys
+_PATIENCE = httpx.Timeout(2, connect=1, pool=1)
 _LARGEST = 256 * 1024
 _UNREADABLE = (JoseError, ValueError, TypeError, KeyError, AttributeError)
 
@@ -50,11 +53,12 @@ class IssuerKeys:
     async def _refresh(self) -> None:
         async with self._lock:
             now = time.monotonic()
-            if now - self._tried < REFETCH:
+            if now - self._tried < (REFETCH if self._age <= AGE else _AGAIN):
                 return
             self._tried = now
             try:
-                self._keys = strong(await self.read())
+                async with asyncio.timeout(_LONGEST):
+                    self._keys = strong(await self.read())
                 self._fetched = now
             except (OSError, httpx.HTTPError, ValueError, TypeError, KeyError) as error:
                 log.warning("jwks_unavailable", error=type(error).__name__)
@@ -63,7 +67,7 @@ class IssuerKeys:
         """The key set as the issuer publishes it."""
         if self._jwks is not None and not self._jwks.startswith("https://"):
             return dict(json.loads(await asyncio.to_thread(Path(self._jwks).read_bytes)))
-        async with httpx.AsyncClient(timeout=5, follow_redirects=False) as client:
+        async with httpx.AsyncClient(timeout=_PATIENCE, follow_redirects=False) as client:
             return await _document(client, self._jwks or await self._discovered(client))
 
     async def _discovered(self, client: httpx.AsyncClient) -> str:
