@@ -53,6 +53,24 @@ def test_a_comparison_tells_both_groups_the_intervals_and_what_is_proved() -> No
         assert figure in text
 
 
+def test_a_comparison_fits_a_narrow_terminal() -> None:
+    console = Console(file=StringIO(), width=80, highlight=False)
+    console.print(model_tables.comparison(COMPARED))
+    assert isinstance(console.file, StringIO)
+    text = console.file.getvalue()
+    assert "model against no model" in text
+    assert "2.10% [1.10%, 3.00%]" in text
+    assert "1214000.00 [-362402.31, 2065747.23] CNY" in text
+
+
+def test_shares_tell_who_is_without_model_and_who_answers() -> None:
+    told = {"purpose": "propensity", "no_model_share": 0.1, "challenger_share": 0.05, "since": None,
+            "models": [{"model": NAME, "champion": 3, "challenger": None}]}  # fmt: skip
+    text = printed(model_tables.shares(told))
+    assert "propensity: 10.00% without model, 5.00% by challengers, since –" in text
+    assert f"│ {NAME} │ 3 │ │" in text
+
+
 def test_where_fewer_is_the_gain_the_reason_is_that_of_the_interval_shown() -> None:
     response = EFFECT | {"difference": -0.03, "low": -0.04, "high": -0.02}
     outcome = {"kinds": ["assets_gone"], "within_days": 180, "wanted": "fewer"}

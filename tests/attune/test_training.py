@@ -7,9 +7,11 @@ import pytest
 from attune.commands.models import over_time, told_metrics
 
 
-def test_metrics_are_told_in_a_line_whole_numbers_as_such() -> None:
-    metrics = {"auc": 0.75, "rows": 2000, "repeaters": 1000.0, "correlation": None, "qini": -0.01, "b": 1.0}
-    assert told_metrics(metrics) == "auc 0.7500, rows 2,000, repeaters 1,000, correlation –, qini -0.0100, b 1.0000"
+def test_metrics_are_told_in_a_line_the_most_telling_first_whole_numbers_as_such() -> None:
+    metrics = {"ks": 0.3, "rows": 2000, "auc": 0.75, "repeaters": 1000.0, "correlation": None, "qini": -0.01, "b": 1.0}
+    assert told_metrics(metrics) == (
+        "auc 0.7500, qini -0.0100, ks 0.3000, rows 2,000, repeaters 1,000, correlation –, b 1.0000"
+    )
 
 
 @pytest.mark.parametrize(

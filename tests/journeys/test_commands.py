@@ -182,7 +182,9 @@ def what_the_model_is_and_what_it_earned(attune: Any, home: Path, tmp_path: Path
     with Client(Home.at(home), "model_admin") as client:
         outcome = {"kinds": ["wealth_purchase"], "within_days": 30, "wanted": "more"}
         client.put(f"/v1/models/{BROUGHT}/watch-settings", {"version": 0, "outcome": outcome})
-        client.put("/v1/purposes/propensity", {"no_model_share": 0.1, "challenger_share": 0.0})
+    shares = attune("models", "shares", "propensity", "--no-model", "0.1", "--home", home)
+    assert (shares["no_model_share"], shares["challenger_share"]) == (0.1, 0.0)
+    assert "'nobody' is no customer's id" in attune.refused("models", "explain", BROUGHT, "nobody", "--home", home)
     page = tmp_path / "report.html"
     compared = attune("models", "compare", BROUGHT, "--html", page, "--home", home)
     assert (compared["outcome"], compared["page"]) == (outcome, str(page))

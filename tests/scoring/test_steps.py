@@ -118,6 +118,7 @@ async def test_a_step_that_the_state_does_not_admit_is_409_with_those_that_it_do
         (422, "invalid"),
     ]
     assert (refused[0].json()["state"], refused[0].json()["possible"]) == ("champion", ["retire"])
+    assert refused[0].json()["detail"]["en"] == "a version that is champion cannot take this step; it can: retire"
     assert states(await post("1:promote"))[1] == "champion"
 
 

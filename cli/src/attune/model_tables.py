@@ -6,6 +6,10 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+_FIRST = (
+    "auc", "accuracy", "effect", "qini", "foretold_by_came", "explained", "average_precision", "ks", "gini",
+    "top_decile_response", "lift", "brier", "log_loss", "base_rate",
+)  # fmt: skip
 SHOWN = 12
 """So many features of a look, those that have moved most; the JSON has all."""
 
@@ -32,14 +36,23 @@ def comparison(told: dict[str, Any]) -> Table:
     fewer = outcome["wanted"] == "fewer"
     title = f"{told['model']}: {', '.join(outcome['kinds'])} within {outcome['within_days']} days"
     title += f"{', fewer is the gain' if fewer else ''}, up to {told['as_of'] or '–'}"
-    heads = ("group", "against", "days", "customers", "response", "difference", "proved", "earned", "proved")
-    return _table(title, heads, [_pair(one, told["currency"] or "", fewer) for one in told["comparisons"]])
+    pairs = [_pair(one, told["currency"] or "", fewer) for one in told["comparisons"]]
+    # A pair a column: at most three, and what is said of each is long.
+    rows = zip(("days", "customers", "response", "difference", "", "earned", ""), *(pair[1:] for pair in pairs))  # noqa: B905 - of no pair there are no rows
+    return _table(title, ("", *(pair[0] for pair in pairs)), rows if pairs else ())
+
+
+def shares(told: dict[str, Any]) -> Table:
+    """Which shares of a purpose's customers no model, or a challenger, answers for; and who answers."""
+    rows = [(one["model"], one["champion"], one["challenger"]) for one in told["models"]]
+    title = f"{told['purpose']}: {_share(told['no_model_share'])} without model, {_share(told['challenger_share'])}"
+    return _table(f"{title} by challengers, since {told['since'] or '–'}", ("model", "champion", "challenger"), rows)
 
 
 def _pair(one: dict[str, Any], currency: str, fewer: bool) -> tuple[str, ...]:
     sides, response, money = (one["group"], one["against"]), one["response"], one["money"]
     return (
-        *(side["group"].replace("_", " ") for side in sides),
+        " against ".join(side["group"].replace("_", " ") for side in sides),
         f"after {one['since']} to {one['until'] or '–'}{'' if one['final'] else ' (open)'}",
         " / ".join(f"{side['n']:,}" for side in sides),
         " / ".join(_share(side["rate"]) for side in sides),
@@ -108,8 +121,13 @@ def _table(title: str, heads: Iterable[str], rows: Iterable[Iterable[object]]) -
     return table
 
 
+def in_order(metrics: dict[str, Any]) -> dict[str, Any]:
+    """The metrics, those that tell most first; the others as they stand."""
+    return {name: metrics[name] for name in (*_FIRST, *metrics) if name in metrics}
+
+
 def _metrics(metrics: dict[str, float]) -> str:
-    return ", ".join(f"{name} {value:.4g}" for name, value in list(metrics.items())[:3])
+    return ", ".join(f"{name} {value:.4g}" for name, value in list(in_order(metrics).items())[:3])
 
 
 def _number(value: float | None) -> str:

@@ -11,6 +11,7 @@ from attune.client import Client
 from attune.commands.bringing import send
 from attune.commands.options import HomeOption, JsonOption
 from attune.home import Home
+from attune.model_tables import in_order
 from attune.output import Failure, console, print_result
 from attune.progress import job_progress
 from attune.session import running
@@ -53,7 +54,7 @@ def train(
 
 def told_metrics(metrics: dict[str, float | None]) -> str:
     """The metrics in one line, whole numbers as such."""
-    return ", ".join(f"{name} {_figure(value)}" for name, value in metrics.items())
+    return ", ".join(f"{name} {_figure(value)}" for name, value in in_order(metrics).items())
 
 
 def _figure(value: float | None) -> str:

@@ -3,6 +3,7 @@
 from itertools import takewhile
 from pathlib import Path
 from typing import Annotated, Any
+from uuid import UUID
 
 import typer
 
@@ -60,8 +61,12 @@ def compare(name: Name, html: HtmlOption = None, home: HomeOption = None, as_jso
         _job(admin, f"/v1/models/{name}/comparisons", f"compare {name}")
         told = dict(admin.get(f"/v1/models/{name}/comparison"))
         page = _page(admin, name, html)
-    if not as_json:
+    if not as_json and told["comparisons"]:
         console.print(model_tables.comparison(told))
+    elif not as_json:
+        purpose = told["purpose"]
+        console.print(f"Nothing to compare with: every customer of {purpose} has the model's answer.")
+        console.print(f"Set a share apart: attune models shares {purpose} --no-model 0.05")
     print_result(told | page, as_json, page.get("page"))
 
 
@@ -110,7 +115,7 @@ def explain(
     as_json: JsonOption = False,
 ) -> None:
     """Share the scores of chosen customers out among the features, exactly: of models that are one sum of trees."""
-    chosen = [*(customers or ()), *(_lines(listed) if listed else ())]
+    chosen = [*map(_id, customers or ()), *(_lines(listed) if listed else ())]
     if not chosen:
         raise Failure("name customers, or --list FILE")
     told: dict[str, Any] = {}
@@ -122,6 +127,28 @@ def explain(
     if not as_json:
         console.print(model_tables.contributions(told))
     print_result(told, as_json)
+
+
+@group.command("shares")
+def shares(
+    purpose: Annotated[str, typer.Argument(help="The models' purpose, e.g. propensity.")],
+    no_model: Annotated[float | None, typer.Option(min=0, max=1, help="The share that no model answers for.")] = None,
+    challenger: Annotated[float | None, typer.Option(min=0, max=1, help="The share of challengers.")] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the shares of a purpose's customers without model and by challengers; with an option, set them."""
+    path = f"/v1/purposes/{purpose}"
+    with running(Home.at(home)) as place, Client(place, "model_admin") as admin:
+        told = dict(admin.get(path))
+        if no_model is not None or challenger is not None:
+            wanted = {"no_model_share": no_model, "challenger_share": challenger}
+            told = dict(admin.put(path, {name: told[name] if to is None else to for name, to in wanted.items()}))
+    waits = "maker" in told
+    if not as_json and not waits:
+        console.print(model_tables.shares(told))
+    words = f"another person has to approve this first: proposal {told['id']} of scoring" if waits else None
+    print_result(told, as_json, words)
 
 
 @group.command("promote")
@@ -157,10 +184,18 @@ def _job(admin: Client, path: str, title: str, body: dict[str, Any] | None = Non
 
 
 def _lines(file: Path) -> list[str]:
+    """The ids of a file."""
     try:
-        return file.read_text(encoding="utf-8").split()
+        return [_id(word) for word in file.read_text(encoding="utf-8").split()]
     except (OSError, UnicodeDecodeError) as error:
         raise Failure(f"{file}: {error}") from error
+
+
+def _id(word: str) -> str:
+    try:
+        return str(UUID(word))
+    except ValueError:
+        raise Failure(f"{word!r} is no customer's id, a UUID") from None
 
 
 def _page(admin: Client, name: str, target: Path | None) -> dict[str, str]:

@@ -242,10 +242,13 @@ async def hold(tx: Transaction, name: str, version: int, step: Step) -> str:
     if row is None:
         raise UnknownVersion("there is no such version of this model", "该模型没有此版本")
     if not life_cycle.admits(row["state"], step):
+        state, possible = row["state"], life_cycle.possible(row["state"])
         raise IllegalStep(
-            "this version cannot take this step", "该版本当前状态不允许此操作",
-            state=row["state"], possible=life_cycle.possible(row["state"]),
-        )  # fmt: skip
+            f"a version that is {state} cannot take this step; it can: {', '.join(possible) or 'nothing more'}",
+            f"状态为 {state} 的版本不允许此操作；可以：{'、'.join(possible) or '无'}",
+            state=state,
+            possible=possible,
+        )
     return str(row["sha256"])
 
 
