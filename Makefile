@@ -53,7 +53,7 @@ lint: $(VENV)/.ready-dev ## style, imports between parts, house rules
 typecheck: $(VENV)/.ready-dev ## strict types over every package
 	@$(BIN)/mypy
 
-test: $(VENV)/.ready-dev ## every test that must pass before a commit (about 12 minutes on 2 cores)
+test: $(VENV)/.ready-dev ## every test that must pass before a commit (how long: docs/benchmarks.md)
 	@$(BIN)/pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder -m "not slow" $(ARGS)
 
 test-full: $(VENV)/.ready-dev ## the same and the slow ones, one after the other (about four hours)

@@ -10,7 +10,9 @@ from xdist.scheduler import LoadFileScheduling
 
 pytest_plugins = ["attune_service_kit.testing"]
 
-# Threads that wait must sleep: three processes share two cores (see scoring.training).
+# Threads that wait must sleep: three processes share two cores. A matrix product of two threads turned in circles for a
+# hundred milliseconds, a training for most of its time. Children inherit it.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # What is imported stays: to look through it for garbage again and again is a tenth of the suite's time.

@@ -289,10 +289,10 @@ async def test_a_process_migrates_serves_drains_and_ends(
     assert migrated.returncode == 0, err
     process = command("app", environment)
     try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{settings.port}", timeout=5) as client:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{settings.port}", timeout=30) as client:
             assert await _answer(client, process) == 200
             process.send_signal(signal.SIGTERM)
-            await eventually(lambda: _is_draining(client), timeout=10)
+            await eventually(lambda: _is_draining(client))
             assert (await client.get("/livez")).status_code == 200
         _, err = process.communicate(timeout=30)
         lines = [json.loads(line) for line in err.splitlines()]

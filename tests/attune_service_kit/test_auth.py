@@ -276,7 +276,7 @@ async def discovered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIt
     config.ssl_cert_reqs = ssl.CERT_NONE
     server = uvicorn.Server(config)
     task = asyncio.create_task(server._serve())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not server.started:  # noqa: ASYNC110 - uvicorn offers a flag only
             await asyncio.sleep(0.01)
     yield app, f"https://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/bank"

@@ -174,7 +174,7 @@ async def test_e50_who_was_answered_before_the_end_does_not_send_for_ever(
     for where, told in ((port, b"HTTP/1.1 200 OK"), (crowded[0], b"HTTP/1.1 503 ")):
         reader, writer = await asyncio.open_connection("127.0.0.1", where)
         writer.write(b"POST /early HTTP/1.1\r\nHost: a\r\nContent-Length: 999999999\r\n\r\n")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             assert (await reader.readuntil(b"\r\n\r\n")).startswith(told)
             with pytest.raises(ConnectionError):
                 await send_on(writer)
@@ -202,7 +202,7 @@ async def test_e50_slow_heads_and_bodies_and_sleepers_are_cut_and_others_unharme
     assert refused(head, 408) == refused(body, 408) == "request_timeout"
     assert all(answer.endswith(b"\r\n\r\n0") for answer in others)
     for reader, writer in sleepers:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             assert await reader.read() == b"", "hung up without a word"
         writer.close()
 

@@ -23,7 +23,7 @@ async def test_a_task_that_forgets_that_it_was_cancelled_is_told_again(monkeypat
 
     tasks = [asyncio.create_task(forgetful()), asyncio.create_task(asyncio.sleep(60))]
     await asyncio.sleep(0)
-    await asyncio.wait_for(lifecycle._cancel(tasks), 5)
+    await asyncio.wait_for(lifecycle._cancel(tasks), 30)
     assert forgotten
     assert all(task.cancelled() for task in tasks)
 
@@ -40,9 +40,9 @@ async def test_a_cancellation_that_nobody_asked_for_ends_no_background_task(monk
 
     task = asyncio.create_task(lifecycle._forever(work, None))  # type: ignore[arg-type] # it asks nothing of it
     for _ in range(2):
-        await asyncio.wait_for(begun.get(), 5)
+        await asyncio.wait_for(begun.get(), 30)
     task.cancel()
-    await asyncio.wait([task], timeout=5)
+    await asyncio.wait([task], timeout=30)
     assert task.cancelled()
 
 

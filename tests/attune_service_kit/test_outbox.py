@@ -201,7 +201,7 @@ async def test_a_commit_wakes_the_relay(database: Database, delivery: ModuleType
     connection: asyncpg.Connection = await database.connect()
     await connection.add_listener(outbox.CHANNEL, lambda *_: woken.set())
     await place(database, delivery, 2)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await woken.wait()
     await connection.close()
     assert woken.is_set()
@@ -218,5 +218,5 @@ async def test_a_leader_frozen_inside_a_statement_loses_the_lock(database: Datab
         return bool(await next_one.fetchval("SELECT pg_try_advisory_lock(17)"))
 
     assert not await free()
-    await eventually(free, 20)
+    await eventually(free)
     await next_one.close()

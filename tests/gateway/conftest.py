@@ -50,7 +50,7 @@ async def serving(app: Any, port: int = 0, lifespan: Literal["on", "off"] = "on"
     server = Quiet(config)
     task = asyncio.create_task(server.serve())
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not server.started:  # noqa: ASYNC110 - uvicorn offers a flag only
                 await asyncio.sleep(0.01)
         yield f"{'https' if tls else 'http'}://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"

@@ -69,7 +69,7 @@ async def test_streams_take_no_place_of_ordinary_requests(
 
         begun = [asyncio.Event() for _ in range(5)]
         listening = [asyncio.create_task(listen(ready)) for ready in begun]
-        await asyncio.wait_for(asyncio.gather(*(ready.wait() for ready in begun)), 20)
+        await asyncio.wait_for(asyncio.gather(*(ready.wait() for ready in begun)), 60)
         path = "/v1/decisions/0190a7c0-0000-7000-8000-000000000001"
         answers = await asyncio.gather(*(client.get(path, headers=bearer) for _ in range(4)))
         assert [a.status_code for a in answers] == [200] * 4

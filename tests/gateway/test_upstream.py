@@ -30,7 +30,7 @@ async def pool_of(talk: Talk, limit: int = 4, connect_seconds: float = 2.0) -> A
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     pool = Pool(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", limit, connect_seconds, None)
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             yield pool
     finally:
         pool.close()

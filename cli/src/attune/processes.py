@@ -29,6 +29,11 @@ class Ports:
         return f"http://127.0.0.1:{self.gateway if process == 'gateway' else self.services[process]}"
 
 
+# Helpers of matrix products and of OpenMP wait by turning in circles, a hundred milliseconds for a product of two: on
+# one machine that is time of the other processes.
+_SLEEPING = {"OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+
+
 def service_command(service: str, command: str) -> list[str]:
     """Return the command line of a service's process: `embedded`, `app` …"""
     return [sys.executable, "-m", service, command]
@@ -55,7 +60,12 @@ def environment(home: Home, ports: Ports, process: str) -> dict[str, str]:
         "TOKEN_JWKS": str(home.keys / "jwks.json"),
         "SCRATCH": str(home.scratch),
     }
-    return inherited | {prefix + name: value for name, value in (common | own).items()} | {"PYTHONUNBUFFERED": "1"}
+    return (
+        _SLEEPING
+        | inherited
+        | {prefix + name: value for name, value in (common | own).items()}
+        | {"PYTHONUNBUFFERED": "1"}
+    )
 
 
 def _service(home: Home, ports: Ports, service: str) -> dict[str, str]:

@@ -74,7 +74,7 @@ def run_apart(work: Coroutine[Any, Any, T]) -> T:
 
 
 async def eventually(
-    predicate: Callable[[], Awaitable[Any]], timeout: float = 20.0, *, every: float = 0.02, what: str = "it"
+    predicate: Callable[[], Awaitable[Any]], timeout: float = 60.0, *, every: float = 0.02, what: str = "it"
 ) -> Any:
     """Return the predicate's first true answer; fail after `timeout` seconds, a bound against hanging only."""
     async with asyncio.timeout(timeout) as bound:
