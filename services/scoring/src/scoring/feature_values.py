@@ -75,7 +75,8 @@ class Ordinary:
         told: list[Any] = list(chain.from_iterable(map(_values, rows)))
         width = len(written.names)
         fits = all(types.issuperset(map(type, told[at::width])) for at, types in enumerate(written.types))
-        return self._floats(told, (len(rows), width), written, finite) if fits else None
+        nulls = None if finite else told.count(None)
+        return self._floats(told, (len(rows), width), written, nulls) if fits else None
 
     def read_columns(self, columns: Mapping[str, object], *, finite: bool = False) -> Floats | None:
         """What `read` makes of the same values told by feature, a list of each with a value a row."""
@@ -86,7 +87,8 @@ class Ordinary:
             return None
         if not all(types.issuperset(map(type, told)) for types, told in zip(written.types, lists, strict=True)):
             return None
-        return self._floats(list(chain.from_iterable(lists)), (len(lists[0]), len(lists)), written, finite, turned=True)
+        nulls = None if finite else sum(told.count(None) for told in lists)
+        return self._floats(chain.from_iterable(lists), (len(lists[0]), len(lists)), written, nulls, turned=True)
 
     def _one(self, told: list[Any], written: "_Written") -> Floats | None:
         """What `read` makes of one row, without the dozen calls of arrays; None unless every value is small."""
@@ -112,11 +114,20 @@ class Ordinary:
         return written
 
     def _floats(
-        self, told: list[Any], shape: tuple[int, int], written: "_Written", finite: bool, *, turned: bool = False
+        self,
+        told: Iterable[Any],
+        shape: tuple[int, int],
+        written: "_Written",
+        nulls: int | None,
+        *,
+        turned: bool = False,
     ) -> Floats | None:
-        """Values row by row, or column by column, as the model takes them; None if one is at a limit or missing."""
+        """Values row by row, or column by column, as the model takes them; None if one is at a limit or missing.
+
+        `nulls`: so many are unknown; None of numbers that are known to be finite.
+        """
         try:
-            flat = np.fromiter(told, np.float64, len(told))
+            flat = np.fromiter(told, np.float64, shape[0] * shape[1])
         except OverflowError:
             return None
         # `turned`: a line a feature, which are put in order and turned at once.
@@ -125,7 +136,7 @@ class Ordinary:
         if np.count_nonzero(np.abs(values) >= self._limits):
             return None
         # NaN stands for null; one that somebody wrote is a fault.
-        if not finite and np.count_nonzero(np.isnan(values)) != told.count(None):
+        if nulls is not None and np.count_nonzero(np.isnan(values)) != nulls:
             return None
         if self._needed and np.isnan(values[:, self._needed]).any():
             return None
