@@ -156,7 +156,8 @@ class DirectProtocol(GuardedProtocol):
     def _take(self) -> None:
         """Keep the request if it may be answered at once."""
         idle = self.cycle is None or self.cycle.response_complete
-        if idle and not self.flow.write_paused and self.parser.should_keep_alive():
+        lasting = self.parser.get_http_version() == "1.1" and self.parser.should_keep_alive()
+        if idle and lasting and not self.flow.write_paused:
             scope = cast("Scope", self.scope)
             self._asked = self._direct.asked(self.parser.get_method(), self.url, self.headers, scope)
             self._parts = []

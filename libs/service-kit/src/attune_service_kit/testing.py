@@ -102,8 +102,7 @@ def server_dir() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def postgres_server(server_dir: Path) -> Iterator[EmbeddedPostgres]:
     """A real PostgreSQL with the roles and empty databases of every service."""
-    # What a test writes is thrown away: the disk need not be waited for. A killed server loses nothing all the same.
-    # A password of the tests need not stand against guessing: each connection would hash it 4,096 times.
+    # Thrown away: the disk is not waited for (a killed server loses nothing), no password hashed 4,096 times.
     hasty = {"fsync": "off", "full_page_writes": "off", "scram_iterations": "1"}
     server = EmbeddedPostgres(server_dir / "postgres", passwords=password, settings=hasty)
     server.start(server_dir / "postgres.log")
