@@ -281,7 +281,7 @@ def test_the_document_needs_no_environment_and_a_service_stays_light() -> None:
 async def test_a_process_migrates_serves_drains_and_ends(
     empty_database: EmbeddedPostgres, sample_settings: Settings
 ) -> None:
-    settings = sample_settings(port=_free_port(), drain_seconds=1.0)
+    settings = sample_settings(port=_free_port(), drain_seconds=3.0)
     environment = {f"SAMPLE_{name.upper()}": str(getattr(settings, name)) for name in settings.model_fields_set}
     environment["SAMPLE_CURSOR_KEY"] = settings.cursor_key.get_secret_value()
     migrated = command("migrate", environment)
