@@ -263,16 +263,12 @@ def at_once(files: list[dict[str, Any]]) -> set[str]:
 
 
 def standing(bank: Bank, events: int, files: list[dict[str, Any]]) -> set[tuple[str, str]]:
-    """What the pure executor finds at once, a partition after the other."""
+    """What the pure executor finds at once."""
     chosen = [trigger for trigger in compiled(files) if trigger.name in at_once(files)]
-    found: set[tuple[str, str]] = set()
-    for number in range(PARTITIONS):
-        part = Partition.of(chosen)
-        for posting in bank.some(0, events):
-            if partition(posting.customer_id) == number:
-                part.apply(str(posting.customer_id), of_posting(posting))
-        found |= {(name, key) for name, stands in part.standing.items() for _, key in stands}
-    return found
+    parts = [Partition.of(chosen) for _ in range(PARTITIONS)]
+    for posting in bank.some(0, events):
+        parts[partition(posting.customer_id)].apply(str(posting.customer_id), of_posting(posting))
+    return {(name, key) for part in parts for name, stands in part.standing.items() for _, key in stands}
 
 
 async def raw_limit(servers: Servers, count: int) -> float:

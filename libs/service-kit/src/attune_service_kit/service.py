@@ -117,4 +117,5 @@ def _owner(settings: ServiceSettings) -> str:
 def serve(service: Service, settings: ServiceSettings, command: str) -> None:
     """Serve until SIGTERM or SIGINT."""
     app = create_app(service, settings, worker=command != "app", routes=command != "worker")
-    serving.serve(app, app.state.runtime, settings, app.state.admission, app.state.direct)
+    rounds = serving.WORKER_ROUNDS if command == "worker" else serving.ROUNDS
+    serving.serve(app, app.state.runtime, settings, app.state.admission, app.state.direct, rounds)

@@ -28,7 +28,9 @@ class ServerSettings(Protocol):
 
 
 # So many new objects before a round of the young, so many such rounds before one of the older ones.
-_ROUNDS = (20_000, 20, 20)
+ROUNDS = (20_000, 20, 20)
+# A worker's batches are as many objects at once, all gone with the batch; a long round makes nobody wait there.
+WORKER_ROUNDS = (200_000, 10, 10)
 
 
 class Serving(Protocol):
@@ -38,8 +40,11 @@ class Serving(Protocol):
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, process: Serving, drain_seconds: float) -> None:
+    def __init__(
+        self, config: uvicorn.Config, process: Serving, drain_seconds: float, rounds: tuple[int, int, int]
+    ) -> None:
         super().__init__(config)
+        self._rounds = rounds
         self._process = process
         self._drain_seconds = drain_seconds
 
@@ -51,7 +56,7 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         gc.collect()
         gc.freeze()
-        gc.set_threshold(*_ROUNDS)
+        gc.set_threshold(*self._rounds)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """The first signal starts the draining, a second one ends it: the balancer turns away first (P-18)."""
@@ -63,11 +68,16 @@ class _Server(uvicorn.Server):
 
 
 def serve(
-    app: Any, process: Serving, settings: ServerSettings, admission: Admission, direct: Direct | None = None
+    app: Any,
+    process: Serving,
+    settings: ServerSettings,
+    admission: Admission,
+    direct: Direct | None = None,
+    rounds: tuple[int, int, int] = ROUNDS,
 ) -> None:
     """Answer with an ASGI application until SIGTERM or SIGINT; `admission` is where its requests have their places.
 
-    `direct`: what is answered at once, before the application.
+    `direct`: what is answered at once, before the application. `rounds`: how often the collector looks.
     """
     protocol = partial(DirectProtocol, direct=direct) if direct else GuardedProtocol
     config = uvicorn.Config(
@@ -86,4 +96,4 @@ def serve(
         ssl_certfile=settings.tls_certificate,
         ssl_keyfile=settings.tls_key,
     )
-    _Server(config, process, settings.drain_seconds).run()
+    _Server(config, process, settings.drain_seconds, rounds).run()
