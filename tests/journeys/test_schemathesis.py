@@ -74,8 +74,12 @@ def tokens(home: Home) -> dict[str, str]:
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(("method", "path"), OPERATIONS, ids=" ".join)
 def test_the_document_is_the_behaviour(method: str, path: str, address: str, tokens: dict[str, str]) -> None:
+    asked = 0
+
     def of_one(case: Any) -> None:
+        nonlocal asked
         answered_as_documented(case, address, tokens)
+        asked += 1
 
     # Made here, not by `schema.parametrize()`: that makes the cases of all operations whenever tests are collected.
     how = settings(
@@ -87,6 +91,7 @@ def test_the_document_is_the_behaviour(method: str, path: str, address: str, tok
     )
     config = HypothesisTestConfig(project=schema.config, modes=list(HypothesisTestMode), settings=how)
     create_test(operation=schema[path][method], test_func=of_one, config=config)()
+    assert asked
 
 
 def answered_as_documented(case: Any, address: str, tokens: dict[str, str]) -> None:

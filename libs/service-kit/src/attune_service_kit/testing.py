@@ -388,9 +388,8 @@ async def publish(streams: EmbeddedNats) -> AsyncIterator[Publish]:
                 brokers[user] = Broker(streams.url, user=user, seed=nats_seed(user), name=f"test as {user}")
                 await brokers[user].start()
                 await brokers[user].ready()
-            subject = nats_subject_of(event)
-            if isinstance(item, ClockAdvanced | TriggerActivated):  # addressed to a partition, not about anybody
-                subject = nats_subject(item.TYPE, item.partition)
+            to = item.partition if isinstance(item, ClockAdvanced | TriggerActivated) else None  # not about anybody
+            subject = nats_subject_of(event) if to is None else nats_subject(item.TYPE, to)
             message = Message(subject, event.model_dump_json().encode(), str(event.id), stream_of(event.type))
             await brokers[user].publish(message)
         return events
