@@ -1,5 +1,6 @@
 """A: who is not known stays outside. Every row of the list against a running service, past any gateway."""
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -264,6 +265,7 @@ async def test_a12_a_token_in_another_place(service: RunningService, capfd: pyte
     ]
     for ask in asks:
         assert refused(await ask())
+    await asyncio.sleep(0)  # the lines of a turn are written at its end
     told = capfd.readouterr().err
     assert "request" in told
     assert good.split(".")[1] not in told
