@@ -9,10 +9,11 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 from pydantic import Field as Said
 
 from attune_contracts.features import Level
+from attune_contracts.names import nearest
 from attune_expressions.catalogue import Catalogue, name_fault
 from attune_expressions.condition import parse_value
 from attune_expressions.fields import NAME, Field
-from attune_expressions.refusals import Refused, nearest
+from attune_expressions.refusals import Refused
 from attune_expressions.tree import FieldRef, Node, leaves
 from attune_expressions.types import WORDS
 

@@ -1,10 +1,6 @@
 """Why a text is no condition: a stable code, where it is, and the reason in both languages."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
-
-_LONGEST_NAME = 64
 
 
 @dataclass(frozen=True)
@@ -33,13 +29,3 @@ class Refused(Exception):
         self.zh = zh
         self.at = at
         self.near = near
-
-
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that is most like this one; None where nothing is."""
-    name = name[:_LONGEST_NAME].lower()
-    ordered = sorted(known)
-    # The same letters in another order are the likeliest slip: `nad` is AND, not END.
-    found = [other for other in ordered if len(other) == len(name) and sorted(other) == sorted(name)]
-    found = found or get_close_matches(name, ordered, n=1, cutoff=0.6)
-    return found[0] if found else None

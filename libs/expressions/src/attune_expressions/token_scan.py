@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 from sqlglot import tokenize
 from sqlglot.errors import TokenError
 
-from attune_expressions.refusals import Refused, nearest, position
+from attune_contracts.names import nearest
+from attune_expressions.refusals import Refused, position
 from attune_expressions.words import CLOCKS, FUNCTIONS, KEYWORDS, UNITS
 
 MOST_TOKENS = 1200

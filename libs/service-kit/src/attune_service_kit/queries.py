@@ -6,13 +6,13 @@ A typing error would else widen a list silently, and two readers of `limit=1&lim
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
-from difflib import get_close_matches
 from typing import Annotated, Any, get_args
 from urllib.parse import parse_qsl
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.dependencies.models import Dependant
 
+from attune_contracts.names import nearest
 from attune_service_kit import texts
 from attune_service_kit.auth import Caller, authenticated
 from attune_service_kit.bodies import EARLIEST, LATEST, day, moment
@@ -100,9 +100,9 @@ def _unknown(name: str, rules: Rules) -> Invalid:
     """Says what there is: the name that came may be anything, and is not said back."""
     if not rules:
         return Invalid("this operation has no query parameters", "该操作没有查询参数")
-    near = get_close_matches(name, rules, n=1)
+    near = nearest(name, rules)
     known = ", ".join(sorted(rules))
-    en, zh = (f", did you mean `{near[0]}`?", f"，是否为 {near[0]}？") if near else (";", "；")
+    en, zh = (f", did you mean `{near}`?", f"，是否为 {near}？") if near else (";", "；")
     return Invalid(
         f"a query parameter is unknown{en} this operation has: {known}", f"查询参数未知{zh}该操作的查询参数为：{known}"
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from attune_expressions.refusals import nearest
+from attune_contracts.names import nearest
 from attune_service_kit.files import yaml_texts
 
 Path = tuple[str | int, ...]
