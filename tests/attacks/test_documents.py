@@ -85,11 +85,18 @@ def unsent(case: Any) -> list[Any]:
     """The check for what is wrong in a query, where on the wire nothing is: a list of none or of one, an object.
 
     An object's members are parameters of their own there: `cursor` = {"state": "running"} asks for a state, rightly;
-    a list of one is that one: `parent` = ["0"] is `parent=0`.
+    a list of one is that one: `parent` = ["0"] is `parent=0`, and so is ["0", {}, None].
     """
     values = (case.query or {}).values()
-    gone = any(isinstance(value, dict) or (isinstance(value, list) and len(value) < 2) for value in values)
+    gone = any(isinstance(value, dict) or (isinstance(value, list) and sum(map(sent, value)) < 2) for value in values)
     return [negative_data_rejection] if gone else []
+
+
+def sent(member: Any) -> int:
+    """How often a member of a list stands in a query: an empty one and none never, several once each."""
+    if isinstance(member, list | dict):
+        return len(member)
+    return int(member is not None)
 
 
 class Inspection:
