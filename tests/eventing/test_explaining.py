@@ -36,7 +36,7 @@ def version(rule: Rule) -> dict[str, Any]:
     fields = ("name", "version", "months", "minimum_minor", "cooldown_days", "lateness_days", "expires_hours")
     return {name: getattr(rule, name) for name in fields} | {
         "enabled": rule.enabled, "event_type": TransactionPosted.TYPE, "definition": None,
-        "kind": "own_history", "backfilled_at": CREATED, "in_force": rule.version,
+        "kind": "own_history", "backfilled_at": CREATED, "ended_at": None, "in_force": rule.version,
     }  # fmt: skip
 
 
