@@ -23,7 +23,6 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.errors import Flaky
 from schemathesis.core.failures import FailureGroup
 from schemathesis.generation.hypothesis.builder import HypothesisTestConfig, HypothesisTestMode, create_test
-from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from attune_contracts.access import CUSTOMER_ROLES, WHOLE_BANK_ROLES
 from attune_service_kit.http_protocol import GuardedProtocol
@@ -31,15 +30,12 @@ from attune_service_kit.openapi import describe
 from attune_service_kit.testing import RunningService, StartService
 
 from .conftest import HEAD_OFFICE, SERVICES, roles_with, service_of
+from .wire import not_checked
 
 MANY = int(os.environ.get("ATTUNE_API_CASES", "2000"))
 ROUND = 50  # cases an operation, before the next operation is asked
 FEW_WALKS, WALKS, STEPS, PACK = 10, 60, 8, 5
 CUSTOMER = UUID("0190a7c0-5f3e-8c41-9d2a-3b1f6c8e4a70")
-# A well-formed id may name nothing, a well-formed cursor be nobody's: those refusals are right.
-NOT_CHECKED: list[Any] = [positive_data_acceptance]
-# A body beyond its limit is not read: that it is wrong otherwise is nobody's to say.
-RIGHTLY_REFUSED: list[Any] = [negative_data_rejection]
 QUIET: dict[str, Any] = {"deadline": None, "derandomize": True, "suppress_health_check": list(HealthCheck)}
 
 Token = Callable[..., dict[str, str]]
@@ -79,24 +75,6 @@ def callers(scope: str, token: Token) -> list[dict[str, str]]:
         else:
             kinds["branch"] = token(role, HEAD_OFFICE)
     return list(kinds.values())
-
-
-def unsent(case: Any) -> list[Any]:
-    """The check for what is wrong in a query, where on the wire nothing is: a list of none or of one, an object.
-
-    An object's members are parameters of their own there: `cursor` = {"state": "running"} asks for a state, rightly;
-    a list of one is that one: `parent` = ["0"] is `parent=0`, and so is ["0", {}, None].
-    """
-    values = (case.query or {}).values()
-    gone = any(isinstance(value, dict) or (isinstance(value, list) and sum(map(sent, value)) < 2) for value in values)
-    return [negative_data_rejection] if gone else []
-
-
-def sent(member: Any) -> int:
-    """How often a member of a list stands in a query: an empty one and none never, several once each."""
-    if isinstance(member, list | dict):
-        return len(member)
-    return int(member is not None)
 
 
 class Inspection:
@@ -164,8 +142,7 @@ class Inspection:
             if (kind, said) != (["application/problem+json"], {"en", "zh"}):
                 self.note(operation, f"no problem: {answer.text[:200]}", case)
         try:
-            excluded = NOT_CHECKED + (RIGHTLY_REFUSED if answer.status_code == 413 else unsent(case))
-            case.validate_response(answer, excluded_checks=excluded, **how)
+            case.validate_response(answer, excluded_checks=not_checked(case, answer.status_code), **how)
         except FailureGroup as group:
             for failure in group.exceptions:
                 self.note(operation, f"{answer.status_code} {failure}", case)
