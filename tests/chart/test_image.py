@@ -55,6 +55,12 @@ def test_nobody_is_root_and_nothing_is_fetched_unhashed() -> None:
     assert "http" not in re.sub(r"https?://\S*digest", "", text).replace("httptools", "")
 
 
+def test_bytecode_is_made_where_it_may_be_written() -> None:
+    build, final = (IMAGES / "Dockerfile").read_text().split("\nFROM")[1:]
+    assert build.index("UV_COMPILE_BYTECODE=1") < build.index("uv pip install")
+    assert "PYTHONDONTWRITEBYTECODE=1" in final
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("package", PACKAGES)
