@@ -104,13 +104,13 @@ async def has_versions(eventing: Any) -> None:
 
 async def ends(eventing: Any, customer: str) -> None:
     """A draft is discarded, and keeps its number; a trigger is retired with its states, and comes again."""
-    discarded = await eventing.send("DELETE", f"{PATH}/burst/versions/3", None, "marketer")
+    discarded = await eventing.send("POST", f"{PATH}/burst/versions/3:discard", None, "marketer")
     assert (discarded.status_code, discarded.json()["state"]) == (200, "discarded"), discarded.text
-    for call in (("DELETE", f"{PATH}/burst/versions/3", None), ("DELETE", f"{PATH}/burst/versions/2", None),
+    for call in (("POST", f"{PATH}/burst/versions/3:discard", None), ("POST", f"{PATH}/burst/versions/2:discard", None),
                  ("POST", f"{PATH}/burst:activate", {"version": 3})):  # fmt: skip
         refused = await eventing.send(*call, "marketer")
         assert (refused.status_code, refused.json()["code"]) == (409, "trigger_version_not_a_draft")
-    assert (await eventing.send("DELETE", f"{PATH}/burst/versions/9", None, "marketer")).status_code == 404
+    assert (await eventing.send("POST", f"{PATH}/burst/versions/9:discard", None, "marketer")).status_code == 404
     # Nor does it go live where its states were being made already.
     runtime = eventing.service.runtime
     async with runtime.worker_database.transaction() as tx:

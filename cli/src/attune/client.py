@@ -86,10 +86,6 @@ class Client:
         """PUT with a new Idempotency-Key."""
         return self.ask(lambda attune: attune.request("PUT", path, body))
 
-    def delete(self, path: str) -> Any:
-        """DELETE with an idempotency key of its own."""
-        return self.ask(lambda attune: attune.request("DELETE", path))
-
     def pages(self, path: str, **params: Any) -> Iterator[dict[str, Any]]:
         """Yield the items of a list as plain JSON, page after page."""
         cursor: str | None = None

@@ -140,7 +140,7 @@ def discard(
 ) -> None:
     """End a draft: it is kept and can never be activated."""
     with running(Home.at(home)) as place, Client(place, "marketer") as client:
-        told = dict(client.delete(f"/v1/triggers/{name}/versions/{version}"))
+        told = dict(client.post(f"/v1/triggers/{name}/versions/{version}:discard"))
     print_result(told, as_json, f"{name} v{version} is {told['state']}")
 
 

@@ -160,18 +160,6 @@ class Triggers(Operations):
             schemas.VersionView, "GET", "/v1/triggers/{name}/versions/{version}", at={"name": name, "version": version}
         )
 
-    async def discard(self, name: str, version: int, *, idempotency_key: str | None = None) -> schemas.VersionView:
-        """Discard a draft. End a draft: it stays among the versions, keeps its number, and is never activated.
-        Scope: triggers:write.
-        """
-        return await self._call(
-            schemas.VersionView,
-            "DELETE",
-            "/v1/triggers/{name}/versions/{version}",
-            at={"name": name, "version": version},
-            key=idempotency_key or uuid.uuid4().hex,
-        )
-
     async def compare(self, name: str, version: int, *, other: int) -> schemas.Differences:
         """How a version differs from another one. List the keys of the file that differ, those of `other` as
         `before`. Scope: triggers:read.
@@ -182,6 +170,18 @@ class Triggers(Operations):
             "/v1/triggers/{name}/versions/{version}/differences",
             at={"name": name, "version": version},
             params={"other": other},
+        )
+
+    async def discard(self, name: str, version: int, *, idempotency_key: str | None = None) -> schemas.VersionView:
+        """Discard a draft. End a draft: it stays among the versions, keeps its number, and is never activated.
+        Scope: triggers:write.
+        """
+        return await self._call(
+            schemas.VersionView,
+            "POST",
+            "/v1/triggers/{name}/versions/{version}:discard",
+            at={"name": name, "version": version},
+            key=idempotency_key or uuid.uuid4().hex,
         )
 
     async def activate(

@@ -36,8 +36,8 @@ class Retired(BaseModel):
     job_id: UUID
 
 
-@router.delete(
-    "/{name}/versions/{version}",
+@router.post(
+    "/{name}/versions/{version}:discard",
     operation_id="triggers-discard",
     summary="Discard a draft",
     response_model=VersionView,
