@@ -23,6 +23,13 @@ def print_result(result: dict[str, Any], as_json: bool, text: str | None = None)
     sys.stdout.flush()
 
 
+def waits_for_another(answer: dict[str, Any], service: str) -> str | None:
+    """What to say where the answer is a proposal, which a second person has to approve; None where it was done."""
+    if "maker" not in answer:
+        return None
+    return f"another person has to approve this first: proposal {answer['id']} of {service}"
+
+
 def fail(message: str) -> NoReturn:
     """End the command with one clear line on stderr."""
     sys.stderr.write(f"attune: {message}\n")

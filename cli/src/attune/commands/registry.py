@@ -11,7 +11,7 @@ from attune import model_tables
 from attune.client import Client
 from attune.commands.options import HomeOption, JsonOption
 from attune.home import Home
-from attune.output import Failure, console, print_result
+from attune.output import Failure, console, print_result, waits_for_another
 from attune.progress import job_progress
 from attune.session import running
 
@@ -144,11 +144,10 @@ def shares(
         if no_model is not None or challenger is not None:
             wanted = {"no_model_share": no_model, "challenger_share": challenger}
             told = dict(admin.put(path, {name: told[name] if to is None else to for name, to in wanted.items()}))
-    waits = "maker" in told
-    if not as_json and not waits:
+    waits = waits_for_another(told, "scoring")
+    if not as_json and waits is None:
         console.print(model_tables.shares(told))
-    words = f"another person has to approve this first: proposal {told['id']} of scoring" if waits else None
-    print_result(told, as_json, words)
+    print_result(told, as_json, waits)
 
 
 @group.command("promote")
@@ -161,8 +160,7 @@ def promote(
     """Let a version answer from now on."""
     with running(Home.at(home)) as place, Client(place, "model_admin") as admin:
         told = dict(admin.post(f"/v1/models/{name}/versions/{version}:promote"))
-    waits = f"another person has to approve this first: proposal {told['id']} of scoring" if "maker" in told else None
-    print_result(told, as_json, waits or f"{name} v{told['champion']} answers")
+    print_result(told, as_json, waits_for_another(told, "scoring") or f"{name} v{told['champion']} answers")
 
 
 @group.command("rollback")

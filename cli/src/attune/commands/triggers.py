@@ -9,7 +9,7 @@ from rich.table import Table
 from attune.client import Client
 from attune.commands.options import HomeOption, JsonOption
 from attune.home import Home
-from attune.output import Failure, console, print_result
+from attune.output import Failure, console, print_result, waits_for_another
 from attune.session import running
 
 TriggerName = Annotated[str, typer.Argument(help="The trigger's name, e.g. large-deposit.")]
@@ -72,9 +72,8 @@ def activate(
     with running(Home.at(home)) as place, Client(place, "marketer") as client, Client(place) as operator:
         number = version or client.get(f"/v1/triggers/{name}")["version"]
         answer = dict(client.post(f"/v1/triggers/{name}:activate", {"version": number}))
-        if "maker" in answer:
-            words = f"another person has to approve this first: proposal {answer['id']} of eventing"
-        else:
+        words = waits_for_another(answer, "eventing")
+        if words is None:
             answer = operator.wait_job("eventing", str(answer["job_id"]))
             words = f"{name} v{number} is in force: {answer['customers']} customers' states"
     print_result(answer, as_json, words)
@@ -154,9 +153,8 @@ def retire(
     """Take a trigger out of force for good; its versions and detections stay, what it keeps of customers goes."""
     with running(Home.at(home)) as place, Client(place, "marketer") as client, Client(place) as operator:
         answer = dict(client.post(f"/v1/triggers/{name}:retire", {"reason": reason}))
-        if "maker" in answer:
-            words = f"another person has to approve this first: proposal {answer['id']} of eventing"
-        else:
+        words = waits_for_another(answer, "eventing")
+        if words is None:
             answer |= operator.wait_job("eventing", str(answer["job_id"]))
             words = f"{name} v{answer['version']} is retired: {answer['states']} states gone"
     print_result(answer, as_json, words)
@@ -203,6 +201,6 @@ def set_trigger(client: Client, name: str, **parameters: int | bool | None) -> d
     if all(current.get(key) == value for key, value in changes.items()):
         return current
     answer = dict(client.put(f"/v1/triggers/{name}", changes))
-    if "maker" in answer:
-        raise Failure(f"another person has to approve this first: proposal {answer['id']} of eventing")
+    if (waits := waits_for_another(answer, "eventing")) is not None:
+        raise Failure(waits)
     return answer

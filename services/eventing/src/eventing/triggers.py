@@ -8,6 +8,7 @@ import orjson
 import yaml
 
 from attune_contracts.ledger import TransactionPosted
+from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Conflict, Invalid, NotFound
 from eventing import money
 from eventing.compiled import Compiled
@@ -135,6 +136,11 @@ async def get(conn: Queryable, name: str) -> Row:
     if row is None:
         raise NotFound("there is no such trigger", "没有该触发器")
     return cast(Row, row)
+
+
+async def judging(tx: Transaction, name: str) -> object:
+    """The number of the version that judges: what a change of the trigger starts from."""
+    return (await get(tx.conn, name))["in_force"]
 
 
 async def version(conn: Queryable, name: str, number: int) -> Row:

@@ -61,11 +61,7 @@ async def _retire(runtime: Runtime, tx: Transaction, name: str, body: Retirement
     return Retired(name=name, version=row["version"], state=triggers.state(row), job_id=job_id)
 
 
-async def _in_force(tx: Transaction, name: str) -> object:
-    return (await triggers.get(tx.conn, name))["in_force"]
-
-
-RETIREMENT = Change("trigger.retire", Retirement, _retire, _in_force)
+RETIREMENT = Change("trigger.retire", Retirement, _retire, triggers.judging)
 
 
 @router.post(

@@ -318,15 +318,11 @@ async def _activate(runtime: Runtime, tx: Transaction, name: str, body: Activati
     return Activated(name=name, version=body.version, job_id=job_id)
 
 
-async def _in_force(tx: Transaction, name: str) -> object:
-    return (await triggers.get(tx.conn, name))["in_force"]
-
-
 async def _authors(tx: Transaction, name: str, body: Activation) -> list[str]:
     return [(await triggers.version(tx.conn, name, body.version))["created_by"]]
 
 
-ACTIVATION = Change("trigger.activate", Activation, _activate, _in_force, _authors)
+ACTIVATION = Change("trigger.activate", Activation, _activate, triggers.judging, _authors)
 
 
 @router.post(

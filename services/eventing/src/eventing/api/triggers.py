@@ -95,11 +95,7 @@ async def _change(_: Runtime, tx: Transaction, name: str, body: TriggerChange) -
     return _view(row)
 
 
-async def _version(tx: Transaction, name: str) -> object:
-    return (await triggers.get(tx.conn, name))["in_force"]
-
-
-CHANGE = Change("trigger.change", TriggerChange, _change, _version)
+CHANGE = Change("trigger.change", TriggerChange, _change, triggers.judging)
 
 
 @router.put(
