@@ -2,6 +2,11 @@
 
 import subprocess
 import sys
+from importlib.metadata import version
+
+import pytest
+
+from attune.main import main
 
 HEAVY = ("duckdb", "fastapi", "lightgbm", "nats", "numpy", "pyarrow", "sqlalchemy")
 
@@ -10,3 +15,10 @@ def test_the_command_line_is_light() -> None:
     code = f"import sys, attune.main; print([name for name in {HEAVY} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]"
+
+
+def test_it_says_its_version(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["attune", "--version"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert (ended.value.code, capsys.readouterr().out) == (0, f"attune {version('attune-cli')}\n")

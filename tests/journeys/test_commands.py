@@ -42,6 +42,7 @@ SHEET: dict[str, Any] = {
         (("reconcile", "--date", "2026-03-01", "--mapping", "none.yaml"), "name both the folder and --mapping"),
         (("eventing", "rebuild"), "name --customers, or --all"),
         (("eventing", "rebuild", "--customers", "A", "--all"), "name --customers, or --all"),
+        (("triggers", "check", "mappings"), "attune: mappings: Is a directory\n"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(
@@ -49,6 +50,18 @@ def test_what_cannot_be_done_is_said_in_one_line(
 ) -> None:
     home = () if arguments[0] == "bench" else ("--home", tmp_path)
     assert words in attune.refused_at_once(*arguments, *home)
+
+
+@pytest.mark.parametrize("command", [("up",), ("up", "--detach"), ("demo",)])
+def test_a_place_that_can_be_no_home_is_named_with_the_reason(
+    attune: Any, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    (tmp_path / "notes.txt").write_text("no folder")
+    said = attune.refused_at_once(*command, "--home", tmp_path / "notes.txt")
+    assert said == f"attune: {tmp_path}/notes.txt is no folder: choose another --home\n"
+    # Nobody may make a folder there, root neither.
+    said = attune.refused_at_once(*command, "--home", "/proc/attune")
+    assert said == "attune: /proc/attune: No such file or directory\n"
 
 
 def test_status_of_a_home_that_is_down(attune: Any, tmp_path: Path) -> None:

@@ -26,8 +26,10 @@ class Home:
     @classmethod
     def at(cls, given: Path | None) -> "Home":
         """Return the home of `--home`, else of ATTUNE_HOME, else `.attune/` below the current folder."""
-        chosen = given or Path(os.environ.get("ATTUNE_HOME") or DEFAULT_HOME)
-        return cls(chosen.expanduser().resolve())
+        chosen = (given or Path(os.environ.get("ATTUNE_HOME") or DEFAULT_HOME)).expanduser().resolve()
+        if chosen.exists() and not chosen.is_dir():
+            raise Failure(f"{chosen} is no folder: choose another --home")
+        return cls(chosen)
 
     @property
     def keys(self) -> Path:

@@ -1,5 +1,8 @@
 """The one command: `attune`. Each command has a module in `attune.commands`."""
 
+from importlib.metadata import version
+from typing import Annotated
+
 import typer
 
 from attune.commands import (
@@ -19,15 +22,30 @@ from attune.commands import (
     tokens,
     triggers,
 )
-from attune.output import Failure, fail
+from attune.output import Failure, fail, print_result, reason
 
 app = typer.Typer(
     name="attune",
-    help="Attune: turns a bank's ledger into the right conversation, and proves what it earned.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        print_result({}, as_json=False, text=f"attune {version('attune-cli')}")
+        raise typer.Exit
+
+
+@app.callback()
+def attune(
+    _: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_say_version, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Attune: turns a bank's ledger into the right conversation, and proves what it earned."""
+
 
 for module in (
     lifecycle,
@@ -55,6 +73,11 @@ def main() -> None:
         app()
     except Failure as failure:
         fail(str(failure))
+    except OSError as error:
+        # A file or folder that cannot be used; what names none is a fault of ours and shows where.
+        if not error.filename:
+            raise
+        fail(f"{error.filename}: {reason(error)}")
     except KeyboardInterrupt:
         fail("interrupted")
 

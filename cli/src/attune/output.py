@@ -30,6 +30,11 @@ def waits_for_another(answer: dict[str, Any], service: str) -> str | None:
     return f"another person has to approve this first: proposal {answer['id']} of {service}"
 
 
+def reason(error: Exception) -> str:
+    """Why a file cannot be read or written: the system's words, without its number and the file's name."""
+    return isinstance(error, OSError) and error.strerror or str(error)
+
+
 def fail(message: str) -> NoReturn:
     """End the command with one clear line on stderr."""
     sys.stderr.write(f"attune: {message}\n")

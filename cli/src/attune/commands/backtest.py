@@ -10,7 +10,7 @@ from attune.client import Client
 from attune.commands.bank_data import day_of
 from attune.commands.options import HomeOption, JsonOption
 from attune.home import Home
-from attune.output import Failure, console, print_result
+from attune.output import Failure, console, print_result, reason
 from attune.progress import job_progress
 from attune.session import running
 
@@ -87,7 +87,7 @@ def asked(trigger: str) -> dict[str, Any]:
     try:
         return {"file": file.read_text(encoding="utf-8")}
     except (OSError, UnicodeDecodeError) as error:
-        raise Failure(f"{file}: {error}") from error
+        raise Failure(f"{file}: {reason(error)}") from error
 
 
 def _write(file: Path, result: dict[str, Any], lang: Language) -> None:

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from attune.client import Client
 from attune.commands.options import HomeOption, JsonOption
 from attune.home import Home
-from attune.output import Failure, console, print_result
+from attune.output import Failure, console, print_result, reason
 from attune.progress import job_progress
 from attune.session import running
 from attune_client import schemas
@@ -62,7 +62,7 @@ def _sheet(manifest: Path) -> dict[str, Any]:
     try:
         sheet = yaml.safe_load(manifest.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
-        raise Failure(f"{manifest}: {error}") from error
+        raise Failure(f"{manifest}: {reason(error)}") from error
     if not isinstance(sheet, dict):
         raise Failure(f"{manifest}: a manifest is a mapping of keys, see docs/guides/bring-your-own-model.md")
     return sheet

@@ -82,7 +82,8 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
     place = Home.at(home)
     report = describe(place)
     if not report["running"]:
-        print_result(report, as_json, f"nothing runs in {place.root}")
+        what = f"{place.root} is starting" if supervisor_pid(place) else f"nothing runs in {place.root}"
+        print_result(report, as_json, what)
         return
     with Client(place) as client:
         report["services"] = {service: client.status(service) for service in SERVICES}

@@ -12,7 +12,7 @@ from attune.commands.bringing import send
 from attune.commands.options import HomeOption, JsonOption
 from attune.home import Home
 from attune.model_tables import in_order
-from attune.output import Failure, console, print_result
+from attune.output import Failure, console, print_result, reason
 from attune.progress import job_progress
 from attune.session import running
 
@@ -123,7 +123,7 @@ def _checked(admin: Client, spec_file: Path) -> dict[str, Any]:
     try:
         text = spec_file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise Failure(f"{spec_file}: {error}") from error
+        raise Failure(f"{spec_file}: {reason(error)}") from error
     return dict(admin.post("/v1/trainings:validate", {"file": text}))
 
 

@@ -11,7 +11,7 @@ from attune import model_tables
 from attune.client import Client
 from attune.commands.options import HomeOption, JsonOption
 from attune.home import Home
-from attune.output import Failure, console, print_result, waits_for_another
+from attune.output import Failure, console, print_result, reason, waits_for_another
 from attune.progress import job_progress
 from attune.session import running
 
@@ -186,7 +186,7 @@ def _lines(file: Path) -> list[str]:
     try:
         return [_id(word) for word in file.read_text(encoding="utf-8").split()]
     except (OSError, UnicodeDecodeError) as error:
-        raise Failure(f"{file}: {error}") from error
+        raise Failure(f"{file}: {reason(error)}") from error
 
 
 def _id(word: str) -> str:

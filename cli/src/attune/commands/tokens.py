@@ -35,7 +35,7 @@ def token(
     if role not in ROLE_SCOPES:
         raise Failure(f"no role '{role}': choose one of {', '.join(ROLE_SCOPES)}")
     if role not in WHOLE_BANK_ROLES and role != "mobile" and not branch:
-        raise Failure(f"a {role} works in a branch: add --branch, e.g. --branch B001")
+        raise Failure(f"a {role} works in a branch: add --branch, e.g. --branch 102001")
     if role == "mobile" and customer is None:
         raise Failure("a mobile token speaks for one customer: add --customer ID")
     place = Home.at(home)

@@ -9,7 +9,7 @@ from rich.table import Table
 from attune.client import Client
 from attune.commands.options import HomeOption, JsonOption
 from attune.home import Home
-from attune.output import Failure, console, print_result, waits_for_another
+from attune.output import Failure, console, print_result, reason, waits_for_another
 from attune.session import running
 
 TriggerName = Annotated[str, typer.Argument(help="The trigger's name, e.g. large-deposit.")]
@@ -174,7 +174,7 @@ def _text(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise Failure(f"{file}: {error}") from error
+        raise Failure(f"{file}: {reason(error)}") from error
 
 
 def trigger(
