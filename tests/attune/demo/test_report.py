@@ -1,7 +1,9 @@
 """The demo's report: whole, in two languages, safe whatever a name says, and nothing fetched from anywhere."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -121,6 +123,28 @@ def test_each_picture_is_there_and_says_in_both_languages_what_it_shows(facts: F
 def test_the_funnel_counts_what_the_opportunities_say(facts: Facts) -> None:
     funnel = re.findall(r"<section>(.*?)</section>", page(facts), re.DOTALL)[0]
     assert re.findall(r">([0-9,]+)</text>", funnel) == ["5", "1", "1", "3", "2"]
+
+
+def test_the_funnel_tells_apart_what_has_expired_meanwhile_and_adds_up(facts: Facts) -> None:
+    rows = [
+        *facts.opportunities,
+        opportunity("treated", "expired", "no_consent"),
+        opportunity("universal", "expired"),
+        opportunity("universal", "expired", "no_consent"),
+    ]
+    text = page(replace(facts, opportunities=rows))
+    every, left, held, contacted, _ = re.findall(r">([0-9,]+)</text>", text)[:5]
+    assert (every, left, held, contacted) == ("8", "3", "2", "3")
+    assert int(every) == int(left) + int(held) + int(contacted)
+
+
+def test_the_names_of_an_axis_never_touch_however_wide_the_interval() -> None:
+    for low, high in ((0.05, 0.08), (0.0216, 0.1337), (-0.31, 0.44)):
+        drawn = interval((low + high) / 2, low, high, 0.0523)
+        at = [float(x) for x in re.findall(r'<text x="([0-9.]+)" y="118"', drawn)]
+        assert 3 <= len(at) <= 11
+        assert all(right - left > 45 for left, right in pairwise(at))
+        assert ">0</text>" in drawn, "nothing earned has its place"
 
 
 def test_every_word_stands_in_both_languages(facts: Facts) -> None:

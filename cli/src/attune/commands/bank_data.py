@@ -44,7 +44,8 @@ def replay_table(result: dict[str, Any]) -> Table:
     """Show what a replay found."""
     table = Table(title="Detected")
     for title in ("trigger", "detections", "subjects", "first", "amount", "compared with"):
-        table.add_column(title, overflow="fold")
+        # Where a terminal is narrow, the first one's account gives way, and no name or figure does.
+        table.add_column(title, overflow="fold", no_wrap=title != "first")
     for name, found in result["detections"].items():
         first = found.get("first") or {}
         moment = f"{first['date']}, account {first['account_id']}" if first else "-"

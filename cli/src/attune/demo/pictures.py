@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from html import escape
 
 WIDTH = 640
+# So many names fit below a line without touching.
+TICKS = 10
 INK, SOFT, ACCENT, SECOND, WARM = "#1d2733", "#8894a3", "#0b6e6e", "#9cc7c3", "#c8641b"
 
 # The name of a bar in Chinese and in English.
@@ -47,7 +49,8 @@ def interval(estimate: float, low: float, high: float, truth: float) -> str:
         return 40 + (value - first) / (last - first) * (WIDTH - 80)
 
     parts = [f'<line x1="40" x2="{WIDTH - 40}" y1="96" y2="96" stroke="{SOFT}"/>']
-    for tick in range(int(first * 100), int(last * 100) + 1):
+    step = next(step for step in (1, 2, 5, 10, 20, 50, 100) if (last - first) * 100 / step <= TICKS)
+    for tick in range(-100, 101, step):
         if first <= tick / 100 <= last:
             parts.append(f'<line x1="{x(tick / 100):.1f}" x2="{x(tick / 100):.1f}" y1="92" y2="100" stroke="{SOFT}"/>')
             parts.append(_text(x(tick / 100), 118, f"{tick:+d} %" if tick else "0", "middle", SOFT))

@@ -39,9 +39,10 @@ QUADRANTS: dict[str, Words] = {
     "D": ("D 一般", "D general"),
 }
 REASONS: dict[str, Words] = {
-    "consent": ("未同意营销联系", "no consent to be contacted"),
     "no_consent": ("未同意营销联系", "no consent to be contacted"),
+    "consent_withdrawn": ("已撤回同意", "consent withdrawn"),
     "personalisation_off": ("已关闭个性化", "personalisation off"),
+    "campaign_disabled": ("活动已停用", "campaign switched off"),
     "frequency_cap": ("已达接触上限", "contact limit reached"),
     "cool_down": ("冷却期内", "cooling down"),
     "unknown_customer": ("未知客户", "unknown customer"),
@@ -94,20 +95,20 @@ def _section(title: Words, lead: Words, content: str) -> str:
 
 
 def _funnel(facts: Facts) -> str:
-    states = Counter(row["state"] for row in facts.opportunities)
-    why = Counter(row["reason"] for row in facts.opportunities if row["state"] == "suppressed")
-    treated = [row for row in facts.opportunities if row["arm"] == "treated" and row["state"] != "suppressed"]
-    control = sum(row["arm"] == "control" and row["state"] != "suppressed" for row in facts.opportunities)
+    # What was suppressed has expired by now, like everything that nobody acted on: the reason tells them apart.
+    why = Counter(row["reason"] for row in facts.opportunities if row["reason"])
+    treated = [row for row in facts.opportunities if row["arm"] == "treated" and not row["reason"]]
+    held_out = sum(row["arm"] in ("control", "universal") and not row["reason"] for row in facts.opportunities)
     acted = sum(row["acted_at"] is not None for row in treated)
     rows = [
         Bar(("大额存款商机", "opportunities"), len(facts.opportunities), f"{len(facts.opportunities):,}"),
-        Bar(("不打扰", "left in peace"), states["suppressed"], f"{states['suppressed']:,}", pictures.SECOND),
-        Bar(("对照组", "held out to compare"), control, f"{control:,}", pictures.SECOND),
+        Bar(("不打扰", "left in peace"), why.total(), f"{why.total():,}", pictures.SECOND),
+        Bar(("对照组", "held out to compare"), held_out, f"{held_out:,}", pictures.SECOND),
         Bar(("营销组", "to be contacted"), len(treated), f"{len(treated):,}"),
         Bar(("已处理", "acted on"), acted, f"{acted:,}"),
     ]
-    list_zh = "；".join(f"{REASONS.get(r, (r, r))[0]} {n:,}" for r, n in why.most_common() if r)
-    list_en = "; ".join(f"{REASONS.get(r, (r, r))[1]} {n:,}" for r, n in why.most_common() if r)
+    list_zh = "；".join(f"{REASONS.get(r, (r, r))[0]} {n:,}" for r, n in why.most_common())
+    list_en = "; ".join(f"{REASONS.get(r, (r, r))[1]} {n:,}" for r, n in why.most_common())
     note = f'<p class="soft">{words(("不打扰的原因：" + list_zh, "Left in peace: " + list_en))}</p>' if why else ""
     lead = (
         f"{facts.postings:,} 笔流水中，每一笔高于该客户近六个月平均余额的入账都成为一个商机。",

@@ -22,7 +22,7 @@ from attune.bank_import import run_import
 from attune.client import Client, issue_token
 from attune.commands.bank_data import replay_table
 from attune.commands.imports import import_table
-from attune.commands.models import run_training
+from attune.commands.models import run_training, write_card
 from attune.demo import report
 from attune.demo.days import DayReport, DemoDays, days
 from attune.demo.teller import live_deposits, teller_view
@@ -54,6 +54,7 @@ class Story:
     token: str = ""
     tries: list[str] = field(default_factory=list)
     report: str = ""
+    card: str = ""
     seconds: float = 0.0
     peak_mb: int = 0
 
@@ -70,6 +71,7 @@ class Story:
             "peak_mb": self.peak_mb,
             "urls": self.urls,
             "report": self.report,
+            "card": self.card,
         }
 
 
@@ -158,6 +160,7 @@ def train_model(home: Home, bank: BankFiles, story: Story) -> None:
     console.print(
         f"  {result['model']} v{result['version']}: AUC {result['metrics']['auc']:.3f} on {result['rows']:,} customers"
     )
+    story.card = str(write_card(home, result["model"], result["version"]))
 
 
 def replay_days(home: Home, bank: BankFiles, live: DemoDays, story: Story) -> None:
@@ -251,11 +254,14 @@ def show_teller(home: Home, live: DemoDays, day: date, story: Story) -> None:
 def farewell(story: Story) -> None:
     """Print where everything is and what to try."""
     console.rule()
-    console.print(
-        f"{story.seconds:.0f} s, peak {story.peak_mb:,} MB.  Gateway {story.urls['gateway']}   API {story.urls['docs']}"
-    )
-    console.print(f"The story in pictures, 中文 and English: {story.report}", soft_wrap=True)
-    console.print("A teller's token for the customer above (12 hours), and three calls to try:\n")
+    console.print(f"{story.seconds:.0f} s, peak {story.peak_mb:,} MB.  Gateway {story.urls['gateway']}")
+    for what, where in (
+        ("The story in pictures", story.report),
+        ("The model's card", story.card),
+        ("The API, to read and to try", story.urls["docs"]),
+    ):
+        console.print(f"{what + ':':<30}{where}", soft_wrap=True)
+    console.print("\nA teller's token for the customer above (12 hours), for that page or for three calls:\n")
     console.print(f"export TOKEN={story.token}", soft_wrap=True)
     for line in story.tries:
         console.print(line, soft_wrap=True)

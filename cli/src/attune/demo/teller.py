@@ -69,7 +69,7 @@ def teller_view(profile: dict[str, Any], answer: dict[str, Any]) -> Panel:
         f"账户 {len(profile['accounts'])}   网点 {(profile.get('branch') or {}).get('name') or '-'}",
     )
     actions = Table(expand=True)
-    for title in ("#", "offer", "value", "reasons", "script"):
+    for title in ("#", "产品", "价值", "理由", "话术"):
         # Chinese has no spaces to break a line at: fold it, or it is cut.
         actions.add_column(title, overflow="fold")
     for action in answer["actions"]:
@@ -77,7 +77,7 @@ def teller_view(profile: dict[str, Any], answer: dict[str, Any]) -> Panel:
         value = f"{action['value']['amount']} {action['value']['currency']}" if action.get("value") else "-"
         text = action["script"]["text"] if action.get("script") else "-"
         actions.add_row(
-            str(action["rank"]), action["offer"], value, reasons, text["zh"] if isinstance(text, dict) else text
+            str(action["rank"]), action["name"]["zh"], value, reasons, text["zh"] if isinstance(text, dict) else text
         )
     withheld = [f"{w['offer']}: {w['text'].get('zh') or w['text'].get('en')}" for w in answer.get("withheld", [])]
     below = Text("不推荐 " + "; ".join(withheld), style="dim") if withheld else Text("")
