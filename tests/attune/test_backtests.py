@@ -1,8 +1,10 @@
 """A backtest's result for people: tables in which the bank's texts are never markup."""
 
 import re
+from datetime import date, timedelta
 from html.parser import HTMLParser
 from io import StringIO
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +172,16 @@ def test_the_week_begins_with_monday_whatever_the_order_of_the_result() -> None:
     mixed = RESULT | {"by_weekday": dict(sorted(RESULT["by_weekday"].items(), key=lambda one: (len(one[0]), one[0])))}
     assert page(mixed, "zh") == page(RESULT, "zh")
     assert printed(mixed) == printed(RESULT)
+
+
+@pytest.mark.parametrize("days", [1, 5, 31, 60, 90, 200])
+def test_no_name_under_the_bars_lies_on_another_or_outside(days: int) -> None:
+    begin = date(2026, 1, 1)
+    drawn = columns("x", [("", {str(begin + timedelta(days=n)): 1 for n in range(days)})])
+    at = [float(x) for x in re.findall(r'<text x="([0-9.]+)" y="194"', drawn)]
+    assert at
+    assert all(right - left >= 72 for left, right in pairwise(at))
+    assert 36 <= at[0] <= at[-1] <= 960 - 36
 
 
 def test_bars_stand_for_their_numbers() -> None:

@@ -64,6 +64,16 @@ def test_a_place_that_can_be_no_home_is_named_with_the_reason(
     assert said == "attune: /proc/attune: No such file or directory\n"
 
 
+def test_the_demos_bank_is_written_for_who_imports_it_by_hand(attune: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "bank"
+    written = attune("demo", "--bank-only", folder, "--customers", 2000)
+    files = {file.stem.upper() for file in folder.iterdir()}
+    assert len(files) == len(written["rows"]) == 8
+    checked = attune("import", "--check", "--mapping", "mappings/demo.yaml", folder)
+    assert all(found["rejected"] == 0 < found["accepted"] for found in checked["datasets"].values())
+    assert "holds something already" in attune.refused("demo", "--bank-only", folder)
+
+
 def test_status_of_a_home_that_is_down(attune: Any, tmp_path: Path) -> None:
     report = attune("status", "--home", tmp_path)
     assert report["running"] is False

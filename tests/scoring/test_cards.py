@@ -102,6 +102,22 @@ def test_a_version_that_says_little_has_a_page_all_the_same() -> None:
     assert re.findall(r'<span class="en">([^<]*)</span></h2>', told) == ["The model"]
 
 
+@pytest.mark.parametrize(
+    ("most", "names"),
+    [
+        (0.167, ["0", "0.05", "0.1", "0.15", "0.2"]),
+        (0.0359, ["0", "0.01", "0.02", "0.03", "0.04"]),
+        (1.0, ["0", "0.25", "0.5", "0.75", "1"]),
+        (37.0, ["0", "10", "20", "30", "40"]),
+    ],
+)
+def test_an_axis_is_named_by_round_numbers(most: float, names: list[str]) -> None:
+    drawn = pictures.columns([("a", [most])], ("柱", "columns"))
+    assert re.findall(r'text-anchor="end">([^<]+)<', drawn) == names
+    drawn = pictures.curves([], ("曲线", "curve"), ("x", "x"), ("y", "y"), (1.0, most))
+    assert re.findall(r'text-anchor="end">([^<]+)<', drawn) == names
+
+
 def test_pictures_stay_inside_their_frame_whatever_the_numbers() -> None:
     curve = pictures.curves(
         [pictures.Curve([(0.0, -5.0), (2.0, 9.0), (nan, 0.5)])], ("曲线", "curve"), ("x", "x"), ("y", "y")

@@ -32,7 +32,7 @@ def waits_for_another(answer: dict[str, Any], service: str) -> str | None:
 
 def reason(error: Exception) -> str:
     """Why a file cannot be read or written: the system's words, without its number and the file's name."""
-    return isinstance(error, OSError) and error.strerror or str(error)
+    return (isinstance(error, OSError) and error.strerror) or str(error)
 
 
 def fail(message: str) -> NoReturn:

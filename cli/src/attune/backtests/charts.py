@@ -8,8 +8,8 @@ _WIDE, _HIGH, _LEFT, _FOOT = 960, 200, 48, 22
 _ROW, _NAME, _END = 24, 240, 190
 # A name longer than this is cut; the bar's own words have it whole.
 _SHORT = 30
-# So many labels under the bars at most.
-_LABELS = 12
+# So many labels under the bars at most, and so wide at most.
+_LABELS, _LABEL = 12, 72
 
 
 def columns(label: str, series: Sequence[tuple[str, Mapping[str, int]]], names: Mapping[str, str] | None = None) -> str:
@@ -19,7 +19,7 @@ def columns(label: str, series: Sequence[tuple[str, Mapping[str, int]]], names: 
     step = (_WIDE - _LEFT) / max(len(keys), 1)
     wide = max(min(step * 0.8, 48) / len(series), 0.5)
     shown = max(1, ceil(len(keys) / _LABELS))
-    parts = [_grid(top)]
+    parts, labelled = [_grid(top)], -float(_LABEL)
     for place, key in enumerate(keys):
         middle = _LEFT + step * (place + 0.5)
         name = (names or {}).get(key, key)
@@ -29,8 +29,10 @@ def columns(label: str, series: Sequence[tuple[str, Mapping[str, int]]], names: 
                 left, said = middle + wide * (number - len(series) / 2), f"{name}: {count:,}"
                 said = f"{said} ({what})" if len(series) > 1 else said
                 parts.append(_bar(left, _HIGH - _FOOT - high, wide, high, number, said))
-        if place % shown == 0:
-            where = min(middle, _WIDE - 40)
+        # The last one is moved inside the frame, or left out where it would lie on the one before.
+        where = min(middle, _WIDE - _LABEL / 2)
+        if place % shown == 0 and where - labelled >= _LABEL:
+            labelled = where
             parts.append(f'<text x="{where:.1f}" y="{_HIGH - 6}" text-anchor="middle">{escape(name)}</text>')
     return _svg(label, _HIGH, parts)
 

@@ -100,7 +100,8 @@ def _managers(managers: dict[str, Any]) -> Table:
 
 
 def _table(title: str, columns: Iterable[str], rows: Iterable[tuple[Any, ...]]) -> Table:
-    table = Table(title=Text(title))
+    # Eight columns stand beside each other in a terminal of eighty characters.
+    table = Table(title=Text(title), padding=(0, 1, 0, 0))
     for number, name in enumerate(columns):
         table.add_column(name, justify="right" if number else "left", overflow="fold")
     for row in rows:

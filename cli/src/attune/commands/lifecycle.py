@@ -90,15 +90,28 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
     if as_json:
         print_result(report, as_json)
         return
-    table = Table("process", "pid", "address", "business time", "outbox", "pending", "jobs")
+    console.print(_processes(report))
+
+
+def _processes(report: dict[str, Any]) -> Table:
+    """What runs, as a table that a terminal of eighty characters holds: addresses and times are there to be read."""
+    table = Table("process", "pid", "address", "business time", "outbox", "pending", "jobs", padding=(0, 1, 0, 0))
     for name, process in report["processes"].items():
         lag: dict[str, Any] = report["services"].get(name, {})
-        pending = sum(c["pending"] for c in lag.get("consumers", []))
-        cells = (lag.get("business_time") or "-", lag.get("outbox_pending"), pending, lag.get("jobs_active"))
-        table.add_row(
-            name, str(process["pid"]), report["urls"].get(name, "-"), *(str(c) if lag else "-" for c in cells)
+        port = report["ports"].get(name)
+        cells = (
+            (lag.get("business_time") or "-")[:16].replace("T", " "),
+            lag.get("outbox_pending"),
+            sum(c["pending"] for c in lag.get("consumers", [])),
+            lag.get("jobs_active"),
         )
-    console.print(table)
+        table.add_row(
+            name,
+            str(process["pid"]),
+            f"127.0.0.1:{port}" if port else "-",
+            *(str(c) if lag else "-" for c in cells),
+        )
+    return table
 
 
 def describe(home: Home) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from math import isfinite
+from math import floor, isfinite, log10
 
 WIDTH, HEIGHT = 640, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 16, 12, 44
@@ -38,9 +38,9 @@ def words(text: Words) -> str:
 
 
 def curves(drawn: Sequence[Curve], label: Words, x: Words, y: Words, highest: Point = (1.0, 1.0)) -> str:
-    """Curves over axes from 0 to `highest`; what lies outside is drawn on the edge."""
+    """Curves over axes from 0 to `highest`, or a little farther; what lies outside is drawn on the edge."""
     across, up = WIDTH - _LEFT - _RIGHT, HEIGHT - _TOP - _BOTTOM
-    far, high = (one if one > 0 else 1.0 for one in highest)
+    far, high = (_round_end(one) for one in highest)
 
     def place(point: Point) -> Point:
         return (
@@ -84,24 +84,34 @@ def columns(groups: Sequence[tuple[str, Sequence[float | None]]], label: Words, 
     """Upright columns from `low` on, one group a name, the first in the first colour, the second in the second."""
     up, foot = HEIGHT - _TOP - _BOTTOM, HEIGHT - _BOTTOM
     most = max((v for _, values in groups for v in values if v is not None), default=low + 1.0)
-    scale = up / (most - low) if most > low else 0.0
+    long = _round_end(most - low)
     wide = (WIDTH - _LEFT - _RIGHT) / max(1, len(groups))
     parts = []
     for n in range(5):
         y = foot - up * n / 4
         parts.append(f'<line class="grid" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        parts.append(_text(_LEFT - 6, y + 4, _short(low + (most - low) * n / 4), "end"))
+        parts.append(_text(_LEFT - 6, y + 4, _short(low + long * n / 4), "end"))
     for place, (name, values) in enumerate(groups):
         begin, each = _LEFT + place * wide + wide * 0.1, wide * 0.8 / max(1, len(values))
         for n, value in enumerate(values):
             if value is not None:
-                tall = max(0.0, value - low) * scale
+                tall = max(0.0, value - low) / long * up
                 parts.append(
                     f'<rect class="{"two" if n else "one"}" x="{begin + n * each:.1f}" y="{foot - tall:.1f}"'
                     f' width="{each:.1f}" height="{tall:.1f}"/>'
                 )
         parts.append(_text(_LEFT + (place + 0.5) * wide, foot + 18, name, "middle"))
     return _svg(HEIGHT, label, parts)
+
+
+def _round_end(length: float) -> float:
+    """The shortest length of four equal parts with one digit each, or 1.5 and 2.5, that is no shorter than this one."""
+    if not length > 0:
+        return 1.0
+    unit = 10.0 ** floor(log10(length / 4))
+    return next(
+        4 * part * unit for part in (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10) if 4 * part * unit >= length * (1 - 1e-9)
+    )
 
 
 def _short(value: float) -> str:
