@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from attune_service_kit.app import create_app
 from attune_service_kit.auth import Caller, DevelopmentIssuer
 from attune_service_kit.direct import DirectProtocol
+from attune_service_kit.edge import checked
 from attune_service_kit.hot import HotPost
 from attune_service_kit.runtime import Runtime, Service
 
@@ -35,11 +36,12 @@ async def by_the_layers(_runtime: Runtime, _caller: Caller, body: Any) -> bytes 
     return b'{"by":"layers"}' if isinstance(body, dict) else None
 
 
-def by_the_connection(_runtime: Runtime, _caller: Caller, body: Any) -> bytes | None:
+def by_the_connection(_runtime: Runtime, _caller: Caller, body: bytes) -> bytes | None:
     """Note 7 is answered at once, note 8 fails, every other body is for the application."""
-    if body.get("id") == 8:
+    told = checked(body, "application/json")
+    if told.get("id") == 8:
         raise RuntimeError("nobody foresaw this")
-    return b'{"by":"connection"}' if body == NOTE else None
+    return b'{"by":"connection"}' if told == NOTE else None
 
 
 @dataclass
@@ -137,11 +139,25 @@ async def test_what_is_unusual_or_fails_goes_to_the_application(running: Running
     ):
         assert answer.json() == {"by": "layers"}
     assert (await running.client.post("/v1/notes?more=1", json=NOTE)).json()["code"] == "invalid"
-    running.app.state.runtime.tracing._ratio = 1.0
-    assert (await running.post(NOTE)).json() == {"by": "layers"}  # drawn: it gets its span
-    running.app.state.runtime.tracing.close()
-    spans = running.app.state.runtime.settings.trace_file.read_text().splitlines()
-    assert [json.loads(span)["name"] for span in spans[-2:]] == ["POST /v1/notes"] * 2
+
+
+async def test_what_is_drawn_gets_the_span_that_the_layers_make(
+    running: Running, capfd: pytest.CaptureFixture[str]
+) -> None:
+    runtime = running.app.state.runtime
+    runtime.tracing._ratio = 1.0
+    direct = [await running.post(NOTE, host=host) for host in ("bank.example:8443", "a", "[::1]:80", "x:y")]
+    layers = await running.post({"id": 9, "text": "x"}, host="bank.example:8443")
+    assert [answer.json()["by"] for answer in (*direct, layers)] == ["connection"] * 4 + ["layers"]
+    runtime.tracing.close()
+    spans = [json.loads(line) for line in runtime.settings.trace_file.read_text().splitlines()]
+    own = {"trace_id", "span_id", "start_ns", "end_ns"}
+    first, *others, by_the_layers = [{k: v for k, v in span.items() if k not in own} for span in spans]
+    assert first == by_the_layers
+    assert [span["attributes"].get("server.address") for span in others] == ["a", "::1", None]
+    assert all(span["start_ns"] < span["end_ns"] for span in spans)
+    told = [json.loads(line) for line in capfd.readouterr().err.splitlines() if '"event":"request"' in line]
+    assert [line["trace_id"] for line in told[-5:]] == [span["trace_id"] for span in spans]
 
 
 async def test_requests_in_pieces_and_many_at_once_are_answered_in_their_order(running: Running) -> None:

@@ -199,10 +199,15 @@ def _replay(message: Message, then: Receive | None = None) -> Receive:
     return receive
 
 
+def is_json(content_type: str) -> bool:
+    """Whether a body of this type is JSON."""
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
+
+
 def checked(body: bytes, content_type: str) -> Any:
     """The parsed body. Refused: other types, NaN, overflow, lone surrogates, duplicate keys, depth."""
-    kind = content_type.partition(";")[0].strip().lower()
-    if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
+    if not is_json(content_type):
         raise UnsupportedMedia("send application/json", "请求体须为 application/json")
     try:
         parsed = orjson.loads(body)

@@ -26,8 +26,12 @@ Answer = Callable[["Runtime", Caller, Mapping[str, str], bytes], Awaitable[bytes
 AnswerToBody = Callable[["Runtime", Caller, Any], Awaitable[bytes | None]]
 """The body in, read and checked as every JSON body is; the answer's JSON out, or None as above."""
 
-AnswerAtOnce = Callable[["Runtime", Caller, Any], bytes | None]
-"""As `AnswerToBody`, from what the process holds: nothing is waited for, and nothing refused."""
+AnswerAtOnce = Callable[["Runtime", Caller, bytes], bytes | None]
+"""As `AnswerToBody`, from what the process holds: nothing is waited for, and nothing refused.
+
+In comes the body's text, which nobody has read: whoever does not find it to be all that `edge.checked` demands, and
+entirely ordinary, answers None.
+"""
 
 _KEPT = "attune.hot"
 

@@ -13,11 +13,12 @@ from typing import Any
 import orjson
 import structlog
 from opentelemetry import propagate, trace
+from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased, Sampler, SamplingResult, TraceIdRatioBased
-from opentelemetry.trace import Status
+from opentelemetry.trace import SpanKind, Status
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from starlette.types import Scope
 
@@ -183,6 +184,17 @@ class Tracing:
         if _DRAWN not in scope:
             scope[_DRAWN] = random.random() < self._ratio  # noqa: S311 - no secret
         return bool(scope[_DRAWN])
+
+    @contextmanager
+    def answered(self, name: str, attributes: Mapping[str, str | int], since: int) -> Iterator[None]:
+        """The span of a request that began its trace here, was drawn, and has its answer; `since` in nanoseconds."""
+        drawn = _drawn.set(True)
+        try:
+            span = self._tracer.start_span(name, Context(), SpanKind.SERVER, attributes, start_time=since)
+        finally:
+            _drawn.reset(drawn)
+        with trace.use_span(span, end_on_exit=True):
+            yield
 
     def _export(self, exporter: SpanExporter) -> None:
         self.provider.add_span_processor(BatchSpanProcessor(_Discreet(exporter), schedule_delay_millis=500))

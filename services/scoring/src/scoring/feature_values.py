@@ -6,10 +6,8 @@ too: the model would see infinity.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import chain
 from math import isfinite
-from operator import itemgetter
 from typing import Any, Literal
 
 import numpy as np
@@ -32,9 +30,8 @@ _ORDINARY: Mapping[str, frozenset[type]] = {
     "DOUBLE": frozenset({int, float, _NONE}),
 }
 
-_WHOLE: Mapping[str, int] = {"INTEGER": 1 << 31, "BIGINT": 1 << 63}
-_SMALL = 1 << 31  # within every type's limit
-_LARGEST = float(np.finfo(np.float32).max)
+WHOLE: Mapping[str, int] = {"INTEGER": 1 << 31, "BIGINT": 1 << 63}
+LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -53,7 +50,7 @@ class Ordinary:
         self._features = {feature.name: at for at, feature in enumerate(features)}
         self._types = [_ORDINARY[feature.type] for feature in features]
         self._needed = [at for at, feature in enumerate(features) if not feature.nullable]
-        self._limits = np.array([float(_WHOLE.get(feature.type, 1 << 63)) for feature in features])
+        self._limits = np.array([float(WHOLE.get(feature.type, 1 << 63)) for feature in features])
         # How the last rows were written: programs write all of theirs alike.
         self._written = _Written(tuple(self._features), tuple(self._types), np.arange(len(features)))
 
@@ -70,8 +67,6 @@ class Ordinary:
             return None
         if (written := self._as(names)) is None:
             return None
-        if finite and len(rows) == 1 and (one := self._one(list(rows[0].values()), written)) is not None:
-            return one
         told: list[Any] = list(chain.from_iterable(map(_values, rows)))
         width = len(written.names)
         fits = all(types.issuperset(map(type, told[at::width])) for at, types in enumerate(written.types))
@@ -89,15 +84,6 @@ class Ordinary:
             return None
         nulls = None if finite else sum(told.count(None) for told in lists)
         return self._floats(chain.from_iterable(lists), (len(lists[0]), len(lists)), written, nulls, turned=True)
-
-    def _one(self, told: list[Any], written: "_Written") -> Floats | None:
-        """What `read` makes of one row, without the dozen calls of arrays; None unless every value is small."""
-        if not all(map(frozenset.__contains__, written.types, map(type, told))):
-            return None
-        known = [value for value in told if value is not None]
-        if not known or max(known) >= _SMALL or min(known) <= -_SMALL or (self._needed and len(known) < len(told)):
-            return None
-        return np.array([written.in_order(told)], np.float32)
 
     def _as(self, names: tuple[str, ...]) -> "_Written | None":
         """How features in this order are read; None if they are not the model's."""
@@ -151,12 +137,6 @@ class _Written:
     types: tuple[frozenset[type], ...]
     columns: NDArray[np.intp]
 
-    @cached_property
-    def in_order(self) -> Callable[[list[Any]], Sequence[Any]]:
-        """Puts one row's values in the model's order."""
-        order = self.columns.tolist()
-        return (lambda told: told) if order == sorted(order) else itemgetter(*order)
-
 
 _DICTS, _LISTS = {dict}, {list}
 _values: Callable[[Any], Iterable[Any]] = dict.values  # of rows that are dicts, as has been seen
@@ -198,10 +178,10 @@ def _read(kind: str, value: object) -> tuple[Kind | None, float]:
     if isinstance(value, bool) or kind == "BOOLEAN":
         return (None, float(value)) if isinstance(value, bool) and kind == "BOOLEAN" else ("wrong_type", np.nan)
     if isinstance(value, int):
-        most = _WHOLE.get(kind, 1 << 63)
+        most = WHOLE.get(kind, 1 << 63)
         return (None, float(value)) if -most <= value < most else ("out_of_range", np.nan)
-    if not isinstance(value, float) or kind in _WHOLE:
+    if not isinstance(value, float) or kind in WHOLE:
         return "wrong_type", np.nan
     if not isfinite(value):
         return "not_finite", np.nan
-    return (None, value) if abs(value) <= _LARGEST else ("out_of_range", np.nan)
+    return (None, value) if abs(value) <= LARGEST else ("out_of_range", np.nan)

@@ -15,6 +15,7 @@ import onnxruntime
 import orjson
 from numpy.typing import NDArray
 
+from scoring.feature_json import Bodies
 from scoring.feature_specs import FeatureSpec, specs_of
 from scoring.feature_values import Ordinary
 from scoring.features import NUMERIC, Floats
@@ -63,6 +64,11 @@ class Model:
     def ordinary(self) -> Ordinary:
         """Reads rows of its features."""
         return Ordinary(self.specs)
+
+    @cached_property
+    def bodies(self) -> Bodies:
+        """Reads what its features are sent as."""
+        return Bodies(self.name, self.specs)
 
     @cached_property
     def said(self) -> bytes:

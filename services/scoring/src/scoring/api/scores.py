@@ -19,7 +19,7 @@ from attune_service_kit.octets import octet_body, octets
 from attune_service_kit.runtime import Runtime
 from scoring import champions, matrices, online, registry
 from scoring.champions import NoChampion
-from scoring.features import Floats
+from scoring.feature_json import asked
 from scoring.model import Model
 from scoring.registry import UnknownVersion, VersionUnfit
 from scoring.renewal import answering
@@ -158,8 +158,8 @@ async def score(body: ScoreRequest, runtime: AnyRuntime, caller: Reader) -> Scor
 _ROWS, _COLUMNS = {"model", "rows"}, {"model", "columns"}
 
 
-def _ordinary(runtime: Runtime, body: Any) -> tuple[Model, Floats] | None:
-    """A champion that is held, and the values it is asked for; None where the declared route is to look."""
+async def _hot(runtime: Runtime, _caller: Caller, body: Any) -> bytes | None:
+    """Ordinary values for a champion that is held; whatever else is asked goes through the declared route."""
     if type(body) is not dict or body.keys() not in (_ROWS, _COLUMNS) or type(body["model"]) is not str:
         return None
     if (champion := champions.table(runtime).champion(body["model"])) is None:
@@ -172,19 +172,17 @@ def _ordinary(runtime: Runtime, body: Any) -> tuple[Model, Floats] | None:
         values = champion.ordinary.read_columns(columns, finite=True)
     else:
         return None
-    return None if values is None or len(values) > most else (champion, values)
+    return None if values is None or len(values) > most else await online.scored(champion, values)
 
 
-def _at_once(runtime: Runtime, _caller: Caller, body: Any) -> bytes | None:
-    """As `_hot`, of so few rows that the loop does not notice."""
-    asked = _ordinary(runtime, body)
-    return None if asked is None or len(asked[1]) >= online.ALOFT else online.scored_at_once(*asked)
-
-
-async def _hot(runtime: Runtime, _caller: Caller, body: Any) -> bytes | None:
-    """Ordinary values for a champion that is held; whatever else is asked goes through the declared route."""
-    asked = _ordinary(runtime, body)
-    return None if asked is None else await online.scored(*asked)
+def _at_once(runtime: Runtime, _caller: Caller, body: bytes) -> bytes | None:
+    """As `_hot`, of so few rows that the loop does not notice; from the body's bytes."""
+    if (told := asked(body)) is None or (champion := champions.table(runtime).champion(told.model)) is None:
+        return None
+    values = champion.bodies.read(body, told)
+    if values is None or len(values) >= online.ALOFT or len(values) > online.most_rows(runtime):
+        return None
+    return online.scored_at_once(champion, values)
 
 
 HOT = (HotPost("scores-score", _hot, _at_once),)
