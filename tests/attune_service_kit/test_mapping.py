@@ -43,7 +43,13 @@ def faults(text: str, tmp_path: Path) -> list[str]:
     file.write_text(text, encoding="utf-8")
     with pytest.raises(MappingError) as caught:
         load_mapping(file)
-    return caught.value.en.splitlines()
+    en, zh = caught.value.en.splitlines(), caught.value.zh.splitlines()
+    assert (zh[0], len(zh)) == ("映射文件有误：", len(en) + 1)
+    for line in zh[1:]:
+        assert re.search("[\u4e00-\u9fff]", line.rpartition("：")[2]) or "；" in line, f"no Chinese: {line}"
+        # Names of keys, columns and values stay; a sentence does not.
+        assert not re.search(r"\b(is|are|be|has|have|needs|give|should|must|allowed|expected|mean)\b", line), line
+    return en
 
 
 @pytest.mark.parametrize("file", MAPPINGS, ids=lambda file: file.name)

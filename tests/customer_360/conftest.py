@@ -205,8 +205,14 @@ class Bank:
         if failpoint:
             environment[VARIABLE] = failpoint
         child = job_starter.Child(UUID(job_id), light=False)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(300):  # on a machine that is busy with others, too
             return await asyncio.to_thread(job_starter.follow, child, "customer_360.job", dict(environment))
+
+    async def rejects(self, import_id: str) -> str:
+        """The report of an import's rejected lines."""
+        report = await self.get(f"/v1/imports/{import_id}/rejects", "operator")
+        assert report.status_code == 200, report.text
+        return report.text
 
     async def rows(self, sql: str, *args: Any) -> list[asyncpg.Record]:
         """What stands in the service's database."""

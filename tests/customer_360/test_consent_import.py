@@ -2,7 +2,6 @@
 
 import csv
 from copy import deepcopy
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -31,7 +30,7 @@ async def load(bank: Any, *lines: str) -> dict[str, Any]:
     bank.write(**{"consents.csv": HEADING + "".join(f"{line}\n" for line in lines)})
     done = await bank.finish(await bank.ask(["consents"], mapping=mapping(bank)))
     assert done["state"] == "done", done
-    return dict(done["result"]["datasets"]["consents"]) | {"file": done["result"]["rejects_file"]}
+    return dict(done["result"]["datasets"]["consents"]) | {"import_id": done["result"]["import_id"]}
 
 
 async def stands(bank: Any, source_id: str = "P3") -> dict[tuple[str, str, str], tuple[bool, str]]:
@@ -48,7 +47,7 @@ MARKETING = ("marketing_contact", "*", "*")
 async def test_only_marketing_may_be_divided(imported: Any) -> None:
     result = await load(imported, "P3,PD,sms,,Y,20240101,,", "P3,PD,,L,Y,20240101,,", "P3,MC,sms,L,Y,20240101,,")
     assert (result["accepted"], result["rejected"]) == (1, 2)
-    report = csv.DictReader(Path(result["file"]).read_text("utf-8").splitlines())
+    report = csv.DictReader((await imported.rejects(result["import_id"])).splitlines())
     assert [(r["column"], r["reason"]) for r in report] == [
         ("channel", "divides a purpose other than marketing_contact"),
         ("kind", "divides a purpose other than marketing_contact"),

@@ -3,13 +3,15 @@
 import base64
 import csv
 import hashlib
-from pathlib import Path
+import os
+import time
 from typing import Any
 from uuid import UUID, uuid4
 
 import orjson
 import pytest
 
+from attune_service_kit.files.uploads import KEPT
 from customer_360.undoing import TABLES
 
 from .test_importing import EXPECTED, dump, numbers
@@ -59,8 +61,13 @@ async def test_an_import_is_told_with_counts_log_and_report(bank: Any) -> None:
     assert (await bank.get(f"/v1/imports/{run['import_id']}", "operator")).json() == run
     report = await bank.get(f"/v1/imports/{run['import_id']}/rejects", "operator")
     assert report.headers["content-type"] == "text/csv; charset=utf-8"
-    assert report.text == Path(result["rejects_file"]).read_text("utf-8")
     assert len(list(csv.DictReader(report.text.splitlines()))) == 5
+    # Whoever asks learns nothing of the server's folders, and its scratch keeps no line of the files.
+    scratch, job = bank.service.settings.scratch, await bank.job(run["job_id"])
+    assert str(scratch) not in orjson.dumps([run, job]).decode()
+    assert [path for path in scratch.rglob("*.csv") if "_reports" not in path.parts] == []
+    assert [path.name for path in scratch.rglob("_reports/*")] == ["customer_360.csv"]
+    assert (scratch / "uploads").stat().st_mode & 0o077 == 0
     ((audited,),) = await bank.rows("SELECT count(*) FROM audit WHERE what = 'import.rejects_read'")
     assert audited == 1
 
@@ -148,10 +155,25 @@ async def test_uploaded_files_are_imported_as_a_folder_is(bank: Any) -> None:
     assert {f["name"]: f["bytes"] for f in listed} == {f.name: f.stat().st_size for f in bank.folder.iterdir()}
     done = await bank.finish(await bank.ask(import_id=import_id, folder=None))
     assert (done["state"], numbers(done["result"])) == ("done", EXPECTED)
+    assert list(bank.service.settings.scratch.glob("uploaded/**/*.csv*")) == [], "put together for the job alone"
     path = f"/v1/imports/{import_id}/files/branches.csv"
     gone = await bank.service.client.delete(path, headers=bank.writer("operator"))
     assert gone.json() == {"removed": 1}
     assert (await bank.service.client.delete(path, headers=bank.writer("operator"))).status_code == 404
+
+
+async def test_what_nobody_has_touched_for_a_week_goes_reports_too(bank: Any) -> None:
+    old = (await bank.run())["import_id"]
+    await put(bank, old, "b.csv", b"x")
+    lying = [path for path in (bank.service.settings.scratch / "uploads").rglob("*") if path.is_file()]
+    assert len(lying) == 2
+    week_ago = time.time() - KEPT.total_seconds() - 1
+    for path in lying:
+        os.utime(path, (week_ago, week_ago))
+    new = (await bank.run())["import_id"]
+    assert (await bank.get(f"/v1/imports/{old}/rejects", "operator")).json()["code"] == "no_rejects"
+    assert (await bank.get(f"/v1/imports/{old}/files", "operator")).json() == {"files": []}
+    assert await bank.rejects(new)
 
 
 # --- undo ------------------------------------------------------------------------------------------------------------

@@ -1,7 +1,6 @@
 """Persons, organisations and prospects in one model, their households, and their identities sealed in the import."""
 
 import csv
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -84,7 +83,7 @@ async def view(bank: Any, source_id: str, *role: str) -> dict[str, Any]:
 async def test_a_prospect_without_source_or_basis_is_rejected(mixed: Any) -> None:
     result = (await mixed.finish(await mixed.ask(["parties"], mapping=MAPPING)))["result"]
     assert [result["datasets"]["parties"][n] for n in ("read", "accepted", "rejected")] == [8, 6, 2]
-    report = csv.DictReader(Path(result["rejects_file"]).read_text("utf-8").splitlines())
+    report = csv.DictReader((await mixed.rejects(result["import_id"])).splitlines())
     assert [(int(r["line"]), r["column"], r["reason"]) for r in report] == [
         (8, "from", "is empty, but needed of prospects"),
         (9, "basis", "is empty, but needed of prospects"),

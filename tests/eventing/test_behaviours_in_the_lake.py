@@ -119,7 +119,8 @@ async def test_behaviours_reach_the_lake_and_are_tried_rebuilt_replayed_and_take
     first = await imported(eventing, folder)
     counts = {"read": 5, "accepted": 4, "rejected": 1, "unchanged": 1, "unknown_customers": 0}
     assert first["datasets"] == {"behaviours": counts}
-    assert "is beyond 1,000,000" in Path(first["rejects_file"]).read_text(encoding="utf-8")
+    report = await eventing.get(f"/v1/ledger/imports/{first['import_id']}/rejects")
+    assert "is beyond 1,000,000" in report.text
     assert (await imported(eventing, folder))["datasets"]["behaviours"]["unchanged"] == 4
     assert await found(eventing) == [third], "a file raises nothing"
     assert await tried(eventing) == {"2024-03-03": 1, "2024-03-05": 1}

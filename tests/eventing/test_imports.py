@@ -60,8 +60,8 @@ async def test_the_same_file_twice_changes_nothing(
     assert first["datasets"]["transactions"] == {
         "read": 4, "accepted": 3, "rejected": 1, "unchanged": 0, "unknown_accounts": 1,
     }  # fmt: skip
-    assert "2024-02-30" not in first["rejects_file"]
-    assert Path(first["rejects_file"]).read_text(encoding="utf-8").count("postings.csv") == 1
+    report = (await eventing.get(f"/v1/ledger/imports/{first['import_id']}/rejects")).text
+    assert report.count("postings.csv") == 1
     write(folder, "postings_2.csv", "5,A,2024-02-03,C,7.00")
     second = await run(eventing, folder)
     counts = second["datasets"]["transactions"]
@@ -84,6 +84,29 @@ async def test_the_same_file_twice_changes_nothing(
     )
     # One event an import carries its id, the last: by then every month lies in the lake.
     assert [row["import_id"] for row in said] == [None, first["import_id"], second["import_id"]]
+
+
+async def test_of_an_extract_that_cannot_be_read_as_a_whole_nothing_is_added(
+    eventing: Any, lake_dir: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "extract"
+    write(folder, "postings.csv", "1,A,2024-01-31,C,12.50")
+    await asyncio.to_thread((folder / "app.csv").write_text, "who,when\nA,2024-01-31\n")
+    columns = {"behaviour_id": "what", "customer_id": "who", "behaviour": {"constant": "click"},
+               "business_date": "when", "occurred_at": "when"}  # fmt: skip
+    mapping = MAPPING | {"datasets": MAPPING["datasets"] | {"behaviours": {"file": "app.csv", "columns": columns}}}
+    body = {"import_id": str(new_id()), "mapping": mapping, "folder": str(folder),
+            "datasets": ["transactions", "behaviours"]}  # fmt: skip
+    started = await eventing.send("POST", "/v1/ledger/imports", body)
+    assert started.status_code == 202, started.text
+
+    async def ended() -> Any:
+        job = (await eventing.get(f"/v1/jobs/eventing/{started.json()['id']}")).json()
+        return job if job["state"] in ("done", "failed") else None
+
+    failed = await eventually(ended, 120, what="the import")
+    assert (failed["state"], failed["error"]["code"]) == ("failed", "column_missing")
+    assert Lake(str(lake_dir), tmp_path / "x").pointers("transactions") == []
 
 
 async def test_an_import_that_is_cancelled_adds_nothing_and_goes_on_when_resumed(

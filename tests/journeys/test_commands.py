@@ -142,6 +142,10 @@ def test_uploaded_listed_and_taken_back(attune: Any, home: Path, tmp_path: Path)
     assert done["datasets"]["transactions"] == {
         "read": 9, "accepted": 8, "rejected": 1, "unchanged": 0, "unknown_accounts": 0,
     }  # fmt: skip
+    rejects = attune("import", "--home", home, "--rejects", done["import_id"])["rejects"]
+    assert [(row["dataset"], row["line"], row["reason"]) for row in rejects] == [
+        ("transactions", "9", "is not a date in the form YYYYMMDD"), ("behaviours", "4", "is an unknown code"),
+    ]  # fmt: skip
     (listed,) = attune("import", "--home", home, "--list")["imports"]
     assert listed["import_id"] == done["import_id"]
     assert listed["has_rejects"], "eventing's, though customer-360 had none"

@@ -1,9 +1,12 @@
 """Import a bank's folder: each dataset goes to its owner, in an order that keeps references whole (X3); and back."""
 
 import base64
+import csv
 import hashlib
+import io
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -19,6 +22,10 @@ if TYPE_CHECKING:
     from attune_service_kit.files import Mapping
 
 OWNERS = {"customer_360": "/v1/imports", "eventing": "/v1/ledger/imports"}
+_REPORTS: dict[str, Callable[[UUID], Callable[[Attune], Coroutine[Any, Any, bytes]]]] = {
+    "customer_360": lambda import_id: lambda attune: attune.imports.read_customer_360_import_rejects(import_id),
+    "eventing": lambda import_id: lambda attune: attune.imports.read_eventing_import_rejects(import_id),
+}
 # A part of an upload: what has to be sent again if a line breaks.
 _PART = 4 << 20
 
@@ -46,16 +53,17 @@ def extract_of(folder: Path) -> Path:
 def run_import(
     home: Home, mapping_file: Path, folder: Path, quiet: bool = False, upload: bool = False
 ) -> dict[str, Any]:
-    """Import every dataset of the mapping; return `{datasets: {NAME: counts}, rejects_file, import_id}`.
+    """Import every dataset of the mapping; return `{datasets: {NAME: counts}, has_rejects, import_id}`.
 
-    Where a file of any of them is missing nothing is imported.
+    Where a file of any of them is missing, or cannot be read as a whole, nothing is imported.
     `upload`: send the files, for a home that does not see this folder.
     """
     extract, mapping = extract_of(folder), read_mapping(mapping_file)
     _all_there(mapping, extract)
+    _all_readable(mapping, extract)
     import_id = str(new_id())
     body = {"import_id": import_id, "mapping": mapping.as_object(), "folder": None if upload else str(extract)}
-    result: dict[str, Any] = {"datasets": {}, "rejects_file": None, "rejects_files": [], "import_id": import_id}
+    result: dict[str, Any] = {"datasets": {}, "has_rejects": False, "import_id": import_id}
     with Client(home) as client, job_progress(console, quiet=quiet) as progress:
         sent = list(_send(client, import_id, mapping, extract)) if upload else []
         for owner, path in OWNERS.items():
@@ -64,8 +72,7 @@ def run_import(
                 continue
             done = client.run_job(owner, path, body | {"datasets": names}, progress(f"import {owner}"))
             result["datasets"] |= done["datasets"]
-            result["rejects_file"] = result["rejects_file"] or done.get("rejects_file")
-            result["rejects_files"] += [done["rejects_file"]] if done.get("rejects_file") else []
+            result["has_rejects"] |= done["has_rejects"]
         for name in sent:
             client.ask(lambda attune, name=name: attune.imports.remove_import_file(UUID(import_id), name))  # type: ignore[misc]
         # The import is over when what it set in motion is: owners known, features made, scores given.
@@ -79,7 +86,7 @@ def run_undo(home: Home, import_id: str, quiet: bool = False) -> dict[str, Any]:
         # What was brought last goes first: postings before the accounts that they stand on.
         having = [owner for owner in reversed(OWNERS) if _known(client, owner, import_id)]
         if not having:
-            raise Failure(f"no import {import_id}: `attune import --list` names them")
+            raise _unknown(import_id)
         for only_check in (True, False):
             services = {
                 owner: client.run_job(
@@ -92,6 +99,18 @@ def run_undo(home: Home, import_id: str, quiet: bool = False) -> dict[str, Any]:
             }
         client.settle(timeout=900)
     return {"import_id": import_id, "services": services}
+
+
+def read_rejects(home: Home, import_id: str) -> list[dict[str, str]]:
+    """Return every rejected line of an import: `{dataset, file, line, column, reason, row}`."""
+    with Client(home) as client:
+        having = [owner for owner in OWNERS if _known(client, owner, import_id)]
+        if not having:
+            raise _unknown(import_id)
+        reports = [
+            client.ask(_REPORTS[owner](UUID(import_id))) for owner in having if _rejected(client, owner, import_id)
+        ]
+    return [row for report in reports for row in csv.DictReader(io.StringIO(report.decode(), newline=""))]
 
 
 def list_imports(home: Home) -> list[dict[str, Any]]:
@@ -122,6 +141,31 @@ def _all_there(mapping: "Mapping", extract: Path) -> None:
     missing = [file for file in _patterns(mapping) if not any(path.is_file() for path in extract.glob(file))]
     if missing:
         raise Failure(f"{extract} has no file {', no file '.join(missing)}; nothing was imported")
+
+
+def _all_readable(mapping: "Mapping", extract: Path) -> None:
+    """A Failure says what no service could read, or which column is lacking: of each file the heading is read."""
+    from attune_service_kit.errors import Invalid
+    from attune_service_kit.files.engine import look_at
+    from attune_service_kit.lake import Lake
+    from attune_service_kit.lake_sql import connect
+
+    names = [name for name in IMPORT_ORDER if name in mapping.datasets]
+    with TemporaryDirectory(prefix="attune-import-") as scratch:
+        place = Path(scratch)
+        with connect(Lake(str(place / "lake"), place)) as con:
+            try:
+                look_at(mapping, extract, names, con, place / "look")
+            except Invalid as error:
+                raise Failure(f"{error.en}; nothing was imported") from error
+
+
+def _unknown(import_id: str) -> Failure:
+    return Failure(f"no import {import_id}: `attune import --list` names them")
+
+
+def _rejected(client: Client, owner: str, import_id: str) -> bool:
+    return bool(client.get(f"{OWNERS[owner]}/{import_id}")["has_rejects"])
 
 
 def _known(client: Client, owner: str, import_id: str) -> bool:

@@ -1,5 +1,7 @@
 """`attune import`: a bank's files in; what they would do, a first mapping for them, and the way back."""
 
+import csv
+import io
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
@@ -7,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from attune.bank_import import extract_of, list_imports, read_mapping, run_import, run_undo
+from attune.bank_import import extract_of, list_imports, read_mapping, read_rejects, run_import, run_undo
 from attune.commands.options import HomeOption, JsonOption
 from attune.home import Home
 from attune.output import Failure, console, print_result
@@ -33,6 +35,9 @@ def import_(
         bool, typer.Option("--upload", help="Send the files to the home instead of naming the folder.")
     ] = False,
     undo: Annotated[str | None, typer.Option(metavar="ID", help="Take an import back.")] = None,
+    rejects: Annotated[
+        str | None, typer.Option(metavar="ID", help="Write the rejected lines of an import to the output, as CSV.")
+    ] = None,
     listing: Annotated[bool, typer.Option("--list", help="List the imports, the newest first.")] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -40,10 +45,12 @@ def import_(
     """Import a bank's files: accepted + rejected = read, and the same files twice change nothing."""
     if undo is not None:
         _undo(home, undo, as_json)
+    elif rejects is not None:
+        _rejects(home, rejects, as_json)
     elif listing:
         _list(home, as_json)
     elif folder is None:
-        raise Failure("name the folder with the bank's files, or --undo ID, or --list")
+        raise Failure("name the folder with the bank's files, or --rejects ID, --undo ID or --list")
     elif check:
         _check(mapping, extract_of(folder), draft, as_json)
     elif mapping is None:
@@ -55,9 +62,9 @@ def import_(
             console.print(import_table(result))
             for note in import_notes(result):
                 console.print(note)
-        reports = ", ".join(result["rejects_files"])
-        rejects = f"rejects: {reports}" if reports else "no rejects"
-        print_result(result, as_json, f"{rejects}; import {result['import_id']}")
+        rejected = sum(counts["rejected"] for counts in result["datasets"].values())
+        listed = f", listed by `attune import --rejects {result['import_id']}`" if rejected else ""
+        print_result(result, as_json, f"{rejected:,} rejects{listed}; import {result['import_id']}")
 
 
 def import_table(result: dict[str, Any]) -> Table:
@@ -82,6 +89,8 @@ _NOTED = {
         ("defaults", "rows stand on a documented agreement, not on the customer's word"),
         ("outranked", "rows changed nothing: the customer's own word stands"),
     ),
+    "transactions": (("unknown_accounts", "postings stand on accounts that no import has brought yet"),),
+    "behaviours": (("unknown_customers", "rows are of customers whom no import has brought yet"),),
 }
 
 
@@ -100,6 +109,17 @@ def _undo(home: Path | None, import_id: str, as_json: bool) -> None:
         result = run_undo(place, import_id)
     removed = sum(done["removed"] for done in result["services"].values())
     print_result(result, as_json, f"import {import_id} is taken back: {removed:,} rows went")
+
+
+def _rejects(home: Path | None, import_id: str, as_json: bool) -> None:
+    with running(Home.at(home)) as place:
+        found = read_rejects(place, import_id)
+    out = io.StringIO(newline="")
+    if found:
+        writer = csv.DictWriter(out, list(found[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(found)
+    print_result({"rejects": found}, as_json, out.getvalue().removesuffix("\n") if found else "no rejects")
 
 
 def _list(home: Path | None, as_json: bool) -> None:

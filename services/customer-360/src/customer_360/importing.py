@@ -20,8 +20,8 @@ from attune_service_kit.errors import Conflict
 from attune_service_kit.failpoints import failpoint
 from attune_service_kit.files import Mapping, changes, load_mapping, runs
 from attune_service_kit.files.engine import MEMORY, Prepared, Reference, look_at, prepare, sweep
-from attune_service_kit.files.rejects import joined
-from attune_service_kit.files.requests import folder_of
+from attune_service_kit.files.rejects import join_reports
+from attune_service_kit.files.requests import extract_of
 from attune_service_kit.files.uploads import Uploads
 from attune_service_kit.jobs import JobContext
 from attune_service_kit.lake_sql import connect
@@ -60,7 +60,6 @@ class Counts:
     accepted: int
     rejected: int
     unchanged: int
-    rejects_file: str | None
     defaults: int = 0
     outranked: int = 0
     merged: int = 0
@@ -78,20 +77,20 @@ async def run(job: JobContext) -> dict[str, Any]:
     names: list[str] = job.params["datasets"]
     done: dict[str, Any] = dict((job.cursor or {}).get("datasets", {}))
     sweep(_reports(job).parent)
-    folder = await asyncio.to_thread(folder_of, job.runtime.settings, job.params, "customer_360")
-    await asyncio.to_thread(_look_at, job, mapping, folder, [name for name in names if name not in done])
-    for number, name in enumerate(names):
-        await job.progress(number, len(names) + 1, f"importing {name}")
-        if name not in done:
-            dataset = _Dataset(job, mapping, folder, LOADS[name], (number, len(names) + 1))
-            # Parties are compared with each other by their digests.
-            async with reindexing.of_one_key(job) if LOADS[name].table == "party" else nullcontext() as keys:
-                done[name] = asdict(await dataset.run(done, keys))
+    async with extract_of(job.runtime.settings, job.params, "customer_360") as folder:
+        await asyncio.to_thread(_look_at, job, mapping, folder, [name for name in names if name not in done])
+        for number, name in enumerate(names):
+            await job.progress(number, len(names) + 1, f"importing {name}")
+            if name not in done:
+                dataset = _Dataset(job, mapping, folder, LOADS[name], (number, len(names) + 1))
+                # Parties are compared with each other by their digests.
+                async with reindexing.of_one_key(job) if LOADS[name].table == "party" else nullcontext() as keys:
+                    done[name] = asdict(await dataset.run(done, keys))
     await job.progress(len(names), len(names) + 1, "publishing")
-    result = _result(job, done)
+    rejecting = [name for name, counts in done.items() if counts["rejected"]]
     if not (job.cursor or {}).get("published"):
-        await _complete(job, result, done)
-    return result
+        await _complete(job, done, rejecting)
+    return {"import_id": job.params["import_id"], "datasets": done, "has_rejects": bool(rejecting)}
 
 
 def _connect(job: JobContext) -> duckdb.DuckDBPyConnection:
@@ -103,30 +102,18 @@ def _look_at(job: JobContext, mapping: Mapping, folder: Path, names: list[str]) 
         look_at(mapping, folder, names, con, _reports(job))
 
 
-async def _complete(job: JobContext, result: dict[str, Any], done: dict[str, Any]) -> None:
+async def _complete(job: JobContext, done: dict[str, Any], rejecting: list[str]) -> None:
     """Write the lake's snapshot, then say so and remember the run, in one transaction."""
     import_id = UUID(job.params["import_id"])
     pointers = await publish(job)
-    if result["rejects_file"]:
-        await asyncio.to_thread(
-            Uploads(job.runtime.settings).put_report, import_id, "customer_360", Path(result["rejects_file"])
-        )
+    store = Uploads(job.runtime.settings)
+    await asyncio.to_thread(join_reports, store, import_id, "customer_360", rejecting, _reports(job))
     failpoint("customer_360.import.before_completed")
     async with job.transaction() as tx:
         await runs.note(tx.conn, import_id, datetime.now(UTC), "published to the lake")
-        await runs.completed(tx, import_id, result["datasets"], result["rejects_file"] is not None)
+        await runs.completed(tx, import_id, done, bool(rejecting))
         tx.emit(ImportCompleted(import_id=import_id, pointers=tuple(pointers)))
         job.cursor = {"datasets": done, "published": True}
-
-
-def _result(job: JobContext, done: dict[str, Any]) -> dict[str, Any]:
-    files = [Path(counts["rejects_file"]) for counts in done.values() if counts["rejects_file"]]
-    together = _reports(job) / "customer_360.rejects.csv"
-    return {
-        "import_id": job.params["import_id"],
-        "datasets": done,
-        "rejects_file": str(joined(files, together)) if files else None,
-    }
 
 
 def _reports(job: JobContext) -> Path:
@@ -155,6 +142,7 @@ class _Dataset:
                 self._tell,
             )
             with prepared:
+                await asyncio.to_thread(self._keep_report, prepared)
                 async with self._job.transaction() as tx:
                     await changes.say_which(tx, self._job.params["import_id"])
                     counts = await self._write(tx, con, prepared, keys)
@@ -165,6 +153,12 @@ class _Dataset:
             con.close()
         failpoint(f"customer_360.import.{self._load.dataset.name}.loaded")
         return counts
+
+    def _keep_report(self, prepared: Prepared) -> None:
+        """Before the rows stand: who goes on after a kill may be on another machine."""
+        if prepared.rejects_file:
+            import_id, name = UUID(self._job.params["import_id"]), f"customer_360.{self._load.dataset.name}"
+            Uploads(self._job.runtime.settings).put_report(import_id, name, prepared.rejects_file)
 
     async def _note(self, tx: Transaction, counts: Counts) -> None:
         text = (
@@ -239,7 +233,6 @@ def _counts(prepared: Prepared, changed: int) -> Counts:
         accepted=prepared.accepted,
         rejected=prepared.rejected,
         unchanged=prepared.accepted - changed,
-        rejects_file=str(prepared.rejects_file) if prepared.rejects_file else None,
     )
 
 

@@ -94,7 +94,7 @@ class Converter:
                 self._fault(f"{sql} NOT IN ({allowed})", label, f"is none of {', '.join(ALLOWED[target.key])}")
             if target.key in PATTERNS:
                 form, words = PATTERNS[target.key]
-                self._fault(f"NOT regexp_full_match({sql}, {quote(form)})", label, f"is not {words}")
+                self._fault(f"NOT regexp_full_match({sql}, {quote(form)})", label, f"is not {words.en}")
         elif target.type in ("DATE", "TIMESTAMPTZ"):
             late = f"(DATE '{_LATEST}' + 1)" if target.type == "TIMESTAMPTZ" else f"DATE '{_LATEST}'"
             outside = f"{sql} NOT BETWEEN DATE '{_EARLIEST}' AND {late}"

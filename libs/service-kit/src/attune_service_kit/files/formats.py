@@ -2,24 +2,29 @@
 
 import re
 
+from attune_service_kit.files.sources import Words
+
 _TOKENS = re.compile(r"YYYY|YY|MM|DD|hh|mm|ss")
 _SEPARATORS = set("-/. :T年月日时分秒")
 
 
-def format_problem(format_: str, century: int | None, type_: str) -> str | None:
+def format_problem(format_: str, century: int | None, type_: str) -> Words | None:
     """Return what is wrong with a format, or None."""
     tokens = _TOKENS.findall(format_)
     rest = _TOKENS.sub("", format_)
     if unknown := sorted(set(rest) - _SEPARATORS):
-        return f"a format is made of YYYY YY MM DD hh mm ss and separators; {''.join(unknown)!r} is none"
+        found, parts = repr("".join(unknown)), "YYYY YY MM DD hh mm ss"
+        return Words(
+            f"a format is made of {parts} and separators; {found} is none", f"格式由 {parts} 与分隔符组成，不含 {found}"
+        )
     if len(set(tokens)) != len(tokens) or {"YYYY", "YY"} <= set(tokens):
-        return "each part stands once"
+        return Words("each part stands once", "每个部分只能出现一次")
     if not {"MM", "DD"} <= set(tokens) or not {"YYYY", "YY"} & set(tokens):
-        return "a date needs year, month and day"
+        return Words("a date needs year, month and day", "日期须有年、月、日")
     if type_ == "TIMESTAMPTZ" and "hh" not in tokens:
-        return "a moment needs hh"
+        return Words("a moment needs hh", "时刻须有 hh")
     if type_ != "VARCHAR" and "YY" in tokens and century is None:
-        return "YY needs 'century', e.g. century: 1900"
+        return Words("YY needs 'century', e.g. century: 1900", "YY 须写明 'century'，例如 century: 1900")
     return None
 
 

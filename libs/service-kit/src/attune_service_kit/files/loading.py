@@ -11,9 +11,10 @@ from pydantic import ValidationError
 
 from attune_contracts.datasets import IMPORT_ORDER
 from attune_service_kit.errors import Invalid
+from attune_service_kit.files import yaml_texts
 from attune_service_kit.files.formats import format_problem
 from attune_service_kit.files.mapping import DatasetMapping, Mapping
-from attune_service_kit.files.sources import Condition, Source, suggestion
+from attune_service_kit.files.sources import Condition, Source, Words, suggestion
 from attune_service_kit.files.targets import ALLOWED, PATTERNS, Target, derived_options, mappable, options, required
 
 Path_ = tuple[str | int, ...]
@@ -21,27 +22,33 @@ Path_ = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class Problem:
-    """One fault of a mapping: its place, the key and what is allowed."""
+    """One fault of a mapping: its place, and in both languages what is wrong and what is allowed."""
 
     path: Path_
-    text: str
+    words: Words
     line: int | None = None
 
-    def __str__(self) -> str:
-        place = f"line {self.line}: " if self.line else ""
-        return f"{place}{'.'.join(map(str, self.path)) or 'mapping'}: {self.text}"
+    def told(self, file: str | None) -> Words:
+        """The fault with its place."""
+        key = ".".join(map(str, self.path)) or ("" if self.line else "mapping")
+        en = [*([file] if file else []), *([f"line {self.line}"] if self.line else []), *([key] if key else [])]
+        zh = [*([file] if file else []), *([f"第 {self.line} 行"] if self.line else []), *([key] if key else [])]
+        return Words(": ".join([*en, self.words.en]), "：".join([*zh, self.words.zh]))
 
 
 class MappingError(Invalid):
     """The mapping cannot be used; `problems` says why, line by line."""
 
     code = "mapping_invalid"
-    shown = "line 12: parties.birth_date: no such column", "映射文件有误:\nline 12: parties.birth_date: no such column"
+    shown = (
+        "line 12: datasets.parties.columns.birth_date.century: is needed",
+        "映射文件有误：\n第 12 行：datasets.parties.columns.birth_date.century：必须给出",
+    )
 
     def __init__(self, problems: list[Problem], file: str | None = None) -> None:
         self.problems = problems
-        texts = [f"{file}: {problem}" if file else str(problem) for problem in problems]
-        super().__init__("\n".join(texts), "映射文件有误:\n" + "\n".join(texts))
+        told = [problem.told(file) for problem in problems]
+        super().__init__("\n".join(en for en, _ in told), "\n".join(["映射文件有误：", *(zh for _, zh in told)]))
 
 
 def load_mapping(mapping: Path | str | dict[str, Any]) -> Mapping:
@@ -55,10 +62,16 @@ def load_mapping(mapping: Path | str | dict[str, Any]) -> Mapping:
     try:
         content, lines = read_yaml(path.read_text(encoding="utf-8"))
     except UnicodeDecodeError as error:
-        raise MappingError([Problem((), "the file is not UTF-8")], path.name) from error
+        raise MappingError([Problem((), Words("the file is not UTF-8", "文件不是 UTF-8 编码"))], path.name) from error
     except ValueError as error:
-        raise MappingError([Problem((), str(error))], path.name) from error
+        raise MappingError([_no_yaml(str(error))], path.name) from error
     return _validated(content, lines, path.name)
+
+
+def _no_yaml(reason: str) -> Problem:
+    found = re.fullmatch(r"(?:line (\d+): )?(.*)", reason, re.DOTALL)
+    line, said = found.groups() if found else (None, reason)
+    return Problem((), Words(said, f"不是可读取的 YAML：{yaml_texts.of_yaml(said)}"), int(line) if line else None)
 
 
 def _validated(content: Any, lines: dict[Path_, int], file: str | None) -> Mapping:
@@ -81,33 +94,45 @@ def _problem(fault: Any, content: Any) -> Problem:
     return Problem(path, _words(path, fault))
 
 
-def _words(path: Path_, fault: Any) -> str:
+def _words(path: Path_, fault: Any) -> Words:
     """What is wrong, in the words of the file and not of its reader."""
     kind: str = fault["type"]
     if path == ("datasets",) and kind in ("missing", "dict_type", "too_short"):
-        return f"write at least one dataset: DATASET: {{file: …, columns: …}}; there are {', '.join(IMPORT_ORDER)}"
+        one, known = "DATASET: {file: …, columns: …}", ", ".join(IMPORT_ORDER)
+        return Words(
+            f"write at least one dataset: {one}; there are {known}", f"至少写一个数据集：{one}；可用的有 {known}"
+        )
     if path[:1] == ("datasets",) and len(path) == 2 and kind in ("tuple_type", "model_type", "too_short"):
-        return "write where it comes from: {file: …, columns: …}, or a list of such parts"
+        part = "{file: …, columns: …}"
+        en = f"write where it comes from: {part}, or a list of such parts"
+        return Words(en, f"请写明来源：{part}，或此类部分的列表")
     if kind == "missing":
-        return "is needed"
+        return Words("is needed", "必须给出")
     if kind in _EXPECTED:
-        expected = "a column's name, or a mapping," if path[-2:-1] == ("columns",) else _EXPECTED[kind]
-        return f"{expected} is expected, this is {_found(fault['input'])}"
-    return str(fault["msg"])
+        expected = _COLUMN if path[-2:-1] == ("columns",) else _EXPECTED[kind]
+        found = _found(fault["input"])
+        return Words(f"{expected.en} is expected, this is {found.en}", f"应为{expected.zh}，此处是{found.zh}")
+    said = str(fault["msg"])
+    return Words(said, fault.get("ctx", {}).get("zh") or yaml_texts.of_value(fault))
 
 
+_COLUMN = Words("a column's name, or a mapping,", "列名或键值映射")
 _EXPECTED = {
-    "dict_type": "a mapping (key: value)",
-    "model_type": "a mapping (key: value)",
-    "tuple_type": "a list",
-    "string_type": "a text",
+    "dict_type": Words("a mapping (key: value)", "键值映射（key: value）"),
+    "model_type": Words("a mapping (key: value)", "键值映射（key: value）"),
+    "tuple_type": Words("a list", "列表"),
+    "string_type": Words("a text", "文本"),
+}
+_KINDS = {
+    dict: Words("a mapping", "键值映射"),
+    list: Words("a list", "列表"),
+    tuple: Words("a list", "列表"),
+    bool: Words("true or false", " true 或 false"),
 }
 
 
-def _found(value: Any) -> str:
-    if value is None:
-        return "empty"
-    return {dict: "a mapping", list: "a list", tuple: "a list", bool: "true or false"}.get(type(value), "a text")
+def _found(value: Any) -> Words:
+    return Words("empty", "空值") if value is None else _KINDS.get(type(value), Words("a text", "文本"))
 
 
 def _existing(path: Path_, content: Any) -> Path_:
@@ -132,7 +157,7 @@ def _has(content: Any, part: str | int) -> bool:
 def _placed(problem: Problem, lines: dict[Path_, int]) -> Problem:
     for length in range(len(problem.path), -1, -1):
         if line := lines.get(problem.path[:length]):
-            return Problem(problem.path, problem.text, line)
+            return replace(problem, line=line)
     return problem
 
 
@@ -140,8 +165,9 @@ def _check(mapping: Mapping, content: Any) -> Iterator[Problem]:
     for name, parts in mapping.datasets.items():
         path: Path_ = ("datasets", name)
         if name not in IMPORT_ORDER:
-            text = f"no such dataset; allowed are {', '.join(IMPORT_ORDER)}{suggestion(name, IMPORT_ORDER)}"
-            yield Problem(path, text)
+            allowed, like = ", ".join(IMPORT_ORDER), suggestion(name, IMPORT_ORDER)
+            en, zh = f"no such dataset; allowed are {allowed}", f"没有该数据集；可用的有 {allowed}"
+            yield Problem(path, Words(en + like.en, zh + like.zh))
             continue
         listed = isinstance(content["datasets"][name], list)
         for index, part in enumerate(parts):
@@ -157,7 +183,8 @@ def _check_part(name: str, part: DatasetMapping, path: Path_) -> Iterator[Proble
             yield Problem((*place, column), _no_column(name, column, list(known)))
         missing = [column for column in required(name) if column not in columns]
         if missing:
-            yield Problem(place, f"{name} needs {', '.join(missing)}")
+            needed = ", ".join(missing)
+            yield Problem(place, Words(f"{name} needs {needed}", f"{name} 还需要 {needed}"))
     for column, source in part.columns.items():
         if column in known:
             yield from _check_source((*path, "columns", column), source, known[column])
@@ -166,25 +193,33 @@ def _check_part(name: str, part: DatasetMapping, path: Path_) -> Iterator[Proble
         yield from _check_condition((*path, "where"), condition, set(part.join))
 
 
-def _no_column(dataset: str, column: str, known: list[str]) -> str:
+def _no_column(dataset: str, column: str, known: list[str]) -> Words:
     if (dataset, column) in (("parties", "customer_id"), ("accounts", "account_id")):
-        return "this id is computed: map source_id to the bank's own id"
-    return f"{dataset} has no such column; allowed are {', '.join(known)}{suggestion(column, known)}"
+        en = "this id is computed: map source_id to the bank's own id"
+        return Words(en, "该编号由系统计算：请将 source_id 映射为银行自己的编号")
+    allowed, like = ", ".join(known), suggestion(column, known)
+    en, zh = f"{dataset} has no such column; allowed are {allowed}", f"{dataset} 没有该列；可用的有 {allowed}"
+    return Words(en + like.en, zh + like.zh)
 
 
 def _check_source(path: Path_, source: Source, target: Target) -> Iterator[Problem]:
     fields = type(source).model_fields
     given = {name for name in source.model_fields_set if getattr(source, name) != fields[name].default}
     for option in sorted(given - options(target)):
-        yield Problem((*path, option), f"{option!r} has no meaning for {target.name} ({target.type})")
+        column = f"{target.name} ({target.type})"
+        yield Problem(
+            (*path, option), Words(f"{option!r} has no meaning for {column}", f"{option!r} 不适用于 {column}")
+        )
     if source.column is None and source.constant is None and source.concat is None:
         for option in sorted(given & options(target) - derived_options(target)):
-            yield Problem((*path, option), f"{option!r} belongs to the parts that this value is made of")
+            en = f"{option!r} belongs to the parts that this value is made of"
+            yield Problem((*path, option), Words(en, f"{option!r} 应写在组成该值的各部分上"))
     yield from _check_values(path, source, target)
-    if source.format is not None and (text := format_problem(source.format, source.century, target.type)):
-        yield Problem((*path, "format"), text)
+    if source.format is not None and (words := format_problem(source.format, source.century, target.type)):
+        yield Problem((*path, "format"), words)
     if source.zone is not None and source.zone not in available_timezones():
-        yield Problem((*path, "zone"), f"no such time zone{suggestion(source.zone, available_timezones())}")
+        like = suggestion(source.zone, available_timezones())
+        yield Problem((*path, "zone"), Words(f"no such time zone{like.en}", f"没有该时区{like.zh}"))
     # The texts that are put together are no value of the column: its rules are for the whole.
     of_parts = replace(target, name=f"{target.name} ", type="VARCHAR") if source.concat else target
     for place, part in source.parts():
@@ -195,19 +230,33 @@ def _check_source(path: Path_, source: Source, target: Target) -> Iterator[Probl
 
 
 def _check_values(path: Path_, source: Source, target: Target) -> Iterator[Problem]:
-    allowed = ALLOWED.get(target.key)
     for place, value in _values(path, source):
-        if allowed and isinstance(value, str) and value not in allowed:
-            yield Problem(place, f"{value!r} is none of {', '.join(allowed)}{suggestion(value, allowed)}")
-        pattern = PATTERNS.get(target.key)
-        if pattern and isinstance(value, str) and not re.fullmatch(pattern[0], value):
-            yield Problem(place, f"{value!r} is not {pattern[1]}")
-        if isinstance(value, str) and len(value) > target.longest:
-            yield Problem(place, f"is longer than {target.longest} characters")
-        if target.type == "BOOLEAN" and not isinstance(value, bool):
-            yield Problem(place, f"{target.name} is true or false, not {value!r}")
-        if target.type != "BOOLEAN" and isinstance(value, bool):
-            yield Problem(place, f"{target.name} is no truth value; put quotes around a text")
+        if words := _value_fault(value, target):
+            yield Problem(place, words)
+
+
+def _value_fault(value: str | bool, target: Target) -> Words | None:
+    """What is wrong with a value that the mapping itself gives."""
+    if isinstance(value, bool):
+        if target.type == "BOOLEAN":
+            return None
+        return Words(
+            f"{target.name} is no truth value; put quotes around a text", f"{target.name} 不是真假值；文本请加引号"
+        )
+    if target.type == "BOOLEAN":
+        return Words(
+            f"{target.name} is true or false, not {value!r}", f"{target.name} 应为 true 或 false，而不是 {value!r}"
+        )
+    allowed = ALLOWED.get(target.key)
+    if allowed and value not in allowed:
+        listed, like = ", ".join(allowed), suggestion(value, allowed)
+        return Words(f"{value!r} is none of {listed}{like.en}", f"{value!r} 不在 {listed} 之中{like.zh}")
+    pattern = PATTERNS.get(target.key)
+    if pattern and not re.fullmatch(pattern[0], value):
+        return Words(f"{value!r} is not {pattern[1].en}", f"{value!r} 应为{pattern[1].zh}")
+    if len(value) > target.longest:
+        return Words(f"is longer than {target.longest} characters", f"超过 {target.longest} 个字符")
+    return None
 
 
 def _values(path: Path_, source: Source) -> Iterator[tuple[Path_, str | bool]]:
@@ -242,4 +291,7 @@ def _check_label(path: Path_, label: str, joins: set[str]) -> Iterator[Problem]:
     alias, dot, _ = label.partition(".")
     # A dot may also belong to the column's own name; only the file itself can tell.
     if dot and joins and alias not in joins:
-        yield Problem(path, f"no join is called {alias!r}; there are {', '.join(sorted(joins))}")
+        there = ", ".join(sorted(joins))
+        yield Problem(
+            path, Words(f"no join is called {alias!r}; there are {there}", f"没有名为 {alias!r} 的关联；现有 {there}")
+        )

@@ -3,9 +3,8 @@
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, StringConstraints, field_validator, model_validator
-from pydantic_core import PydanticCustomError
 
-from attune_service_kit.files.sources import Conditions, Name, Part, Scalar, Source, Text, one_of
+from attune_service_kit.files.sources import Conditions, Name, Part, Scalar, Source, Text, misfit, one_of
 
 Encoding = Literal["utf-8", "gb18030", "gbk", "latin-1", "latin-2", "windows-1250", "windows-1252", "utf-16"]
 _FORMS = ("csv", "fixed", "excel")
@@ -26,9 +25,11 @@ class Csv(Part):
     @model_validator(mode="after")
     def _usable(self) -> Self:
         if any(c.isalnum() or c in "\r\n\0\"'" for c in self.separator):
-            raise PydanticCustomError("separator", "a separator has no letters, digits, quotes or line breaks")
+            en, zh = "a separator has no letters, digits, quotes or line breaks", "分隔符不得含字母、数字、引号或换行"
+            raise misfit("separator", en, zh)
         if len(self.separator.encode()) > 1 and self.quote:
-            raise PydanticCustomError("separator", 'a separator of several bytes needs quote: ""')
+            en, zh = 'a separator of several bytes needs quote: ""', '多字节分隔符须写明 quote: ""'
+            raise misfit("separator", en, zh)
         return self
 
 
@@ -48,7 +49,8 @@ class FixedWidth(Part):
     def _in_order(cls, value: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
         for name, (first, last) in value.items():
             if not 1 <= first <= last <= 100_000:
-                raise PydanticCustomError("positions", "{name}: first and last position, from 1", {"name": name})
+                en, zh = f"{name}: first and last position, from 1", f"{name}：应为起始与结束位置，从 1 计"
+                raise misfit("positions", en, zh)
         return value
 
 
@@ -75,7 +77,7 @@ class Written(Part):
     def _one_form(self) -> Self:
         given = [name for name in _FORMS if getattr(self, name) is not None]
         if len(given) > 1:
-            raise PydanticCustomError("form", "{given}: give one", {"given": " and ".join(given)})
+            raise misfit("form", f"{' and '.join(given)}: give one", f"{'、'.join(given)}：只能给出一个")
         return self
 
     @property
@@ -113,7 +115,7 @@ class DatasetMapping(Written):
     def _file_or_rows(self) -> Self:
         one_of(self, ("file", "rows"))
         if self.rows and (self.columns or self.join or self.where or self.form):
-            raise PydanticCustomError("rows", "'rows' give the dataset's columns themselves")
+            raise misfit("rows", "'rows' give the dataset's columns themselves", "'rows' 已直接给出数据集的列")
         if self.file is not None:
             _inside(self.file)
         return self
@@ -154,5 +156,6 @@ class Mapping(Written):
 
 def _inside(value: str) -> str:
     if value.startswith(("/", "~")) or "\\" in value or ".." in value.split("/"):
-        raise PydanticCustomError("outside", "a file is named relative to the extract's folder and lies inside it")
+        en = "a file is named relative to the extract's folder and lies inside it"
+        raise misfit("outside", en, "文件名应相对于导入目录，且位于该目录之内")
     return value

@@ -67,8 +67,9 @@ def require(file: Opened, columns: Sequence[str], label: str) -> None:
         if column not in file.names:
             shown = file.names[:50]
             names = ", ".join(shown) + (" …" if len(file.names) > len(shown) else "")
-            text = f"{label} has no column {column!r}; it has {names}{suggestion(column, file.names)}"
-            raise MissingColumn(text, f"{label} 没有列 {column!r}；现有列：{names}")
+            like = suggestion(column, file.names)
+            text = f"{label} has no column {column!r}; it has {names}{like.en}"
+            raise MissingColumn(text, f"{label} 没有列 {column!r}；现有列：{names}{like.zh}")
 
 
 def relation(chunk: Chunk, file: Opened, columns: Sequence[str]) -> str:

@@ -3,14 +3,16 @@
 
 import csv
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby, tee
 from pathlib import Path
+from uuid import UUID
 
 import duckdb
 
 from attune_service_kit.files.decode import originals
 from attune_service_kit.files.staging import SourceFile
+from attune_service_kit.files.uploads import Uploads
 
 HEADING = ("file", "line", "column", "reason", "row")
 _LONGEST_ROW = 2000
@@ -74,17 +76,26 @@ def _with_rows(file: SourceFile | None, rejects: Iterator[_Reject]) -> Iterator[
         yield file.member.label, line, column, reason, text
 
 
-def joined(files: list[Path], target: Path) -> Path:
+def join_reports(store: Uploads, import_id: UUID, service: str, datasets: Sequence[str], scratch: Path) -> None:
+    """Make the reports of a service's datasets one report."""
+    parts = {name: report for name in datasets if (report := store.report(import_id, f"{service}.{name}"))}
+    if parts:
+        store.put_report(import_id, service, _joined(parts, scratch / f"{service}.rejects.csv"))
+    for name in parts:
+        store.remove_report(import_id, f"{service}.{name}")
+
+
+def _joined(reports: Mapping[str, Path], target: Path) -> Path:
     """One report of all datasets, with the heading once; readable by its owner only, as its parts are."""
+    target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)
     target.touch(mode=0o600)
     with target.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out, lineterminator="\n")
-        for number, file in enumerate(files):
+        writer.writerow(["dataset", *HEADING])
+        for dataset, file in reports.items():
             with file.open(encoding="utf-8", newline="") as part:
                 rows = csv.reader(part)
-                heading = next(rows)
-                if number == 0:
-                    writer.writerow(["dataset", *heading])
-                writer.writerows([file.name.split(".", 1)[0], *row] for row in rows)
+                next(rows)
+                writer.writerows([dataset, *row] for row in rows)
     return target

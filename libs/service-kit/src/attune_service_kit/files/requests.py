@@ -1,7 +1,10 @@
 """What an import may be asked for, checked before any job starts."""
 
+import asyncio
 import hashlib
-from collections.abc import Sequence
+import shutil
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -72,12 +75,24 @@ def admitted(settings: ServiceSettings, folder: str) -> Path:
     raise FolderRefused("this folder is not one that imports may read", "该目录不在允许导入的范围内")
 
 
-def folder_of(settings: ServiceSettings, params: Any, own: str) -> Path:
-    """Return the folder that a job reads: the one it was given, or the uploaded files put together on scratch."""
+@asynccontextmanager
+async def extract_of(settings: ServiceSettings, params: Any, own: str) -> AsyncIterator[Path]:
+    """The folder that a job reads: the one it was given, or the uploaded files, put together on scratch meanwhile.
+
+    They are customers' data: what a job that was killed has left goes when the next one begins, and with it what
+    nobody has touched for a week.
+    """
+    store, place = Uploads(settings), settings.scratch / "uploaded" / own
+    await asyncio.to_thread(shutil.rmtree, place, ignore_errors=True)
+    await asyncio.to_thread(store.sweep)
     if params["folder"] is not None:
-        return Path(params["folder"])
+        yield Path(params["folder"])
+        return
     import_id = UUID(params["import_id"])
-    return Uploads(settings).assemble(import_id, settings.scratch / "uploaded" / own / str(import_id))
+    try:
+        yield await asyncio.to_thread(store.assemble, import_id, place / str(import_id))
+    finally:
+        await asyncio.to_thread(shutil.rmtree, place, ignore_errors=True)
 
 
 def digest(params: Any) -> bytes:

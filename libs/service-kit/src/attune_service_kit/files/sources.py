@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import (
     BaseModel,
@@ -21,10 +21,22 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
-def suggestion(word: str, allowed: Iterable[str]) -> str:
+class Words(NamedTuple):
+    """What is wrong, in both languages."""
+
+    en: str
+    zh: str
+
+
+def suggestion(word: str, allowed: Iterable[str]) -> Words:
     """Return "; did you mean …?" if an allowed word is close, else nothing."""
     close = difflib.get_close_matches(str(word), list(allowed), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    return Words(f"; did you mean {close[0]!r}?", f"；是否为 {close[0]!r}？") if close else Words("", "")
+
+
+def misfit(kind: str, en: str, zh: str, **where: str) -> PydanticCustomError:
+    """A fault of a part of the mapping, to be raised by its validator."""
+    return PydanticCustomError(kind, "{en}", {"en": en, "zh": zh, **where})
 
 
 class Part(BaseModel):
@@ -38,8 +50,9 @@ class Part(BaseModel):
         for key in value if isinstance(value, dict) else ():
             if key not in cls.model_fields:
                 allowed = ", ".join(cls.model_fields)
-                text = f"unknown key {key!r}; allowed are {allowed}{suggestion(key, cls.model_fields)}"
-                raise PydanticCustomError("unknown_key", "{text}", {"text": text, "key": str(key)})
+                like = suggestion(key, cls.model_fields)
+                en, zh = f"unknown key {key!r}; allowed are {allowed}", f"未知的键 {key!r}；可用的有 {allowed}"
+                raise misfit("unknown_key", en + like.en, zh + like.zh, key=str(key))
         return value
 
 
@@ -48,8 +61,9 @@ def one_of(part: Part, names: Iterable[str]) -> None:
     names = list(names)
     given = [name for name in names if getattr(part, name) is not None]
     if len(given) != 1:
-        text = f"give exactly one of {', '.join(names)}; found {' and '.join(given) or 'none'}"
-        raise PydanticCustomError("origin", "{text}", {"text": text})
+        listed = ", ".join(names)
+        en = f"give exactly one of {listed}; found {' and '.join(given) or 'none'}"
+        raise misfit("origin", en, f"{listed} 中必须且只能给出一个；现有：{'、'.join(given) or '无'}")
 
 
 def _listed(value: Any) -> Any:
@@ -160,9 +174,9 @@ class Source(Part):
     def _one_origin(self) -> Self:
         one_of(self, ORIGINS)
         if "otherwise" in self.model_fields_set and self.codes is None:
-            raise PydanticCustomError("otherwise", "'otherwise' belongs to 'codes'")
+            raise misfit("otherwise", "'otherwise' belongs to 'codes'", "'otherwise' 只能与 'codes' 一起使用")
         if self.characters and self.characters[0] > self.characters[1]:
-            raise PydanticCustomError("characters", "the first character lies behind the last")
+            raise misfit("characters", "the first character lies behind the last", "起始字符位于结束字符之后")
         return self
 
     @model_validator(mode="before")

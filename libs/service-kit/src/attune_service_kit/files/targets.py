@@ -6,6 +6,7 @@ from attune_contracts.consent import ANY, CHANNELS, DIVISIBLE, PRODUCT_KINDS, PU
 from attune_contracts.datasets import DATASETS, IDENTITY_COLUMNS, Column
 from attune_contracts.identifiers import SOURCE_ID_LENGTH
 from attune_contracts.ledger import AccountKind, Direction, Flag
+from attune_service_kit.files.sources import Words
 
 LONGEST_TEXT = 200
 LARGEST_MINOR = 10**13
@@ -30,11 +31,11 @@ ALLOWED: dict[tuple[str, str], tuple[str, ...]] = {
     ("transactions", "flags"): tuple(flag.value for flag in Flag),
 }
 
-_CODE = ("[a-z][a-z0-9_]{0,39}", "lower-case letters, digits and _")
-_PRODUCT = ("[a-z][a-z0-9_-]{0,63}", "lower-case letters, digits, _ and -")
-_CURRENCY = ("[A-Z]{3}", "an ISO 4217 code")
+_CODE = ("[a-z][a-z0-9_]{0,39}", Words("lower-case letters, digits and _", "小写字母、数字与 _"))
+_PRODUCT = ("[a-z][a-z0-9_-]{0,63}", Words("lower-case letters, digits, _ and -", "小写字母、数字、_ 与 -"))
+_CURRENCY = ("[A-Z]{3}", Words("an ISO 4217 code", "ISO 4217 货币代码"))
 # Open lists: any code of the right form.
-PATTERNS: dict[tuple[str, str], tuple[str, str]] = {
+PATTERNS: dict[tuple[str, str], tuple[str, Words]] = {
     ("transactions", "kind"): _CODE,
     ("transactions", "channel"): _CODE,
     ("transactions", "currency"): _CURRENCY,

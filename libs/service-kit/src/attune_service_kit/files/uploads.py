@@ -59,9 +59,12 @@ class Uploads:
     def __init__(self, settings: ServiceSettings, *, most: int | None = None) -> None:
         self._scratch = settings.scratch
         self._most = settings.max_upload_bytes if most is None else min(most, settings.max_upload_bytes)
-        self._store: Store = open_store(
-            settings.upload_url or str(settings.scratch / "uploads"), settings.scratch / "upload-cache"
-        )
+        url = settings.upload_url
+        if url is None:
+            own = settings.scratch / "uploads"
+            own.mkdir(mode=0o700, parents=True, exist_ok=True)
+            url = str(own)
+        self._store: Store = open_store(url, settings.scratch / "upload-cache")
 
     async def receive(self, body: AsyncIterator[bytes], digest: str | None) -> Part:
         """Write a body to scratch as it comes; TooLarge, or ChecksumMismatch if it is not what `digest` announces."""
@@ -121,7 +124,8 @@ class Uploads:
     def assemble(self, import_id: UUID, folder: Path) -> Path:
         """Put the import's files together in a local folder. Raises NothingUploaded."""
         shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True, mode=0o700)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700)
         for name, size in self.files(import_id).items():
             if not size:
                 continue
@@ -134,26 +138,31 @@ class Uploads:
         return folder
 
     def sweep(self) -> None:
-        """Remove what nobody has touched for a week: it holds customers' data."""
+        """Remove files and reports that nobody has touched for a week: they hold customers' data."""
         for import_id in self._store.folders(""):
-            for name in self._store.folders(import_id):
-                for key in self._parts(f"{import_id}/{name}").values():
-                    if self._store.older(key, KEPT):
+            for folder in self._store.folders(import_id):
+                for name in self._store.names(f"{import_id}/{folder}"):
+                    if self._store.older(key := f"{import_id}/{folder}/{name}", KEPT):
                         self._store.delete(key)
 
-    def put_report(self, import_id: UUID, service: str, report: Path) -> None:
-        """Keep a report of rejects where every process of the service finds it."""
-        key = _report(import_id, service)
+    def put_report(self, import_id: UUID, name: str, report: Path) -> None:
+        """Keep a report of rejects where every process of the service finds it, in the place of the local one."""
+        key = _report(import_id, name)
         self._store.delete(key)
         self._store.put(report, key)
+        report.unlink()
 
-    def report(self, import_id: UUID, service: str) -> Path | None:
+    def report(self, import_id: UUID, name: str) -> Path | None:
         """Return a local path of an import's report; None if there is none, or it was kept long enough."""
         try:
-            path = self._store.local(_report(import_id, service))
+            path = self._store.local(_report(import_id, name))
         except FileNotFoundError:
             return None
         return path if path.exists() else None
+
+    def remove_report(self, import_id: UUID, name: str) -> None:
+        """Remove a report; it may be gone already."""
+        self._store.delete(_report(import_id, name))
 
     def _names(self, import_id: UUID) -> list[str]:
         return [name for name in self._store.folders(str(import_id)) if name != _REPORTS]
@@ -174,8 +183,8 @@ def _folder(import_id: UUID, name: str) -> str:
     return f"{import_id}/{name}"
 
 
-def _report(import_id: UUID, service: str) -> str:
-    return f"{import_id}/{_REPORTS}/{service}.csv"
+def _report(import_id: UUID, name: str) -> str:
+    return f"{import_id}/{_REPORTS}/{name}.csv"
 
 
 def _compare(announced: str | None, digest: bytes) -> None:

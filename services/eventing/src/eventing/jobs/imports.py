@@ -13,9 +13,9 @@ from attune_contracts.datasets import DATASETS, TRANSACTIONS
 from attune_contracts.eventing import TransactionsPublished
 from attune_contracts.pointer import Pointer
 from attune_service_kit.failpoints import failpoint
-from attune_service_kit.files import engine, load_mapping, runs
-from attune_service_kit.files.rejects import joined
-from attune_service_kit.files.requests import folder_of
+from attune_service_kit.files import Mapping, engine, load_mapping, runs
+from attune_service_kit.files.rejects import join_reports
+from attune_service_kit.files.requests import extract_of
 from attune_service_kit.files.uploads import Uploads
 from attune_service_kit.jobs import JobContext
 from eventing.jobs import workbench
@@ -29,45 +29,44 @@ async def run(job: JobContext) -> dict[str, Any]:
     """Params: `import_id`, `mapping`, `folder`, `datasets`. The same files twice add nothing.
 
     Result: `{datasets: {NAME: {read, accepted, rejected, unchanged, unknown_accounts or unknown_customers}},
-    rejects_file, import_id}`.
+    has_rejects, import_id}`.
     """
     import_id = UUID(job.params["import_id"])
-    rejects = job.runtime.settings.scratch / "rejects" / str(import_id)
+    rejects = _reports(job)
     engine.sweep(rejects.parent)
     counts: dict[str, Counts] = {}
     steps = 2 * len(job.params["datasets"])
-    reports: list[Path] = []
     pointers: list[Pointer] = []
-    async with workbench.only_writer(job.runtime):
+    mapping, store = load_mapping(job.params["mapping"]), Uploads(job.runtime.settings)
+    async with workbench.only_writer(job.runtime), extract_of(job.runtime.settings, job.params, "eventing") as folder:
         await runs.require_standing(job.runtime.database.pool, import_id)
         with workbench.opened(job.runtime, memory_limit=engine.MEMORY) as con:
+            await asyncio.to_thread(engine.look_at, mapping, folder, job.params["datasets"], con, rejects)
             for name in job.params["datasets"]:
-                with await _prepared(job, con, name, rejects) as prepared:
+                with await _prepared(job, con, mapping, folder, name) as prepared:
                     await job.progress(2 * len(counts), steps, f"{name}: {prepared.accepted:,} rows read")
                     counts[name], grown = await _added(job, con, prepared)
                 await job.progress(2 * len(counts), steps, f"{name}: in the lake")
                 pointers += grown if name == TRANSACTIONS.name else []
-                reports += [prepared.rejects_file] if prepared.rejects_file else []
-            report = _together(reports, rejects)
-            await _complete(job, counts, pointers, report)
-    return {"datasets": counts, "rejects_file": str(report) if report else None, "import_id": str(import_id)}
+                if prepared.rejects_file:
+                    store.put_report(import_id, f"eventing.{name}", prepared.rejects_file)
+            rejecting = [name for name, one in counts.items() if one["rejected"]]
+            await asyncio.to_thread(join_reports, store, import_id, "eventing", rejecting, rejects)
+            await _complete(job, counts, pointers, bool(rejecting))
+    return {"datasets": counts, "has_rejects": bool(rejecting), "import_id": str(import_id)}
 
 
-def _together(reports: list[Path], folder: Path) -> Path | None:
-    """The one report of rejected lines; that of two datasets says of which each line is."""
-    if len(reports) < 2:
-        return reports[0] if reports else None
-    return joined(reports, folder / "eventing.rejects.csv")
+def _reports(job: JobContext) -> Path:
+    return job.runtime.settings.scratch / "rejects" / str(job.params["import_id"])
 
 
-async def _prepared(job: JobContext, con: duckdb.DuckDBPyConnection, name: str, rejects: Path) -> engine.Prepared:
-    mapping = load_mapping(job.params["mapping"])
-    folder = await asyncio.to_thread(folder_of, job.runtime.settings, job.params, "eventing")
-
+async def _prepared(
+    job: JobContext, con: duckdb.DuckDBPyConnection, mapping: Mapping, folder: Path, name: str
+) -> engine.Prepared:
     def tell(rows: int) -> None:
         job.wait(job.progress(0, None, f"{name}: {rows:,} lines read"))
 
-    return await asyncio.to_thread(engine.prepare, mapping, folder, name, con, rejects, (), tell)
+    return await asyncio.to_thread(engine.prepare, mapping, folder, name, con, _reports(job), (), tell)
 
 
 async def _added(
@@ -92,15 +91,13 @@ async def _added(
     }, pointers
 
 
-async def _complete(job: JobContext, counts: dict[str, Counts], pointers: list[Pointer], report: Path | None) -> None:
+async def _complete(job: JobContext, counts: dict[str, Counts], pointers: list[Pointer], rejecting: bool) -> None:
     """Remember what has come of it, and tell the postings."""
     import_id = UUID(job.params["import_id"])
-    if report is not None:
-        await asyncio.to_thread(Uploads(job.runtime.settings).put_report, import_id, "eventing", report)
     async with job.transaction() as tx:
         for name, one in counts.items():
             await runs.note(tx.conn, import_id, datetime.now(UTC), _in_words(name, one))
-        await runs.completed(tx, import_id, counts, report is not None)
+        await runs.completed(tx, import_id, counts, rejecting)
         if TRANSACTIONS.name not in counts:
             return
         # Nothing added: the import is told all the same, whoever waits for it goes on.
