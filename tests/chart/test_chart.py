@@ -27,6 +27,7 @@ CHART = ROOT / "deploy" / "k8s" / "attune"
 VALUES = ROOT / "deploy" / "k8s" / "values"
 ENVIRONMENTS = ("dev", "ci", "prod")
 GOLDEN = ROOT / "tests" / "chart" / "golden"
+ROUTES = ROOT / "gateway" / "src" / "gateway" / "routes.json"
 KUBERNETES = "1.37"
 
 Render = Callable[..., list[dict[str, Any]]]
@@ -194,9 +195,54 @@ def test_everything_is_denied_that_is_not_allowed(render: Render) -> None:
         for rule in [*(spec.get("ingress") or []), *(spec.get("egress") or [])]:
             assert rule.get("ports"), name
             assert rule.get("from") or rule.get("to"), f"{name} lets anybody in or out"
-        if name not in ("attune-default-deny", "attune-gateway"):
+        if name.endswith("-migrate"):
+            assert "ingress" not in spec, "nobody asks a migration"
+        elif name not in ("attune-default-deny", "attune-gateway"):
             ((peer,),) = (rule["from"] for rule in spec["ingress"])
             assert peer["podSelector"]["matchLabels"]["app.kubernetes.io/name"] == "gateway", name
+
+
+def test_the_first_migration_may_reach_the_database_before_the_release_has_policies(render: Render) -> None:
+    policies = {o["metadata"]["name"]: o for o in render("prod") if o["kind"] == "NetworkPolicy"}
+    for name in (service.replace("_", "-") for service in SERVICES):
+        policy = policies[f"attune-{name}-migrate"]
+        assert policy["metadata"]["annotations"]["helm.sh/hook"] == "pre-install,pre-upgrade"
+        assert int(policy["metadata"]["annotations"]["helm.sh/hook-weight"]) < 0, "before the job"
+        assert policy["spec"]["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == "migrate"
+        assert [rule["ports"][0]["port"] for rule in policy["spec"]["egress"]] == [53, 5432]
+
+
+def test_names_are_asked_for_where_the_platform_has_its_dns(render: Render) -> None:
+    here = [{"ipBlock": {"cidr": "169.254.20.10/32"}}]
+    for environment, values, port in (
+        ("prod", {}, 53),
+        ("prod", {"global.egress.dns": {"port": 5353, "to": here}}, 5353),
+    ):
+        policies = [o["spec"] for o in render(environment, **values) if o["kind"] == "NetworkPolicy"]
+        asked = [
+            rule for spec in policies for rule in spec.get("egress") or [] if rule["ports"][0]["protocol"] == "UDP"
+        ]
+        assert len(asked) == len(policies) - 1, "every part asks, and nothing else goes by UDP"
+        assert all([one["port"] for one in rule["ports"]] == [port, port] for rule in asked)
+        assert not values or all(rule["to"] == here for rule in asked)
+
+
+def test_a_service_account_names_the_pods_identity(render: Render) -> None:
+    role = {"eks.amazonaws.com/role-arn": "arn:aws:iam::1:role/lake"}
+    accounts = {
+        o["metadata"]["name"]: o["metadata"].get("annotations")
+        for o in render("prod", **{"insight.serviceAccountAnnotations": role})
+        if o["kind"] == "ServiceAccount"
+    }
+    assert {name for name, annotations in accounts.items() if annotations == role} == {"attune-insight"}
+
+
+def test_the_public_ingress_reaches_a_gateway_that_speaks_tls(render: Render) -> None:
+    [ingress] = [o for o in render("prod") if o["kind"] == "Ingress"]
+    annotations = ingress["metadata"]["annotations"]
+    assert annotations["nginx.ingress.kubernetes.io/backend-protocol"] == "HTTPS"
+    largest = max(route.get("max_body_bytes", 0) for route in json.loads(ROUTES.read_text()))
+    assert int(annotations["nginx.ingress.kubernetes.io/proxy-body-size"].removesuffix("m")) << 20 >= largest
 
 
 def test_settings_are_those_that_the_services_read(render: Render, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,13 +15,12 @@ from attune.home import FIRST_GATEWAY_PORT, Clock, Home
 from attune.output import Failure, console
 from attune.ports import claim_port, free_ports
 from attune.processes import SERVICES, Ports, environment, service_command, versions
+from attune.streams import make_streams
 from attune.supervisor import Child, StartFailed, Supervisor, end_orphans
-from attune_service_kit import nats_client
 from attune_service_kit.development_exchange import served
 from attune_service_kit.development_issuer import DevelopmentIssuer
 from attune_service_kit.embedded import EmbeddedNats, EmbeddedPostgres
-from attune_service_kit.nats_rights import PROVISION_USER, inbox_prefix
-from attune_service_kit.streams import provision
+from attune_service_kit.nats_rights import PROVISION_USER
 
 START_SECONDS = 120.0
 
@@ -92,7 +91,8 @@ class HomeRun:
         self.nats.prepare()
         self.record()
         await self.supervisor.launch(self._postgres(), self._nats())
-        await asyncio.gather(self.postgres.provision(SERVICES), self._provision_streams())
+        seed = self.home.nats_seed(PROVISION_USER)
+        await asyncio.gather(self.postgres.provision(SERVICES), make_streams(self.nats.url, seed))
         await self.supervisor.launch(*(self._service(name) for name in (*SERVICES, "gateway")), timeout=START_SECONDS)
         self.ready = True
         self.record()
@@ -141,17 +141,6 @@ class HomeRun:
         return Child(
             name, argv, environment(self.home, self.ports, name), self.home.logs / f"{name}.log", lambda: _serves(url)
         )
-
-    async def _provision_streams(self) -> None:
-        client = await nats_client.connect(
-            self.nats.url,
-            self.home.nats_seed(PROVISION_USER),
-            inbox_prefix=inbox_prefix(PROVISION_USER).encode(),
-        )
-        try:
-            await provision(client.jetstream())
-        finally:
-            await client.close()
 
 
 def _identity(pid: int) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from attune.commands import (
     keys,
     lifecycle,
     models,
-    nats_users,
+    nats_cluster,
     nightly,
     registry,
     tokens,
@@ -61,7 +61,7 @@ for module in (
     backtest,
     tokens,
     keys,
-    nats_users,
+    nats_cluster,
     bench,
 ):
     module.register(app)

@@ -301,6 +301,12 @@ spec:
 port: {{ .port }}, scheme: {{ .scheme }}
 {{- end -}}
 
+{{/* Where names are asked for, from global.egress.dns. */}}
+{{- define "service.dns" -}}
+- ports: [{port: {{ .port }}, protocol: UDP}, {port: {{ .port }}, protocol: TCP}]
+  to: {{- toYaml .to | nindent 4 }}
+{{- end -}}
+
 {{/* One egress rule from global.egress, where peers are named. */}}
 {{- define "service.egress" -}}
 {{- if .to }}
