@@ -19,6 +19,7 @@ from attune_service_kit.service import Service, create_app, documentation_settin
 from exports import exports
 from gateway.merging import merge, routes
 from gateway.refusals import HeadersTooLarge, TooManyRequests, UpstreamTimeout, UriTooLong
+from groups import GROUPS
 
 ROOT = Path(__file__).resolve().parent.parent
 CLIENT = ROOT / "libs" / "client" / "src" / "attune_client" / "generated"
@@ -30,7 +31,8 @@ SECURITY = ROOT / "docs" / "security.md"
 SERVICES = ("customer_360", "eventing", "insight", "scoring", "campaign")
 DESCRIPTION = (
     "Attune turns a bank's ledger into the right conversation. Every operation needs a bearer token with the scope"
-    " named by `x-scope`; writes need an Idempotency-Key; lists are paged by cursor; refusals are problem+json."
+    " named by `x-scope` (in a home, `attune token --role teller --branch …` makes one); writes need an"
+    " Idempotency-Key; lists are paged by cursor; refusals are problem+json, in English and Chinese."
 )
 
 
@@ -64,6 +66,7 @@ def texts() -> dict[Path, str]:
     merged = json.loads(
         _text(merge(documents, title="Attune", version="1", description=DESCRIPTION, everywhere=at_the_gateway))
     )
+    merged["tags"] = [tag | {"description": GROUPS[tag["name"]]} for tag in merged["tags"]]
     examples = golden()
     files = {}
     for name, declared in services.items():

@@ -25,7 +25,7 @@ NOTE = "<!-- written by `make openapi` from the code; do not edit -->\n\n"
 def pages(document: Document, examples: Mapping[str, Sequence[Document]]) -> dict[str, str]:
     """Every page by its path under docs/reference; `examples` are golden messages by event type."""
     groups = _groups(document)
-    found = {f"api/{tag}.md": _group(tag, members) for tag, members in groups.items()}
+    found = {f"api/{tag}.md": _group(tag, _about(document, tag), members) for tag, members in groups.items()}
     found |= {
         "api/index.md": _index(document, groups),
         "problems.md": _problems(document),
@@ -71,7 +71,7 @@ def _index(document: Document, groups: Mapping[str, list[tuple[str, str, Documen
         "",
     ]
     for tag, members in groups.items():
-        lines += [f"## {tag}", "", "| operation | does | scope |", "|---|---|---|"]
+        lines += [f"## {tag}", "", _about(document, tag), "", "| operation | does | scope |", "|---|---|---|"]
         for method, path, operation in members:
             link = f"[`{method} {path}`]({tag}.md#{_anchor(operation)})"
             lines.append(f"| {link} | {_cell(operation['summary'])} | `{operation['x-scope']}` |")
@@ -83,8 +83,12 @@ def _anchor(operation: Document) -> str:
     return re.sub(r"[^a-z0-9]+", "-", operation["operationId"].lower()).strip("-")
 
 
-def _group(tag: str, members: Sequence[tuple[str, str, Document]]) -> str:
-    lines = [f"# {tag}", ""]
+def _about(document: Document, tag: str) -> str:
+    return str(next(one["description"] for one in document["tags"] if one["name"] == tag))
+
+
+def _group(tag: str, about: str, members: Sequence[tuple[str, str, Document]]) -> str:
+    lines = [f"# {tag}", "", about, ""]
     for method, path, operation in members:
         lines += [f"## {operation['summary']} {{#{_anchor(operation)}}}", "", f"`{method} {path}`", ""]
         lines += [

@@ -31,3 +31,4 @@ export UV_SYSTEM_CERTS=1
 editable=()
 for package in "$@"; do editable+=(-e "$package"); done
 "$venv/bin/uv" pip install --quiet --no-deps --no-build-isolation "${editable[@]}"
+printf 'setup: %s is ready\n' "$venv"

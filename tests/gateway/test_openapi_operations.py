@@ -1,6 +1,7 @@
 """Every operation says what it is for, who may call it, what goes in, what comes out and how it refuses."""
 
 import json
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -59,6 +60,13 @@ def test_an_operation_says_what_it_is_for_and_who_may_call_it() -> None:
         assert operation["operationId"], name
         assert operation["tags"], name
         assert operation["x-scope"] in SCOPES, name
+
+
+def test_a_group_says_what_it_is_for() -> None:
+    used = {tag for operation in OPERATIONS.values() for tag in operation["tags"]}
+    assert {tag["name"] for tag in DOCUMENT["tags"]} == used
+    for tag in DOCUMENT["tags"]:
+        assert re.search(r"[a-z].*（?[\u4e00-\u9fff]", tag["description"]), tag
 
 
 def test_what_goes_in_has_an_example_that_fits() -> None:
