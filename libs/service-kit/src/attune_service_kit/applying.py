@@ -50,13 +50,19 @@ class Applier:
 
     async def commit(self, parts: Sequence[Part]) -> None:
         """Inbox, effects, events and positions in one transaction."""
-        read = [(part, message, event_of(message, part.number)) for part in parts for message in part.messages]
-        events = [(part.consumer, event) for part, _, event in read if isinstance(event, Event)]
+        events: list[tuple[str, Event]] = []
+        unreadable: list[tuple[str, Delivered, str]] = []
+        for part in parts:
+            for message in part.messages:
+                event = event_of(message, part.number)
+                if isinstance(event, Event):
+                    events.append((part.consumer, event))
+                else:
+                    unreadable.append((part.consumer, message, event))
         async with self.transaction() as tx:
             fresh = await self._received(tx, events)
-            for part, message, event_or_reason in read:
-                if isinstance(event_or_reason, str):
-                    await write_quarantine(tx.conn, part.consumer, message, event_or_reason)
+            for consumer, message, reason in unreadable:
+                await write_quarantine(tx.conn, consumer, message, reason)
             if fresh:
                 await self._plan.handle(self._runtime, tx, fresh)
             await self._positions.move(tx.conn, [(part.consumer, part.position, part.last) for part in parts])

@@ -40,13 +40,22 @@ class _Parser(Parser):
         known = self._rest + data if self._rest else data
         self._rest = b""
         epoch = self.buf  # nats-py makes a new one at each reset
-        at, size = 0, len(known)
+        at, size, sinks = 0, len(known), self.nc.sinks
         while at < size and (end := known.find(b"\r\n", at)) >= 0:
             if known.startswith(_MESSAGES, at):
-                stop = await self._message(known, at, end)
-                if not stop:
+                subject, sid, reply, length, header = _line(known[at:end])
+                begin, stop = end + 2, end + 2 + length
+                if stop + 2 > size:
                     break
-                at = stop
+                payload, headers = known[begin + header : stop], known[begin : begin + header]
+                if (sink := sinks.get(sid)) is None:
+                    await self.nc._process_msg(sid, subject, reply, payload, headers)
+                else:
+                    try:
+                        sink(subject.decode(), reply.decode(), payload, headers)
+                    except Exception as error:
+                        await self.nc._error_cb(error)
+                at = stop + 2
             else:
                 await super().parse(known[at : end + 2])
                 at = end + 2
@@ -54,28 +63,15 @@ class _Parser(Parser):
                 return
         self._rest = known[at:]
 
-    async def _message(self, known: bytes, at: int, end: int) -> int:
-        """Hand on the message whose line lies there; return where it ends, 0 if it has not come whole."""
-        kind, *words = known[at:end].split()
-        try:
-            size, header = int(words.pop()), int(words.pop()) if kind == b"HMSG" else 0
-            subject, sid, reply = words[0], int(words[1]), words[2] if len(words) > 2 else b""
-        except (IndexError, ValueError):
-            raise ProtocolError("nats: malformed MSG") from None
-        begin = end + 2
-        stop = begin + size
-        if stop + 2 > len(known):
-            return 0
-        headers, payload = known[begin : begin + header], known[begin + header : stop]
-        sink = self.nc.sinks.get(sid)
-        if sink is None:
-            await self.nc._process_msg(sid, subject, reply, payload, headers)
-            return stop + 2
-        try:
-            sink(subject.decode(), reply.decode(), payload, headers)
-        except Exception as error:
-            await self.nc._error_cb(error)
-        return stop + 2
+
+def _line(line: bytes) -> tuple[bytes, int, bytes, int, int]:
+    """What a message's line says: subject, subscription, where to reply, the sizes of all and of the headers."""
+    words = line.split()
+    try:
+        size, header = int(words.pop()), int(words.pop()) if words[0] == b"HMSG" else 0
+        return words[1], int(words[2]), words[3] if len(words) > 3 else b"", size, header
+    except (IndexError, ValueError):
+        raise ProtocolError("nats: malformed MSG") from None
 
 
 class NatsClient(Client):

@@ -13,7 +13,6 @@ from eventing import facts, postings
 from eventing.facts import Fact
 
 _CODE, _CURRENCY = re.compile(r"[a-z][a-z0-9_]{0,39}"), re.compile(r"[A-Z]{3}")
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{6})?(Z|[+-][0-9]{2}:[0-9]{2})")
 _LARGEST = 10**13
@@ -122,6 +121,7 @@ def _moment(text: str) -> datetime:
 
 
 def _uuid(text: str) -> UUID:
-    if not _UUID.fullmatch(text):
+    found = uuid_of(text)
+    if str(found) != text:
         raise ValueError("not the usual form")
-    return uuid_of(text)
+    return found

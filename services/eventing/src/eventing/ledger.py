@@ -1,6 +1,6 @@
 """The ledger's stream, batch by batch: states, timers, detections, posting buffer in one transaction (X4, X5, X8)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
@@ -16,6 +16,7 @@ from eventing import behaviours, booked, postings, triggers
 from eventing.batch import Batch, Part
 from eventing.booked import Posting
 from eventing.business_clock import Pulse
+from eventing.columns import taken_apart, words
 from eventing.fact_index import FactIndex
 from eventing.states import Memory
 
@@ -24,28 +25,27 @@ SELECT p.partition, p.epoch, p.business_date, p.run, (SELECT currency FROM base_
 FROM ledger_partition p WHERE p.partition = any($1::smallint[]) ORDER BY p.partition FOR UPDATE"""
 _REPLAYS = "SELECT EXISTS (SELECT FROM job WHERE kind = 'replay' AND state IN ('queued', 'running'))"
 _ADOPT = "INSERT INTO base_currency (id, currency) VALUES (1, $1) ON CONFLICT DO NOTHING"
-# Says how many were new, and only if that were not all, which.
-_STORE = """
-WITH new AS (
-    INSERT INTO posting (account_id, posting_id, business_date, booked_at, direction, amount_minor, currency, kind,
-                         channel, reverses, flags)
-    SELECT a, p, b, t, d, m, c, k, ch, r, coalesce(string_to_array(f, ','), '{}')
-    FROM unnest($1::uuid[], $2::text[], $3::date[], $4::timestamptz[], $5::text[], $6::bigint[], $7::text[],
-                $8::text[], $9::text[], $10::text[], $11::text[]) AS s(a, p, b, t, d, m, c, k, ch, r, f)
-    ON CONFLICT DO NOTHING RETURNING account_id, posting_id
-), stored AS (SELECT count(*) AS number FROM new)
-SELECT number, CASE WHEN number < $12 THEN (SELECT array_agg(account_id || posting_id) FROM new) END AS keys
-FROM stored"""
+_SENT = f"""
+unnest($1::uuid[], $2::text[], {taken_apart(3, "date")}, $4::timestamptz[], {taken_apart(5, "text")},
+       {taken_apart(6, "bigint")}, {taken_apart(7, "text")}, {taken_apart(8, "text")}, {taken_apart(9, "text")},
+       $10::text[], {taken_apart(11, "text")}) AS s(a, p, b, t, d, m, c, k, ch, r, f)"""
+_STORE = f"""
+INSERT INTO posting (account_id, posting_id, business_date, booked_at, direction, amount_minor, currency, kind, channel,
+                     reverses, flags)
+SELECT a, p, b, t, d, m, c, k, ch, r, coalesce(string_to_array(f, ','), '{{}}') FROM {_SENT}
+ON CONFLICT DO NOTHING"""  # noqa: S608 - a constant
+# Which of them this transaction has stored: a row says so itself, and to have all said again costs a fifth more.
+_STORED = """
+SELECT p.account_id, p.posting_id FROM unnest($1::uuid[], $2::text[]) AS s(a, p)
+JOIN posting p ON (p.account_id, p.posting_id) = (s.a, s.p) WHERE p.xmin = pg_current_xact_id()::xid"""
 # Of what came again: whether any of it says something else than what came first. Of what the lake had only the figures
 # are known.
-_CLASHES = """
+_CLASHES = f"""
 SELECT EXISTS (
-    SELECT FROM unnest($1::uuid[], $2::text[], $3::date[], $4::timestamptz[], $5::text[], $6::bigint[], $7::text[],
-                       $8::text[], $9::text[], $10::text[], $11::text[]) AS s(a, p, b, t, d, m, c, k, ch, r, f)
-    JOIN posting o ON (o.account_id, o.posting_id) = (s.a, s.p)
+    SELECT FROM {_SENT} JOIN posting o ON (o.account_id, o.posting_id) = (s.a, s.p)
     WHERE (o.business_date, o.direction, o.amount_minor, o.currency) <> (s.b, s.d, s.m, s.c)
        OR o.came <> 'lake' AND (o.booked_at, o.kind, o.channel, o.reverses, o.flags)
-          IS DISTINCT FROM (s.t, s.k, s.ch, s.r, coalesce(string_to_array(s.f, ','), '{}')))"""
+          IS DISTINCT FROM (s.t, s.k, s.ch, s.r, coalesce(string_to_array(s.f, ','), '{{}}')))"""  # noqa: S608
 # Of so many looks at a partition without messages one asks for timers that a job has set.
 CALENDAR_TICKS = 5
 
@@ -99,7 +99,8 @@ class Ledger:
         known = {id(event) for event, _ in fresh}
         for event, one in read:
             part = parts[event.partition]
-            part.latest = max(part.latest, event.time)
+            if event.time > part.latest:
+                part.latest = event.time
             if isinstance(one, Posting):
                 if id(event) in known:
                     part.apply(event, one)
@@ -190,15 +191,15 @@ async def _store(conn: asyncpg.Connection, arrived: Sequence[Arrived]) -> list[A
     live = [posting for _, posting in arrived if posting.origin == "live"]
     if not live:
         return list(arrived)
-    stored = await conn.fetchrow(_STORE, *_columns(live), len(live))
-    assert stored is not None  # noqa: S101 - an aggregate has one row
-    if stored["number"] == len(live):
+    columns = _columns(live)
+    stored = await conn.execute(_STORE, *columns)
+    if stored == f"INSERT 0 {len(live)}":
         return list(arrived)
-    new = set(stored["keys"] or ())
+    new = {(row["account_id"], row["posting_id"]) for row in await conn.fetch(_STORED, *columns[:2])}
     fresh: list[Arrived] = []
     again: list[Posting] = []
     for event, posting in arrived:
-        key = f"{posting.account_id}{posting.posting_id}"
+        key = posting.account_id, posting.posting_id
         if posting.origin == "replay" or key in new:
             new.discard(key)
             fresh.append((event, posting))
@@ -209,14 +210,16 @@ async def _store(conn: asyncpg.Connection, arrived: Sequence[Arrived]) -> list[A
     return fresh
 
 
-def _columns(live: Sequence[Posting]) -> Iterator[list[Any]]:
-    """The columns of _STORE; one without any value is empty, which PostgreSQL fills up with NULL."""
-    rows = (
-        (
-            p.account_id, p.posting_id, p.business_date, p.booked_at, p.direction, p.amount_minor, p.currency, p.kind,
-            p.channel, p.reverses, ",".join(p.flags) or None,
-        )
-        for p in live
-    )  # fmt: skip
-    for column in zip(*rows, strict=True):
-        yield list(column) if any(value is not None for value in column) else []
+def _columns(live: Sequence[Posting]) -> list[Any]:
+    """The columns of _SENT: what has a form of its own as words, what is anybody's text, or mostly missing, as arrays.
+
+    One without any value is empty, which PostgreSQL fills up with NULL.
+    """
+    return [
+        [p.account_id for p in live], [p.posting_id for p in live], words([p.business_date.isoformat() for p in live]),
+        [p.booked_at for p in live] if any(p.booked_at for p in live) else [], words([p.direction for p in live]),
+        words([str(p.amount_minor) for p in live]), words([p.currency for p in live]), words([p.kind for p in live]),
+        words([p.channel or "" for p in live]),
+        [p.reverses for p in live] if any(p.reverses for p in live) else [],
+        words([",".join(p.flags) for p in live]),
+    ]  # fmt: skip

@@ -7,11 +7,11 @@ order of postings inside a day cannot matter. Days are ordinals (`date.toordinal
 
 import struct
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import accumulate
 from operator import mul, sub
 from typing import NamedTuple
@@ -51,20 +51,19 @@ class Comparison(NamedTuple):
 
 
 _CODES = (("b", 7), ("h", 15), ("i", 31), ("q", 63))
-_WIDTHS = {bits: next(code for code, most in _CODES if bits <= most) for bits in range(64)}
+_WIDTHS = [next(code for code, most in _CODES if bits <= most) for bits in range(64)]
 
 
 @lru_cache(maxsize=4096)
-def _struct(code: str, count: int) -> struct.Struct:
-    return struct.Struct(f"<c{count}{code}")
+def _packer(code: str, count: int) -> Callable[..., bytes]:
+    return partial(struct.Struct(f"<c{count}{code}").pack, code.encode())
 
 
 def packed_ints(values: Sequence[int]) -> bytes:
     """Integers as bytes: all as wide as the widest needs, the width first."""
     if not values:
         return b"b"
-    code = _WIDTHS[max(max(values), ~min(values)).bit_length()]
-    return _struct(code, len(values)).pack(code.encode(), *values)
+    return _packer(_WIDTHS[max(max(values), ~min(values)).bit_length()], len(values))(*values)
 
 
 def unpacked_ints(packed: bytes) -> list[int]:

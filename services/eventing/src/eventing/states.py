@@ -10,6 +10,7 @@ from uuid import UUID
 
 import asyncpg
 
+from eventing.columns import taken_apart, words
 from eventing.customers import SHARED, Customer, Key, Shared
 
 NO_ACCOUNT = UUID(int=0)
@@ -18,13 +19,13 @@ _OWNERS = """
 SELECT customer_id, account_id, branch_id, opening_balance_minor AS opening, kind IN ('demand', 'time') AS deposit
 FROM account_owner WHERE customer_id = any($1::uuid[])"""
 _STATES = "SELECT customer_id, trigger, account_id, packed FROM keyed_state WHERE customer_id = any($1::uuid[])"
-_SAVE = """
+# What is shared has no trigger, and a customer's state no account.
+_SAVE = f"""
 INSERT INTO keyed_state (customer_id, trigger, account_id, partition, packed)
-SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::smallint[], $5::bytea[])
-ON CONFLICT (customer_id, trigger, account_id) DO UPDATE SET packed = excluded.packed"""
-
-Row = tuple[UUID, str, UUID, int, bytes]
-"""A row of keyed_state: customer, trigger, account, partition, packed."""
+SELECT c, coalesce(t, ''), coalesce(a, '{NO_ACCOUNT}'), p, packed
+FROM unnest($1::uuid[], {taken_apart(2, "text")}, {taken_apart(3, "uuid")}, {taken_apart(4, "smallint")}, $5::bytea[])
+     AS s(c, t, a, p, packed)
+ON CONFLICT (customer_id, trigger, account_id) DO UPDATE SET packed = excluded.packed"""  # noqa: S608 - constants
 
 
 @dataclass(slots=True)
@@ -100,17 +101,19 @@ async def load(conn: asyncpg.Connection, customer_ids: Sequence[UUID], *, states
 
 async def save(conn: asyncpg.Connection, touched: Iterable[tuple[int, UUID, Customer]]) -> None:
     """Write the touched states in one statement; a customer's partition stands before."""
-    written = [row for partition, customer_id, customer in touched for row in rows(customer_id, partition, customer)]
-    if written:
-        await conn.execute(_SAVE, *map(list, zip(*written, strict=True)))
-
-
-def rows(customer_id: UUID, partition: int, customer: Customer) -> list[Row]:
-    """The rows of what was touched of a customer."""
-    return [
-        (customer_id, key[0], id_of(key), partition, packed)
+    rows = [
+        (customer_id, key[0], account_text(key), str(number), packed)
+        for number, customer_id, customer in touched
         for key, packed in customer.packed(sorted(customer.touched))
     ]
+    if rows:
+        customers, names, accounts, numbers, packed_states = zip(*rows, strict=True)
+        await conn.execute(_SAVE, list(customers), words(names), words(accounts), words(numbers), list(packed_states))
+
+
+def account_text(key: Key) -> str:
+    """The account's id of a state's key as a word; empty for the whole customer."""
+    return str(UUID(bytes=key[1])) if key[1] else ""
 
 
 def id_of(key: Key) -> UUID:

@@ -8,21 +8,24 @@ from uuid import UUID
 import asyncpg
 
 from attune_contracts.identifiers import partition
+from eventing.columns import taken_apart, words
 from eventing.compiled import Compiled
 from eventing.customers import Key
 from eventing.shapes.dated import DatedFact
-from eventing.states import account_of, id_of
+from eventing.states import NO_ACCOUNT, account_of, account_text
 
 # So many fire in one transaction; the others follow in the next ones.
 AT_ONCE = 2_000
 
-_SET = """
+_SET = f"""
 INSERT INTO timer (customer_id, trigger, account_id, partition, due)
-SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::smallint[], $5::date[])
-ON CONFLICT (customer_id, trigger, account_id) DO UPDATE SET due = excluded.due WHERE timer.due <> excluded.due"""
-_CANCEL = """
-DELETE FROM timer t USING unnest($1::uuid[], $2::text[], $3::uuid[]) AS s(c, n, a)
-WHERE t.customer_id = s.c AND t.trigger = s.n AND t.account_id = s.a"""
+SELECT c, t, coalesce(a, '{NO_ACCOUNT}'), p, d
+FROM unnest($1::uuid[], {taken_apart(2, "text")}, {taken_apart(3, "uuid")}, {taken_apart(4, "smallint")},
+            {taken_apart(5, "date")}) AS s(c, t, a, p, d)
+ON CONFLICT (customer_id, trigger, account_id) DO UPDATE SET due = excluded.due WHERE timer.due <> excluded.due"""  # noqa: S608
+_CANCEL = f"""
+DELETE FROM timer t USING unnest($1::uuid[], {taken_apart(2, "text")}, {taken_apart(3, "uuid")}) AS s(c, n, a)
+WHERE t.customer_id = s.c AND t.trigger = s.n AND t.account_id = coalesce(s.a, '{NO_ACCOUNT}')"""  # noqa: S608
 # By the index, trigger by trigger: OFFSET 0 keeps PostgreSQL from a join that reads all timers of the partition.
 _DUE = """
 SELECT found.customer_id, found.trigger, found.account_id
@@ -59,17 +62,17 @@ class Due(NamedTuple):
 
 async def write(conn: asyncpg.Connection, dues: Iterable[Due]) -> None:
     """Set the timers of states, each of which comes once."""
-    kept: list[tuple[UUID, str, UUID, int, date]] = []
-    gone: list[tuple[UUID, str, UUID]] = []
+    kept: list[tuple[UUID, str, str, str, str]] = []
+    gone: list[tuple[UUID, str, str]] = []
     for number, customer_id, key, day in dues:
         if day is None:
-            gone.append((customer_id, key[0], id_of(key)))
+            gone.append((customer_id, key[0], account_text(key)))
         else:
-            kept.append((customer_id, key[0], id_of(key), number, date.fromordinal(day)))
-    if kept:
-        await conn.execute(_SET, *map(list, zip(*kept, strict=True)))
-    if gone:
-        await conn.execute(_CANCEL, *map(list, zip(*gone, strict=True)))
+            kept.append((customer_id, key[0], account_text(key), str(number), date.fromordinal(day).isoformat()))
+    for statement, rows in ((_SET, kept), (_CANCEL, gone)):
+        if rows:
+            customers, *columns = zip(*rows, strict=True)
+            await conn.execute(statement, list(customers), *map(words, columns))
 
 
 async def due(conn: asyncpg.Connection, partition: int, through: Mapping[str, int], most: int) -> list[Timer]:
