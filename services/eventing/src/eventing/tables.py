@@ -214,7 +214,7 @@ class Posting(Table, table=True):
     __tablename__ = "posting"
     __table_args__ = (
         Index("posting_unpublished", "business_date", postgresql_where=text("NOT in_lake")),
-        Index("posting_day", "business_date"),
+        Index("posting_day", "business_date", postgresql_using="brin", postgresql_with={"autosummarize": True}),
     )
 
     account_id: UUID = Field(primary_key=True)
