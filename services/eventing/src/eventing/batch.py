@@ -64,8 +64,8 @@ class Part:
 
     def apply(self, event: Event, posting: Posting) -> None:
         """Book one posting under every trigger that it concerns, and judge what it touches."""
-        self._reach(facts.ordinal(posting.business_date))
         if posting.currency != self.currency:
+            self._reach(facts.ordinal(posting.business_date))
             return
         if self.take(event, posting.customer_id, posting.fact()):
             self.beyond.append((posting.account_id, posting.posting_id))

@@ -50,12 +50,15 @@ class Compiled:
     """Whether the subject's first fact of all matters beside those that match."""
     has_timer: bool = field(init=False)
     """Whether it finds something when a day is over, not when a fact comes."""
+    whole: tuple[str, bytes] = field(init=False)
+    """The key of a whole customer's state."""
 
     def __post_init__(self) -> None:
         # Asked for every fact: worked out once.
         changed = self.kind == "change" and self.takes_every_deposit
         object.__setattr__(self, "state", "changed_balance" if changed else self.kind)
         object.__setattr__(self, "needs_first", self.kind in ("own_history", "change"))
+        object.__setattr__(self, "whole", (self.name, b""))
         object.__setattr__(self, "has_timer", self.kind in ("absence", "silence", "lost", "change", "calendar"))
 
     @staticmethod

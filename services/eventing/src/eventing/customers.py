@@ -140,6 +140,7 @@ class Customer:
         if changed:
             self.touched.add((SHARED, b""))
         undone = self.shared.undone(fact) if self.shared.reversals else 0
+        whole = About(self.opening, 0, newest, undone)
         for trigger, marks in concerned:
             key = _key(trigger, fact)
             state = self.states.get(key)
@@ -148,7 +149,8 @@ class Customer:
             elif state.__class__ is bytes:
                 state = self.state(trigger, key[1])
             assert isinstance(state, State)  # noqa: S101 - dates are no facts
-            verdicts = state.apply(fact, marks, trigger, self.about(trigger, key[1], newest, undone))
+            asks = trigger.by_account or trigger.needs_first
+            verdicts = state.apply(fact, marks, trigger, self.about(trigger, key[1], newest, undone) if asks else whole)
             self.touched.add(key)
             if verdicts:
                 found += [Found(trigger, key[1], verdict) for verdict in verdicts]
@@ -237,7 +239,7 @@ class Customer:
 
 
 def _key(trigger: Compiled, fact: Fact) -> Key:
-    return trigger.name, fact.account if trigger.by_account else b""
+    return (trigger.name, fact.account) if trigger.by_account else trigger.whole
 
 
 def emitted(found: Found) -> Found:

@@ -11,6 +11,7 @@ set of postings seen, not of their order, so its packed bytes are, too.
 from bisect import insort
 from dataclasses import dataclass, field
 from fractions import Fraction
+from operator import attrgetter
 from typing import NamedTuple
 
 import msgpack
@@ -61,7 +62,7 @@ class Movement(NamedTuple):
     deposit: bool = True
 
 
-@dataclass(slots=True, order=True)
+@dataclass(slots=True)
 class Credit:
     """A judged credit that a late posting may still change."""
 
@@ -76,6 +77,9 @@ class Credit:
     def place(self) -> Place:
         """Where it stands in order."""
         return self.day, self.moment, self.key
+
+
+_PLACE = attrgetter("place")
 
 
 class Judgement(NamedTuple):
@@ -109,7 +113,7 @@ class Subject:
                 # When on its day the anchor was booked concerns nobody any more.
                 (self.anchor[0], self.anchor[2]),
                 [(last - c.day, c.moment, c.key, c.amount, c.account, c.raised) for c in self.credits],
-                [(last - day, key) for day, key in self.reversals],
+                [(last - day, key) for day, key in self.reversals] if self.reversals else (),
             )
         )
 
@@ -146,15 +150,14 @@ class Subject:
             verdicts += self.reverse(movement.reverses, day, rule, opening, newest)
         if is_beyond(day, newest, rule):
             return verdicts
-        start = (day + 1, BEFORE_ALL, "")
         new = None
         if movement.candidate:
-            new = Credit(day, movement.moment, movement.key, abs(movement.net), movement.account)
-            if movement.amount is not None:
-                new.amount = movement.amount
-            insort(self.credits, new)
-            start = new.place
-        if self.credits and self.credits[-1].place >= start:
+            amount = abs(movement.net) if movement.amount is None else movement.amount
+            new = Credit(day, movement.moment, movement.key, amount, movement.account)
+            insort(self.credits, new, key=_PLACE)
+        # Nearly always nothing lies behind it.
+        if self.credits and (new is not None or self.credits[-1].day > day):
+            start = (day + 1, BEFORE_ALL, "") if new is None else new.place
             verdicts += self._judge_from(start, new, rule, opening, late=day < newest)
         return verdicts
 
