@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+from benchmarks.machine import cpu_seconds
 
 from attune.ports import free_port
 
@@ -27,8 +28,7 @@ class Target:
 
     def cpu(self) -> float:
         """Seconds of user and system time so far."""
-        times = self.process.cpu_times()
-        return float(times.user + times.system)
+        return cpu_seconds(self.process)
 
 
 @contextmanager
