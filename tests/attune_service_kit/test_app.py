@@ -122,6 +122,11 @@ async def test_a_validation_error_names_the_place_and_echoes_nothing(client: htt
         "body.id": "int_parsing",
         "body.text": "string_too_long",
     }
+    assert [fault["en"] for fault in response.json()["errors"]] == [
+        "Input should be a valid integer, unable to parse string as an integer",
+        "String should have at most 50 characters",
+    ]
+    assert [fault["zh"] for fault in response.json()["errors"]] == ["应为整数", "文本至多 50 个字符"]
     assert "13800" not in response.text
     assert "王" not in response.text
 

@@ -71,7 +71,8 @@ async def test_a_refusal_is_a_problem(hot: Callable[..., Any]) -> None:
 
 async def test_what_is_unusual_goes_to_the_declared_route(hot: Callable[..., Any]) -> None:
     answer = await hot("x")
-    assert answer.json()["errors"] == [{"at": "path.note_id", "fault": "int_parsing"}]
+    [fault] = answer.json()["errors"]
+    assert (fault["at"], fault["fault"], fault["zh"]) == ("path.note_id", "int_parsing", "应为整数")
     assert (await hot("7", params={"more": "1"})).status_code == 422
 
 

@@ -9,6 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from attune_expressions.own_fields import OwnField
+from attune_service_kit import value_texts
 from attune_service_kit.files import yaml_texts
 from eventing import trigger_files
 from eventing.compiled import Compiled
@@ -131,7 +132,7 @@ def test_each_fault_is_told_in_chinese_too(old: str, new: str, zh: str) -> None:
 
 @pytest.mark.parametrize("kind", ["some_error_of_a_later_pydantic", "value_error"])
 def test_an_error_that_nobody_knows_is_still_no_english(kind: str) -> None:
-    assert yaml_texts.of_value({"type": kind, "msg": "Input is not so", "ctx": {"x": 1}}) == "取值不符合要求"
+    assert value_texts.of_value({"type": kind, "msg": "Input is not so", "ctx": {"x": 1}}) == "取值不符合要求"
     assert yaml_texts.of_yaml("something odd came") == "格式有误"
 
 
@@ -152,7 +153,7 @@ def test_whatever_stands_in_any_place_is_told_in_chinese_or_taken() -> None:
     for key in Definition.model_fields:
         for value in WRONG:
             kinds |= faults_of(read | {key: value})
-    known = yaml_texts.VALUES.keys() | {"missing", "extra_forbidden", "literal_error", "value_error"}
+    known = value_texts.VALUES.keys() | {"missing", "extra_forbidden", "literal_error", "value_error"}
     assert kinds <= known
     assert len(kinds) > 15
 

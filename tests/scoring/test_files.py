@@ -190,6 +190,38 @@ def test_a_cell_that_does_not_fit_is_named_by_its_line(
         read_file(path, spec_of(path))
 
 
+def test_blank_lines_and_cells_of_several_lines_are_counted_as_an_editor_does(write: Callable[..., Path]) -> None:
+    rows = lines(8)
+    rows[0] = rows[0].replace(";clerk;", ';"a clerk\nof old";')
+    rows[3] = "much" + rows[3]
+    rows.insert(2, "")
+
+    path = write(rows)
+    with pytest.raises(SpecRefused, match="line 7: column balance holds no number"):
+        read_file(path, spec_of(path))
+
+
+def test_a_value_that_no_row_has_is_told_with_those_that_they_have(write: Callable[..., Path]) -> None:
+    path = write(lines(40))
+
+    with pytest.raises(SpecRefused, match="no row's y is 'Yes' or '1': the column holds 'no', 'yes'"):
+        read_file(path, spec_of(path, {"label": {"column": "y", "positive": ["Yes", "1"], "dated": "called_on"}}))
+    with pytest.raises(SpecRefused, match="no row's job is 'smith'"):
+        read_file(path, spec_of(path, split={"by": "column", "column": "job", "values": ["smith"]}))
+
+
+def test_credit_is_told_neither_by_age_nor_by_marital_status(write: Callable[..., Path]) -> None:
+    """Whether the spec names them protected or not, by the feature's name or the column's (R-25)."""
+    columns = {"balance": COLUMNS["balance"], "age": {}, "status": {"column": "job", "type": "category"}}
+    heading = HEADINGS.replace(";job;", ";Marital_Status;")
+    columns["status"]["column"] = "Marital_Status"
+    path = write(lines(40), heading=heading)
+    told = {"columns": columns, "protected": {}}
+
+    assert read_file(path, spec_of(path, told)).refused == {}
+    assert read_file(path, spec_of(path, told, purpose="credit")).refused == {"age": "protected", "status": "protected"}
+
+
 def test_encodings_gzip_parquet_and_files_without_headings_give_the_same(write: Callable[..., Path]) -> None:
     rows = [row.replace("clerk", "客户") for row in lines(40)]
     plain = write(rows)

@@ -32,6 +32,7 @@ def test_the_cdnow_sample_has_the_published_parameters() -> None:
     assert [round(v, 4) for v in (paid.p, paid.q, paid.gamma)] == [6.2496, 3.7442, 15.4435]
     one = Customers(np.array([2.0]), np.array([30.43]), np.array([38.86]), np.array([20.0]))
     assert round(float(bought.expected(one, 39)[0]), 3) == 1.226
+    assert found.at_bounds == ()
 
 
 def test_purchases_of_one_day_are_one_and_the_first_day_is_no_repetition() -> None:
@@ -78,3 +79,18 @@ def test_a_generated_bank_is_found_again_and_its_future_foretold() -> None:
 def test_too_few_who_came_back_are_refused() -> None:
     with pytest.raises(SpecRefused, match="second day"):
         lifetime_value.fit(Customers(np.zeros(50), np.zeros(50), np.full(50, 9.0), np.full(50, np.nan)))
+
+
+def test_what_a_sample_does_not_settle_is_named() -> None:
+    """Everybody pays the same and nobody leaves: the likeliest parameters lie at the bound of what is looked for."""
+    draw = np.random.default_rng(1)
+    x = draw.integers(0, 6, 400).astype(np.float64)
+    last = np.where(x > 0, draw.uniform(1, 40, 400), 0.0)
+
+    found = lifetime_value.fit(Customers(x, last, np.full(400, 50.0), np.where(x > 0, 100.0, np.nan)))
+
+    assert found.at_bounds == ("b", "p", "q")
+    assert found.correlation == 0.0
+    assert found.amounts.expected(Customers(x, last, np.full(400, 50.0), np.where(x > 0, 100.0, np.nan))) == (
+        pytest.approx(np.full(400, 100.0), rel=0.01)
+    )

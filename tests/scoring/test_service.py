@@ -164,7 +164,9 @@ async def test_what_does_not_exist_is_said_so(scoring: RunningService, token: He
     ]
     assert listing.json() == {"items": [], "next_cursor": None}
     assert wrong.status_code == 422
-    assert wrong.json()["errors"] == [{"at": "body.features", "fault": "feature_unusable"}]
+    [fault] = wrong.json()["errors"]
+    assert (fault["at"], fault["fault"]) == ("body.features", "feature_unusable")
+    assert fault["en"] == "no numeric or boolean feature: ['customer_id']"
 
 
 async def test_a_training_that_the_data_cannot_serve_fails_with_the_reason(

@@ -71,15 +71,19 @@ def test_a_feature_that_has_seen_the_answer_is_refused(examples: Examples) -> No
     leaking = examples.rows.copy()
     column = examples.names.index("purchases_365d")
     leaking[:, column] = examples.label
+    # A code that neither rises nor falls with the answer: 1 is yes, 0 and 2 are no.
+    hidden = examples.names.index("postings_90d")
+    leaking[:, hidden] = np.where(examples.label, 1, np.arange(len(examples.label)) % 2 * 2)
     leaking[:, examples.names.index("holds_wealth")] = 1
 
     result = train(replace(examples, rows=leaking), SPEC)
 
     assert {(r["feature"], r["reason"]) for r in result.refused} == {
         ("purchases_365d", "leak"),
+        ("postings_90d", "leak"),
         ("holds_wealth", "constant"),
     }
-    assert not {"purchases_365d", "holds_wealth"} & set(result.features)
+    assert not {"purchases_365d", "postings_90d", "holds_wealth"} & set(result.features)
     assert result.metrics["auc"] < 0.99
 
 

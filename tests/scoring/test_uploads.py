@@ -29,6 +29,7 @@ FEATURES: list[dict[str, Any]] = [
     {"name": "age", "unit": "years", "min": 18, "max": 100},
     {"name": "branch_visits_90d", "type": "INTEGER", "unit": "count", "min": 0, "max": 60, "nullable": False},
 ]
+NO_AGE = [{"name": "tenure_days"}, *FEATURES[1:]]
 MANIFEST: dict[str, Any] = {
     "purpose": "propensity",
     "owner": "Retail analytics",
@@ -156,7 +157,10 @@ async def test_what_is_uploaded_is_vetted_or_refused_and_answers_nobody_by_itsel
         ({"output": "class_probabilities"}, ((), "classes_unfit")),
         ({"lowest": 0.0}, ((), "range_unfit")),
         ({"output": "value", "lowest": 2.0, "highest": 1.0}, ((), "range_reversed")),
-        ({"risk_class": "high_risk"}, ((), "data_sheet_missing")),
+        ({"risk_class": "high_risk"}, ((), "feature_unusable")),
+        ({"risk_class": "high_risk", "features": FEATURES[1:]}, ((), "data_sheet_missing")),
+        ({"purpose": "credit"}, ((), "risk_class_unfit")),
+        ({"features": [{"name": "ethnicity"}]}, (("features",), "feature_unusable")),
         ({"state": "vetted"}, (("state",), "extra_forbidden")),
     ],
 )
@@ -209,7 +213,10 @@ async def test_bytes_that_are_none_others_archives_or_too_many_are_refused_at_on
         (409, "wrong_offset"),
         (415, "unsupported_media_type"),
     ]
-    assert unusable.json()["errors"] == [{"at": "body.features", "fault": "feature_unusable"}]
+    assert unusable.json()["errors"] == [
+        {"at": "body.features", "fault": "feature_unusable", "zh": "任何模型不得使用 gender，请去除后重新训练",
+         "en": "no model may use gender: leave it out and train anew"}
+    ]  # fmt: skip
     assert {a.status_code for a in named} <= {404, 422}, "a file has an id, and no name"
     assert (await app.client.get("/v1/models", headers=token("model_admin"))).json()["items"] == []
 
@@ -224,7 +231,7 @@ async def test_j81_uploads_at_once_get_their_numbers_one_after_the_other(app: Ru
 async def test_a_version_changes_nothing_that_decisions_rely_on(app: RunningService, token: Headers) -> None:
     """Purpose and output stay those of the versions that answer; a high risk is not talked away."""
     sheet = {"metrics": {"auc": 0.8}, "training": {"dataset": "crm"}, "card": {"limits": "none"}}
-    await send(app, token, onnx_bytes(), risk_class="high_risk", **sheet)
+    await send(app, token, onnx_bytes(), risk_class="high_risk", **sheet, features=NO_AGE)
     churn = await send(app, token, onnx_bytes(), purpose="churn")
     value = await send(app, token, onnx_bytes(), output="value", lowest=0.0)
     again = await send(app, token, onnx_bytes(), risk_class="minimal", owner="Somebody else")

@@ -152,7 +152,7 @@ def _faults(problem: Problem) -> str:
     errors = [error for error in problem.extras.get("errors", []) if isinstance(error, dict)]
     # Of a file, the first fault is the problem's own text.
     in_file = [f"line {f['line']}, column {f['column']}: {f['en']}" for f in errors if "line" in f][1:]
-    faults = in_file or [f"{f.get('at')}: {f.get('fault')}" for f in errors if "line" not in f]
+    faults = in_file or [f"{f.get('at')}: {f.get('en') or f.get('fault')}" for f in errors if "line" not in f]
     return f" ({'; '.join(faults)})" if faults else ""
 
 

@@ -7,8 +7,8 @@ from rich.table import Table
 from rich.text import Text
 
 _FIRST = (
-    "auc", "accuracy", "effect", "qini", "foretold_by_came", "explained", "average_precision", "ks", "gini",
-    "top_decile_response", "lift", "brier", "log_loss", "base_rate",
+    "auc", "auc_low", "auc_high", "accuracy", "effect", "qini", "foretold_by_came", "explained", "average_precision",
+    "ks", "gini", "top_decile_response", "lift", "brier", "log_loss", "base_rate",
 )  # fmt: skip
 SHOWN = 12
 """So many features of a look, those that have moved most; the JSON has all."""

@@ -49,7 +49,9 @@ def train(
         refused = ", ".join(f"{one['feature']} ({one['reason']})" for one in result["refused"])
         metrics += f"; no features: {refused}"
     waits = f"; it answers when another person approves proposal {result['proposal']}" if result.get("proposal") else ""
-    print_result(result, as_json, f"{result['model']} v{result['version']}: {metrics}{waits}; {result['card']}")
+    looked_at = "".join(f"\n  look at this first: {one['en']}" for one in result["cautions"])
+    said = f"{result['model']} v{result['version']}: {metrics}{waits}; {result['card']}{looked_at}"
+    print_result(result, as_json, said)
 
 
 def told_metrics(metrics: dict[str, float | None]) -> str:

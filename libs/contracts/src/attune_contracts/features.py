@@ -152,6 +152,17 @@ NEVER: tuple[Feature, ...] = (
             never="identity data; a proxy of protected attributes"),
 )  # fmt: skip
 
+# What the law protects, by the names that files and models give it; a file's own names are its specification's
+# to say.
+PROTECTED: frozenset[str] = frozenset({
+    "gender", "sex", "race", "ethnicity", "ethnic_group", "nationality", "national_origin", "religion", "disability",
+    "性别", "种族", "民族", "国籍", "宗教", "残疾",
+})  # fmt: skip
+# By what besides nobody's creditworthiness is told.
+PROTECTED_IN_CREDIT: frozenset[str] = frozenset({
+    "age", "birth_date", "date_of_birth", "marital", "marital_status", "年龄", "出生日期", "婚姻状况",
+})  # fmt: skip
+
 CATALOGUE: dict[str, Feature] = {feature.name: feature for feature in _FEATURES}
 USABLE: tuple[str, ...] = tuple(feature.name for feature in _FEATURES if feature.usable)
 

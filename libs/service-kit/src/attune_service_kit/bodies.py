@@ -14,7 +14,7 @@ from typing import Annotated, Any, cast
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, StringConstraints, WithJsonSchema
 from pydantic_core import CoreSchema, core_schema
 
-from attune_service_kit import texts
+from attune_service_kit import texts, value_texts
 
 EARLIEST, LATEST = date(1900, 1, 1), date(2100, 12, 31)
 
@@ -45,23 +45,23 @@ FreeText = Annotated[str, StringConstraints(min_length=1, max_length=2000), SEVE
 
 def day(value: Any) -> Any:
     """A day as ISO 8601 writes it; numbers that would count seconds are refused."""
-    return _written(value, _DAY, date)
+    return _written(value, _DAY, date, value_texts.DAY)
 
 
 def moment(value: Any) -> Any:
     """A moment as ISO 8601 writes it, with its offset."""
-    return _written(value, _MOMENT, datetime)
+    return _written(value, _MOMENT, datetime, value_texts.MOMENT)
 
 
 def clock(value: Any) -> Any:
     """A time of day, hours and minutes at least."""
-    return _written(value, _TIME, time)
+    return _written(value, _TIME, time, value_texts.CLOCK)
 
 
-def _written(value: Any, pattern: re.Pattern[str], kind: type) -> Any:
+def _written(value: Any, pattern: re.Pattern[str], kind: type, said: tuple[str, str]) -> Any:
     if isinstance(value, kind) or (isinstance(value, str) and pattern.fullmatch(value)):
         return value
-    raise ValueError("not as ISO 8601 writes it")
+    raise value_texts.Misfit(*said)
 
 
 def _strict(node: Any) -> Any:

@@ -27,6 +27,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
+from attune_service_kit import value_texts
 from attune_service_kit.telemetry import request_id
 
 PROBLEM_JSON = "application/problem+json"
@@ -237,9 +238,14 @@ async def _on_refusal(_request: Request, error: Exception) -> Response:
 
 async def _on_validation(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class only
-    # `input`, `ctx` and `msg` may repeat what the caller sent: only the place and the kind of the fault are told.
-    faults = [{"at": _place(fault), "fault": fault["type"]} for fault in error.errors()[:20]]
+    faults = [_told(fault) for fault in error.errors()[:20]]
     return problem(Invalid("the request does not meet its contract", "请求不符合接口约定", errors=faults))
+
+
+def _told(fault: Mapping[str, Any]) -> dict[str, str]:
+    """The place and the kind of a fault and what the contract admits there; never `input`: what the caller sent."""
+    words = value_texts.of_request(fault)
+    return {"at": _place(fault), "fault": fault["type"]} | ({} if words is None else {"en": words[0], "zh": words[1]})
 
 
 _FIELD = re.compile(r"[a-z][a-z0-9_-]{0,39}")

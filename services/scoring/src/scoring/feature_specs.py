@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
-from pydantic_core import PydanticCustomError
 
 from attune_contracts.features import CATALOGUE, USABLE
 from attune_service_kit.bodies import Body
+from scoring.unfit import unfit
 
 FeatureName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 
@@ -30,7 +30,7 @@ class FeatureSpec(Body):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.min is not None and self.max is not None and self.min > self.max:
-            raise PydanticCustomError("range_reversed", "min lies above max")
+            raise unfit("range_reversed", "min lies above max", "min 大于 max")
         return self
 
 

@@ -5,13 +5,10 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field, JsonValue, StringConstraints, model_validator
 
-from attune_contracts.features import NEVER
+from attune_contracts.features import PROTECTED, PROTECTED_IN_CREDIT
 from attune_service_kit.bodies import Body
 from scoring.feature_specs import FeatureName
 from scoring.unfit import unfit
-
-# What the law protects, by the names that files give it; a spec adds its own (`protected`).
-PROTECTED = frozenset({feature.name for feature in NEVER if feature.never.startswith("a protected")} | {"sex"})
 
 Heading = Annotated[str, StringConstraints(min_length=1, max_length=120)]
 Value = Annotated[str, StringConstraints(max_length=200)]
@@ -100,15 +97,16 @@ class FileData(_Strict):
         """The column's heading in the file."""
         return column.column or name
 
-    def refused(self) -> dict[str, str]:
+    def refused(self, *, credit: bool = False) -> dict[str, str]:
         """Return the columns that are no features whatever they hold, with the reason."""
+        barred = PROTECTED | PROTECTED_IN_CREDIT if credit else PROTECTED
         protected = {one.column for one in self.protected.values()}
         reasons: dict[str, str] = {}
         for name, column in self.columns.items():
             heading = self.heading(name, column)
             if column.known_after is not None:
                 reasons[name] = "known_after_outcome"
-            elif name in self.protected or heading in protected or {name, heading.casefold()} & PROTECTED:
+            elif name in self.protected or heading in protected or {name, heading.casefold()} & barred:
                 reasons[name] = "protected"
         return reasons
 

@@ -6,20 +6,21 @@ from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from pydantic import ConfigDict, Field, JsonValue, StringConstraints, field_validator, model_validator
-from pydantic_core import PydanticCustomError
 
-from attune_contracts.features import CATALOGUE, NEVER, USABLE
+from attune_contracts.features import CATALOGUE, NEVER, PROTECTED, PROTECTED_IN_CREDIT, USABLE
 from attune_service_kit.bodies import Body
 from scoring.feature_specs import Bound, FeatureSpec, of_catalogue
 from scoring.outputs import Output
 from scoring.spec import About, RiskClass
+from scoring.unfit import unfit
 
 Purpose = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
 ClassName = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 MetricName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 
-_BARRED = {feature.name for feature in (*CATALOGUE.values(), *NEVER)} - set(USABLE)
+_BARRED = {feature.name for feature in (*CATALOGUE.values(), *NEVER)} - set(USABLE) | PROTECTED
+CREDIT = "credit"
 _EXAMPLE: dict[str, JsonValue] = {
     "file_id": "0190a7c2-7b1e-7d35-8f04-5a6b9c2d1e3f",
     "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
@@ -85,22 +86,38 @@ class Manifest(Body):
     @classmethod
     def _admitted(cls, features: tuple[FeatureSpec, ...]) -> tuple[FeatureSpec, ...]:
         if barred := [f.name for f in features if f.name in _BARRED]:
-            raise PydanticCustomError("feature_unusable", "no model may use: {names}", {"names": barred})
+            raise unfit("feature_unusable", "no model may use {names}: leave it out and train anew",
+                        "任何模型不得使用 {names}，请去除后重新训练", names=", ".join(barred))  # fmt: skip
         if len({f.name for f in features}) != len(features):
-            raise PydanticCustomError("feature_repeated", "a feature is named twice")
+            raise unfit("feature_repeated", "a feature is named twice", "特征重复")
         return tuple(_as_catalogued(f) for f in features)
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
         if (self.output == "class_probabilities") != (self.classes is not None):
-            raise PydanticCustomError("classes_unfit", "class probabilities, and only they, name their classes")
+            raise unfit("classes_unfit", "output class_probabilities, and only it, names its classes",
+                        "output 为 class_probabilities 时应有 classes，其他情况不得有")  # fmt: skip
         if self.output != "value" and (self.lowest is not None or self.highest is not None):
-            raise PydanticCustomError("range_unfit", "only a value has a range")
+            raise unfit("range_unfit", "output value, and only it, has lowest and highest",
+                        "仅 output 为 value 时可有 lowest 与 highest")  # fmt: skip
         if self.lowest is not None and self.highest is not None and self.lowest > self.highest:
-            raise PydanticCustomError("range_reversed", "lowest lies above highest")
-        # What others rely on to judge a person: its data sheet is not optional (R-24).
-        if self.risk_class == "high_risk" and not (self.metrics and self.training and self.card):
-            raise PydanticCustomError("data_sheet_missing", "a high-risk model has metrics, training and card")
+            raise unfit("range_reversed", "lowest lies above highest", "lowest 大于 highest")
+        return self
+
+    @model_validator(mode="after")
+    def _fit_to_judge_persons(self) -> Self:
+        """What others rely on to judge a person has its data sheet, and sees nothing that is protected (R-24, R-25)."""
+        if self.risk_class != "high_risk":
+            if self.purpose == CREDIT:
+                raise unfit("risk_class_unfit", "a model of the purpose credit is of the class high_risk",
+                            "purpose 为 credit 的模型，risk_class 应为 high_risk")  # fmt: skip
+            return self
+        if aged := [f.name for f in self.features if f.name in PROTECTED_IN_CREDIT]:
+            raise unfit("feature_unusable", "no high_risk model may use {names}: leave it out and train anew",
+                        "high_risk 模型不得使用 {names}，请去除后重新训练", names=", ".join(aged))  # fmt: skip
+        if lacking := [name for name in ("metrics", "training", "card") if not getattr(self, name)]:
+            raise unfit("data_sheet_missing", "a high_risk model has its data sheet: give {lacking}",
+                        "high_risk 模型须有完整说明：请提供 {lacking}", lacking=", ".join(lacking))  # fmt: skip
         return self
 
     def about(self, name: str) -> About:
@@ -120,5 +137,5 @@ def _as_catalogued(feature: FeatureSpec) -> FeatureSpec:
         return feature
     known = of_catalogue(feature.name)
     if feature.unit not in ("", known.unit):
-        raise PydanticCustomError("unit_differs", "{name} is in {unit}", {"name": feature.name, "unit": known.unit})
+        raise unfit("unit_differs", "{name} is in {unit}", "{name} 的单位是 {unit}", name=feature.name, unit=known.unit)
     return feature.model_copy(update={"type": known.type, "unit": known.unit})

@@ -11,7 +11,6 @@ from typing import Annotated, Any, Literal, Self
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from attune_contracts.ledger import Code
 from attune_service_kit.bodies import Body
@@ -19,6 +18,7 @@ from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Conflict
 from scoring.registry import UnknownModel
 from scoring.sql import Conn
+from scoring.unfit import unfit
 
 MODERATE, MAJOR = 0.1, 0.25
 
@@ -77,7 +77,7 @@ class WatchSettingsBody(Body):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.moderate > self.major:
-            raise PydanticCustomError("thresholds_reversed", "moderate lies above major")
+            raise unfit("thresholds_reversed", "moderate lies above major", "moderate 大于 major")
         return self
 
     def wanted(self) -> Wanted:

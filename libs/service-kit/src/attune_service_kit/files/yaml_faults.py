@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from attune_contracts.names import nearest
+from attune_service_kit import value_texts
 from attune_service_kit.files import yaml_texts
 
 Path = tuple[str | int, ...]
@@ -89,9 +90,9 @@ def _reason(error: Mapping[str, Any], path: Path, keys: Iterable[str]) -> tuple[
             return f"{path[-1]} is missing", f"缺少 {path[-1]}"
         case "value_error":
             misfit = error["ctx"]["error"]
-            return str(misfit), str(getattr(misfit, "zh", yaml_texts.of_value(error)))
+            return str(misfit), str(getattr(misfit, "zh", value_texts.of_value(error)))
         case "model_type":
-            return "this is a mapping of keys", yaml_texts.of_value(error)
+            return "this is a mapping of keys", value_texts.of_value(error)
         case _:
             said = str(error["msg"])
-            return said[:1].lower() + said[1:], yaml_texts.of_value(error)
+            return said[:1].lower() + said[1:], value_texts.of_value(error)

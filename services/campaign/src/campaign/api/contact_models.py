@@ -11,6 +11,7 @@ from attune_contracts.consent import ProductKind
 from attune_contracts.identifiers import SOURCE_ID_LENGTH
 from attune_contracts.ledger import Code
 from attune_service_kit.bodies import TimeOfDay
+from attune_service_kit.value_texts import Misfit
 from campaign.api.models import BothLanguages, In
 from campaign.contact_policy import Channel, Level
 from campaign.suppressions import LARGEST_LIST, Source
@@ -66,7 +67,7 @@ class NewContact(In):
     @model_validator(mode="after")
     def _a_step_of_a_campaign(self) -> Self:
         if (self.campaign is None) != (self.step is None):
-            raise ValueError("campaign and step are named together")
+            raise Misfit("campaign and step are named together", "活动与步骤须一并填写")
         return self
 
 
@@ -135,7 +136,10 @@ class NewSuppression(_Terms):
     @model_validator(mode="after")
     def _one_subject(self) -> Self:
         if sum(x is not None for x in (self.customer_id, self.household_id, self.account_id)) != 1:
-            raise ValueError("name one of customer_id, household_id, account_id")
+            raise Misfit(
+                "name one of customer_id, household_id, account_id",
+                "customer_id、household_id、account_id 须填写其一",
+            )
         return self
 
 

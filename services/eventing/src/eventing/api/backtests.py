@@ -16,6 +16,7 @@ from attune_service_kit.idempotency import InFlight, KeyMissing, OtherPayload, W
 from attune_service_kit.jobs import JobView, State, UnknownJob
 from attune_service_kit.paging import ByTime, Cursor, InvalidCursor, Limit, Page, decode_cursor, page
 from attune_service_kit.runtime import Runtime
+from attune_service_kit.value_texts import Misfit
 from eventing import backtests, triggers
 from eventing.api import trigger_versions
 from eventing.api.trigger_versions import TriggerFileInvalid
@@ -51,9 +52,9 @@ class Tried(Body):
     @model_validator(mode="after")
     def _one(self) -> Self:
         if (self.trigger is None) == (self.file is None):
-            raise ValueError("name a trigger or give a file, not both")
+            raise Misfit("name a trigger or give a file, not both", "应指定触发器名称或给出文件，二者择一")
         if self.version is not None and self.trigger is None:
-            raise ValueError("a file has no version")
+            raise Misfit("a file has no version", "文件没有版本")
         return self
 
 
@@ -87,7 +88,7 @@ class BacktestRequest(Tried):
     @model_validator(mode="after")
     def _fit(self) -> Self:
         if self.last < self.first:
-            raise ValueError("the last day lies before the first")
+            raise Misfit("the last day lies before the first", "结束日期早于开始日期")
         return self
 
     @property

@@ -20,6 +20,7 @@ from attune_service_kit.files.routes import history
 from attune_service_kit.idempotency import InFlight, KeyMissing, OtherPayload, Write, idempotent
 from attune_service_kit.jobs import JobView
 from attune_service_kit.runtime import Runtime
+from attune_service_kit.value_texts import Misfit
 from eventing import imports, intake, money, upkeep
 from eventing.postings import EARLIEST
 
@@ -88,7 +89,7 @@ class ReconciliationRequest(Body):
     @model_validator(mode="after")
     def _both_or_neither(self) -> Self:
         if (self.mapping is None) != (self.folder is None):
-            raise ValueError("a mapping needs a folder, and a folder a mapping")
+            raise Misfit("a mapping needs a folder, and a folder a mapping", "映射与目录须一并填写")
         return self
 
 

@@ -14,6 +14,7 @@ from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Invalid, NotFound, refusals
 from attune_service_kit.idempotency import InFlight, KeyMissing, OtherPayload, Write, idempotent
 from attune_service_kit.jobs import JobView
+from attune_service_kit.value_texts import Misfit
 from eventing import replays
 
 router = APIRouter(prefix="/v1/ledger", tags=["replays"])
@@ -36,7 +37,7 @@ class ReplayRequest(Body):
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.last < self.first:
-            raise ValueError("the last day lies before the first")
+            raise Misfit("the last day lies before the first", "结束日期早于开始日期")
         return self
 
 
@@ -67,7 +68,7 @@ class RebuildRequest(Body):
     @model_validator(mode="after")
     def _one_or_the_other(self) -> Self:
         if self.before is not None and self.customers is not None:
-            raise ValueError("a rebuild of some customers takes all that is known")
+            raise Misfit("a rebuild of some customers takes all that is known", "重建部分客户时使用全部已知数据")
         return self
 
 

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from attune_contracts.scoring import AnsweringModel, Reason, ScoreAnswer
 from attune_service_kit.app import AnyRuntime
@@ -24,6 +23,7 @@ from scoring.model import Model
 from scoring.registry import UnknownVersion, VersionUnfit
 from scoring.renewal import answering
 from scoring.spec import ModelName
+from scoring.unfit import unfit
 
 router = APIRouter(tags=["scores"])
 STREAMED = r"[A-Z]+ /v1/scores:matrix"
@@ -80,9 +80,10 @@ class ScoreRequest(Body):
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
         if (self.rows, self.columns, self.customer_ids).count(None) != 2:
-            raise PydanticCustomError("rows_or_customers", "one of rows, columns and customer_ids")
+            raise unfit("rows_or_customers", "give one of rows, columns and customer_ids",
+                        "rows、columns、customer_ids 须填写其一")  # fmt: skip
         if self.model is None and (self.customer_ids is None or self.version is not None):
-            raise PydanticCustomError("model_missing", "rows and versions need a model")
+            raise unfit("model_missing", "rows and versions need a model", "按行或按版本评分须指定 model")
         return self
 
 

@@ -2,8 +2,9 @@
 
 from html import escape
 
+from scoring.cards import pictures
 from scoring.cards.parts import Facts, number, section, table
-from scoring.cards.pictures import Words, words
+from scoring.cards.pictures import Curve, Words, words
 from scoring.cards.words import of_feature
 
 
@@ -66,7 +67,14 @@ def classes(facts: Facts) -> str:
         "在训练未用的客户上，各类别的实际与预测。",
         "Of customers not seen before: what was chosen, what foretold.",
     )
-    return section(("各类别", "Class by class"), lead, table(heads, rows))
+    content = table(heads, rows)
+    for one in found:
+        if points := one.get("roc"):  # of a card from before there were curves none
+            label: Words = (f"{one['class']}：ROC", f"{one['class']}: ROC")
+            axes: tuple[Words, Words] = (("误报率", "false positives"), ("命中率", "true positives"))
+            drawn = [Curve(((0.0, 0.0), (1.0, 1.0)), "soft"), Curve([(a, b) for a, b in points])]
+            content += f"<p>{words(label)}</p>{pictures.curves(drawn, label, *axes)}"
+    return section(("各类别", "Class by class"), lead, content)
 
 
 def alike(facts: Facts) -> str:

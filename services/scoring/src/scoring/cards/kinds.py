@@ -21,13 +21,34 @@ def _uplift(facts: Facts) -> str:
     ]  # fmt: skip
     rows = [[str(d["decile"]), number(d["treated"]), number(d["control"]), *_effect(d)] for d in told["deciles"]]
     content += table(heads, rows)
-    groups = [(str(d["decile"]), [max(d["estimate"], 0.0)]) for d in told["deciles"]]
-    content += pictures.columns(groups, ("各十分位的效果", "Effect by tenth"))
+    label: Words = ("各十分位的效果，1 为预测提升最大", "Effect by tenth, 1 the most uplift foretold")
+    bars = [Bar((str(d["decile"]), str(d["decile"])), d["estimate"], f"{d['estimate']:+.2%}") for d in told["deciles"]]
+    content += f"<p>{words(label)}</p>{pictures.bars(bars, label)}{_qini(told)}"
     lead = (
         "动作改变了谁：按预测的提升排序，干预组与对照组在未参与训练的客户上之差。",
         "Whom the action changes: treated less control, on customers held back, those with the largest uplift first.",
     )
     return section(("提升", "Uplift"), lead, content)
+
+
+def _qini(told: Mapping[str, Any]) -> str:
+    """The curve beside the straight line of a random order; of a card from before there were curves nothing."""
+    points = told.get("curve")
+    if not points:
+        return ""
+    label: Words = ("Qini 曲线", "Qini curve")
+    axes: tuple[Words, Words] = (
+        ("联系的客户占比", "share contacted"),
+        ("每位客户增加的响应", "responses gained a customer"),
+    )
+    levels = [gained for _, gained in points]
+    drawn = [Curve((points[0], points[-1]), "soft"), Curve(points)]
+    lead: Words = (
+        "Qini 曲线：按预测的提升从高到低联系客户所增加的响应；虚线为随机顺序。",
+        "Qini curve: responses gained if those with the largest uplift are contacted first; the dashes are chance.",
+    )
+    picture = pictures.curves(drawn, label, *axes, highest=(1.0, max(levels)), lowest=min(levels))
+    return f"<p>{words(lead)}</p>{picture}"
 
 
 def _verdict(told: Mapping[str, Any]) -> Words:

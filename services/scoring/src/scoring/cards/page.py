@@ -7,7 +7,7 @@ from scoring.cards import classification, kinds, pictures
 from scoring.cards.parts import Facts, number, section, table
 from scoring.cards.pictures import Bar, Curve, Words, words
 from scoring.cards.style import POLICY, STYLE
-from scoring.cards.words import METRICS, REFUSED, RISK, of, of_feature
+from scoring.cards.words import CREDIT, METRICS, PARITY, REFUSED, RISK, of, of_feature
 
 __all__ = ["Facts", "page"]
 
@@ -53,16 +53,32 @@ def _about(facts: Facts) -> str:
     return section(("模型", "The model"), lead, table((("", ""), ("", "")), rows))
 
 
+def _cautions(facts: Facts) -> str:
+    found = facts.card.get("cautions") or []
+    if not found:
+        return ""
+    lead = ("使用这个模型之前，须由人看过。", "To be looked at by a person before the model is relied on.")
+    lines = "".join(f"<li>{words((one['zh'], one['en']))}</li>" for one in found)
+    return section(("先看这里", "Look at this first"), lead, f"<ul>{lines}</ul>")
+
+
 def _metrics(facts: Facts) -> str:
     if not facts.metrics:
         return ""
-    rows = [(words(of(METRICS, name)), number(value)) for name, value in facts.metrics.items()]
+    known = METRICS | (CREDIT if _credit(facts) else {})
+    rows = [(words(of(known, name)), number(value)) for name, value in facts.metrics.items()]
     lead = ("均在训练未用的样本上、由导出的模型测得。", "Measured with the exported model on rows it has not seen.")
     content = table((("指标", "metric"), ("值", "value")), rows)
     if parity := facts.card.get("parity"):
-        said = ", ".join(f"{name} {number(value)}" for name, value in parity.items())
-        content += f'<p class="soft">{words((f"与训练模型的一致性：{said}", f"Against the trained model: {said}"))}</p>'
+        told = [(of(PARITY, name), number(value)) for name, value in parity.items()]
+        zh, en = ("，".join(f"{name[0]} {by}" for name, by in told), ", ".join(f"{name[1]} {by}" for name, by in told))
+        content += f'<p class="soft">{words((f"与训练模型的一致性：{zh}", f"Against the trained model: {en}"))}</p>'
     return section(("好不好", "How good it is"), lead, content)
+
+
+def _credit(facts: Facts) -> bool:
+    """Whether a yes is the bad outcome."""
+    return facts.about.purpose == "credit"
 
 
 def _roc(facts: Facts) -> str:
@@ -90,10 +106,18 @@ def _lift(facts: Facts) -> str:
         groups.append((str(decile["decile"]), [decile["responses"] / decile["n"] if decile["n"] else None]))
     gain: Words = ("累计捕获", "Gain")
     axes: tuple[Words, Words] = (("联系的客户占比", "share contacted"), ("捕获的响应占比", "share of responses"))
-    content = pictures.curves([Curve(((0.0, 0.0), (1.0, 1.0)), "soft"), Curve(points, dots=True)], gain, *axes)
-    content += f"<p>{words(('每十分位的响应率（1 为最高分）', 'Response by tenth, 1 the best'))}</p>"
-    content += pictures.columns(groups, ("十分位响应率", "Response by tenth"))
+    tenth: Words = ("十分位响应率", "Response by tenth")
     lead = ("按得分从高到低联系客户，能捕获多少响应。", "Contacting the best first: how many of all responses are won.")
+    if _credit(facts):
+        axes = ("拒绝的申请占比", "share turned down"), ("识别的违约占比", "share of the bad found")
+        tenth = ("十分位违约率", "Bad by tenth")
+        lead = (
+            "按违约概率从高到低拒绝，能识别多少违约。",
+            "Turning down the likeliest to fail first: who is found.",
+        )
+    content = pictures.curves([Curve(((0.0, 0.0), (1.0, 1.0)), "soft"), Curve(points, dots=True)], gain, *axes)
+    content += f"<p>{words((f'{tenth[0]}（1 为得分最高）', f'{tenth[1]}, 1 the highest scores'))}</p>"
+    content += pictures.columns(groups, tenth)
     return section(("提升与增益", "Lift and gain"), lead, content)
 
 
@@ -127,6 +151,8 @@ def _importance(facts: Facts) -> str:
     rows = [Bar(of_feature(name), value, f"{value / total:.1%}") for name, value in best]
     label: Words = ("特征重要性", "Importance")
     lead = ("各特征在模型中的贡献占比。", "Each feature's share of what the model has gained by its splits.")
+    if facts.card.get("scorecard"):
+        lead = ("各特征信息量（IV）的占比。", "Each feature's share of all information value.")
     return section(label, lead, pictures.bars(rows, label))
 
 
@@ -251,6 +277,6 @@ def _refused(facts: Facts) -> str:
 
 
 SECTIONS: tuple[Callable[[Facts], str], ...] = (
-    _about, _metrics, *classification.SECTIONS, *kinds.SECTIONS, _roc, _lift, _calibration, _importance, _stability,
-    _drift, _traits, _fairness, _refused,
+    _about, _cautions, _metrics, *classification.SECTIONS, *kinds.SECTIONS, _roc, _lift, _calibration,
+    _importance, _stability, _drift, _traits, _fairness, _refused,
 )  # fmt: skip

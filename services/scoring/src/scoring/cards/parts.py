@@ -35,4 +35,4 @@ def number(value: object) -> str:
     """A number as it is read: a dash for what is none."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
         return "–"
-    return f"{value:,}" if isinstance(value, int) or value == int(value) > 1 else f"{value:.4g}"
+    return f"{int(value):,}" if isinstance(value, int) or value == int(value) > 1 else f"{value:.4g}"

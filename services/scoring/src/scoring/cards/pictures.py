@@ -6,7 +6,7 @@ from html import escape
 from math import floor, isfinite, log10
 
 WIDTH, HEIGHT = 640, 300
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 16, 12, 44
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 12, 44
 
 Words = tuple[str, str]
 """In Chinese and in English."""
@@ -37,22 +37,28 @@ def words(text: Words) -> str:
     return f'<span class="zh">{escape(text[0])}</span><span class="en">{escape(text[1])}</span>'
 
 
-def curves(drawn: Sequence[Curve], label: Words, x: Words, y: Words, highest: Point = (1.0, 1.0)) -> str:
-    """Curves over axes from 0 to `highest`, or a little farther; what lies outside is drawn on the edge."""
+def curves(
+    drawn: Sequence[Curve], label: Words, x: Words, y: Words, highest: Point = (1.0, 1.0), lowest: float = 0.0
+) -> str:
+    """Curves over axes from 0, upright from `lowest` on, to `highest` or a little farther.
+
+    What lies outside is drawn on the edge.
+    """
     across, up = WIDTH - _LEFT - _RIGHT, HEIGHT - _TOP - _BOTTOM
-    far, high = (_round_end(one) for one in highest)
+    low = -_round_end(-lowest) if lowest < 0 else 0.0
+    far, high = _round_end(highest[0]), _round_end(highest[1]) - low
 
     def place(point: Point) -> Point:
         return (
             _LEFT + min(max(point[0] / far, 0.0), 1.0) * across,
-            HEIGHT - _BOTTOM - min(max(point[1] / high, 0.0), 1.0) * up,
+            HEIGHT - _BOTTOM - min(max((point[1] - low) / high, 0.0), 1.0) * up,
         )
 
     parts = []
     for n in range(5):
-        at_x, at_y = place((far * n / 4, high * n / 4))
+        at_x, at_y = place((far * n / 4, low + high * n / 4))
         parts.append(f'<line class="grid" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{at_y:.1f}" y2="{at_y:.1f}"/>')
-        parts.append(_text(_LEFT - 6, at_y + 4, _short(high * n / 4), "end"))
+        parts.append(_text(_LEFT - 6, at_y + 4, _short(low + high * n / 4), "end"))
         parts.append(_text(at_x, HEIGHT - _BOTTOM + 18, _short(far * n / 4), "middle"))
     parts.append(_both((_LEFT + WIDTH - _RIGHT) / 2, HEIGHT - 8, x, "middle"))
     parts.append(_both(_LEFT + 6, _TOP + 10, y))

@@ -5,6 +5,8 @@ from scoring.cards.pictures import Words
 
 METRICS: dict[str, Words] = {
     "auc": ("AUC（排序能力）", "AUC: how well it ranks"),
+    "auc_low": ("AUC 下限", "AUC, lower bound"),
+    "auc_high": ("AUC 上限", "AUC, upper bound"),
     "average_precision": ("平均精确率", "average precision"),
     "ks": ("KS", "KS"),
     "top_decile_response": ("前 10% 的响应率", "response of the best tenth"),
@@ -35,6 +37,17 @@ METRICS: dict[str, Words] = {
     "foretold_by_came": ("预测与实际之比", "foretold by came"),
     "mean_error_days": ("平均误差（天）", "mean error in days"),
     "correlation": ("频率与金额的相关", "correlation of frequency and amount"),
+}
+CREDIT: dict[str, Words] = {
+    "top_decile_response": ("得分最高 10% 的违约率", "bad in the tenth with the highest scores"),
+    "lift": ("得分最高 10% 与总体违约率之比", "bad in that tenth against bad of all"),
+    "base_rate": ("总体违约率", "bad of all"),
+}
+"""Of a model of credit, whose yes is the bad outcome, where the words differ."""
+PARITY: dict[str, Words] = {
+    "quantile_difference": ("分位数最大差异", "most difference of a percentile"),
+    "typical_difference": ("99% 样本的差异不超过", "of 99 % of rows no more than"),
+    "decision_agreement": ("决策一致的占比", "share of equal decisions"),
 }
 REFUSED: dict[str, Words] = {
     "known_after_outcome": ("结果发生后才可知", "known only after the outcome"),

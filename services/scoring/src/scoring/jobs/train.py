@@ -16,6 +16,7 @@ from scoring.cards.page import Facts, page
 from scoring.registry import promote, register
 from scoring.settings import ScoringSettings
 from scoring.spec import SpecRefused, TrainingSpec
+from scoring.training import cautions
 from scoring.training.kinds import learner
 from scoring.training.source import Source
 from scoring.training.trained import ParityBroken, Trained
@@ -62,7 +63,7 @@ async def run(job: JobContext) -> dict[str, Any]:
 async def _register(job: JobContext, spec: TrainingSpec, trained: Trained, key: signing.Key | None) -> dict[str, Any]:
     day = trained.as_of.isoformat() if trained.as_of else None
     about = replace(spec.about, output=trained.output)
-    card = trained.card | {"as_of": day, "refused": trained.refused}
+    card = trained.card | {"as_of": day, "refused": trained.refused, "cautions": cautions.of(trained)}
     async with job.transaction() as tx:
         tx.who = job.params.get("asked_by", tx.who)
         version = await register(
@@ -90,6 +91,7 @@ async def _register(job: JobContext, spec: TrainingSpec, trained: Trained, key: 
             "rows": trained.metrics["rows"],
             "features": list(trained.features),
             "refused": trained.refused,
+            "cautions": card["cautions"],
             "sha256": trained.sha256,
             "proposal": proposal,
         }

@@ -9,6 +9,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
+from attune_contracts.features import PROTECTED_IN_CREDIT
 from scoring.spec import TrainingSpec
 from scoring.training.protected import groups
 
@@ -111,14 +112,14 @@ def read_answers(
     ).fetchnumpy()
     rows = np.column_stack([np.ma.filled(columns[name].astype(np.float32), np.nan) for name in spec.features])
     answer = np.asarray(columns["answer"], dtype=np.int64)
+    credit = spec.about.risk_class == "high_risk"
     examples = Examples(
         spec.features,
         np.ascontiguousarray(rows, dtype=np.float32),
         answer > 0,
         np.asarray(columns["test"], dtype=np.bool_),
         groups=groups(columns["group_age"], columns["group_gender"]),
-        # Who is to have credit is not told by age.
-        refused={"age": "protected"} if spec.about.risk_class == "high_risk" and "age" in spec.features else {},
+        refused={n: "protected" for n in spec.features if n in PROTECTED_IN_CREDIT} if credit else {},
     )
     return examples, answer
 

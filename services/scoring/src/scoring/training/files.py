@@ -4,6 +4,7 @@ import csv
 import gzip
 import hashlib
 import io
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from itertools import pairwise
@@ -25,11 +26,14 @@ MOST_ROWS = 5_000_000
 MOST_BYTES = 1 << 30
 """Of a file as it is unpacked: a small archive may hold a very large one."""
 SLICES = 5
+SHOWN_VALUES = 8
 _TRUE, _FALSE = frozenset({"1", "true", "yes", "y", "t"}), frozenset({"0", "false", "no", "n", "f"})
 # A level with fewer rows tells less of its own than of everybody.
 _WEIGHT = 20.0
 
 Table = Mapping[str, Sequence[str]]
+Lines = Sequence[int]
+"""Each row's line in the file, as an editor counts them: blank lines hold no row, a cell may have several lines."""
 
 
 def read_file(path: Path, spec: TrainingSpec) -> Examples:
@@ -37,12 +41,11 @@ def read_file(path: Path, spec: TrainingSpec) -> Examples:
     data = spec.file
     assert data is not None  # noqa: S101 - the validator holds it
     needed = data.needed() | ({spec.split.column} if spec.split.column else set())
-    table = _parquet(path, data, needed) if data.format == "parquet" else _text(path, data, needed)
-    first = 1 if data.format == "parquet" or data.headings else 2
-    label = np.isin(np.array(table[data.label.column]), data.label.positive)
-    days = _days(table[data.time], data.time, first) if data.time else None
+    table, lines = _parquet(path, data, needed) if data.format == "parquet" else _text(path, data, needed)
+    label = _among(table, data.label.column, data.label.positive)
+    days = _days(table[data.time], data.time, lines) if data.time else None
     test = _held_back(spec, table, days)
-    refused = data.refused() | _too_late(data, table, first)
+    refused = data.refused(credit=spec.about.risk_class == "high_risk") | _too_late(data, table, lines)
     names = tuple(name for name in data.columns if name not in refused)
     levels: dict[str, tuple[str, ...]] = {}
     columns: list[NDArray[np.float32]] = []
@@ -53,17 +56,30 @@ def read_file(path: Path, spec: TrainingSpec) -> Examples:
             levels[name] = _levels(cells, label, ~test)
             columns.append(_codes(cells, levels[name]))
         else:
-            columns.append(_numbers(cells, name, column, first))
+            columns.append(_numbers(cells, name, column, lines))
     rows = np.column_stack(columns) if columns else np.empty((len(label), 0), np.float32)
-    groups = {name: _groups(table[one.column], one, first) for name, one in data.protected.items()}
+    groups = {name: _groups(table[one.column], one, lines) for name, one in data.protected.items()}
     by_customer = spec.split.by == "customer" and spec.split.column
     whose = np.unique(np.array(table[by_customer]), return_inverse=True)[1] if by_customer else None
     arm = data.treatment
-    treated = np.isin(np.array(table[arm.column]), arm.treated) if arm is not None else None
+    treated = _among(table, arm.column, arm.treated) if arm is not None else None
     return Examples(names, rows, label, test, levels, groups, _slices(days), refused, whose, treated)
 
 
-def _text(path: Path, data: FileData, needed: set[str]) -> Table:
+def _among(table: Table, heading: str, values: Sequence[str]) -> NDArray[np.bool_]:
+    """Which rows' cells are among the values; SpecRefused where none is, naming what the column holds."""
+    cells = np.array(table[heading])
+    found = np.isin(cells, values)
+    if len(cells) and not found.any():
+        known = [repr(str(one)) for one in np.unique(cells)[:SHOWN_VALUES]]
+        raise SpecRefused(
+            f"no row's {heading} is {' or '.join(map(repr, values))}: the column holds {', '.join(known)}",
+            f"列 {heading} 中没有 {'、'.join(map(repr, values))}，其取值有 {'、'.join(known)}",
+        )
+    return found
+
+
+def _text(path: Path, data: FileData, needed: set[str]) -> tuple[Table, Lines]:
     text = unpacked(path.read_bytes(), data.sha256, data.encoding)
     return _rows(csv.reader(io.StringIO(text, newline=""), delimiter=data.separator), data, needed)
 
@@ -87,11 +103,12 @@ def unpacked(raw: bytes, sha256: str, encoding: str) -> str:
         raise SpecRefused(f"line {line} is not {encoding}", f"第 {line} 行不是 {encoding} 编码") from broken
 
 
-def _rows(lines: "_csv.Reader", data: FileData, needed: set[str]) -> Table:
+def _rows(lines: "_csv.Reader", data: FileData, needed: set[str]) -> tuple[Table, Lines]:
     headings = list(data.headings) or next(lines, [])
     _complete(headings, needed)
     kept = [index for index, heading in enumerate(headings) if heading in needed]
     cells: list[list[str]] = [[] for _ in kept]
+    numbers = array("q")
     for row in lines:
         if not row:
             continue
@@ -102,12 +119,13 @@ def _rows(lines: "_csv.Reader", data: FileData, needed: set[str]) -> Table:
             )
         for column, index in zip(cells, kept, strict=True):
             column.append(row[index].strip())
-        if len(cells[0]) > MOST_ROWS:
+        numbers.append(lines.line_num)
+        if len(numbers) > MOST_ROWS:
             raise SpecRefused(f"the file has more than {MOST_ROWS} rows", f"文件超过 {MOST_ROWS} 行")
-    return {headings[index]: column for index, column in zip(kept, cells, strict=True)}
+    return {headings[index]: column for index, column in zip(kept, cells, strict=True)}, numbers
 
 
-def _parquet(path: Path, data: FileData, needed: set[str]) -> Table:
+def _parquet(path: Path, data: FileData, needed: set[str]) -> tuple[Table, Lines]:
     if hashlib.sha256(path.read_bytes()).hexdigest() != data.sha256:
         raise SpecRefused("the file is not the one that the spec names", "文件与规格中的校验值不符")
     try:
@@ -118,7 +136,8 @@ def _parquet(path: Path, data: FileData, needed: set[str]) -> Table:
         table = file.read(columns=sorted(needed))
     except (OSError, ValueError) as broken:
         raise SpecRefused(f"the file is no Parquet: {broken}", "文件不是 Parquet 格式") from broken
-    return {name: ["" if v is None else str(v) for v in table[name].to_pylist()] for name in table.column_names}
+    cells = {name: ["" if v is None else str(v) for v in table[name].to_pylist()] for name in table.column_names}
+    return cells, range(1, table.num_rows + 1)
 
 
 def _complete(headings: Sequence[str], needed: set[str]) -> None:
@@ -146,7 +165,7 @@ def _by_value(spec: TrainingSpec, split: Split, table: Table) -> NDArray[np.bool
     assert split.column is not None  # noqa: S101 - the validator holds it
     cells = table[split.column]
     if split.by == "column":
-        return np.isin(np.array(cells), split.values)
+        return _among(table, split.column, split.values)
     share = round(split.test_share * 10_000)
     hashes = (hashlib.sha256(f"split-{spec.seed}:{cell}".encode()).hexdigest()[:15] for cell in cells)
     return np.fromiter((int(digits, 16) % 10_000 < share for digits in hashes), np.bool_, len(cells))
@@ -167,7 +186,7 @@ def _codes(cells: Sequence[str], levels: Sequence[str]) -> NDArray[np.float32]:
     return np.array([places.get(cell, float(len(levels))) for cell in cells], dtype=np.float32)
 
 
-def _numbers(cells: Sequence[str], name: str, column: Column, first: int) -> NDArray[np.float32]:
+def _numbers(cells: Sequence[str], name: str, column: Column, lines: Lines) -> NDArray[np.float32]:
     read: Callable[[str], float] = _flag if column.type == "boolean" else _finite
     values = np.empty(len(cells), dtype=np.float32)
     for index, cell in enumerate(cells):
@@ -175,8 +194,8 @@ def _numbers(cells: Sequence[str], name: str, column: Column, first: int) -> NDA
             values[index] = np.nan if cell == "" else read(cell)
         except ValueError:
             raise SpecRefused(
-                f"line {first + index}: column {name} holds no {column.type}",
-                f"第 {first + index} 行：列 {name} 的值不是 {column.type}",
+                f"line {lines[index]}: column {name} holds no {column.type}",
+                f"第 {lines[index]} 行：列 {name} 的值不是 {column.type}",
             ) from None
     return values
 
@@ -195,31 +214,31 @@ def _finite(cell: str) -> float:
     return value
 
 
-def _days(cells: Sequence[str], heading: str, first: int) -> NDArray[np.datetime64]:
+def _days(cells: Sequence[str], heading: str, lines: Lines) -> NDArray[np.datetime64]:
     days: list[date] = []
     for index, cell in enumerate(cells):
         try:
             days.append(date.fromisoformat(cell[:10]))
         except ValueError:
             raise SpecRefused(
-                f"line {first + index}: column {heading} holds no date", f"第 {first + index} 行：列 {heading} 不是日期"
+                f"line {lines[index]}: column {heading} holds no date", f"第 {lines[index]} 行：列 {heading} 不是日期"
             ) from None
     return np.array(days, dtype="datetime64[D]")
 
 
-def _too_late(data: FileData, table: Table, first: int) -> dict[str, str]:
+def _too_late(data: FileData, table: Table, lines: Lines) -> dict[str, str]:
     """Return the columns of which a value is later than its row's label: they have seen the answer."""
     if data.label.dated is None:
         return {}
-    known_by = _days(table[data.label.dated], data.label.dated, first)
+    known_by = _days(table[data.label.dated], data.label.dated, lines)
     return {
         name: "after_label"
         for name, column in data.columns.items()
-        if column.dated and (_days(table[column.dated], column.dated, first) > known_by).any()
+        if column.dated and (_days(table[column.dated], column.dated, lines) > known_by).any()
     }
 
 
-def _groups(cells: Sequence[str], protected: Protected, first: int) -> NDArray[np.str_]:
+def _groups(cells: Sequence[str], protected: Protected, lines: Lines) -> NDArray[np.str_]:
     if not protected.bands:
         return np.array(cells)
     edges = sorted(protected.bands)
@@ -228,7 +247,7 @@ def _groups(cells: Sequence[str], protected: Protected, first: int) -> NDArray[n
         *(f"{a:g} to {b:g}" for a, b in pairwise(edges)),
         f">= {edges[-1]:g}",
     ]
-    values = _numbers(cells, protected.column, Column(), first)
+    values = _numbers(cells, protected.column, Column(), lines)
     known = np.array(names)[np.searchsorted(edges, values, side="right").clip(0, len(edges))]
     return np.where(np.isnan(values), "unknown", known)
 

@@ -172,6 +172,7 @@ def train(log: Log, spec: TrainingSpec, people: People | None = None) -> Trained
         "target": spec.target,
         "parity": {"typical_difference": apart},
         "lifetime_value": tested["groups"],
+        "at_bounds": list(found.at_bounds),
         "stability": tested["spans"],
         "stability_by": "time",
         "fairness": _fairness(log, people, score, until),

@@ -23,6 +23,7 @@ LEAST_REPEATERS = 20
 # Of a parameter's logarithm (amounts in units of their mean): beyond it a sample tells nothing more, and the formulae
 # lose their digits. A sample in which nobody leaves, or all buy alike, ends at the bound.
 _FURTHEST = 7.0
+_NEAR = 1e-3
 _TIGHT = {"maxiter": 20_000, "maxfev": 20_000, "xatol": 1e-10, "fatol": 1e-10}
 
 
@@ -85,11 +86,15 @@ class AmountModel:
 
 @dataclass(frozen=True)
 class LifetimeValue:
-    """Both models, and the correlation of frequency and amount: far from 0, they must not be multiplied."""
+    """Both models, and the correlation of frequency and amount: far from 0, they must not be multiplied.
+
+    `at_bounds`: the parameters that ended at the bound of what is looked for: the sample does not settle them.
+    """
 
     purchases: PurchaseModel
     amounts: AmountModel
     correlation: float
+    at_bounds: tuple[str, ...] = ()
 
     def value(self, customers: Customers, weeks: float) -> Floats:
         """Expected amount of each customer's purchases in so many weeks after the end of observation."""
@@ -124,11 +129,19 @@ def fit(customers: Customers) -> LifetimeValue:
             f"only {int(back.sum())} customers bought on a second day: lifetime value needs {LEAST_REPEATERS}",
             f"仅 {int(back.sum())} 位客户有第二次购买，生命周期价值模型至少需要 {LEAST_REPEATERS} 位",
         )
-    correlation = float(np.corrcoef(customers.x[back], customers.mean[back])[0, 1])
-    return LifetimeValue(_purchases(customers), _amounts(customers), correlation)
+    purchases, settled = _purchases(customers)
+    amounts, paid = _amounts(customers)
+    correlation = _correlation(customers.x[back], customers.mean[back])
+    return LifetimeValue(purchases, amounts, correlation, (*settled, *paid))
 
 
-def _purchases(customers: Customers) -> PurchaseModel:
+def _correlation(often: Floats, much: Floats) -> float:
+    """Of what does not vary at all it is 0."""
+    varies = often.min() < often.max() and much.min() < much.max()
+    return float(np.corrcoef(often, much)[0, 1]) if varies else 0.0
+
+
+def _purchases(customers: Customers) -> tuple[PurchaseModel, tuple[str, ...]]:
     x, t_x, end = customers.x, customers.t_x, customers.T
     repeated = x > 0
     earlier = np.maximum(x, 1) - 1
@@ -142,10 +155,10 @@ def _purchases(customers: Customers) -> PurchaseModel:
 
     found = _least(negative, np.zeros(4))
     r, alpha, a, b = np.exp(_held(found))
-    return PurchaseModel(float(r), float(alpha), float(a), float(b), -negative(found))
+    return PurchaseModel(float(r), float(alpha), float(a), float(b), -negative(found)), _at_bounds("r alpha a b", found)
 
 
-def _amounts(customers: Customers) -> AmountModel:
+def _amounts(customers: Customers) -> tuple[AmountModel, tuple[str, ...]]:
     back = customers.x > 0
     x, mean = customers.x[back], customers.mean[back]
     if not (mean > 0).all():
@@ -164,7 +177,11 @@ def _amounts(customers: Customers) -> AmountModel:
 
     found = _least(negative, np.log([1.0, 2.0, 1.0]))
     p, q, gamma = np.exp(_held(found)) * (1, 1, unit)
-    return AmountModel(float(p), float(q), float(gamma), -negative(found))
+    return AmountModel(float(p), float(q), float(gamma), -negative(found)), _at_bounds("p q gamma", found)
+
+
+def _at_bounds(names: str, logs: Floats) -> tuple[str, ...]:
+    return tuple(name for name, log in zip(names.split(), logs, strict=True) if abs(log) >= _FURTHEST - _NEAR)
 
 
 def _held(logs: Floats) -> Floats:

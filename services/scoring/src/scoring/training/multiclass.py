@@ -70,6 +70,7 @@ def train(choices: Choices, spec: TrainingSpec, as_of: date | None = None) -> Tr
         "parity": parity,
         "gain": {name: round(float(value), 3) for name, value in zip(names, gain, strict=True)},
         "classes": _by_class(answer, came, classes),
+        "drift": reports.drift(used, exported.answer_many(used.rows[train_rows]).max(axis=1), answer.max(axis=1)),
         "fairness": _fairness(examples, answer, place, classes),
         "rounds": fitted.booster.current_iteration(),
         "calibration": _calibration(answer, came) | _calibrated(fitted, used, came, classes),
@@ -140,6 +141,7 @@ def _by_class(answer: NDArray[np.float64], place: Places, classes: tuple[str, ..
             "foretold": int((likeliest == number).sum()),
             "right": int(((likeliest == number) & (place == number)).sum()),
             "auc": float(roc_auc_score(place == number, answer[:, number])),
+            "roc": reports.roc(place == number, answer[:, number]),
         }
         for number, name in enumerate(classes)
     ]

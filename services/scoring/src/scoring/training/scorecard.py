@@ -79,6 +79,7 @@ def train(examples: Examples, spec: TrainingSpec, as_of: date | None = None) -> 
         "positives": int(used.label.sum()),
         "parity": parity,
         "scorecard": points(card, spec.points),
+        "gain": {name: round(one.value, 5) for name, one in zip(card.names, card.bins, strict=True)},
         "levels": {name: list(levels) for name, levels in used.levels.items() if name in card.names},
         # Whom a lender takes are those least likely to fail.
         "fairness": reports.fairness(_turned(examples), 1 - score),

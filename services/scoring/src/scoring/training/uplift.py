@@ -24,6 +24,8 @@ Mask = NDArray[np.bool_]
 LEAST_OF_A_KIND = 20
 DECILES = 10
 RESAMPLES = 200
+DRAWN = 60
+"""Points of a curve."""
 _PARAMS = {
     "learning_rate": 0.05, "num_leaves": 8, "min_data_in_leaf": 50, "feature_fraction": 0.9, "lambda_l2": 1.0,
     "deterministic": True, "force_row_wise": True, "num_threads": 2, "verbosity": -1,
@@ -40,6 +42,11 @@ class Learned:
     def predict(self, rows: Rows) -> Floats:
         """The uplift of each row: by how much the action changes the chance of a response, -1 to 1."""
         return np.clip(sum(weight * _said(booster, rows) for weight, booster in self.parts), -1, 1)
+
+    def gain(self) -> Floats:
+        """What each feature gains by its splits, of each booster its share, by what the booster's answer counts for."""
+        told = [(abs(weight), booster.feature_importance(importance_type="gain")) for weight, booster in self.parts]
+        return np.asarray(sum(weight * gain / max(gain.sum(), 1e-12) for weight, gain in told))
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,7 @@ class UpliftReport:
 
     `qini` is the area between its Qini curve and the straight line of a random order, in responses per customer; its
     interval is that of a bootstrap over customers. `proved`: the order is better than chance, the interval is above 0.
+    `curve`: points of it.
     """
 
     learner: Literal["t", "x"]
@@ -65,6 +73,12 @@ class UpliftReport:
     deciles: tuple[Decile, ...]
     qini: float
     interval: Interval
+    curve: list[tuple[float, float]]
+
+    @property
+    def best(self) -> Difference | None:
+        """The effect on the tenth with the largest predicted uplift; None where one arm is missing there."""
+        return next((one.effect for one in self.deciles if one.decile == 1), None)
 
     @property
     def proved(self) -> bool:
@@ -111,7 +125,8 @@ def report(
         areas[n] = qini(ranked[chosen], answered[chosen])
     tail = 100 * (1 - level) / 2
     low, high = np.percentile(areas, [tail, 100 - tail])
-    return UpliftReport(learner, overall, deciles, qini(ranked, answered), Interval(float(low), float(high)))
+    interval = Interval(float(low), float(high))
+    return UpliftReport(learner, overall, deciles, qini(ranked, answered), interval, curve(ranked, answered))
 
 
 def propensity(rows: Rows, response: Mask, seed: int = 1) -> Learned:
@@ -120,18 +135,27 @@ def propensity(rows: Rows, response: Mask, seed: int = 1) -> Learned:
 
 
 def qini(treated: Mask, response: Mask) -> float:
-    """The Qini coefficient of customers in their order, in responses per customer (Radcliffe 2007).
+    """The Qini coefficient of customers in their order, in responses per customer (Radcliffe 2007)."""
+    curve = _curve(treated, response)
+    straight = np.linspace(0.0, curve[-1], len(curve))
+    return float(np.mean(curve - straight) / len(treated))
 
-    At depth k the curve is the treated's responses less the control's, scaled to as many as were treated.
-    """
+
+def curve(treated: Mask, response: Mask) -> list[tuple[float, float]]:
+    """The Qini curve as it is drawn: the share of customers taken, and what it gains of responses per customer."""
+    whole = _curve(treated, response) / len(treated)
+    places = np.unique(np.linspace(0, len(treated), DRAWN).round().astype(int))
+    return [(round(float(n / len(treated)), 5), round(float(whole[n]), 7)) for n in places]
+
+
+def _curve(treated: Mask, response: Mask) -> Floats:
+    """At depth k the treated's responses less the control's, scaled to as many as were treated."""
     many_treated, many_control = np.cumsum(treated), np.cumsum(~treated)
     won = np.cumsum(response & treated).astype(np.float64)
     without = np.cumsum(response & ~treated) * np.divide(
         many_treated, many_control, out=np.zeros(len(treated)), where=many_control > 0
     )
-    curve = np.r_[0.0, won - without]
-    straight = np.linspace(0.0, curve[-1], len(curve))
-    return float(np.mean(curve - straight) / len(treated))
+    return np.asarray(np.r_[0.0, won - without])
 
 
 def effect_of(treated: Mask, response: Mask, level: float = 0.95) -> Difference:

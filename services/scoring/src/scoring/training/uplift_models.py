@@ -54,10 +54,12 @@ def train(examples: Examples, spec: TrainingSpec) -> Trained:
         "rows": float(len(used.label)), "features": float(len(names)), "effect": told.overall.estimate,
         "effect_low": told.overall.low, "effect_high": told.overall.high, "qini": told.qini,
         "qini_low": told.interval.low, "qini_high": told.interval.high,
-        "top_decile_effect": told.deciles[0].effect.estimate, "base_rate": float(response.mean()),
+        "base_rate": float(response.mean()),
         "propensity_top_decile_response": float(response[best].mean()),
         "propensity_top_decile_effect": of_best.estimate,
     }  # fmt: skip
+    if told.best is not None:
+        metrics["top_decile_effect"] = told.best.estimate
     card = {
         "spec": spec.model_dump(mode="json"),
         "target": spec.target,
@@ -65,11 +67,14 @@ def train(examples: Examples, spec: TrainingSpec) -> Trained:
         "parity": parity,
         "levels": {name: list(levels) for name, levels in used.levels.items() if name in names},
         "fairness": reports.fairness(examples, score),
+        "gain": {name: round(float(value), 5) for name, value in zip(names, found.gain(), strict=True)},
+        "drift": reports.drift(used, exported.score_many(used.rows[~test]), score),
         "stability": _over_time(examples, treated[test]),
         "uplift": {
             "learner": learner,
             "effect": _told(told.overall),
             "qini": {"estimate": told.qini, "low": told.interval.low, "high": told.interval.high},
+            "curve": told.curve,
             "proved": told.proved,
             "effect_proved": told.overall.low > 0 or told.overall.high < 0,
             "deciles": [

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from attune_contracts.ledger import BankId
 from attune_service_kit.bodies import Body
+from attune_service_kit.value_texts import Misfit
 from customer_360.api.models.common import BranchRef, Manager
 from customer_360.api.models.consents import ConsentView
 from customer_360.api.models.details import DetailSummary
@@ -103,9 +104,9 @@ class ProfileChange(Body):
     @model_validator(mode="after")
     def _something(self) -> "ProfileChange":
         if not self.model_fields_set:
-            raise ValueError("name at least one field")
+            raise Misfit("name at least one field", "至少填写一项")
         if "personalisation" in self.model_fields_set and self.personalisation is None:
-            raise ValueError("personalisation is true or false")
+            raise Misfit("personalisation is true or false", "personalisation 应为 true 或 false")
         return self
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
 
 from attune_service_kit.bodies import Body
+from attune_service_kit.value_texts import Misfit
 from customer_360.detail_rules import Detail, Freshness, Source
 
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
@@ -66,5 +67,5 @@ class DetailsChange(Body):
     @model_validator(mode="after")
     def _something(self) -> "DetailsChange":
         if not self.model_fields_set:
-            raise ValueError("name at least one field")
+            raise Misfit("name at least one field", "至少填写一项")
         return self
