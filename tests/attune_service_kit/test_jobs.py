@@ -204,6 +204,17 @@ async def test_heavy_jobs_take_turns(worker: Runtime, tmp_path: Path) -> None:
     assert [job.result for job in jobs] == [{"beside": 0}] * 2
 
 
+async def test_a_heavy_job_that_waits_for_somebody_else_holds_no_other_up(worker: Runtime, tmp_path: Path) -> None:
+    async with starting(worker):
+        waiting = await start(worker, "aside", folder=str(tmp_path))
+        await eventually(in_state(worker, waiting, "running"), what="the start")
+        other = await ended(worker, await start(worker, "hold", folder=str(tmp_path)))
+        assert (await look(worker, waiting)).state == "running"
+        (tmp_path / "go").touch()
+        assert (await ended(worker, waiting)).result == {"went": 1}
+    assert other.result == {"beside": 0}
+
+
 @pytest.fixture
 async def api(service_runtime: Runtime, issuer: DevelopmentIssuer) -> AsyncIterator[Callable[..., httpx.AsyncClient]]:
     app = create_app(service_runtime.service, service_runtime.settings)

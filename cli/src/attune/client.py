@@ -16,6 +16,7 @@ from attune_service_kit.development_issuer import DevelopmentIssuer
 
 POLL_SECONDS = 0.2
 SETTLE_SECONDS = 0.05
+SAY_AFTER_SECONDS = 3.0
 Progress = Callable[[schemas.Job], None]
 T = TypeVar("T")
 
@@ -103,9 +104,14 @@ class Client:
         return self.wait_job(service, str(self.post(path, body)["id"]), progress)
 
     def wait_job(self, service: str, job: str, progress: Progress | None = None) -> dict[str, Any]:
-        """Wait until a job has ended and return its result."""
+        """Wait until a job has ended and return its result; one that others keep waiting says by which."""
+        asked, said = time.monotonic(), None
         while True:
             state = self.job(service, job)
+            if state.state == "queued":
+                if time.monotonic() - asked > SAY_AFTER_SECONDS:
+                    asked, said = time.monotonic(), self._in_the_way()
+                state = state.model_copy(update={"message": said})
             if progress:
                 progress(state)
             if state.state == "done":
@@ -114,6 +120,12 @@ class Client:
                 words = state.error.en if state.error else "no reason given"
                 raise Failure(f"{service} job {state.kind} {state.state}: {words}")
             time.sleep(POLL_SECONDS)
+
+    def _in_the_way(self) -> str:
+        """What runs now: heavy jobs of a home take turns."""
+        running = [(name, one) for name in SERVICES for one in self.get(f"/v1/jobs/{name}", state="running")["items"]]
+        told = [f"{name} {one['kind']} {one['id']}, {one['message'] or one['progress']}" for name, one in running]
+        return f"after {'; '.join(told)}" if told else "waits for its turn"
 
     def job(self, service: str, job: str) -> schemas.Job:
         """Return a job as its service shows it."""

@@ -2,8 +2,9 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
@@ -52,18 +53,26 @@ class DemoDays:
         self._known: set[str] = set()
         self._due: dict[date, list[OutcomePosting]] = defaultdict(list)
 
-    def replay(self, first: date, last: date) -> Iterator[DayReport]:
-        """Replay [first, last] day by day through the stream; yield after each day's work is done."""
+    def replay(self, first: date, last: date) -> Generator[DayReport, None, None]:
+        """Replay [first, last] day by day through the stream; yield after each day's work is done.
+
+        Left before its end, it leaves no replay behind that waits for a next day.
+        """
         with Client(self.home) as operator:
             wanted = schemas.ReplayRequest(from_=first, to=last, through=first)
             started = operator.ask(lambda attune: attune.replays.start(wanted))
             job = str(started.id)
-            for day in days(first, last):
-                if day > first:
-                    operator.ask(partial(_open_gate, job=started.id, through=day))
-                self._wait_through(operator, job, day)
-                yield self._live(operator, day)
-            self.replayed = operator.wait_job("eventing", job)
+            try:
+                for day in days(first, last):
+                    if day > first:
+                        operator.ask(partial(_open_gate, job=started.id, through=day))
+                    self._wait_through(operator, job, day)
+                    yield self._live(operator, day)
+                self.replayed = operator.wait_job("eventing", job)
+            except BaseException:
+                with suppress(Failure):
+                    operator.post(f"/v1/jobs/eventing/{job}:cancel")
+                raise
 
     def follow(self, first: date, last: date) -> Iterator[DayReport]:
         """Live through the days after the ledger's end: what was decided before still happens."""

@@ -5,7 +5,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -166,7 +166,8 @@ def train_model(home: Home, bank: BankFiles, story: Story) -> None:
 def replay_days(home: Home, bank: BankFiles, live: DemoDays, story: Story) -> None:
     """Chapter 4: the last 60 days through the stream, the channels at work."""
     chapter(4, "Sixty days", "the ledger through the stream in business time; one opportunity for each large deposit")
-    walk("replay", live.replay(bank.replay_from, bank.last_day), bank.replay_from, bank.last_day)
+    with closing(live.replay(bank.replay_from, bank.last_day)) as replayed:
+        walk("replay", replayed, bank.replay_from, bank.last_day)
     first, last = bank.replay_from, bank.last_day
     with Client(home) as client:
         story.opportunities = standing_opportunities(client, first, last)

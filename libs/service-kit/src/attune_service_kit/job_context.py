@@ -10,6 +10,7 @@ from uuid import UUID
 import orjson
 
 from attune_service_kit.database import Scope, Transaction
+from attune_service_kit.heavy_turn import HeavyTurn
 from attune_service_kit.messaging import Broker
 
 if TYPE_CHECKING:
@@ -35,7 +36,13 @@ class JobContext:
     """One run of a job. After a kill it runs again with the last committed `cursor`; assign to it in a transaction."""
 
     def __init__(
-        self, job_id: UUID, kind: str, params: Mapping[str, Any], cursor: dict[str, Any] | None, runtime: "Runtime"
+        self,
+        job_id: UUID,
+        kind: str,
+        params: Mapping[str, Any],
+        cursor: dict[str, Any] | None,
+        runtime: "Runtime",
+        turn: HeavyTurn | None = None,
     ) -> None:
         self.id = job_id
         self.kind = kind
@@ -46,6 +53,7 @@ class JobContext:
         self._loop = asyncio.get_running_loop()
         self._brokers: dict[str | None, Broker] = {}
         self._told = (0.0, "")
+        self._turn = turn
 
     async def progress(self, done: int, total: int | None = None, message: str = "") -> None:
         """Tell how far it is; raises JobCancelled if nobody wants it any more."""
@@ -55,6 +63,15 @@ class JobContext:
             return
         self._told = (now, message)
         self._require(await self.runtime.database.pool.fetchval(_PROGRESS, self.id, done, total, message or None))
+
+    @asynccontextmanager
+    async def aside(self) -> AsyncIterator[None]:
+        """Wait for somebody else inside: the home's other heavy jobs go first, and nothing of them is held up."""
+        if self._turn is None:
+            yield
+            return
+        async with self._turn.aside():
+            yield
 
     @asynccontextmanager
     async def transaction(self, scope: Scope | None = None) -> AsyncIterator[Transaction]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import fcntl
 import inspect
 import multiprocessing
 import os
@@ -21,6 +20,7 @@ import structlog
 from attune_service_kit import telemetry
 from attune_service_kit.errors import Refusal, database_refusal
 from attune_service_kit.failpoints import failpoint
+from attune_service_kit.heavy_turn import HeavyTurn, heavy_turn
 from attune_service_kit.job_context import JobCancelled, JobContext
 from attune_service_kit.job_starter import ATTEMPTS, TEMPORARY, lock_key
 from attune_service_kit.jobs import Light, functions
@@ -85,8 +85,8 @@ async def _with_runtime(runtime: Runtime, job_id: UUID) -> int:
         async with running(runtime), _owned(runtime, job_id) as kind:
             if kind is None:
                 return 0
-            async with _turn(runtime, kind):
-                return await _attempt(runtime, job_id)
+            async with _turn(runtime, kind) as turn:
+                return await _attempt(runtime, job_id, turn)
     except Exception as error:
         if database_refusal(error) is None:
             raise
@@ -106,22 +106,15 @@ async def _owned(runtime: Runtime, job_id: UUID) -> AsyncIterator[str | None]:
 
 
 @contextlib.asynccontextmanager
-async def _turn(runtime: Runtime, kind: str) -> AsyncIterator[None]:
+async def _turn(runtime: Runtime, kind: str) -> AsyncIterator[HeavyTurn | None]:
     """Wait until no other heavy job runs in this home."""
     if isinstance(functions(runtime.service).get(kind), Light):
-        yield
+        yield None
         return
     _stand_back()
-    folder: Path = runtime.settings.scratch
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "heavy.lock").open("a") as file:
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                await asyncio.sleep(0.2)
-        yield
+    with heavy_turn(runtime.settings.scratch) as turn:
+        await turn.take()
+        yield turn
 
 
 def _stand_back() -> None:
@@ -131,12 +124,12 @@ def _stand_back() -> None:
         Path("/proc/self/autogroup").write_text("5")
 
 
-async def _attempt(runtime: Runtime, job_id: UUID) -> int:
+async def _attempt(runtime: Runtime, job_id: UUID, turn: HeavyTurn | None) -> int:
     row = await runtime.database.pool.fetchrow(_CLAIM, job_id)
     if row is None:
         return 0
     cursor = orjson.loads(row["cursor"]) if row["cursor"] else None
-    job = JobContext(job_id, row["kind"], orjson.loads(row["params"]), cursor, runtime)
+    job = JobContext(job_id, row["kind"], orjson.loads(row["params"]), cursor, runtime, turn)
     log.info("job_started", job_id=str(job_id), kind=row["kind"], attempt=row["attempts"])
     try:
         if row["attempts"] > ATTEMPTS:

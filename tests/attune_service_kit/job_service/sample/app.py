@@ -30,6 +30,7 @@ SERVICE = Service(
         "wait": Light("sample.work:wait"),
         "plain": Light("sample.work:plain"),
         "hold": "sample.work:hold",
+        "aside": "sample.work:aside",
     },
     migrations=Path(__file__).parents[2] / "sample_migrations",
 )

@@ -63,3 +63,12 @@ async def hold(job: JobContext) -> dict[str, object]:
     beside = len(list(folder.glob("*.running"))) - 1
     mine.unlink()
     return {"beside": beside}
+
+
+async def aside(job: JobContext) -> dict[str, object]:
+    """Waits for a file that somebody makes; others take their turn meanwhile."""
+    async with job.aside():
+        while True:
+            if (Path(job.params["folder"]) / "go").exists():
+                return {"went": 1}
+            await asyncio.sleep(0.02)

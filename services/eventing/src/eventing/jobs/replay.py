@@ -190,18 +190,24 @@ class Replay:
 
     async def _gate(self, progress: Progress, day: date) -> date:
         """Wait until the gate lets this day through; return the last open day."""
-        closed: date | None = None
+        while (through := await self._opened()) < day:
+            await self._close_day(progress, through)
+            await self.job.progress(progress.done, progress.total, f"waiting after {through}")
+            # Nobody may ever open the next day: no training waits for that.
+            async with self.job.aside():
+                await self._opened_beyond(through)
+        return through
+
+    async def _opened_beyond(self, through: date) -> None:
         while True:
-            through = await replays.gate(self.job.runtime.worker_database.pool, self.job.id)
-            if through is None:
-                return self.last
-            if day <= through:
-                return through
-            if closed != through:
-                await self._close_day(progress, through)
-                await self.job.progress(progress.done, progress.total, f"waiting after {through}")
-                closed = through
+            if await self._opened() != through:
+                return
             await asyncio.sleep(GATE_POLL)
+
+    async def _opened(self) -> date:
+        """The last day that the gate lets through."""
+        through = await replays.gate(self.job.runtime.worker_database.pool, self.job.id)
+        return self.last if through is None else through
 
     async def _send(self, chunk: list[Row], progress: Progress) -> None:
         """Publish a chunk in order: postings as the ledger, behaviours as eventing itself."""
