@@ -10,6 +10,8 @@ Caution = dict[str, str]
 """`code`, and the words in `en` and `zh`."""
 
 TOO_GOOD = 0.98
+CHANCE = 0.5
+WORTH = 1.2
 FEWEST_RESPONSES = 100
 LEAST_RATIO = 0.8
 FEWEST_OF_A_GROUP = 100
@@ -39,6 +41,15 @@ def _ranks(metrics: dict[str, float], card: dict[str, Any]) -> Found:
             "too_good",
             f"an auc of {auc:.3f} is rarely honest: look whether {named[1]} is known only once the answer is",
             f"AUC 为 {auc:.3f}，很少真实：请检查“{named[0]}”是否在结果发生后才可知",
+        )
+    elif metrics.get("auc_low", 1.0) <= CHANCE or metrics.get("lift", WORTH) < WORTH:
+        lift, low, high = metrics["lift"], metrics["auc_low"], metrics["auc_high"]
+        yield (
+            "tells_little",
+            f"it hardly ranks better than chance: the tenth with the highest scores has the outcome {lift:.2f} times as"
+            f" often as all, the auc lies between {low:.2f} and {high:.2f}",
+            f"排序几乎不优于随机：得分最高 10% 出现该结果的比例为总体的 {lift:.2f} 倍，"
+            f"AUC 在 {low:.2f} 与 {high:.2f} 之间",
         )
     responses = _tested(metrics, card)
     if responses is not None and responses < FEWEST_RESPONSES:
