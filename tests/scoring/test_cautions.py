@@ -34,6 +34,8 @@ def group(ratio: float | None, rows: int = 500) -> dict[str, Any]:
         ({"auc": 0.55, "auc_low": 0.48, "auc_high": 0.62, "lift": 1.9}, {}, ["tells_little"]),
         ({"auc": 0.62, "auc_low": 0.55, "auc_high": 0.69, "lift": 1.0}, {}, ["tells_little"]),
         ({"auc": 0.62, "auc_low": 0.55, "auc_high": 0.69, "lift": 1.5}, {}, []),
+        ({"accuracy": 0.657, "majority": 0.649}, {}, ["tells_little"]),
+        ({"accuracy": 0.75, "majority": 0.649}, {}, []),
         ({"base_rate": 0.05}, {}, ["few_responses"]),
         ({}, {"drift": {"features": {"age": 0.3, "aum_minor": 0.1}}}, ["drifts"]),
         ({}, {"fairness": {"gender": [group(1.0), group(0.7)]}}, ["groups_differ"]),

@@ -259,6 +259,8 @@ class TrainingSpec(_Strict):
     def about(self) -> About:
         """What the registry is told of the model."""
         default = "customers of the feature snapshot" if self.file is None else "rows of a file"
+        if self.purchases is not None:
+            default = "customers who have bought"
         purpose = self.purpose if self.kind in _TELLS else self.kind
         # Who is creditworthy is a decision of major effect, whatever the spec says (R-03, R-24).
         risk: RiskClass = "high_risk" if purpose == "credit" else "limited"
@@ -312,8 +314,8 @@ def choose_snapshot(spec: TrainingSpec, days: list[date], last_day: date | None)
     if not fitting:
         raise SpecRefused(
             f"no feature snapshot leaves {room.days} days of ledger after it (it ends on {last_day});"
-            " name an earlier as_of and make its snapshot: POST /v1/feature-snapshots",
-            f"没有特征快照之后留有 {room.days} 天账务数据（截至 {last_day}），请创建更早日期的快照",
+            " name an earlier day: attune train --as-of DAY makes its snapshot, as POST /v1/feature-snapshots does",
+            f"没有特征快照之后留有 {room.days} 天账务数据（截至 {last_day}），请用更早的日期：attune train --as-of 会创建其快照",
         )
     return max(fitting)
 

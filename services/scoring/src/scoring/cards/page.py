@@ -43,7 +43,7 @@ def _about(facts: Facts) -> str:
         (("适用人群", "population"), escape(about.population)),
         (("负责人", "owner"), escape(about.owner)),
         (("风险等级", "risk class"), words(of(RISK, about.risk_class))),
-        (("输出", "answers with"), escape(", ".join((about.output.kind, *about.output.classes)))),
+        (("输出", "answers with"), escape("; ".join((about.output.kind, *about.output.classes)))),
         (("训练数据截止", "features as of"), escape(str(card.get("as_of") or ""))),
         (("版本指纹", "hash of the bytes"), f"<code>{escape(facts.sha256)}</code>"),
     ]
@@ -68,6 +68,10 @@ def _metrics(facts: Facts) -> str:
     known = METRICS | (CREDIT if _credit(facts) else {})
     rows = [(words(of(known, name)), number(value)) for name, value in facts.metrics.items()]
     lead = ("均在训练未用的样本上、由导出的模型测得。", "Measured with the exported model on rows it has not seen.")
+    if facts.card.get("clusters"):
+        lead = ("在快照的全部客户上测得。", "Measured on all customers of the snapshot.")
+    if facts.card.get("lifetime_value"):
+        lead = ("拟合的参数，以及留出时间段内的检验。", "What was fitted, and how it held in the time held back.")
     content = table((("指标", "metric"), ("值", "value")), rows)
     if parity := facts.card.get("parity"):
         told = [(of(PARITY, name), number(value)) for name, value in parity.items()]
@@ -162,6 +166,10 @@ _SPANS: dict[str, Words] = {
         "各特征快照，每个都以其之后的实际结果衡量，仅测试客户",
         "Each feature snapshot against what came after it, of the customers held back",
     ),
+    "clusters": (
+        "各特征快照中，客户所在的客群与训练时是否相同",
+        "Each feature snapshot: whether customers are in the cluster where the training has them",
+    ),
     "window": (
         "标签窗口的各部分（数据湖中只有一个可用的快照），仅测试客户",
         "The parts of the label's window, since the lake has no other snapshot; of the customers held back",
@@ -188,13 +196,15 @@ def _stability(facts: Facts) -> str:
         return ""
     label: Words = ("随时间的稳定性", "Stability over time")
     zh, en = of(_SPANS, facts.card.get("stability_by") or "time")
-    drawn = _SPAN_FIGURES[told[0]]
+    # What came stands beside what was foretold; of the rest the first is drawn.
+    shown = ["foretold", "came"] if told[0] == "foretold" else told[:1]
+    drawn = tuple(said.join(_SPAN_FIGURES[name][n] for name in shown) for n, said in enumerate(("、", ", ")))
     low = 0.5 if told[0] == "auc" else 0.0
-    groups = [(str(span["from"]), [span.get(told[0])]) for span in spans]
+    groups = [(str(span["from"]), [span.get(name) for name in shown]) for span in spans]
     heads: list[Words] = [("自", "from"), ("样本数", "rows"), *(_SPAN_FIGURES[name] for name in told)]
     rows = [[escape(str(span["from"])), *(number(span.get(name)) for name in ("rows", *told))] for span in spans]
     lead = (f"{zh}。图：{drawn[0]}；空缺为样本不足。", f"{en}. Drawn: {drawn[1]}; none: too few.")
-    return section(label, lead, pictures.columns(groups, drawn, low=low) + table(heads, rows))
+    return section(label, lead, pictures.columns(groups, (drawn[0], drawn[1]), low=low) + table(heads, rows))
 
 
 def _drift(facts: Facts) -> str:

@@ -6,7 +6,7 @@ from html import escape
 from math import floor, isfinite, log10
 
 WIDTH, HEIGHT = 640, 300
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 12, 44
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 24, 12, 44
 
 Words = tuple[str, str]
 """In Chinese and in English."""

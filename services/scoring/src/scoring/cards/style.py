@@ -20,7 +20,7 @@ svg .one { fill: var(--one); } svg .two { fill: var(--two); } svg .soft { fill: 
 svg .line { fill: none; stroke-width: 2.5; } svg .line.one { stroke: var(--one); } svg .line.two { stroke: var(--two); }
 svg .line.soft { stroke: var(--soft); stroke-dasharray: 4 4; } svg .grid { stroke: var(--line); }
 table { border-collapse: collapse; width: 100%; } th, td { text-align: left; padding: 5px 8px; vertical-align: top;
-border-top: 1px solid var(--line); overflow-wrap: anywhere; } th { color: var(--soft); font-weight: 500; }
+border-top: 1px solid var(--line); overflow-wrap: break-word; } th { color: var(--soft); font-weight: 500; }
 td:first-child { min-width: 6em; }
 .language { position: absolute; opacity: 0; } label { padding: 2px 10px; border: 1px solid var(--soft);
 border-radius: 12px; cursor: pointer; margin-right: 4px; } .en { display: none; }

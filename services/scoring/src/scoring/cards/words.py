@@ -36,6 +36,8 @@ METRICS: dict[str, Words] = {
     "repeaters": ("重复购买客户数", "customers who came back"),
     "foretold_by_came": ("预测与实际之比", "foretold by came"),
     "mean_error_days": ("平均误差（天）", "mean error in days"),
+    "log_likelihood": ("对数似然", "log likelihood"),
+    "test_weeks": ("留出的周数", "weeks held back"),
     "correlation": ("频率与金额的相关", "correlation of frequency and amount"),
 }
 CREDIT: dict[str, Words] = {

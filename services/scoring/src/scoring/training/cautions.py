@@ -12,6 +12,7 @@ Caution = dict[str, str]
 TOO_GOOD = 0.98
 CHANCE = 0.5
 WORTH = 1.2
+BEYOND_MAJORITY = 0.02
 FEWEST_RESPONSES = 100
 LEAST_RATIO = 0.8
 FEWEST_OF_A_GROUP = 100
@@ -50,6 +51,14 @@ def _ranks(metrics: dict[str, float], card: dict[str, Any]) -> Found:
             f" often as all, the auc lies between {low:.2f} and {high:.2f}",
             f"排序几乎不优于随机：得分最高 10% 出现该结果的比例为总体的 {lift:.2f} 倍，"
             f"AUC 在 {low:.2f} 与 {high:.2f} 之间",
+        )
+    if metrics.get("accuracy", 1.0) - metrics.get("majority", 0.0) < BEYOND_MAJORITY:
+        right, most = metrics["accuracy"], metrics["majority"]
+        yield (
+            "tells_little",
+            f"it is right for {right:.1%}, always naming the commonest class for {most:.1%}: take the probabilities of"
+            " the classes, not the likeliest alone",
+            f"预测正确 {right:.1%}，而始终预测最常见类别即为 {most:.1%}：请使用各类别概率，勿仅看最可能的一类",
         )
     responses = _tested(metrics, card)
     if responses is not None and responses < FEWEST_RESPONSES:

@@ -78,7 +78,7 @@ def learn(source: Source, spec: TrainingSpec, say: Say) -> Trained:
         say(f"{len(customers.rows)} customers of {as_of}")
         trained = train(customers.rows, spec, as_of, customers.groups)
         found = list(_over_time(con, source, spec.features, trained, customers))
-    return replace(trained, card=trained.card | {"stability": found, "stability_by": "snapshot"})
+    return replace(trained, card=trained.card | {"stability": found, "stability_by": "clusters"})
 
 
 def _read(con: duckdb.DuckDBPyConnection, names: tuple[str, ...]) -> Customers:
