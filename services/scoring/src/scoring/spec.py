@@ -315,7 +315,8 @@ def choose_snapshot(spec: TrainingSpec, days: list[date], last_day: date | None)
         raise SpecRefused(
             f"no feature snapshot leaves {room.days} days of ledger after it (it ends on {last_day});"
             " name an earlier day: attune train --as-of DAY makes its snapshot, as POST /v1/feature-snapshots does",
-            f"没有特征快照之后留有 {room.days} 天账务数据（截至 {last_day}），请用更早的日期：attune train --as-of 会创建其快照",
+            f"没有特征快照之后留有 {room.days} 天账务数据（截至 {last_day}），"
+            "请用更早的日期：attune train --as-of 会创建其快照",
         )
     return max(fitting)
 
