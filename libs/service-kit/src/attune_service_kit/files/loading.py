@@ -10,6 +10,7 @@ from zoneinfo import available_timezones
 from pydantic import ValidationError
 
 from attune_contracts.datasets import IMPORT_ORDER
+from attune_service_kit import value_texts
 from attune_service_kit.errors import Invalid
 from attune_service_kit.files import yaml_texts
 from attune_service_kit.files.formats import format_problem
@@ -113,7 +114,7 @@ def _words(path: Path_, fault: Any) -> Words:
         found = _found(fault["input"])
         return Words(f"{expected.en} is expected, this is {found.en}", f"应为{expected.zh}，此处是{found.zh}")
     said = str(fault["msg"])
-    return Words(said, fault.get("ctx", {}).get("zh") or yaml_texts.of_value(fault))
+    return Words(said, fault.get("ctx", {}).get("zh") or value_texts.of_value(fault))
 
 
 _COLUMN = Words("a column's name, or a mapping,", "列名或键值映射")
