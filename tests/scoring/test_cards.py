@@ -124,5 +124,7 @@ def test_pictures_stay_inside_their_frame_whatever_the_numbers() -> None:
     )
     columns = pictures.columns([("a", [None]), ("b", [0.4])], ("柱", "columns"), low=0.5)
 
-    assert 'points="56.0,256.0 624.0,12.0"' in curve
+    assert 'points="64.0,256.0 616.0,12.0"' in curve
+    below = pictures.curves([pictures.Curve([(0.0, 0.0), (1.0, -1.0)])], ("", ""), ("", ""), ("", ""), lowest=-1.0)
+    assert 'points="64.0,134.0 616.0,256.0"' in below
     assert re.findall(r'height="([^"]*)"/>', columns) == ["0.0"]
