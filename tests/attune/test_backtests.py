@@ -14,7 +14,7 @@ from rich.console import Console
 from attune.backtests import tables
 from attune.backtests.charts import columns
 from attune.backtests.page import page
-from attune.backtests.texts import WORDS
+from attune.backtests.texts import WORDS, segment
 from attune.commands.backtest import asked
 from attune.output import Failure
 
@@ -172,6 +172,14 @@ def test_the_week_begins_with_monday_whatever_the_order_of_the_result() -> None:
     mixed = RESULT | {"by_weekday": dict(sorted(RESULT["by_weekday"].items(), key=lambda one: (len(one[0]), one[0])))}
     assert page(mixed, "zh") == page(RESULT, "zh")
     assert printed(mixed) == printed(RESULT)
+
+
+def test_a_segment_is_called_as_its_reader_calls_it() -> None:
+    assert segment("value_quadrant", "A", "zh") == "价值象限：A"
+    assert segment("lifecycle", "mature", "zh") == "生命周期：成熟期"
+    assert segment("payroll", "member", "zh") == "代发客户"
+    assert segment("the_banks_own", "member", "zh") == "the_banks_own"
+    assert (segment("lifecycle", "new", "en"), segment("digital", "member", "en")) == ("lifecycle: new", "digital")
 
 
 @pytest.mark.parametrize("days", [1, 5, 31, 60, 90, 200])

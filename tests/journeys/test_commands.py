@@ -248,7 +248,8 @@ def test_a_trigger_file_is_checked_kept_and_judges_the_stream(attune: Any, home:
     assert attune("triggers", "activate", "quiet", "--home", home)["version"] == 2
     listed = {one["name"]: one for one in attune("triggers", "list", "--home", home)["triggers"]}
     assert (listed["quiet"]["state"], listed["quiet"]["in_force"]) == ("live", 2)
-    assert "no such trigger" in attune.refused("triggers", "activate", "none", "--home", home)
+    said = attune.refused("triggers", "activate", "none", "--home", home)
+    assert said.startswith("attune: there is no such trigger (GET /v1/triggers/none: 404 not_found)"), said
     shown = attune("triggers", "show", "quiet", "--home", home)
     assert (shown["file"], shown["state"], sum(day["raised"] for day in shown["rate"])) == (text, "live", 0)
     file.write_text(text.replace("90 days", "60 days"), "utf-8")

@@ -63,7 +63,7 @@ class Client:
         try:
             return self._loop.run(call(self._attune))
         except Problem as problem:
-            raise Failure(f"{problem.method} {problem.path}: {problem}{_faults(problem)}") from problem
+            raise Failure(_said(problem)) from problem
         except Unreachable as error:
             raise Failure(f"the gateway does not answer: {error}") from error
 
@@ -157,6 +157,12 @@ class Client:
 def _settled(status: dict[str, Any], jobs: bool) -> bool:
     working = jobs and status["jobs_active"]
     return not (status["outbox_pending"] or working or any(c["pending"] for c in status["consumers"]))
+
+
+def _said(problem: Problem) -> str:
+    """A refusal for people: its words first, then where they come from."""
+    whence = f"{problem.method} {problem.path}: {problem.status} {problem.code}"
+    return f"{problem.en}{_faults(problem)} ({whence})"
 
 
 def _faults(problem: Problem) -> str:

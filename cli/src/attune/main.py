@@ -66,6 +66,20 @@ for module in (
 ):
     module.register(app)
 
+# What `attune --help` shows together, in the order in which a newcomer meets it.
+PANELS = {
+    "First steps": ("demo", "up", "status", "down", "token"),
+    "A bank's data": ("import", "replay", "reconcile"),
+    "Moments": ("triggers", "trigger", "backtest", "eventing"),
+    "Models": ("train", "models", "bring-model"),
+    "Running it": ("keys", "nats-users", "nats-streams", "bench"),
+}
+_PANEL_OF = {name: panel for panel, names in PANELS.items() for name in names}
+_ORDER = list(_PANEL_OF)
+for one in (*app.registered_commands, *app.registered_groups):
+    one.rich_help_panel = _PANEL_OF[str(one.name)]
+app.registered_commands.sort(key=lambda one: _ORDER.index(str(one.name)))
+
 
 def main() -> None:
     """Run the command; a Failure becomes one clear line and exit code 1."""

@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import Any
 
 from attune.backtests.charts import columns, rows
-from attune.backtests.texts import WEEKDAYS, WORDS, Language
+from attune.backtests.texts import WEEKDAYS, WORDS, Language, segment
 
 # Beyond so many days a bar is a week.
 _DAYS = 200
@@ -127,7 +127,7 @@ class _Page:
         if not segments["known"]:
             yield self.section("by_segment", f'<p class="soft">{escape(segments[self.language])}</p>')
             return
-        parts = [(f"{one['segment']}: {one['value']}", one) for one in segments["parts"]]
+        parts = [(segment(one["segment"], one["value"], self.language), one) for one in segments["parts"]]
         notes = [self.words["on_its_day"].format(day=segments["as_of"])]
         if segments["told_later"]:
             notes.append(self.words["told_later"].format(count=f"{segments['told_later']:,}"))

@@ -115,3 +115,28 @@ WORDS: Mapping[Language, Mapping[str, str]] = {
         "sunday": "周日",
     },
 }
+
+# What the shipped segments and their parts are called in Chinese; a bank's own stand there as they are.
+SEGMENTS_ZH: Mapping[str, str] = {
+    "value_quadrant": "价值象限",
+    "private": "私人银行",
+    "lifecycle": "生命周期",
+    "new": "新客户",
+    "honeymoon": "蜜月期",
+    "growth": "成长期",
+    "mature": "成熟期",
+    "decline": "衰退期",
+    "lost": "流失",
+    "payroll": "代发客户",
+    "silver_hair": "银发客户",
+    "digital": "数字化客户",
+}
+
+
+def segment(name: str, value: str, language: Language) -> str:
+    """A segment's part as a reader calls it: of a segment with members alone, the segment."""
+    if language == "zh":
+        name, value, colon = SEGMENTS_ZH.get(name, name), SEGMENTS_ZH.get(value, value), "："
+    else:
+        colon = ": "
+    return name if value == "member" else f"{name}{colon}{value}"

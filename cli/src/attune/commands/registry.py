@@ -24,14 +24,12 @@ HtmlOption = Annotated[
 AT_ONCE = 500
 """So many customers one job explains."""
 
-group = typer.Typer(
-    name="models", help="Models: what they are, what they earn, how they are watched.", no_args_is_help=True
-)
+group = typer.Typer(help="Models: what they are, what they earn, how they are watched.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.add_typer(group)
+    app.add_typer(group, name="models")
 
 
 @group.command("list")

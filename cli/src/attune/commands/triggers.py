@@ -17,13 +17,13 @@ TriggerName = Annotated[str, typer.Argument(help="The trigger's name, e.g. large
 
 FileArgument = Annotated[Path, typer.Argument(help="A trigger file (docs/reference/triggers.md).")]
 
-group = typer.Typer(name="triggers", help="Triggers and their files.", no_args_is_help=True)
+group = typer.Typer(help="Triggers and their files.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("trigger")(trigger)
-    app.add_typer(group)
+    app.add_typer(group, name="triggers")
 
 
 @group.command("list")
