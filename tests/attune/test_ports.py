@@ -4,6 +4,9 @@ import socket
 import subprocess
 import sys
 
+import pytest
+
+from attune.output import Failure
 from attune.ports import claim_port, free_ports
 
 CLAIM = "import sys; from attune.ports import claim_port; print(claim_port(int(sys.argv[1])), flush=True); input()"
@@ -25,6 +28,13 @@ def test_a_port_in_use_is_passed_over() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         taken = server.getsockname()[1]
         assert claim_port(taken) != taken
+
+
+def test_a_port_that_was_asked_for_is_taken_or_refused() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        taken = server.getsockname()[1]
+        with pytest.raises(Failure, match=f"port {taken} is not free on 127.0.0.1: choose another"):
+            claim_port(taken, among=1)
 
 
 def test_no_port_is_found_twice() -> None:

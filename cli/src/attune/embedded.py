@@ -79,7 +79,9 @@ class HomeRun:
         self.ready = False
         self.postgres = EmbeddedPostgres(home.data / "postgres", passwords=lambda user: home.password(f"pg.{user}"))
         self.nats = EmbeddedNats(home.data / "nats", services=SERVICES, seeds=home.nats_seed)
-        postgres, nats, gateway = self.postgres.port, self.nats.port, claim_port(port or FIRST_GATEWAY_PORT)
+        # Who names a port has told it to others; who names none takes what is free.
+        gateway = claim_port(port, among=1) if port else claim_port(FIRST_GATEWAY_PORT)
+        postgres, nats = self.postgres.port, self.nats.port
         self.issuer, *free = free_ports(1 + len(SERVICES), besides=(postgres, nats, gateway))
         self.ports = Ports(postgres, nats, gateway, dict(zip(SERVICES, free, strict=True)), self.issuer)
 

@@ -76,8 +76,10 @@ PANELS = {
 }
 _PANEL_OF = {name: panel for panel, names in PANELS.items() for name in names}
 _ORDER = list(_PANEL_OF)
-for one in (*app.registered_commands, *app.registered_groups):
-    one.rich_help_panel = _PANEL_OF[str(one.name)]
+for command in app.registered_commands:
+    command.rich_help_panel = _PANEL_OF[str(command.name)]
+for group in app.registered_groups:
+    group.rich_help_panel = _PANEL_OF[str(group.name)]
 app.registered_commands.sort(key=lambda one: _ORDER.index(str(one.name)))
 
 

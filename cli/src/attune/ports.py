@@ -34,12 +34,12 @@ def free_ports(count: int, besides: Collection[int] = ()) -> list[int]:
     return found
 
 
-def claim_port(preferred: int) -> int:
-    """Return the preferred port or one of the next fifty, for as long as this process lives.
+def claim_port(preferred: int, among: int = 50) -> int:
+    """Return the first free one of so many ports from the preferred one on, for as long as this process lives.
 
     Seconds pass between finding a port free and serving on it: two homes that start together must not find the same.
     """
-    for port in range(preferred, min(preferred + 50, 65536)):
+    for port in range(preferred, min(preferred + among, 65536)):
         try:
             claim = os.open(Path(tempfile.gettempdir()) / f"attune-port-{port}.lock", os.O_RDWR | os.O_CREAT, 0o600)
         except OSError:  # another user's
@@ -52,4 +52,5 @@ def claim_port(preferred: int) -> int:
             continue
         _claims.append(claim)
         return port
-    raise Failure(f"no free port on 127.0.0.1 from {preferred} on: choose another one with --port")
+    which = f"port {preferred} is not free" if among == 1 else f"no port is free from {preferred} on"
+    raise Failure(f"{which} on 127.0.0.1: choose another one with --port")

@@ -99,8 +99,10 @@ def _processes(report: dict[str, Any]) -> Table:
     for name, process in report["processes"].items():
         lag: dict[str, Any] = report["services"].get(name, {})
         port = report["ports"].get(name)
+        moment = (lag.get("business_time") or "-")[:16].replace("T", " ")
         cells = (
-            (lag.get("business_time") or "-")[:16].replace("T", " "),
+            # Nothing has told the time yet: a clock of events begins with the epoch.
+            "-" if moment.startswith("1970-") else moment,
             lag.get("outbox_pending"),
             sum(c["pending"] for c in lag.get("consumers", [])),
             lag.get("jobs_active"),
