@@ -180,6 +180,7 @@ async def faults(service: RunningService, token: Token, inspect: Callable[[Inspe
     return "\n".join(inspection.faults.values())
 
 
+@pytest.mark.timeout(1800)  # a minute of the processor, where others work too
 @pytest.mark.parametrize("name", SERVICES)
 async def test_the_document_is_the_behaviour(name: str, start_service: StartService, token: Token) -> None:
     service = await start_service(service_of(name), worker=False)
