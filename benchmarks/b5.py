@@ -180,6 +180,7 @@ def figures(size: Size, first: Told, turns: dict[str, list[Told]], larger: Told 
     if larger:
         shown["larger"] = {"customers": size.larger, **_shown([larger], (size.larger or 0) * len(MODELS))}
         shown["larger"]["peak_mb"] = larger["peak_mb"]
+        shown["ratios"]["memory_of_larger"] = round(larger["peak_mb"] / shown[ATTUNE]["peak_mb"], 2)
     return shown | {"customers": size.customers, "models": len(MODELS), "as_of": str(AS_OF)}
 
 
@@ -213,9 +214,12 @@ def main() -> None:
     if not options.json:
         ratios = told["ratios"]
         beside = f", {ratios['rate_to_pyspark']}x PySpark's" if "rate_to_pyspark" in ratios else ""
+        memory = f"{told[ATTUNE]['peak_mb']} MB"
+        if "larger" in told:
+            memory += f" ({told['larger']['peak_mb']} MB over {told['larger']['customers']} customers)"
         sys.stdout.write(
             f"B5: {told[ATTUNE]['scores_per_second']} scores a second, {ratios['rate_to_onnxruntime']} of bare ONNX"
-            f" Runtime's{beside}; {told[ATTUNE]['peak_mb']} MB; ready in {told['ready_seconds']} s\n"
+            f" Runtime's{beside}; {memory}; ready in {told['ready_seconds']} s\n"
         )
 
 
