@@ -72,6 +72,7 @@ async def test_what_the_stream_lost_is_sent_once_and_judged_as_late(eventing: An
         "same,A,2024-09-02,C,3.00", "amount,A,2024-09-02,C,4.01", "account,B,2024-09-02,C,5.00",
         "day,B,2024-09-02,C,6.00", "lost-small,A,2024-09-02,D,1.00", "lost-big,A,2024-09-02,C,90.00",
         "lost-unknown,X,2024-09-02,C,1.00", "other-day,A,2024-09-01,C,1.00",
+        "torn,A,2024-09-02,C,1.00.0",
     )  # fmt: skip
     first = await reconcile(eventing, folder)
     assert first == {
@@ -84,7 +85,11 @@ async def test_what_the_stream_lost_is_sent_once_and_judged_as_late(eventing: An
             {"posting_id": "amount", "field": "amount_minor", "file": "401", "stream": "400"},
             {"posting_id": "day", "field": "business_date", "file": "2024-09-02", "stream": "2024-09-04"},
         ],
+        "rejected": 1,
+        "rejects": [{"file": "postings.csv", "line": "10", "column": "amount",
+                     "reason": "is not an amount with at most 2 decimal places"}],
     }  # fmt: skip
+    assert list(eventing.service.settings.scratch.rglob("*.rejects.csv")) == [], "they hold customers' data"
     await eventing.settled()
     found = await eventing.rows("SELECT event_key, late, state FROM detection")
     assert found == [{"event_key": "lost-big", "late": True, "state": "raised"}]

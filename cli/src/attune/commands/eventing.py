@@ -43,8 +43,21 @@ def reconcile(
         client.settle(*FLOW)
     if not as_json and (result["differences"] or result["unexpected"]):
         console.print(_table(result))
+    print_result(result, as_json, reconciled(result))
+
+
+def reconciled(result: dict[str, Any]) -> str:
+    """What came of it, in a line."""
     words = f"{result['added']:,} of {result['missing']:,} missing postings sent, {result['different']:,} differ"
-    print_result(result, as_json, words)
+    if result["waiting"]:
+        words += f", {result['waiting']:,} wait for their account"
+    if result["rejected"]:
+        first = result["rejects"][0]
+        words += (
+            f"; {result['rejected']:,} lines of the file cannot be read, the first of them"
+            f" {first['file']} line {first['line']}: {first['column']} {first['reason']}"
+        )
+    return words
 
 
 def _file(folder: Path | None, mapping: Path | None) -> dict[str, Any]:

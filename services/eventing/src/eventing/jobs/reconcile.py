@@ -5,7 +5,9 @@ listed for people to decide. Twice changes nothing.
 """
 
 import asyncio
+import csv
 from datetime import date
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -71,7 +73,7 @@ async def run(job: JobContext) -> dict[str, Any]:
     """Params: `date`; `mapping` and `folder`, or neither for what the lake has of the day.
 
     Result: `{date, source, in_file, in_stream, matched, missing, added, already_sent, waiting, beyond_watermark,
-    different, differences, only_in_stream, unexpected}`.
+    different, differences, only_in_stream, unexpected, rejected, rejects}`; of rejected lines where they are and why.
     """
     day = date.fromisoformat(job.params["date"])
     remembered = await job.runtime.worker_database.pool.fetchval(_REMEMBERED)
@@ -83,7 +85,7 @@ async def run(job: JobContext) -> dict[str, Any]:
     with workbench.opened(job.runtime) as con:
         async with workbench.only_writer(job.runtime):
             await day_close.publish_alone(job, con)
-            await _expect(job, con, day)
+            unread = await _expect(job, con, day)
             await workbench.load_owners(con, job.runtime)
             await _fetch_streamed(job.runtime, con, day)
         found = await asyncio.to_thread(_compare, con, day)
@@ -91,20 +93,33 @@ async def run(job: JobContext) -> dict[str, Any]:
         sent = await _send(job, con)
     await job.progress(2, 2, "sent")
     source = "file" if job.params.get("mapping") else "lake"
-    return {"date": day.isoformat(), "source": source} | found | sent
+    return {"date": day.isoformat(), "source": source} | found | sent | unread
 
 
-async def _expect(job: JobContext, con: duckdb.DuckDBPyConnection, day: date) -> None:
-    """Make the table `expected`: the day's postings as the file, or the lake, has them."""
+async def _expect(job: JobContext, con: duckdb.DuckDBPyConnection, day: date) -> dict[str, Any]:
+    """Make the table `expected`: the day's postings as the file, or the lake, has them. Return what cannot be read."""
+    unread: dict[str, Any] = {"rejected": 0, "rejects": []}
     if job.params.get("mapping"):
         mapping = load_mapping(job.params["mapping"])
-        rejects = job.runtime.settings.scratch / "rejects" / str(job.id)
         folder = Path(job.params["folder"])
-        with await asyncio.to_thread(engine.prepare, mapping, folder, DATASET, con, rejects) as prepared:
+        with (
+            TemporaryDirectory(dir=job.runtime.settings.scratch, prefix="expected-") as scratch,
+            await asyncio.to_thread(engine.prepare, mapping, folder, DATASET, con, Path(scratch)) as prepared,
+        ):
             con.execute(_EXPECTED.format(relation=prepared.relation), {"day": day})
+            if prepared.rejects_file:
+                unread = {"rejected": prepared.rejected, "rejects": _places(prepared.rejects_file)}
     else:
         con.execute(_EXPECTED.format(relation=DATASET), {"day": day})
     await job.progress(0, 2, "the day is read")
+    return unread
+
+
+def _places(report: Path) -> list[dict[str, str]]:
+    """Of the first rejected lines everything but what they hold."""
+    with report.open(encoding="utf-8", newline="") as lines:
+        return [{name: row[name] for name in ("file", "line", "column", "reason")}
+                for row in islice(csv.DictReader(lines), LISTED)]  # fmt: skip
 
 
 async def _fetch_streamed(runtime: Runtime, con: duckdb.DuckDBPyConnection, day: date) -> None:
