@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 import pytest
 import xlsxwriter
+import yaml
 
 from attune_service_kit.files import MappingError, load_mapping
 from attune_service_kit.files.checking import check
@@ -84,7 +85,7 @@ def test_workbooks_are_recognised(tmp_path: Path) -> None:
         (["31.12.2024"], "date", {"format": "DD.MM.YYYY"}),
         (["12/31/2024", "01/02/2024"], "date", {"format": "MM/DD/YYYY"}),
         (["930101", "931231"], "date", {"format": "YYMMDD", "century": 1930}),
-        (["706213", "450204"], "date", {"format": "YYMMDD", "century": 1900, "women_month_plus": 50}),
+        (["706213", "450204"], "date", {"format": "YYMMDD", "century": 1930, "women_month_plus": 50}),
         (["2024-01-31T09:00:00+08:00"], "moment", {}),
         (["2024-01-31 09:00:00"], "moment", {"zone": "Asia/Shanghai"}),
         (["20240131090000"], "moment", {"format": "YYYYMMDDhhmmss"}),
@@ -172,6 +173,27 @@ def test_codes_are_given_the_words_that_they_may_mean(tmp_path: Path) -> None:
         "kind: {column: TYPE, codes: {time: time_deposit, wealth: wealth}}",
     ):
         assert f"      {line} " in text
+
+
+def test_what_would_be_wrong_unseen_is_drafted_or_said(tmp_path: Path) -> None:
+    """Amounts a hundred times too large, companies as persons, children as the oldest customers."""
+    rows = "".join(f"T{n},A{n % 9},202501{n % 28 + 1:02d},{'CD'[n % 2]},{n * 37},{n}.5,{n * 3}\n" for n in range(60))
+    (tmp_path / "流水.csv").write_text(
+        f"流水号,账号,交易日期,借贷标志,发生额(分),余额(万元),积分\n{rows}", encoding="utf-8"
+    )
+    born = "".join(
+        f"C{n},{n % 90 + 10:02d}{n % 12 + 1:02d}15,{('个人', '对公', '其他')[n % 3]},B{n % 3}\n" for n in range(60)
+    )
+    (tmp_path / "客户.csv").write_text(f"客户号,出生日期,客户类型,开户机构\n{born}", encoding="utf-8")
+    drafted = draft("bank", [sniff(file) for file in sorted(tmp_path.iterdir())])
+    parties, transactions = (
+        yaml.safe_load(drafted)["datasets"][name]["columns"] for name in ("parties", "transactions")
+    )
+    assert transactions["amount_minor"] == {"column": "发生额(分)", "unit": "minor"}
+    assert transactions["balance_minor"] == {"column": "余额(万元)", "unit": "ten_thousand"}
+    assert parties["party_kind"]["codes"] == {"个人": "person", "对公": "organisation", "其他": None}
+    assert parties["branch_id"] == "开户机构"
+    assert "# of two digits: 30 to 99 are 1930 to 1999, 00 to 29 2000 to 2029" in drafted
 
 
 def test_what_a_draft_could_not_guess_is_named_where_it_is_missing(tmp_path: Path) -> None:

@@ -206,7 +206,7 @@ def _guess(folder: Path, draft_file: Path | None, as_json: bool) -> None:
         try:
             files.append(sniff(path))
         except Invalid as error:
-            faults[path.name] = error.en
+            faults[path.name] = error.en.removeprefix(f"{path.name}: ")
     result: dict[str, Any] = {"files": {}, "faults": faults, "draft": None}
     for file in files:
         guesses = profile(file.names, file.rows)

@@ -8,7 +8,7 @@ from typing import Any
 from attune_contracts.datasets import IMPORT_ORDER
 from attune_service_kit.files.guessing.profiling import ColumnGuess, profile
 from attune_service_kit.files.guessing.sniffing import Sniffed
-from attune_service_kit.files.guessing.words import FILES, KINDS, dataset_of, likeness
+from attune_service_kit.files.guessing.words import FILES, KINDS, UNITS, dataset_of, likeness
 from attune_service_kit.files.mapping import Csv, Excel, FixedWidth, Form
 from attune_service_kit.files.targets import ALLOWED, PATTERNS, Target, mappable, options, required
 
@@ -21,8 +21,11 @@ _FITTING: dict[str, tuple[str, ...]] = {
     "DOUBLE": ("amount", "number", "id", "code"),
     "BOOLEAN": ("flag", "code"),
 }
-# GB/T 2261.1 and ISO/IEC 5218 number them alike.
-_SEXES = {"男": "male", "女": "female", "1": "male", "2": "female"}
+# GB/T 2261.1 and ISO/IEC 5218 number the sexes alike.
+_MEANINGS = {
+    "男": "male", "女": "female", "1": "male", "2": "female",
+    "个人": "person", "对私": "person", "对公": "organisation", "企业": "organisation", "单位": "organisation",
+}  # fmt: skip
 # A code that the draft repeats is short, and of a list: nothing that could be somebody's.
 _LONGEST_CODE = 20
 _MOST_CODES = 40
@@ -99,6 +102,11 @@ def _dataset(name: str, file: Sniffed) -> list[str]:
         if target.name in chosen:
             guess = chosen[target.name]
             lines.append(f"      {target.name}: {_source(target, guess)}   # {guess.words}, {guess.filled:.0%} filled")
+            if isinstance(first := guess.options.get("century"), int):
+                year, last = first % 100, f"{(first - 1) % 100:02d}"
+                lines.append(
+                    f"      # of two digits: {year:02d} to 99 are {first} to 1999, 00 to {last} 2000 to 20{last}"
+                )
         elif target.key in _CONSTANTS:
             lines.append(f"      {target.name}: {{constant: {_CONSTANTS[target.key]}}}   # no column says it")
         elif target.name in required(name):
@@ -137,11 +145,19 @@ def _source(target: Target, guess: ColumnGuess) -> str:
     source: dict[str, Any] = {"column": guess.name}
     allowed = options(target)
     source |= {key: value for key, value in guess.options.items() if key in allowed}
+    if (unit := _unit(guess)) and "unit" in allowed:
+        source["unit"] = unit
     if codes := _codes(target, guess):
         source["codes"] = codes
     elif target.type == "BOOLEAN":
         source["codes"] = {code: code in ("Y", "1", "T", "true", "是") for code in sorted(guess.seen)}
     return _flow(source) if len(source) > 1 else _text(guess.name)
+
+
+def _unit(guess: ColumnGuess) -> str | None:
+    """The unit that the column's name speaks of; the smallest coin has no fraction."""
+    found = next((unit for unit, pattern in UNITS.items() if pattern.search(guess.name)), None)
+    return None if found == "minor" and guess.kind == "amount" else found
 
 
 def _codes(target: Target, guess: ColumnGuess) -> dict[str, str | None] | None:
@@ -169,8 +185,8 @@ def _meaning(code: str, allowed: Sequence[str]) -> str | None:
     """The one allowed value that a code is the beginning of; null, and so a reject, where that is not clear."""
     if code in allowed:
         return code
-    if _SEXES.get(code) in allowed:
-        return _SEXES[code]
+    if _MEANINGS.get(code) in allowed:
+        return _MEANINGS[code]
     fitting = [value for value in allowed if value.startswith(code.lower()) or code.lower().startswith(value)]
     return fitting[0] if len(fitting) == 1 else None
 

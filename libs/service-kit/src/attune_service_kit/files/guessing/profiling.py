@@ -108,7 +108,7 @@ def _women(given: list[str]) -> dict[str, object] | None:
     """Birth dates whose month carries 50 for women."""
     months = [int(value[2:4]) for value in given]
     fitting = all(1 <= (month - 50 if month > 50 else month) <= 12 for month in months)
-    return {"format": "YYMMDD", "century": 1900, "women_month_plus": 50} if fitting else None
+    return {"format": "YYMMDD", "century": 1930, "women_month_plus": 50} if fitting else None
 
 
 def _moment(given: list[str]) -> dict[str, object] | None:

@@ -25,7 +25,7 @@ COLUMNS: dict[str, dict[str, tuple[str, ...]]] = {
     "*": {
         "customer_id": ("cif", "cust_no", "custno", "cust_id", "customer", "client_id", "客户号", "客户编号"),
         "account_id": ("acct_no", "acctno", "account_id", "account", "acct", "账号", "账户号"),
-        "branch_id": ("branch_no", "branch", "org_no", "district_id", "district", "机构号", "网点号", "org"),
+        "branch_id": ("branch_no", "branch", "org_no", "district_id", "district", "机构号", "网点号", "org", "机构"),
         "currency": ("ccy", "currency", "curr", "币种"),
         "opened_on": ("open_date", "opened", "start_date", "since", "date", "开户日期", "开户日", "起始日"),
         "closed_on": ("close_date", "closed", "销户日期", "销户日"),
@@ -36,6 +36,7 @@ COLUMNS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "parties": {
         "source_id": ("cif", "cust_no", "custno", "cust_id", "client_id", "customer", "客户号", "客户编号"),
+        "party_kind": ("cust_type", "client_type", "party_type", "客户类型", "客户类别"),
         "birth_date": ("birth", "dob", "出生"),
         "gender": ("sex", "gender", "性别"),
         "document": ("id_no", "document", "cert_no", "证件号", "身份证"),
@@ -124,6 +125,15 @@ KINDS: dict[str, str] = {
     "冲正": "reversal", "人民币": "CNY", "RMB": "CNY", "156": "CNY", "柜面": "counter", "柜台": "counter",
     "网银": "online", "手机银行": "mobile", "手机": "mobile",
 }  # fmt: skip
+
+
+# What a column's name says of the unit of its amounts, the shorter ones at its end alone: 积分 are points.
+UNITS: dict[str, re.Pattern[str]] = {
+    "minor": re.compile(r"[（(_\-\s]分[）)]?$|(?:^|[_\-\s(])(?:fen|cents?|minor)\)?$", re.IGNORECASE),
+    "hundred_million": re.compile(r"亿元?[）)]?$"),
+    "ten_thousand": re.compile(r"万元?[）)]?$"),
+    "thousand": re.compile(r"千元[）)]?$"),
+}
 
 
 def dataset_of(file: str) -> str | None:
