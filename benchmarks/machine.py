@@ -3,12 +3,9 @@
 import os
 import platform
 import resource
-import time
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-
-import psutil
 
 
 def machine() -> dict[str, str]:
@@ -25,17 +22,6 @@ def peak_mb() -> int:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
     line = next(line for line in status.read_text("ascii").splitlines() if line.startswith("VmHWM:"))
     return int(line.split()[1]) >> 10
-
-
-def cpu_seconds(process: psutil.Process) -> float:
-    """Seconds of user and system time of a process so far; on Linux to the nanosecond, elsewhere as its clock ticks.
-
-    A tick is ten milliseconds, which of a slice of half a second are two per cent.
-    """
-    if platform.system() == "Linux":
-        return time.clock_gettime(~process.pid << 3 | 2)  # clock_getcpuclockid(3)
-    times = process.cpu_times()
-    return float(times.user + times.system)
 
 
 def percentile(values: Sequence[float], share: float) -> float:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from benchmarks.machine import cpu_seconds
 
 from attune.ports import free_port
 
@@ -28,7 +27,8 @@ class Target:
 
     def cpu(self) -> float:
         """Seconds of user and system time so far."""
-        return cpu_seconds(self.process)
+        times = self.process.cpu_times()
+        return float(times.user + times.system)
 
 
 @contextmanager

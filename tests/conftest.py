@@ -6,7 +6,6 @@ import os
 from functools import cache
 from pathlib import Path
 
-import hypothesis
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
@@ -16,10 +15,6 @@ pytest_plugins = ["attune_service_kit.testing"]
 # hundred milliseconds, a training for most of its time. Children inherit it.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
-# A case's time is nobody's fault: on a machine that does something else too the first one takes a second.
-hypothesis.settings.register_profile("tests", deadline=None)
-hypothesis.settings.load_profile("tests")
 
 # What is imported stays: to look through it for garbage again and again is a tenth of the suite's time.
 gc.disable()

@@ -6,6 +6,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pytest
+from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
 
 from attune_measure.means import Moments, welch
 
@@ -15,8 +16,6 @@ REAL = Path(os.environ.get("ATTUNE_REAL_DATA", ROOT / "../shared/data"))
 
 @pytest.mark.parametrize(("n1", "n2", "level"), [(2, 2, 0.95), (5, 40, 0.9), (300, 20, 0.99), (1_000, 1_100, 0.95)])
 def test_equal_to_statsmodels(n1: int, n2: int, level: float) -> None:
-    from statsmodels.stats.weightstats import CompareMeans, DescrStatsW  # not by every process that collects
-
     rng = np.random.default_rng(n1)
     one, two = rng.gamma(2.0, 30.0, n1), rng.normal(55.0, 5.0, n2)
     found = welch(

@@ -7,6 +7,7 @@ import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 from attune_measure.arms import arm_sql
 from attune_measure.rates import newcombe, wilson
@@ -45,8 +46,6 @@ def test_wilson_meets_the_cases_of_the_bank_programme(x: int, n: int, low: float
 
 @given(st.integers(1, 3_000), st.integers(1, 3_000), st.data(), st.sampled_from([0.8, 0.9, 0.95, 0.99]))
 def test_equal_to_statsmodels_and_sane(n1: int, n2: int, data: st.DataObject, level: float) -> None:
-    from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint  # not when collected
-
     x1, x2 = data.draw(st.integers(0, n1)), data.draw(st.integers(0, n2))
     found = newcombe(x1, n1, x2, n2, level)
     low, high = confint_proportions_2indep(x1, n1, x2, n2, method="newcomb", alpha=1 - level)

@@ -168,7 +168,7 @@ async def test_requests_in_pieces_and_many_at_once_are_answered_in_their_order(r
     assert running.app.state.admission.under_way == 1  # it has a place while it is read
     writer.write(one[-5:] + one + other + one)
     told = b""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(5):
         while told.count(b"HTTP/1.1 200 OK") < 4 or not told.endswith(b"}"):
             told += await reader.read(65536)
     assert [part[: part.index(b'"}')] for part in told.split(b'{"by":"')[1:]] == [
@@ -201,7 +201,7 @@ async def test_a_request_that_is_being_read_is_answered_before_the_server_ends(r
     running.server.should_exit = True
     await asyncio.sleep(0.3)
     writer.write(asked[-5:])
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(5):
         told = await reader.read()
     assert b"connection: close" in told
     assert told.endswith(b'{"by":"layers"}')

@@ -8,8 +8,9 @@ import os
 import random
 import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,10 +20,8 @@ import asyncpg
 import orjson
 import pytest
 
-from attune_service_kit import testing_workers
 from attune_service_kit.database import Database
 from attune_service_kit.embedded import EmbeddedNats, EmbeddedPostgres
-from attune_service_kit.failpoints import EXIT_STATUS
 from attune_service_kit.nats_client import connect
 from attune_service_kit.nats_rights import PROVISION_USER, inbox_prefix
 from attune_service_kit.settings import ServiceSettings
@@ -35,12 +34,6 @@ ROUNDS = int(os.environ.get("ATTUNE_FAULT_ROUNDS", "1"))
 SCRIPT = Path(__file__).parent / "delivery_sample.py"
 
 
-def signalled(process: ForkServerProcess, number: signal.Signals) -> None:
-    """Send a signal to a process that lives."""
-    assert process.pid is not None
-    os.kill(process.pid, number)
-
-
 class Rig:
     """One database, one stream, and worker processes of the sample service."""
 
@@ -51,9 +44,9 @@ class Rig:
         self.database = Database(settings.worker_database_url)
         self.placed = 0
         self._log = log
-        self._workers: list[ForkServerProcess] = []
+        self._workers: list[subprocess.Popen[bytes]] = []
 
-    def start(self, failpoint: str | None = None, **settings: str) -> ForkServerProcess:
+    def start(self, failpoint: str | None = None, **settings: str) -> subprocess.Popen[bytes]:
         """Start a worker process, perhaps with a fail-point."""
         chosen = self.settings
         values = {
@@ -77,7 +70,13 @@ class Rig:
         environment = {f"SAMPLE_{name.upper()}": value for name, value in (values | settings).items()}
         if failpoint:
             environment["ATTUNE_FAILPOINT"] = failpoint
-        process = testing_workers.start(SCRIPT, "worker", {"PATH": os.environ["PATH"], **environment}, self._log)
+        with self._log.open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, str(SCRIPT), "worker"],
+                env={"PATH": os.environ["PATH"], **environment},
+                stdout=log,
+                stderr=log,
+            )
         self._workers.append(process)
         return process
 
@@ -173,10 +172,10 @@ class Rig:
     async def close(self) -> None:
         """End every worker."""
         for process in self._workers:
-            if process.is_alive():
-                signalled(process, signal.SIGCONT)
+            if process.poll() is None:
+                process.send_signal(signal.SIGCONT)
                 process.kill()
-            process.join()
+            process.wait()
         await self.database.close()
 
 
@@ -213,11 +212,11 @@ async def test_a_worker_killed_at_any_point_loses_and_doubles_nothing(rig: Rig) 
     for number, point in enumerate(FAILPOINTS * ROUNDS):
         worker = rig.start(f"{point}@{1 + number % 3}")
         for _ in range(300):  # keep it busy until it has come to the point
-            if not worker.is_alive():
+            if worker.poll() is not None:
                 break
             await rig.place(20)
             await asyncio.sleep(0.2)
-        assert worker.exitcode == EXIT_STATUS, point
+        assert worker.poll() == 137, point
     rig.start()
     await rig.settled()
     await rig.retry_the_deadly()
@@ -232,7 +231,7 @@ async def test_killing_the_worker_at_random_moments_loses_and_doubles_nothing(ri
         await rig.place(200)
         await asyncio.sleep(chance.random() / 2)
         worker.kill()
-        worker.join()
+        worker.wait()
     rig.start()
     await rig.settled()
     await rig.retry_the_deadly()
@@ -247,7 +246,7 @@ async def test_poison_of_every_kind_is_set_aside_and_all_else_is_applied(rig: Ri
     await rig.place(60)
 
     async def done() -> bool:
-        if not any(worker.is_alive() for worker in rig._workers):
+        if not any(worker.poll() is None for worker in rig._workers):
             rig.start()  # as the supervisor would
         applied: int = await rig.database.pool.fetchval("SELECT count(*) FROM effect")
         return applied == 120
@@ -269,11 +268,11 @@ async def test_a_frozen_worker_writes_nothing_when_it_wakes(rig: Rig) -> None:
         return bool(await rig.database.pool.fetchval("SELECT count(*) FROM position WHERE inflight_from IS NOT NULL"))
 
     await eventually(in_flight, 60)
-    signalled(frozen, signal.SIGSTOP)
+    frozen.send_signal(signal.SIGSTOP)
     rig.start()
     await rig.place(10, "well", [customer])
     await rig.settled()
-    signalled(frozen, signal.SIGCONT)
+    frozen.send_signal(signal.SIGCONT)
     await rig.place(10, "well", [customer])
     await asyncio.sleep(3)
     await rig.settled()

@@ -216,6 +216,16 @@ async def test_what_an_import_added_is_gone_and_its_customers_agree_to_nothing(b
     assert numbers(again) == EXPECTED, "and the same files may come again"
 
 
+async def test_keys_that_were_kept_as_lists_are_taken_back_as_well(bank: Any) -> None:
+    """As an import of before has kept them."""
+    empty = await dump(bank)
+    result = await bank.run()
+    lists = "SELECT jsonb_agg(CASE jsonb_typeof(k) WHEN 'array' THEN k ELSE jsonb_build_array(k) END)"
+    await bank.rows(f"UPDATE import_change SET keys = ({lists} FROM jsonb_array_elements(keys) AS k)")
+    assert (await undo(bank, result["import_id"]))["result"]["undone"] is True
+    assert await dump(bank) == empty
+
+
 async def test_what_an_import_changed_is_as_before_under_a_newer_version(imported: Any) -> None:
     before = await imported.rows("SELECT * FROM party JOIN party_identity USING (customer_id) ORDER BY source_id")
     consents = await imported.rows("SELECT c::text FROM consent c ORDER BY 1")

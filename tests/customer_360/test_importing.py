@@ -238,7 +238,7 @@ async def test_a_worker_runs_the_import_by_itself(start_service: StartService, b
 
     done = await eventually(ended, timeout=60)
     assert (done["state"], numbers(done["result"])) == ("done", EXPECTED)
-    assert (done["progress"], done["total"]) == (7, 8)
+    assert (done["progress"], done["total"], done["message"]) == (8, 8, "published")
 
     async def published() -> bool:
         return not await bank.rows("SELECT 1 FROM outbox WHERE published_at IS NULL")

@@ -51,8 +51,7 @@ SERVICES = ("customer_360", "eventing", "insight", "scoring", "campaign", "sampl
 def pytest_configure() -> None:
     """Log as a service does: structlog's own default draws every local variable of a traceback, for seconds."""
     configure_logging("tests", environment="test")
-    # What a job works with takes longer to import than its little tables take to read or to learn from.
-    job_starter.PRELOADED[:] = [*(f"{s}.job" for s in SERVICES), "customer_360.importing", "scoring.training.trainer"]
+    job_starter.PRELOADED[:] = [f"{service}.job" for service in SERVICES]
 
 
 def run_apart(work: Coroutine[Any, Any, T]) -> T:

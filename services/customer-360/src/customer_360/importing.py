@@ -90,6 +90,7 @@ async def run(job: JobContext) -> dict[str, Any]:
     rejecting = [name for name, counts in done.items() if counts["rejected"]]
     if not (job.cursor or {}).get("published"):
         await _complete(job, done, rejecting)
+    await job.progress(len(names) + 1, len(names) + 1, "published")
     return {"import_id": job.params["import_id"], "datasets": done, "has_rejects": bool(rejecting)}
 
 

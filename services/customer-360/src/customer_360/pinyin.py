@@ -15,10 +15,15 @@ def spellings(name: str) -> tuple[tuple[str, ...], ...]:
     if not any(map(is_han, name)):
         return ()
     surname = surname_of(name)
-    common = tuple(syllable(char) for char in surname)
+    given = tuple(map(syllable, name[len(surname) :]))
+    return tuple([first + given for first in _read_as(surname)])
+
+
+@lru_cache(maxsize=2048)
+def _read_as(surname: str) -> tuple[tuple[str, ...], ...]:
+    """The ways in which a surname is read: as a surname, and as its characters commonly are."""
     read = [tuple(reading.split()) for reading in READ_AS.get(surname, ())]
-    given = tuple(syllable(char) for char in name[len(surname) :])
-    return tuple(first + given for first in dict.fromkeys([*read, common]))
+    return tuple(dict.fromkeys([*read, tuple(map(syllable, surname))]))
 
 
 def phrase(name: str) -> tuple[str, ...]:

@@ -45,7 +45,9 @@ SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type
 FROM pg_attribute a WHERE a.attrelid = $1::text::regclass AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum"""
 _MINE = """
 CREATE TEMP TABLE mine ON COMMIT DROP AS
-SELECT table_name, action, CASE action WHEN 'added' THEN r ELSE r -> 0 END AS key,
+SELECT table_name, action,
+       CASE WHEN action = 'changed' THEN r -> 0 WHEN jsonb_typeof(r) = 'array' THEN r
+            ELSE jsonb_build_array(r) END AS key,
        CASE action WHEN 'changed' THEN r -> 1 END AS before, CASE action WHEN 'changed' THEN r -> 2 END AS after
 FROM import_change, jsonb_array_elements(coalesce(keys, rows)) AS r WHERE import_id = $1"""
 _LATER = """

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 _AT_ONCE = 5_000
 # Keys are random: to compress them costs as much as to list them, and saves nothing.
 _PLAIN_KEYS = "ALTER TABLE import_change ALTER COLUMN keys SET STORAGE EXTERNAL"
+_LISTED = """
+UPDATE import_change SET keys = (
+    SELECT jsonb_agg(CASE jsonb_typeof(k) WHEN 'array' THEN k ELSE jsonb_build_array(k) END)
+    FROM jsonb_array_elements(keys) AS k)
+WHERE jsonb_typeof(keys -> 0) <> 'array'"""
 
 
 async def say_which(tx: Transaction, import_id: str) -> None:
@@ -29,7 +34,7 @@ async def say_which(tx: Transaction, import_id: str) -> None:
 def change_tables(metadata: MetaData) -> None:
     """Add the table: `keys` of rows that were added, or [key, before, after] of changed ones in `rows`.
 
-    A key is a list of values.
+    A key is a list of values; in `keys` one of a single value stands as it is.
     """
     Table(
         "import_change",
@@ -68,11 +73,25 @@ def keep_keys_apart(op: "Operations", tables: Mapping[str, Sequence[str]]) -> No
         run(_function(table, key))
 
 
+def keep_keys_plain(op: "Operations", tables: Mapping[str, Sequence[str]]) -> None:
+    """For a migration of what was made when every key was a list: from now on those of one value are that value."""
+    for table, key in tables.items():
+        op.get_bind().exec_driver_sql(_function(table, key))
+
+
+def keep_keys_listed(op: "Operations", tables: Mapping[str, Sequence[str]]) -> None:
+    """Back again."""
+    run = op.get_bind().exec_driver_sql
+    for table, key in tables.items():
+        run(_function(table, key, plain=False))
+    run(_LISTED)
+
+
 def keep_keys_together(op: "Operations", tables: Mapping[str, Sequence[str]]) -> None:
     """Back again."""
     run = op.get_bind().exec_driver_sql
     for table, key in tables.items():
-        run(_function(table, key, "rows"))
+        run(_function(table, key, "rows", plain=False))
     run("UPDATE import_change SET rows = keys, keys = NULL WHERE rows IS NULL")
 
 
@@ -88,9 +107,12 @@ def drop_change_tables(op: "Operations", tables: Mapping[str, Sequence[str]]) ->
     op.get_bind().exec_driver_sql("DROP TABLE import_change")
 
 
-def _function(table: str, columns: Sequence[str], kept: str = "keys") -> str:
+def _function(table: str, columns: Sequence[str], kept: str = "keys", *, plain: bool = True) -> str:
     key = ", ".join(f"r.{column}" for column in columns)
     chunk = f"(row_number() OVER () - 1) / {_AT_ONCE}"
+    # A list around each of many values costs more than the values.
+    single = plain and len(columns) == 1
+    one, all_ = (key, "to_jsonb(array_agg(key))") if single else (f"jsonb_build_array({key})", "jsonb_agg(key)")
     return f"""
 CREATE OR REPLACE FUNCTION import_keeps_{table}() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
@@ -100,8 +122,8 @@ BEGIN
         RETURN NULL;
     ELSIF TG_OP = 'INSERT' THEN
         INSERT INTO import_change (import_id, table_name, action, {kept})
-        SELECT import, '{table}', 'added', jsonb_agg(key)
-        FROM (SELECT jsonb_build_array({key}) AS key, {chunk} AS chunk FROM fresh r) s GROUP BY chunk;
+        SELECT import, '{table}', 'added', {all_}
+        FROM (SELECT {one} AS key, {chunk} AS chunk FROM fresh r) s GROUP BY chunk;
     ELSE
         INSERT INTO import_change (import_id, table_name, action, rows)
         SELECT import, '{table}', 'changed', jsonb_agg(jsonb_build_array(jsonb_build_array({key}), before, after))
