@@ -54,7 +54,7 @@ async def load(service: RunningService, *pointers: Pointer) -> Any:
         job = await service.runtime.jobs.start(tx, "load-import", params)
     runtime = make_runtime(SERVICE, service.settings, "job")
     async with running(runtime):
-        assert await job_process._attempt(runtime, job) == 0
+        assert await job_process._attempt(runtime, job, None) == 0
     async with service.runtime.worker_database.transaction() as tx:
         done = await service.runtime.jobs.view(tx, job)
     assert done.state == "done", done.error

@@ -189,7 +189,7 @@ class Bank:
         """Run a job that waits or was interrupted; return how it stands then."""
         runtime = make_runtime(SERVICE, self.service.settings, "job")
         async with running(runtime):
-            assert await job_process._attempt(runtime, UUID(job_id)) == 0
+            assert await job_process._attempt(runtime, UUID(job_id), None) == 0
         return await self.job(job_id)
 
     async def job(self, job_id: str) -> dict[str, Any]:
