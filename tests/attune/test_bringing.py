@@ -1,43 +1,39 @@
-"""Signing a model that is brought: what the command signs is what the service looks at; what is no key is said so."""
+"""A model's manifest on the terminal: every key is known, and what is written is what is sent."""
 
-from base64 import b64decode
-from hashlib import sha256
-from pathlib import Path
+from datetime import date
+from typing import Any
+from uuid import UUID
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from attune.commands.bringing import signature
+from attune.commands.bringing import manifest_of
 from attune.output import Failure
-from attune_contracts.model_statement import statement
 
-SHEET = {"features": [{"name": "age"}, {"name": "visits"}], "output": "class_probabilities", "classes": ["a", "b"]}
-PEM = Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+SHEET: dict[str, Any] = {
+    "purpose": "propensity", "owner": "o", "risk_class": "limited", "target": "t", "population": "p",
+    "features": [{"name": "tenure_days"}, {"name": "own", "nullable": False}],
+    "training": {"dataset": "warehouse", "as_of": date(2025, 12, 31)}, "card": {"limits": "none"},
+    "metrics": {"auc": 0.7},
+}  # fmt: skip
 
 
-def test_a_signature_is_over_name_bytes_inputs_and_output(tmp_path: Path) -> None:
-    key, file = Ed25519PrivateKey.from_private_bytes(b"k" * 32), tmp_path / "risk.pem"
-    file.write_bytes(key.private_bytes(*PEM))
-    value = b64decode(signature("m", b"bytes", SHEET, file))
-    said = statement("m", sha256(b"bytes").hexdigest(), ["age", "visits"], "class_probabilities", ["a", "b"])
-    key.public_key().verify(value, said)
-    assert len(value) == 64
+def test_a_manifest_is_sent_as_it_is_written() -> None:
+    told = manifest_of(SHEET, UUID(int=1), b"x").model_dump(mode="json", exclude_unset=True)
+
+    assert told["features"] == SHEET["features"]
+    assert told["training"] == {"dataset": "warehouse", "as_of": "2025-12-31"}
+    assert (told["card"], told["metrics"]) == (SHEET["card"], SHEET["metrics"])
 
 
 @pytest.mark.parametrize(
-    "content", [b"no key", generate_private_key(SECP256R1()).private_bytes(*PEM)], ids=["text", "ec"]
+    ("change", "said"),
+    [
+        ({"colour": "red"}, "there is no field colour"),
+        ({"features": [{"name": "own"}, {"name": "a", "nulable": False}]}, "there is no field features.1.nulable"),
+        ({"training": {"dataset": "w", "row": 9}, "lowst": 0}, "there is no field training.row, lowst"),
+        ({"owner": None}, "owner: "),
+    ],
 )
-def test_another_file_is_no_key(tmp_path: Path, content: bytes) -> None:
-    file = tmp_path / "risk.pem"
-    file.write_bytes(content)
-    with pytest.raises(Failure, match=r"risk\.pem: no"):
-        signature("m", b"bytes", SHEET, file)
-
-
-def test_a_manifest_without_features_is_not_signed(tmp_path: Path) -> None:
-    file = tmp_path / "risk.pem"
-    file.write_bytes(Ed25519PrivateKey.from_private_bytes(b"k" * 32).private_bytes(*PEM))
-    with pytest.raises(Failure, match="names no features"):
-        signature("m", b"bytes", {}, file)
+def test_a_key_that_nobody_knows_is_told_and_not_left_out(change: dict[str, Any], said: str) -> None:
+    with pytest.raises(Failure, match=said):
+        manifest_of(SHEET | change, UUID(int=1), b"x")

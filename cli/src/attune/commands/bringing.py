@@ -2,6 +2,7 @@
 
 import hashlib
 from base64 import b64encode
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID, uuid4
@@ -92,15 +93,36 @@ def signature(name: str, content: bytes, sheet: dict[str, Any], file: Path) -> s
 
 def _bring(home: Home, name: str, content: bytes, sheet: dict[str, Any]) -> dict[str, Any]:
     file_id = uuid4()
+    body = manifest_of(sheet, file_id, content)
+    with Client(home) as client, Client(home, "model_admin") as admin, job_progress(console) as progress:
+        send(admin, file_id, content)
+        started = admin.ask(lambda attune: attune.models.upload(name, body))
+        return client.wait_job("scoring", str(started.id), progress(f"look at {name} v{started.version}"))
+
+
+def manifest_of(sheet: dict[str, Any], file_id: UUID, content: bytes) -> schemas.Manifest:
+    """What the sheet says of these bytes; a key that nobody knows is told, and never left out."""
     told = sheet | {"file_id": str(file_id), "sha256": hashlib.sha256(content).hexdigest()}
     try:
         body = schemas.Manifest.model_validate(told)
     except ValidationError as error:
         raise Failure(f"the manifest does not meet its contract: {_faults(error)}") from error
-    with Client(home) as client, Client(home, "model_admin") as admin, job_progress(console) as progress:
-        send(admin, file_id, content)
-        started = admin.ask(lambda attune: attune.models.upload(name, body))
-        return client.wait_job("scoring", str(started.id), progress(f"look at {name} v{started.version}"))
+    if unknown := list(_left_out(told, body.model_dump(mode="json", by_alias=True))):
+        raise Failure(f"the manifest does not meet its contract: there is no field {', '.join(unknown)}")
+    return body
+
+
+def _left_out(given: object, kept: object, at: str = "") -> Iterator[str]:
+    """The keys that were given and not kept, by their place."""
+    if isinstance(given, dict) and isinstance(kept, dict):
+        for key, value in given.items():
+            if key in kept:
+                yield from _left_out(value, kept[key], f"{at}{key}.")
+            else:
+                yield f"{at}{key}"
+    elif isinstance(given, list | tuple) and isinstance(kept, list):
+        for place, (one, other) in enumerate(zip(given, kept, strict=False)):
+            yield from _left_out(one, other, f"{at}{place}.")
 
 
 def send(client: Client, file_id: UUID, content: bytes) -> None:
