@@ -126,15 +126,22 @@ def _list(home: Path | None, as_json: bool) -> None:
     with running(Home.at(home)) as place:
         found = list_imports(place)
     if not as_json:
-        table = Table("import", "started", "by", "state", "read", "rejected", title="Imports")
+        table = Table("import", "started", "by", "state", "read", "rejected", title="Imports", padding=(0, 1, 0, 0))
         # `--undo` asks for it: whole, however narrow the terminal is.
-        table.columns[0].overflow, table.columns[0].min_width = "fold", 36
+        table.columns[0].min_width = 36
+        for column in table.columns:
+            column.overflow = "fold"
         for run in found:
             counts = run["counts"].values()
             states = ", ".join(sorted(set(run["services"].values())))
             read, rejected = (sum(c[name] for c in counts) for name in ("read", "rejected"))
             table.add_row(
-                run["import_id"], run["started_at"][:19], run["started_by"], states, f"{read:,}", f"{rejected:,}"
+                run["import_id"],
+                run["started_at"][:16].replace("T", " "),
+                run["started_by"],
+                states,
+                f"{read:,}",
+                f"{rejected:,}",
             )
         console.print(table)
     print_result({"imports": found}, as_json, f"{len(found)} imports")
