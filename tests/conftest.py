@@ -1,6 +1,5 @@
 """Every test may use the kit's fixtures: real PostgreSQL, real NATS."""
 
-import atexit
 import gc
 import os
 from functools import cache
@@ -30,8 +29,11 @@ def pytest_collection_finish() -> None:
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)
     gc.enable()
-    # DuckDB counts at the end what it has not got back, on a hundred lines; pytest looks through all six times before.
-    atexit.register(gc.unfreeze)
+
+
+def pytest_unconfigure() -> None:
+    """Let go of all: DuckDB counts at the end what it has not got back, on a hundred lines."""
+    gc.unfreeze()
 
 
 # Files whose tests share nothing and take long: a process may run one of them.
