@@ -34,7 +34,7 @@ INSERT INTO posting (account_id, posting_id, business_date, booked_at, direction
                      reverses, flags)
 SELECT a, p, b, t, d, m, c, k, ch, r, coalesce(string_to_array(f, ','), '{{}}') FROM {_SENT}
 ON CONFLICT DO NOTHING"""  # noqa: S608 - a constant
-# Which of them this transaction has stored: a row says so itself, and to have all said again costs a fifth more.
+# Which of them this transaction has stored: a row says so itself, and to have all said again costs more.
 _STORED = """
 SELECT p.account_id, p.posting_id FROM unnest($1::uuid[], $2::text[]) AS s(a, p)
 JOIN posting p ON (p.account_id, p.posting_id) = (s.a, s.p) WHERE p.xmin = pg_current_xact_id()::xid"""
