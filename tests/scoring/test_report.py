@@ -158,9 +158,9 @@ def test_the_response_curve_is_drawn_with_its_interval_beside_the_trainings(part
     }
     assert (len(lines["one"]), len(lines["soft"])) == (10, 9), "what training does not tell is not drawn"
     across = [point[0] for point in lines["one"]]
-    assert across == pytest.approx([56 + 568 * n / 10 for n in range(1, 11)], abs=0.1)
-    # The highest bound, 39 of 300, is the picture's top; rates are drawn on that scale.
-    rates = [(256 - point[1]) / 244 * 39 / 300 for point in lines["one"]]
+    assert across == pytest.approx([64 + 552 * n / 10 for n in range(1, 11)], abs=0.1)
+    # The picture's top is the round number above the highest bound, 39 of 300; rates are drawn on that scale.
+    rates = [(256 - point[1]) / 244 * 0.16 for point in lines["one"]]
     assert rates == pytest.approx([(30 - 2 * n) / 300 for n in range(1, 11)], abs=0.001)
     assert len(re.findall(r'<polyline class="line two"', part)) == 2
     assert len(re.findall(r"<circle", part)) == 10
