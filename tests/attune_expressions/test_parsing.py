@@ -132,9 +132,11 @@ def test_what_is_refused_and_where(text: str, code: str, line: int, column: int)
 @pytest.mark.parametrize(
     ("text", "near"),
     [("ammount > 3", "amount"), ("age > 1 nad vip", "AND"), ("age > 1 ro vip", "OR"), ("lenght(code) = 1", "length"),
-     ("vip adn active", "AND"), ("code lke 'a'", "LIKE"), ("now() > seen", "as_of")],
+     ("vip adn active", "AND"), ("code lke 'a'", "LIKE"), ("now() > seen", None),
+     ('code = "salary"', "'salary'"), ("code <> salary", "'salary'"), ("code in (salary, 'b')", "'salary'"),
+     ('"ammount" > 3', "amount"), ("age > wrongly", None), ("seconds > 3", None)],
 )  # fmt: skip
-def test_the_nearest_name_is_named(text: str, near: str) -> None:
+def test_the_nearest_name_is_named(text: str, near: str | None) -> None:
     assert refused(text).near == near
 
 

@@ -12,7 +12,7 @@ CODES = {
     "bad_character": "a character that stands for nothing outside quotes, or is not seen; the likely one is named",
     "bad_token": "a word or sign where none such stands",
     "chained": "a comparison of a comparison without parentheses",
-    "clock": "the present is asked for; the day of the data is `as_of`",
+    "clock": "the present is asked for; a day is a field: `as_of` of the features, `business_date` of a fact",
     "comment": "comments",
     "date_form": "a date or moment in another form, or none of the calendar",
     "empty": "no condition at all",

@@ -22,6 +22,9 @@ _COMPARISONS = {"EQ", "NEQ", "LT", "LTE", "GT", "GTE"}
 _BEFORE_A_VALUE = _COMPARISONS | {"L_PAREN", "COMMA", "PLUS", "DASH", "STAR", "SLASH", "MOD"}
 _WORDS_BEFORE_A_VALUE = KEYWORDS - {"end", "null", "true", "false"}
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
+# The day that is meant where somebody asks for the clock.
+_DAYS = ("as_of", "business_date", "due_date")
+_CODE = re.compile(r"[\w-]{1,60}")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
@@ -206,10 +209,10 @@ def _check_name(text: str, tokens: list[Token], i: int, names: Names) -> None:
     if token.word in CLOCKS:
         raise Refused(
             "clock",
-            "a condition knows no clock; the day is as_of",
-            "条件不读取时钟，日期请用 as_of",
+            "a condition knows no clock; a day is a field",
+            "条件不读取时钟，日期请用字段",
             position(text, token.start),
-            "as_of",
+            next((day for day in _DAYS if day in names.fields), None),
         )
     if before is not None and before.kind == "COLON":
         if name not in names.parameters:
@@ -228,9 +231,22 @@ def _check_name(text: str, tokens: list[Token], i: int, names: Names) -> None:
                 "unknown_function", f"unknown function {said}", f"未知函数 {said}", position(text, token.start), near
             )
     elif name not in names.fields and not _is_unit(tokens, i):
-        near = nearest(name, (*names.fields, *(KEYWORDS if token.word else ())))
-        near = near.upper() if near in KEYWORDS else near
+        near = _meant(tokens, i, names)
         raise Refused("unknown_field", f"unknown field {said}", f"未知字段 {said}", position(text, token.start), near)
+
+
+def _meant(tokens: list[Token], i: int, names: Names) -> str | None:
+    """What an unknown name was likely meant to be: a field, a word of the language, or a text without its quotes."""
+    token = tokens[i]
+    name = token.word or token.raw[1:-1]
+    if near := nearest(name, names.fields):
+        return near
+    # Words are short: a longer name has all the letters of one by chance.
+    if token.word and (near := nearest(name, KEYWORDS, 0.7)):
+        return near.upper()
+    before = [one.word or one.kind for one in tokens[max(i - 2, 0) : i]]
+    is_text = not token.word or before[-1:] in (["EQ"], ["NEQ"], ["like"]) or before == ["in", "L_PAREN"]
+    return f"'{name}'" if is_text and _CODE.fullmatch(name) else None
 
 
 def _is_unit(tokens: list[Token], i: int) -> bool:

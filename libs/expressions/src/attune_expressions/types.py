@@ -71,7 +71,9 @@ def not_alike(one: Shape, other: Shape) -> Unfit:
             "日期不能与时刻比较，请用业务日期字段",
         )
     (en, zh), (en2, zh2) = WORDS[one.base], WORDS[other.base]
-    return Unfit("type_mismatch", f"{en} does not go with {en2}", f"{zh}与{zh2}类型不符")
+    how = ("; a date is written like '2024-02-29'", "，日期应写作 '2024-02-29'")
+    more, more_zh = how if {one.base, other.base} & {"date"} and {one.base, other.base} & set(NUMBERS) else ("", "")
+    return Unfit("type_mismatch", f"{en} does not go with {en2}{more}", f"{zh}与{zh2}类型不符{more_zh}")
 
 
 def wanted(base: Base, found: Shape) -> Unfit:
@@ -180,7 +182,7 @@ class Types:
             _number(node)
         one, other = left.shape, right.shape
         if one.money and other.money:
-            raise Unfit("unit_mismatch", "money times money is nothing", "金额不能与金额相乘")
+            raise Unfit("unit_mismatch", "money is not multiplied by money", "金额不能与金额相乘")
         money = one.money or other.money
         if isinstance(left, Const) and isinstance(right, Const) and left.open and right.open:
             return _kept(exact(left.stored * right.stored, one.scale + other.scale, open_=True))

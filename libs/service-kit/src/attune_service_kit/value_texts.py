@@ -57,7 +57,8 @@ def of_value(error: Mapping[str, Any]) -> str:
     """Why a value is not taken, in Chinese."""
     kind, known = str(error["type"]), {str(name): value for name, value in error.get("ctx", {}).items()}
     if kind in ("literal_error", "enum"):
-        return f"应为 {str(known['expected']).replace(' or ', '、').replace(', ', '、')} 之一"
+        told = str(known["expected"]).replace(" or ", "、").replace(", ", "、")
+        return f"应为 {told} 之一" if "、" in told else f"应为 {told.lower() if told in ('True', 'False') else told}"
     text = VALUES.get(kind)
     return _OTHER if text is None else text.format_map(known)
 

@@ -21,8 +21,6 @@ from attune_expressions.own_fields import OwnField
 Source = Literal["postings", "behaviours", "dates"]
 Channel = Literal["relationship_manager", "call_centre", "mobile"]
 Unit = Literal["minutes", "hours", "days", "months"]
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
-Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 ConditionText = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
 
@@ -34,11 +32,26 @@ _MICROSECONDS = {"minutes": 60_000_000, "hours": 3_600_000_000}
 
 
 class Misfit(ValueError):
-    """A value that does not fit, in both languages."""
+    """A value that does not fit, in both languages; `at`: the key beneath that is at fault, where it is one."""
 
-    def __init__(self, en: str, zh: str) -> None:
+    def __init__(self, en: str, zh: str, *at: str) -> None:
         super().__init__(en)
-        self.zh = zh
+        self.zh, self.at = zh, at
+
+
+def _spelt(pattern: str, en: str, zh: str) -> tuple[AfterValidator, WithJsonSchema]:
+    """A text of some characters only."""
+
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value, re.ASCII):
+            raise Misfit(f"{en}, a letter first, at most 64", f"{zh}，以字母开头，至多 64 个字符")
+        return value
+
+    return AfterValidator(check), WithJsonSchema({"type": "string", "pattern": f"^{pattern}$"})
+
+
+Name = Annotated[str, *_spelt("[a-z][a-z0-9-]{0,63}", "small letters, digits and -", "应为小写字母、数字与 -")]
+Code = Annotated[str, *_spelt("[a-z][a-z0-9_-]{0,63}", "small letters, digits, _ and -", "应为小写字母、数字、_ 与 -")]
 
 
 class Span(NamedTuple):
@@ -118,10 +131,10 @@ Factor = Annotated[Fraction, BeforeValidator(_factor), _number(_FACTOR.pattern)]
 Amount = Annotated[Decimal, BeforeValidator(_amount), _number(_AMOUNT.pattern)]
 
 
-def _each_once(channels: tuple[Channel, ...]) -> tuple[Channel, ...]:
-    if len(set(channels)) != len(channels):
-        raise Misfit("each channel is named once", "每个渠道只能出现一次")
-    return channels
+def _each_once(listed: tuple[Any, ...]) -> tuple[Any, ...]:
+    if len(set(listed)) != len(listed):
+        raise Misfit("each of them stands here once", "列表中每项只能出现一次")
+    return listed
 
 
 def _sources() -> WithJsonSchema:
@@ -178,7 +191,11 @@ class Calendar(_Part):
         "holding_matures_on", "holding_opened_on", "loan_matures_on", "card_expires_on", "birthday", "customer_since",
         "account_opened_on",
     ]  # fmt: skip
-    offsets: Annotated[tuple[Annotated[int, Field(ge=-3_650, le=3_650)], ...], Field(min_length=1, max_length=10)]
+    offsets: Annotated[
+        tuple[Annotated[int, Field(ge=-3_650, le=3_650)], ...],
+        Field(min_length=1, max_length=10),
+        AfterValidator(_each_once),
+    ]
     yearly: bool = False
 
 
@@ -320,28 +337,37 @@ class Definition(_Part):
 
     @model_validator(mode="after")
     def _fit(self) -> "Definition":
-        if sum(getattr(self, name) is not None for name in SHAPES) != 1:
-            raise Misfit(f"exactly one shape: {', '.join(SHAPES)}", f"应恰好给出一种形态：{'、'.join(SHAPES)}")
+        given = [name for name in SHAPES if getattr(self, name) is not None]
+        if len(given) != 1:
+            names, names_zh = ", ".join(given or SHAPES), "、".join(given or SHAPES)
+            raise Misfit(f"exactly one shape, of {names}", f"应恰好给出一种形态：{names_zh}", *given[-1:])
         if set(self.on) not in ({"postings"}, {"behaviours"}, {"postings", "behaviours"}, {"dates"}):
             raise Misfit(
-                "`on` is postings, behaviours, both, or dates", "on 应为 postings、behaviours、两者同时，或 dates"
+                "`on` is postings, behaviours, both, or dates",
+                "on 应为 postings、behaviours、两者同时，或 dates",
+                "on",
             )
         if (self.on == ("dates",)) != (self.calendar is not None):
             raise Misfit(
-                "`on: dates` is for the shape calendar, and for no other", "on: dates 用于且仅用于 calendar 形态"
+                "`on: dates` is for the shape calendar, and for no other",
+                "on: dates 用于且仅用于 calendar 形态",
+                "on",
             )
         if self.behaviour is not None and "behaviours" not in self.on:
-            raise Misfit("the shape behaviour listens to behaviours", "behaviour 形态须监听 behaviours")
+            raise Misfit("the shape behaviour listens to behaviours", "behaviour 形态须监听 behaviours", "on")
         if self.where is not None and (self.sequence is not None or self.absence is not None):
             raise Misfit(
                 "a sequence and an absence have conditions of their own, no `where`",
                 "sequence 与 absence 有各自的条件，不用 where",
+                "where",
             )
         if self.needs_balance and self.on != ("postings",):
-            raise Misfit("closing balances come from postings alone", "日终余额仅来自 postings")
+            raise Misfit("closing balances come from postings alone", "日终余额仅来自 postings", "on")
         if self.grain == "account" and self.on not in (("postings",), ("dates",)):
             raise Misfit(
-                "a behaviour has no account: its grain is the customer", "behaviours 没有账户，grain 应为 customer"
+                "a behaviour has no account: its grain is the customer",
+                "behaviours 没有账户，grain 应为 customer",
+                "grain",
             )
         return self
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from pydantic import BaseModel, ValidationError
 
-from attune_expressions.catalogue import standard
+from attune_expressions.catalogue import Catalogue, standard
 from attune_expressions.condition import Condition, parse
 from attune_expressions.own_fields import OwnField, Unreadable, meaning, read_folder
 from attune_expressions.refusals import Refused
@@ -17,7 +17,7 @@ from attune_service_kit.files.yaml_faults import Fault, Node, Path, Place
 from attune_service_kit.files.yaml_lines import read_yaml
 from attune_service_kit.settings import ServiceSettings
 from eventing import fact_fields
-from eventing.definition import SHAPES, Definition, Opportunity, Texts
+from eventing.definition import SHAPES, Definition, Opportunity, Source, Texts
 from eventing.settings import EventingSettings
 
 LONGEST = 64 * 1024
@@ -77,7 +77,7 @@ def read(text: str, digits: int = 2, own: fact_fields.Own = ()) -> TriggerFile:
     try:
         content, _ = read_yaml(text)
     except (ValueError, RecursionError) as error:
-        raise TriggerFileRefused([yaml_faults.no_yaml(str(error))]) from None
+        raise TriggerFileRefused([yaml_faults.no_yaml(error)]) from None
     if not isinstance(content, dict):
         raise TriggerFileRefused([Fault(1, 1, "", "a trigger file is a mapping of keys", "触发器文件应为键值映射")])
     places = yaml_faults.places(text)
@@ -141,7 +141,8 @@ def _conditions(
             found[key] = fact_fields.read(text, definition.on, digits, definition.fields)
         except Refused as refused:
             line, column = _inside(places[path], refused.at.line, refused.at.column, lines)
-            en, zh = _of_the_customer(text, definition, digits) or (refused.en, refused.zh)
+            told = _of_the_customer(text, definition, digits) or _of_other_facts(text, definition, digits)
+            en, zh = told or (refused.en, refused.zh)
             faults.append(Fault(line, column, key, en, zh))
     if faults:
         raise TriggerFileRefused(faults)
@@ -165,21 +166,38 @@ def _inside(node: Node, line: int, column: int, lines: list[str]) -> Place:
         beneath = [text for text in lines[first + 1 :] if text.strip()]
         indent = len(beneath[0]) - len(beneath[0].lstrip()) if beneath else 0
         return (first + 1 + line, indent + column) if node.style == "|" else (first + 2, indent + 1)
-    if line > 1 or (node.style is None and first + 1 < len(lines) and column > len(lines[first]) - start):
+    if line > 1 or (first + 1 < len(lines) and column > len(lines[first]) - start):
         return first + 1, start + 1
     return first + 1, start + column + (node.style is not None)
 
 
-def _of_the_customer(text: str, definition: Definition, digits: int) -> tuple[str, str] | None:
-    """The reason where a condition would be one if a trigger could read the customer's fields."""
+def _of_other_facts(text: str, definition: Definition, digits: int) -> tuple[str, str] | None:
+    """The reason where a condition would be one of a trigger that listens to something else."""
+    others: tuple[Source, ...] = ("behaviours", "postings", "dates")
+    for source in others:
+        names = _unknown(text, definition, digits, fact_fields.catalogue((source,), digits))
+        if names is not None:
+            return (
+                f"{names} is known of {source} only, and this trigger is on {', '.join(definition.on)}",
+                f"{names} 仅见于 {source}，而该触发器的 on 为 {'、'.join(definition.on)}",
+            )
+    return None
+
+
+def _unknown(text: str, definition: Definition, digits: int, more: Catalogue) -> str | None:
+    """The fields that are only in `more`, where the condition would be one with them; None where it would not."""
     known = fact_fields.catalogue(definition.on, digits, definition.fields)
-    customer = standard(digits).of("customer").fields
     try:
-        condition = parse(text, known.with_fields(f for name, f in customer.items() if name not in known.fields))
+        condition = parse(text, known.with_fields(f for name, f in more.fields.items() if name not in known.fields))
     except Refused:
         return None
-    names = ", ".join(field.name for field in condition.fields if field.name not in known.fields)
-    return (
+    return ", ".join(field.name for field in condition.fields if field.name not in known.fields) or None
+
+
+def _of_the_customer(text: str, definition: Definition, digits: int) -> tuple[str, str] | None:
+    """The reason where a condition would be one if a trigger could read the customer's fields."""
+    names = _unknown(text, definition, digits, standard(digits).of("customer"))
+    return names and (
         f"{names} is the customer's: a trigger reads what its facts say; whom an offer suits is for the offer to ask",
         f"{names} 属于客户字段：触发器只读取事件本身的字段，产品是否适合由产品条件判断",
     )

@@ -51,7 +51,7 @@ def read(text: str) -> SpecFile:
     try:
         content, _ = read_yaml(text)
     except (ValueError, RecursionError) as error:
-        raise SpecFileRefused([yaml_faults.no_yaml(str(error))]) from None
+        raise SpecFileRefused([yaml_faults.no_yaml(error)]) from None
     if not isinstance(content, dict):
         raise SpecFileRefused([Fault(1, 1, "", "a specification is a mapping of keys", "训练说明应为键值映射")])
     places = yaml_faults.places(text)

@@ -9,6 +9,7 @@ import yaml
 from attune_contracts.names import nearest
 from attune_service_kit import value_texts
 from attune_service_kit.files import yaml_texts
+from attune_service_kit.files.yaml_lines import NotYaml
 
 Path = tuple[str | int, ...]
 Place = tuple[int, int]
@@ -57,17 +58,16 @@ def _mark(node: yaml.Node) -> Place:
     return node.start_mark.line, node.start_mark.column
 
 
-def no_yaml(reason: str) -> Fault:
-    """The fault of a text that `read_yaml` cannot read, from its reason."""
-    line, _, rest = reason.removeprefix("line ").partition(": ")
-    found = int(line) if reason.startswith("line ") and line.isdecimal() else 1
-    said = rest if reason.startswith("line ") and rest else reason
-    return Fault(found, 1, "", f"it is no YAML of ours: {said}", f"不是可读取的 YAML：{yaml_texts.of_yaml(said)}")
+def no_yaml(error: ValueError | RecursionError) -> Fault:
+    """The fault of a text that `read_yaml` cannot read."""
+    found = error if isinstance(error, NotYaml) else NotYaml("nested too deep")
+    en, zh = f"it is no YAML of ours: {found.why}", f"不是可读取的 YAML：{yaml_texts.of_yaml(found.why)}"
+    return Fault(found.line, found.column, "", en, zh)
 
 
 def of_error(error: Mapping[str, Any], known: Mapping[Path, Node], keys: Iterable[str] = ()) -> Fault:
     """The fault that an error of pydantic's is; `keys`: what may stand where an unknown one does."""
-    path = tuple(error["loc"])
+    path = (*error["loc"], *getattr(error.get("ctx", {}).get("error"), "at", ()))
     found = (known[path[:end]] for end in range(len(path), 0, -1) if path[:end] in known)
     node = next(found, Node((0, 0), (0, 0)))
     line, column = node.key if error["type"] == "extra_forbidden" or path not in known else node.value
@@ -91,8 +91,12 @@ def _reason(error: Mapping[str, Any], path: Path, keys: Iterable[str]) -> tuple[
         case "value_error":
             misfit = error["ctx"]["error"]
             return str(misfit), str(getattr(misfit, "zh", value_texts.of_value(error)))
+        case "tuple_type" | "list_type":
+            return "this is a list", value_texts.of_value(error)
         case "model_type":
             return "this is a mapping of keys", value_texts.of_value(error)
         case _:
             said = str(error["msg"])
+            # YAML's words for them are small.
+            said = said.replace("True", "true").replace("False", "false")
             return said[:1].lower() + said[1:], value_texts.of_value(error)

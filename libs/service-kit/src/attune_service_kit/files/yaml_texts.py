@@ -13,6 +13,8 @@ _YAML: tuple[tuple[str, str], ...] = (
     (r"mapping values are not allowed here", "此处不应出现冒号，文本请加引号"),
     (r"could not find expected ':'", "缺少冒号"),
     (r"expected .*, but (found|got) .*", "括号、引号或缩进不匹配"),
+    (r"the quote that begins here is not closed", "此处的引号未闭合"),
+    (r"a character that may not stand here", "此处的字符不允许使用"),
     (r"found unexpected end of stream", "文件提前结束，可能缺少引号或括号"),
     (r"found undefined alias .*", "引用了不存在的别名"),
 )
