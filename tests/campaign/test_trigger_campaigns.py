@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import orjson
 
-from attune_contracts.eventing import DetectionEvidence, DetectionRaised, TriggerActivated
+from attune_contracts.eventing import DetectionEvidence, DetectionRaised, TriggerActivated, TriggerRetired
 from attune_service_kit.testing import Publish, RunningService, eventually
 from campaign import campaigns
 
@@ -103,6 +103,31 @@ async def test_its_campaign_follows_the_trigger_until_a_marketer_has_changed_it(
     await publish(*activated(version=3, priority=99), time=NOW)
     await applied(service, 32)
     assert await newest() == (3, 20, (), "Matures")
+
+
+async def test_its_campaign_says_that_the_trigger_is_retired_until_another_version_judges(
+    service: RunningService, publish: Publish, token: Headers
+) -> None:
+    customer = uuid4()
+
+    def retired(version: int) -> list[TriggerRetired]:
+        return [TriggerRetired(trigger="maturing", version=version, partition=number) for number in range(8)]
+
+    async def said() -> tuple[bool, str | None]:
+        one = (await service.client.get("/v1/campaigns/maturing", headers=token("marketer"))).json()
+        return one["enabled"], one["trigger_retired_at"]
+
+    await publish(*activated(version=2), time=NOW)
+    await applied(service, 8)
+    assert await said() == (True, None)
+    # A partition that lags tells of the version before; what was detected still comes and is opened.
+    await publish(*retired(2), *activated(version=2), *retired(1), *found("maturing", [customer]), time=NOW)
+    await applied(service, 33)
+    assert await said() == (True, NOW.isoformat().replace("+00:00", "Z"))
+    assert sum((await counts(service)).values()) == 1
+    await publish(*activated(version=3), *retired(2), time=NOW)
+    await applied(service, 49)
+    assert await said() == (True, None)
 
 
 async def test_what_a_campaign_that_is_off_detects_is_recorded_and_disturbs_nobody(

@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import orjson
 from tests.eventing.conftest import LAST
 
 from attune_service_kit.testing import eventually
@@ -132,6 +133,10 @@ async def ends(eventing: Any, customer: str) -> None:
     await eventing.settled()
     assert not await eventing.rows("SELECT 1 FROM keyed_state WHERE trigger = 'burst'")
     assert await eventing.rows("SELECT 1 FROM keyed_state WHERE trigger = 'large-deposit'")
+    told = await eventing.rows("SELECT payload FROM outbox WHERE type = 'eventing.trigger.retired.v1' ORDER BY seq")
+    assert [orjson.loads(row["payload"])["data"] for row in told] == [
+        {"trigger": "burst", "version": 2, "partition": number} for number in range(8)
+    ]
     one = (await eventing.get(f"{PATH}/burst")).json()
     assert (one["in_force"], one["version"], one["state"]) == (None, 4, "draft")
     shown = (await eventing.get(f"{PATH}/burst/versions")).json()["items"]

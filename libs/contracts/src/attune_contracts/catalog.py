@@ -66,6 +66,7 @@ _ENTRIES = (
     Entry(eventing.BehaviourRecorded, ("eventing",), "C2", stream="LEDGER"),
     Entry(eventing.TransactionsPublished, ("insight",), partition="dataset"),
     Entry(eventing.TriggerActivated, ("campaign",), partition="addressed"),
+    Entry(eventing.TriggerRetired, ("campaign",), partition="addressed"),
     Entry(eventing.ClockAdvanced, SERVICES, partition="addressed"),
     Entry(insight.FeaturesPublished, ("customer_360", "scoring", "campaign"), partition="dataset"),
     Entry(insight.SegmentsPublished, ("customer_360",), partition="dataset"),

@@ -107,6 +107,23 @@ class TriggerActivated(Data):
         return f"p{self.partition}"
 
 
+class TriggerRetired(Data):
+    """No version of a trigger judges the stream any more. Published to all partitions, after its last detection.
+
+    What it has found stays as it is: opportunities that are open go on.
+    """
+
+    TYPE: ClassVar[str] = "eventing.trigger.retired.v1"
+
+    trigger: str
+    version: int
+    partition: int
+
+    def subject(self) -> str:
+        """Return the partition's name: the publisher addresses it, not the hash."""
+        return f"p{self.partition}"
+
+
 class ClockAdvanced(Data):
     """Business time has moved on (X1). Published to all partitions: `partition` says which this one is for."""
 

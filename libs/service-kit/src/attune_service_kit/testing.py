@@ -20,7 +20,7 @@ from fastapi import FastAPI
 from nats.js.errors import NotFoundError
 
 from attune_contracts.envelope import Data, Envelope, envelope, nats_subject, nats_subject_of
-from attune_contracts.eventing import ClockAdvanced, TriggerActivated
+from attune_contracts.eventing import ClockAdvanced, TriggerActivated, TriggerRetired
 from attune_service_kit import job_starter, migrations
 from attune_service_kit.auth import DevelopmentIssuer
 from attune_service_kit.crypto import new_kek
@@ -388,7 +388,8 @@ async def publish(streams: EmbeddedNats) -> AsyncIterator[Publish]:
                 brokers[user] = Broker(streams.url, user=user, seed=nats_seed(user), name=f"test as {user}")
                 await brokers[user].start()
                 await brokers[user].ready()
-            to = item.partition if isinstance(item, ClockAdvanced | TriggerActivated) else None  # not about anybody
+            # Those that are about nobody say themselves where they go.
+            to = item.partition if isinstance(item, ClockAdvanced | TriggerActivated | TriggerRetired) else None
             subject = nats_subject_of(event) if to is None else nats_subject(item.TYPE, to)
             message = Message(subject, event.model_dump_json().encode(), str(event.id), stream_of(event.type))
             await brokers[user].publish(message)

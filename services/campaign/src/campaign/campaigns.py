@@ -1,18 +1,28 @@
 """Campaigns: the newest version of each, and changing one."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import asyncpg
 
-from attune_contracts.eventing import TriggerActivated
+from attune_contracts.eventing import TriggerActivated, TriggerRetired
 from attune_service_kit.database import Transaction
 from attune_service_kit.errors import Conflict, NotFound
 from attune_service_kit.reads import Queryable
 from campaign.channels import TaskChannel
-from campaign.sql import one
 
 _TURN = "SELECT pg_advisory_xact_lock(hashtext('campaign/' || $1))"
-_NEWEST = "SELECT DISTINCT ON (code) * FROM campaign ORDER BY code, version DESC"
+_NEWEST = """
+SELECT DISTINCT ON (code) c.*, t.retired_at AS trigger_retired_at
+FROM campaign c LEFT JOIN trigger_heard t ON t.trigger = c.trigger {where} ORDER BY code, c.version DESC"""
+# Each is told eight times, and partition by partition: what is said of an older version comes too late.
+_ACTIVE = """
+INSERT INTO trigger_heard (trigger, version) VALUES ($1, $2) ON CONFLICT (trigger) DO UPDATE
+SET version = excluded.version, retired_at = NULL WHERE trigger_heard.version < excluded.version"""
+_RETIRED = """
+INSERT INTO trigger_heard (trigger, version, retired_at) VALUES ($1, $2, $3) ON CONFLICT (trigger) DO UPDATE
+SET version = excluded.version, retired_at = excluded.retired_at
+WHERE trigger_heard.version <= excluded.version AND trigger_heard.retired_at IS NULL"""
 # As the shipped campaign has them.
 _CONTROL_BP = 1_000
 _WINDOW = 14
@@ -38,7 +48,7 @@ INSERT INTO campaign (code, version, trigger, family, control_share_bp, outcome,
                       channels, priority, script_zh, script_en, created_by)
 SELECT code, version + 1, trigger, family, $3, outcome, $4, $5, capacity, $6, $7, $8, $9, name_zh, name_en,
        $10, $11, $12, $13, $14
-FROM campaign WHERE code = $1 AND version = $2 RETURNING *"""
+FROM campaign WHERE code = $1 AND version = $2"""
 
 
 class StaleVersion(Conflict):
@@ -74,6 +84,8 @@ class Campaign:
     """0 to 100: among the campaigns of one customer, and within a list of tasks of one rank."""
     script_zh: str | None = None
     script_en: str | None = None
+    trigger_retired_at: datetime | None = None
+    """Since when its trigger judges no more, and it opens nothing."""
 
 
 @dataclass(frozen=True)
@@ -95,12 +107,12 @@ class Change:
 
 async def newest(conn: Queryable) -> list[Campaign]:
     """The newest version of every campaign, by code."""
-    return [_campaign(row) for row in await conn.fetch(_NEWEST)]
+    return [_campaign(row) for row in await conn.fetch(_NEWEST.format(where=""))]
 
 
 async def get(conn: Queryable, code: str) -> Campaign:
     """One campaign; NotFound."""
-    row = await conn.fetchrow("SELECT * FROM campaign WHERE code = $1 ORDER BY version DESC LIMIT 1", code)
+    row = await conn.fetchrow(_NEWEST.format(where="WHERE code = $1"), code)
     if row is None:
         raise NotFound("there is no such campaign", "营销活动不存在")
     return _campaign(row)
@@ -114,6 +126,7 @@ async def adopt(tx: Transaction, activated: TriggerActivated) -> bool:
     """
     name = activated.trigger
     await tx.conn.execute(_TURN, name)
+    await tx.conn.execute(_ACTIVE, name, activated.version)
     told = (
         name, activated.family, activated.product_kind, activated.title_zh, activated.title_en,
         list(activated.channels), activated.priority, activated.script_zh, activated.script_en,
@@ -128,19 +141,25 @@ async def adopt(tx: Transaction, activated: TriggerActivated) -> bool:
     return made is not None
 
 
+async def trigger_retired(tx: Transaction, retired: TriggerRetired, at: datetime) -> None:
+    """Keep that a trigger judges no more. Its campaign stays as it is: what was found before goes on."""
+    await tx.conn.execute(_TURN, retired.trigger)
+    await tx.conn.execute(_RETIRED, retired.trigger, retired.version, at)
+
+
 async def change(tx: Transaction, code: str, wanted: Change, *, version: int) -> Campaign:
     """Store a new version on top of `version`; StaleVersion if that is no longer the newest."""
     await tx.conn.execute(_TURN, code)
     old = await get(tx.conn, code)
     if old.version != version:
         raise StaleVersion("the campaign has been changed in between", "营销活动已被他人修改", version=old.version)
-    row = await one(
-        tx.conn, _CHANGE, code, version, wanted.control_share_bp, list(wanted.outcome_kinds),
+    await tx.conn.execute(
+        _CHANGE, code, version, wanted.control_share_bp, list(wanted.outcome_kinds),
         wanted.window_business_days, wanted.enabled, wanted.product_kind, wanted.escalate_after_hours,
         wanted.expire_after_hours, list(wanted.channels), wanted.priority, wanted.script_zh, wanted.script_en, tx.who,
     )  # fmt: skip
     await tx.audit("campaign.changed", "campaign", code, version=version + 1)
-    return _campaign(row)
+    return await get(tx.conn, code)
 
 
 def _campaign(row: asyncpg.Record) -> Campaign:

@@ -3,7 +3,13 @@
 from collections.abc import Sequence
 
 from attune_contracts.customer_360 import ConsentChanged, ImportCompleted, ProfileChanged, VisitOpened
-from attune_contracts.eventing import DetectionEvidence, DetectionRaised, DetectionWithdrawn, TriggerActivated
+from attune_contracts.eventing import (
+    DetectionEvidence,
+    DetectionRaised,
+    DetectionWithdrawn,
+    TriggerActivated,
+    TriggerRetired,
+)
 from attune_contracts.insight import FeaturesPublished
 from attune_contracts.scoring import ScoresPublished
 from attune_service_kit.consumer import Event, Subscription
@@ -35,6 +41,12 @@ async def trigger_activated(runtime: Runtime, tx: Transaction, events: list[Even
         activated = TriggerActivated.model_validate(event.data)
         if await campaigns.adopt(tx, activated):
             await plans.ensure_salt(tx.conn, runtime.settings, activated.trigger)
+
+
+async def trigger_retired(_runtime: Runtime, tx: Transaction, events: list[Event]) -> None:
+    """A trigger judges no more: its campaign says so."""
+    for event in events:
+        await campaigns.trigger_retired(tx, TriggerRetired.model_validate(event.data), event.time)
 
 
 async def scores_published(runtime: Runtime, tx: Transaction, events: list[Event]) -> None:
@@ -92,6 +104,7 @@ SUBSCRIPTION = Subscription(
     stream="EVT",
     handlers={
         TriggerActivated: trigger_activated,
+        TriggerRetired: trigger_retired,
         DetectionRaised: detection_raised,
         DetectionEvidence: detection_evidence,
         DetectionWithdrawn: detection_withdrawn,

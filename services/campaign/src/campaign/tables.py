@@ -53,6 +53,16 @@ class Campaign(c.Table, table=True):
     created_at: datetime | None = c.wall_now()
 
 
+class TriggerHeard(c.Table, table=True):
+    """The newest version of a trigger that eventing has told of, and since when (business time) none judges."""
+
+    __tablename__ = "trigger_heard"
+
+    trigger: str = c.text(primary_key=True)
+    version: int
+    retired_at: datetime | None = c.moment(default=None)
+
+
 class Offer(c.Table, table=True):
     """One version of an offer; the highest counts."""
 

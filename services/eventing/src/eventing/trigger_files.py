@@ -197,7 +197,9 @@ def _unknown(text: str, definition: Definition, digits: int, more: Catalogue) ->
 def _of_the_customer(text: str, definition: Definition, digits: int) -> tuple[str, str] | None:
     """The reason where a condition would be one if a trigger could read the customer's fields."""
     names = _unknown(text, definition, digits, standard(digits).of("customer"))
-    return names and (
+    if names is None:
+        return None
+    return (
         f"{names} is the customer's: a trigger reads what its facts say; whom an offer suits is for the offer to ask",
         f"{names} 属于客户字段：触发器只读取事件本身的字段，产品是否适合由产品条件判断",
     )

@@ -423,6 +423,8 @@ class CampaignView(Model):
     )
     script: BothLanguages | None
     trigger: str
+    trigger_retired_at: dt.datetime | None
+    """Since when (business time) its trigger judges no more: it opens nothing until another version does"""
     version: int
     window_business_days: int
 

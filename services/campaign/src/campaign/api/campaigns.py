@@ -146,6 +146,7 @@ def _view(campaign: campaigns.Campaign) -> CampaignView:
         code=campaign.code,
         version=campaign.version,
         trigger=campaign.trigger,
+        trigger_retired_at=campaign.trigger_retired_at,
         name=BothLanguages(zh=campaign.name_zh, en=campaign.name_en),
         control_share=campaign.control_share_bp / 10_000,
         outcome=campaign.outcome,

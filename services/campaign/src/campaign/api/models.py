@@ -245,6 +245,9 @@ class CampaignView(BaseModel):
     code: str
     version: int
     trigger: str
+    trigger_retired_at: datetime | None = Field(
+        description="Since when (business time) its trigger judges no more: it opens nothing until another version does"
+    )
     name: BothLanguages
     control_share: float
     outcome: str

@@ -56,7 +56,7 @@ async def discard(name: Name, version: Number, _: Writer, write: Annotated[Write
 
 async def _retire(runtime: Runtime, tx: Transaction, name: str, body: Retirement) -> Retired:
     row = await triggers.retire(tx.conn, name)
-    job_id = await runtime.jobs.start(tx, "trigger_end", {"trigger": name}, key=name)
+    job_id = await runtime.jobs.start(tx, "trigger_end", {"trigger": name, "version": row["version"]}, key=name)
     await tx.audit("trigger.retired", "trigger", name, version=row["version"], detail={"reason": body.reason})
     return Retired(name=name, version=row["version"], state=triggers.state(row), job_id=job_id)
 

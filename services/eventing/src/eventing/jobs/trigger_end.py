@@ -1,7 +1,8 @@
-"""What a retired trigger has kept of customers goes: its states and timers, partition by partition."""
+"""A trigger has been retired: who follows it is told, and what it has kept of customers goes: states and timers."""
 
 from typing import Any
 
+from attune_contracts.eventing import TriggerRetired
 from attune_contracts.identifiers import PARTITIONS
 from attune_service_kit.jobs import JobContext
 from eventing import triggers
@@ -14,12 +15,16 @@ SELECT count(*) FROM state"""
 
 
 async def run(job: JobContext) -> dict[str, Any]:
-    """Params: `trigger`. Result: `{trigger, states}`, how many states went; none where it judges again."""
+    """Params: `trigger`, `version`. Result: `{trigger, states}`, how many states went; none where it judges again."""
     name, states = str(job.params["trigger"]), 0
     async with workbench.only_writer(job.runtime):
         async with job.transaction() as tx:
             # Whatever batch began while it was in force has ended then.
             await tx.conn.fetch(keyed_states.LOCK)
+            if (await triggers.get(tx.conn, name))["in_force"] is None:
+                for number in range(PARTITIONS):
+                    retired = TriggerRetired(trigger=name, version=int(job.params["version"]), partition=number)
+                    tx.emit_to(retired, number)
         for number in range(PARTITIONS):
             async with job.transaction() as tx:
                 # A backfill of a new version waits for the writer's right, and has been before or comes after.
