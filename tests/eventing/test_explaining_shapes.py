@@ -1,7 +1,7 @@
 """Why, for every shape: the part that failed, its values, and a sentence in both languages."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,9 +9,10 @@ from tests.eventing.test_shapes import CUSTOMER, DAY0, trigger
 
 from attune_contracts.identifiers import account_id
 from attune_contracts.ledger import TransactionPosted
+from eventing.compiled import Compiled
 from eventing.explaining import Explanation
 from eventing.explaining_shapes import ShapeQuestion, explain_shape
-from eventing.facts import of_posting
+from eventing.facts import Fact, of_behaviour, of_posting
 
 
 def posted(key: str, day: int, amount: int = 500, **more: Any) -> TransactionPosted:
@@ -22,15 +23,18 @@ def posted(key: str, day: int, amount: int = 500, **more: Any) -> TransactionPos
     return TransactionPosted.model_validate(fields | more)
 
 
+def asking(trigger: Compiled, fact: Fact, **more: Any) -> ShapeQuestion:
+    usual = {"currency": "CNY", "newest": 0, "known": [fact], "openings": {}, "detected_by": None, "came": "stream"}
+    return ShapeQuestion(trigger=trigger, fact=fact, **usual | {"paid_in": "CNY"} | more)
+
+
 def why(
     shape: str, body: dict[str, Any], asked: int, *known: TransactionPosted, newest: int = 90, **more: Any
 ) -> Explanation:
     """Why of the posting with this number among those that are known."""
     one = trigger(shape, body, **more)
-    question = ShapeQuestion(
-        known[asked], "stream", one, "CNY", DAY0.toordinal() + newest, [of_posting(p) for p in known], {}, None
-    )
-    found = explain_shape(question)
+    seen = {"currency": "CNY", "newest": DAY0.toordinal() + newest, "known": [of_posting(p) for p in known]}
+    found = explain_shape(asking(one, of_posting(known[asked]), **seen))
     assert found.text["en"].startswith(f"{one.name} v1 ")
     assert found.text["zh"].startswith(f"{one.name} v1 ")
     return found
@@ -102,9 +106,43 @@ def test_what_waits_for_its_day_says_so() -> None:
 
 def test_other_sources_currencies_and_switched_off_versions() -> None:
     views = trigger("behaviour", {"at_least": 1, "within": "1 days"}, on="behaviours")
-    asked = ShapeQuestion(A, "stream", views, "CNY", 0, [of_posting(A)], {}, None)
+    asked = asking(views, of_posting(A))
     assert explain_shape(asked).failed == "listens"
     assert explain_shape(replace(asked, trigger=trigger("count", OFTEN), currency="EUR")).failed == "currency"
     off = replace(trigger("count", OFTEN), enabled=False)
     assert explain_shape(replace(asked, trigger=off)).failed == "enabled"
     assert explain_shape(replace(asked, trigger=trigger("count", OFTEN), came="beyond")).failed == "lateness"
+
+
+def looked(key: str, day: int, product: str = "w") -> Fact:
+    on = DAY0 + timedelta(day)
+    at = datetime(on.year, on.month, on.day, 9, tzinfo=UTC)
+    return of_behaviour(key, on, at, {"behaviour": "product_viewed", "product": product})
+
+
+def test_a_behaviour_is_explained_as_a_posting_is_and_both_are_seen_together() -> None:
+    looks = [looked("v1", 10), looked("v2", 11), looked("v3", 12, "other")]
+    shape = {"at_least": 2, "within": "7 days", "same": "product", "unless": "kind = 'b'"}
+    views = trigger("behaviour", shape, on=["postings", "behaviours"], where="behaviour = 'product_viewed'")
+    fired = explain_shape(asking(views, looks[1], paid_in="", known=looks))
+    assert (fired.failed, next(p for p in fired.parts if p.name == "behaviour").values["amount_minor"]) == (None, 2)
+    alone = explain_shape(asking(views, looks[2], paid_in="", known=looks))
+    assert (alone.failed, alone.text["en"][-4:]) == ("behaviour", ": 1.")
+    # What was bought in between is known, whichever of the two is asked about.
+    bought = of_posting(posted("B", 11, kind="b"))
+    assert explain_shape(asking(views, looks[1], paid_in="", known=[*looks, bought])).failed == "behaviour"
+    other = explain_shape(asking(trigger("count", OFTEN), looks[0], paid_in="", known=looks))
+    assert (other.failed, other.text["zh"][-5:]) == ("listens", "而非行为。")
+    wrong = explain_shape(asking(views, of_behaviour("s", DAY0, datetime(2024, 1, 1, tzinfo=UTC),
+                                                     {"behaviour": "step_started"}), paid_in=""))  # fmt: skip
+    assert "not so of the behaviour" in wrong.text["en"]
+
+
+def test_numbers_are_told_as_numbers_and_what_has_no_figures_without() -> None:
+    often = {"compare": "count", "within": "5 days", "with": "count", "over": "10 days"}
+    known = [OLD, posted("1", 10), posted("2", 20), posted("3", 21), posted("4", 22)]
+    assert why("own_history", often, 4, *known).text == {
+        "en": "own-history v1 fired: what it looks for is there: 3 beside 1.",
+        "zh": "own-history v1 已触发：所寻模式成立：3，对照 1。",
+    }
+    assert why("silence", {"for": "10 days"}, 0, A).text["en"].endswith("found on 2024-01-21.")

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.eventing import test_behaviours as looks
+from tests.eventing.test_eight_shapes import insert_file
 
 from attune_contracts.customer_360 import OwnedAccount, ProfileChanged
 from attune_contracts.identifiers import account_id, customer_id
@@ -181,3 +183,47 @@ async def test_the_feed_shows_the_newest_first_and_follows_the_customer(told: An
     days = {"from": "2024-09-01", "to": "2024-09-01"}
     assert (await feed(**days))["items"] == []
     assert (await feed(trigger="none"))["items"] == []
+
+
+async def test_behaviours_and_days_without_any_fact_are_explained_too(
+    eventing: Any, new_bank: Callable[[], Any], lake_dir: Path, tmp_path: Path
+) -> None:
+    """A silence has no posting to ask about, and a look at a product is none."""
+    bank = new_bank()
+    bank.person("P0")
+    bank.post("paid", "P0", date(2024, 2, 1), -500)
+    await eventing.load(bank, lake_dir, tmp_path / "s")
+    quiet = {"trigger": "quiet", "on": "postings", "where": "direction = 'debit'", "silence": {"for": "10 days"}}
+    pool = eventing.service.runtime.worker_database.pool
+    for file in (looks.FILE, looks.FILE | quiet | {"behaviour": None}):
+        await insert_file(pool, {key: value for key, value in file.items() if value is not None}, live=True)
+    sent = [looks.looked(f"b{n}", f"2024-03-0{n}T10:00:00Z") for n in (1, 2, 3)]
+    assert (await looks.post(eventing, *sent)).json()["accepted"] == 3
+
+    async def found() -> bool:
+        return len(await eventing.rows("SELECT 1 FROM detection WHERE trigger = 'looks-again'")) == 1
+
+    assert await eventually(found, what="the third look")
+
+    async def asked(**params: Any) -> Any:
+        answer = await why(eventing, "P0", **params)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    (third,) = (await asked(behaviour_id="b3", trigger="looks-again"))["behaviours"]
+    (verdict,) = third["triggers"]
+    assert (third["came"], verdict["fired"], verdict["detection"]["state"]) == ("stream", True, "raised")
+    assert verdict["text"]["en"] == "looks-again v1 fired: what it looks for is there: 3."
+    (second,) = (await asked(behaviour_id="b2", trigger="looks-again"))["behaviours"]
+    assert (second["triggers"][0]["failed"], second["triggers"][0]["detection"]) == ("behaviour", None)
+    day = await asked(business_date="2024-03-03")
+    assert (day["postings"], [one["behaviour_id"] for one in day["behaviours"]]) == ([], ["b3"])
+    silent = await asked(business_date="2024-02-11")
+    assert (silent["postings"], silent["behaviours"]) == ([], [])
+    assert [(one["trigger"], one["fired"]) for one in silent["day"]] == [("quiet", True)]
+    (early,) = (await asked(business_date="2024-02-05", trigger="quiet"))["day"]
+    assert "the last one is of 2024-02-01: the silence has lasted on 2024-02-11" in early["text"]["en"]
+    both = await why(eventing, "P0", behaviour_id="b3", posting_id="paid")
+    assert (both.status_code, both.json()["code"]) == (422, "name_posting_or_day")
+    hidden = await why(eventing, "P0", role="branch_manager", branch="B2", behaviour_id="b3")
+    assert (hidden.status_code, hidden.json()["code"]) == (404, "unknown_posting")

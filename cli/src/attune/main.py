@@ -21,6 +21,7 @@ from attune.commands import (
     registry,
     tokens,
     triggers,
+    why,
 )
 from attune.output import Failure, fail, print_result, reason
 
@@ -58,6 +59,7 @@ for module in (
     bringing,
     triggers,
     nightly,
+    why,
     backtest,
     tokens,
     keys,

@@ -104,10 +104,10 @@ def rebuild(
 
 def _body(home: Home, customers: list[str] | None, before: date | None) -> dict[str, Any]:
     body: dict[str, Any] = {"before": before.isoformat() if before else None}
-    return body | ({"customers": _ids(home, customers)} if customers else {})
+    return body | ({"customers": ids_of(home, customers)} if customers else {})
 
 
-def _ids(home: Home, names: list[str]) -> list[str]:
+def ids_of(home: Home, names: list[str]) -> list[str]:
     """Attune's ids of customers who are named by them or by the bank's."""
     ids: list[str] = []
     with as_role(home, "head_office") as office:

@@ -388,7 +388,6 @@ async def publish(streams: EmbeddedNats) -> AsyncIterator[Publish]:
                 brokers[user] = Broker(streams.url, user=user, seed=nats_seed(user), name=f"test as {user}")
                 await brokers[user].start()
                 await brokers[user].ready()
-            # Those that are about nobody say themselves where they go.
             to = item.partition if isinstance(item, ClockAdvanced | TriggerActivated | TriggerRetired) else None
             subject = nats_subject_of(event) if to is None else nats_subject(item.TYPE, to)
             message = Message(subject, event.model_dump_json().encode(), str(event.id), stream_of(event.type))

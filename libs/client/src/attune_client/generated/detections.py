@@ -75,11 +75,13 @@ class Detections(Operations):
         *,
         customer_id: UUID,
         posting_id: str | None = None,
+        behaviour_id: str | None = None,
         business_date: dt.date | None = None,
+        trigger: str | None = None,
         versions: Annotated[Literal["current", "all"], OPEN] | None = None,
     ) -> schemas.Why:
-        """Why a trigger fired on a posting, or did not. Say for each trigger whether it fired and which part of it
-        failed, with exact values. Asking changes nothing. Scope: evidence:read.
+        """Why a trigger fired on a posting, a behaviour or a day, or did not. Say for each trigger whether it fired
+        and which part of it failed, with exact values. Asking changes nothing. Scope: evidence:read.
         """
         return await self._call(
             schemas.Why,
@@ -88,7 +90,9 @@ class Detections(Operations):
             params={
                 "customer_id": customer_id,
                 "posting_id": posting_id,
+                "behaviour_id": behaviour_id,
                 "business_date": business_date,
+                "trigger": trigger,
                 "versions": versions,
             },
         )

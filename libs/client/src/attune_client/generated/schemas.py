@@ -335,6 +335,60 @@ class BehaviourIn(Model):
     """Of an application"""
 
 
+class DetectionRef(Model):
+    """The detection that there is of the posting, the behaviour or the day."""
+
+    detection_id: UUID
+    late: bool
+    reason: str | None
+    state: Annotated[Literal["raised", "withdrawn"], OPEN]
+    trigger_version: int
+
+
+class PartView(Model):
+    """One part of the rule and its values; amounts are minor units, sums that may be large are strings."""
+
+    part: str
+    passed: bool
+    values: Mapping[str, str | int | None]
+
+
+class Sentence(Model):
+    """The same in both languages."""
+
+    en: str
+    zh: str
+
+
+class Verdict(Model):
+    """What one version of a trigger says: its parts in order, up to the first that failed."""
+
+    current: bool
+    """Whether it is the version that judges; a draft is told only among all versions"""
+    detection: DetectionRef | None
+    failed: str | None
+    fired: bool
+    parts: Sequence[PartView]
+    text: Sentence
+    trigger: str
+    version: int
+
+
+class BehaviourWhy(Model):
+    """One behaviour, how it came, and what every trigger says of it."""
+
+    behaviour: str
+    behaviour_id: str
+    business_date: dt.date
+    came: Annotated[Literal["stream", "beyond", "lake", "waiting"], OPEN]
+    channel: str | None
+    occurred_at: dt.datetime
+    product: str | None
+    received_at: dt.datetime | None
+    step: str | None
+    triggers: Sequence[Verdict]
+
+
 class BehavioursIn(Model):
     """Behaviours of one front end; `source` is the source system of the customer ids."""
 
@@ -1223,16 +1277,6 @@ class DetailsView(Model):
             Literal["job", "employer", "income_band", "marital_status", "education", "phone", "address", "email"], OPEN
         ]
     ]
-
-
-class DetectionRef(Model):
-    """The detection that there is of the posting."""
-
-    detection_id: UUID
-    late: bool
-    reason: str | None
-    state: Annotated[Literal["raised", "withdrawn"], OPEN]
-    trigger_version: int
 
 
 class Evidence(Model):
@@ -2613,14 +2657,6 @@ class Params(Model):
     rounds: int | None = None
 
 
-class PartView(Model):
-    """One part of the rule and its values; amounts are minor units, sums that may be large are strings."""
-
-    part: str
-    passed: bool
-    values: Mapping[str, str | int | None]
-
-
 class Points(Model):
     """A scorecard's scale: so many points at these odds of good to bad, and so many more where the odds double."""
 
@@ -2661,27 +2697,6 @@ class PostingIn(Model):
     flags: Sequence[Flag] | None = None
     reverses: str | None = None
     """The posting id that this one undoes"""
-
-
-class Sentence(Model):
-    """The same in both languages."""
-
-    en: str
-    zh: str
-
-
-class Verdict(Model):
-    """What one version of a trigger says: its parts in order, up to the first that failed."""
-
-    current: bool
-    """Whether it is the version that judges; a draft is told only among all versions"""
-    detection: DetectionRef | None
-    failed: str | None
-    fired: bool
-    parts: Sequence[PartView]
-    text: Sentence
-    trigger: str
-    version: int
 
 
 class PostingWhy(Model):
@@ -3390,9 +3405,14 @@ class WatchSettingsView(Model):
 class Why(Model):
     """The answer: from live state, from the lake, or of a posting that waits for its account in the intake."""
 
+    behaviours: Sequence[BehaviourWhy]
     business_date: dt.date | None
     """How far the customer's partition has come"""
     customer_id: UUID
+    day: Sequence[Verdict]
+    """Of a day: what those triggers say that find something without a posting or a behaviour on it (absence,
+    silence, change, calendar)
+    """
     postings: Sequence[PostingWhy]
     source: Annotated[Literal["state", "lake", "intake"], OPEN]
 

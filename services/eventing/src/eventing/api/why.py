@@ -14,6 +14,7 @@ from attune_service_kit.errors import Invalid, Unavailable, refusals
 from eventing import why
 from eventing.explaining import Came, Explanation
 from eventing.money import to_text
+from eventing.why_facts import READING_SECONDS, Row, Wanted
 
 router = APIRouter(prefix="/v1/detections", tags=["detections"])
 
@@ -63,11 +64,13 @@ _EXAMPLE: dict[str, Any] = {
             ],
         }
     ],
+    "behaviours": [],
+    "day": [],
 }
 
 
 class NotOneQuestion(Invalid):
-    """Either a posting or a day is to be named."""
+    """A posting, a behaviour or a day is to be named, and one of them only."""
 
     code = "name_posting_or_day"
 
@@ -88,7 +91,7 @@ class Sentence(BaseModel):
 
 
 class DetectionRef(BaseModel):
-    """The detection that there is of the posting."""
+    """The detection that there is of the posting, the behaviour or the day."""
 
     detection_id: UUID
     state: Literal["raised", "withdrawn"]
@@ -127,6 +130,21 @@ class PostingWhy(BaseModel):
     triggers: list[Verdict]
 
 
+class BehaviourWhy(BaseModel):
+    """One behaviour, how it came, and what every trigger says of it."""
+
+    behaviour_id: str
+    business_date: date
+    occurred_at: datetime
+    behaviour: str
+    product: str | None
+    step: str | None
+    channel: str | None
+    came: Came
+    received_at: datetime | None
+    triggers: list[Verdict]
+
+
 class Why(BaseModel):
     """The answer: from live state, from the lake, or of a posting that waits for its account in the intake."""
 
@@ -136,33 +154,49 @@ class Why(BaseModel):
     source: Literal["state", "lake", "intake"]
     business_date: date | None = Field(description="How far the customer's partition has come")
     postings: list[PostingWhy]
+    behaviours: list[BehaviourWhy]
+    day: list[Verdict] = Field(
+        description="Of a day: what those triggers say that find something without a posting or a behaviour on it"
+        " (absence, silence, change, calendar)"
+    )
 
 
 @router.get(
     "/why",
     operation_id="detections-why",
-    summary="Why a trigger fired on a posting, or did not",
+    summary="Why a trigger fired on a posting, a behaviour or a day, or did not",
     responses=refusals(why.UnknownPosting, NotOneQuestion, why.TooManyPostings, Unavailable),
-    openapi_extra={"x-read-seconds": why.READING_SECONDS + 5},
+    openapi_extra={"x-read-seconds": READING_SECONDS + 5},
 )
 async def ask(
     runtime: AnyRuntime,
     caller: Annotated[Caller, Depends(requires("evidence:read"))],
     customer_id: UUID,
     posting_id: Annotated[str | None, Query(min_length=1, max_length=64, description="The bank's posting id")] = None,
-    business_date: Annotated[date | None, Query(description="Every posting of the customer on this day")] = None,
+    behaviour_id: Annotated[str | None, Query(min_length=1, max_length=64, description="A front end's own id")] = None,
+    business_date: Annotated[
+        date | None,
+        Query(description="This day, with every posting and behaviour of the customer on it"),
+    ] = None,
+    trigger: Annotated[
+        str | None, Query(pattern=r"^[a-z][a-z0-9-]{0,63}$", description="Only this one", examples=["large-deposit"])
+    ] = None,
     versions: Annotated[Literal["current", "all"], Query(description="Of each trigger")] = "current",
 ) -> Why:
     """Say for each trigger whether it fired and which part of it failed, with exact values. Asking changes nothing."""
-    if (posting_id is None) == (business_date is None):
-        raise NotOneQuestion("name a posting or a day, not both", "请指定一笔交易或一个日期，二者择一")
-    wanted = why.Wanted(customer_id, posting_id, business_date, versions == "all")
+    if [posting_id, behaviour_id, business_date].count(None) != 2:
+        raise NotOneQuestion(
+            "name a posting, a behaviour or a day, and one of them only", "请指定一笔交易、一个行为或一个日期，三者择一"
+        )
+    wanted = Wanted(customer_id, posting_id, behaviour_id, business_date, trigger, versions == "all")
     answer = await why.why(runtime, caller.scope, wanted)
     return Why(
         customer_id=customer_id,
         source=answer.source,
         business_date=answer.newest,
         postings=[_posting(told, answer) for told in answer.told],
+        behaviours=[_behaviour(told, answer) for told in answer.looked],
+        day=[_verdict(one, detection, answer) for one, detection in answer.day],
     )
 
 
@@ -178,12 +212,22 @@ def _posting(told: why.Told, answer: why.Answer) -> PostingWhy:
         currency=posting.currency,
         came=told.known.came,
         received_at=told.known.received_at,
-        triggers=[_verdict(one, told, answer) for one in told.explanations],
+        triggers=[_verdict(one, told.detections.get(one.rule.name), answer) for one in told.explanations],
     )
 
 
-def _verdict(one: Explanation, told: why.Told, answer: why.Answer) -> Verdict:
-    detection = told.detections.get(one.rule.name)
+def _behaviour(told: why.ToldLook, answer: why.Answer) -> BehaviourWhy:
+    one = told.known.behaviour
+    names = ("behaviour_id", "business_date", "occurred_at", "behaviour", "product", "step", "channel")
+    return BehaviourWhy(
+        **{name: getattr(one, name) for name in names},
+        came=told.known.came,
+        received_at=told.known.received_at,
+        triggers=[_verdict(each, told.detections.get(each.rule.name), answer) for each in told.explanations],
+    )
+
+
+def _verdict(one: Explanation, detection: Row | None, answer: why.Answer) -> Verdict:
     return Verdict(
         trigger=one.rule.name,
         version=one.rule.version,

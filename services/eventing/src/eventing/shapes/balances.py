@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import msgpack
 
-from eventing.compiled import About, Compiled
+from eventing.compiled import About, Compiled, half_up
 from eventing.definition import Change, Silence
 from eventing.facts import Fact
 from eventing.own_history import OwnHistory, months_before
@@ -96,6 +96,14 @@ class Balances(State):
         if not changes.holds(shape, trigger, now, past, integral, days):
             return None
         return changes.found(end, now, integral, days, self.account)
+
+    def figures(self, end: int, trigger: Compiled, about: About) -> tuple[int, int]:
+        """The balance then and now, or now and the baseline's mean, found or not, while their movements are here."""
+        shape, now = trigger.definition.shape, self.balance(end, about.opening)
+        if isinstance(shape, Silence):
+            return self.balance(_looks_back_to(trigger, end), about.opening), now
+        first, last = _looks_back_to(trigger, end) + 1, periods.before(_every(trigger), end)
+        return now, half_up(self._integral(first, last + 1, about.opening), last + 1 - first)
 
     def _integral(self, start: int, end: int, opening: int) -> int:
         """The sum of the closing balances of the days start <= x < end."""

@@ -111,6 +111,17 @@ class Changed(State):
         shares = half_up(1000 * part, number), half_up(1000 * past_part, past_number)
         return Raised(key, end, shares[0], self.account, shares[1], False)
 
+    def figures(self, end: int, trigger: Compiled, about: About) -> tuple[int, int]:
+        """A period's value and the baseline's mean, found or not, while their facts are here; of a share per mille."""
+        change, none = _change(trigger), [0, 0, 0]
+        now = self.tallies.get(end, none)
+        past = [self.tallies.get(at, none) for at in periods.ends_before(change.every, end, change.baseline)]
+        if change.of == "share":
+            then = [sum(values) for values in zip(*past, strict=True)]
+            return half_up(1000 * now[2], now[1] or 1), half_up(1000 * then[2], then[1] or 1)
+        at = 0 if change.of == "sum" else 1
+        return now[at], half_up(sum(tally[at] for tally in past), change.baseline)
+
     def pack(self) -> bytes:
         """The subject as bytes: equal for equal sets of facts and days that are over."""
         tallies = [

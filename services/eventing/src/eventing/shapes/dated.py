@@ -51,7 +51,7 @@ class Dated:
 
     def fire(self, today: int, trigger: Compiled, dates: Iterable[DatedFact]) -> list[Verdict]:
         """The business day has been reached: find the dates whose day has come; `dates` are all that are known."""
-        found = list(_hits(trigger, dates, self.closed + 1, today))
+        found = list(hits_of(trigger, dates, self.closed + 1, today))
         known = {(hit.day, hit.key) for hit in found}
         kept = [hit for hit in self.hits if hit.raised or (hit.day, hit.key) in known]
         taken = {(hit.day, hit.key) for hit in kept}
@@ -108,19 +108,19 @@ def next_day(trigger: Compiled, dates: Iterable[DatedFact], after: int) -> int |
         for fact in dates
         if _is_for(trigger, fact)
         for offset in calendar.offsets
-        for day in _occurrences(calendar, fact.day, after + 1 - offset, horizon - offset)
+        for day in occurrences(calendar, fact.day, after + 1 - offset, horizon - offset)
     ]
     return min(days, default=None)
 
 
-def _hits(trigger: Compiled, dates: Iterable[DatedFact], first: int, last: int) -> Iterator[Hit]:
+def hits_of(trigger: Compiled, dates: Iterable[DatedFact], first: int, last: int) -> Iterator[Hit]:
     """The dates' days from `first` to `last`; one that became known later than the lateness allows is none."""
     calendar = _calendar(trigger)
     for fact in dates:
         if not _is_for(trigger, fact):
             continue
         for offset in calendar.offsets:
-            for date_ in _occurrences(calendar, fact.day, first - offset, last - offset):
+            for date_ in occurrences(calendar, fact.day, first - offset, last - offset):
                 day = date_ + offset
                 if first <= day <= last and day >= fact.known - trigger.lateness:
                     key = short(f"{fact.source_id}:{periods.day_of(date_)}:{offset}")
@@ -131,7 +131,7 @@ def _is_for(trigger: Compiled, fact: DatedFact) -> bool:
     return fact.of == _calendar(trigger).of and all(part.ask(fact.row) for part in trigger.parts)
 
 
-def _occurrences(calendar: Calendar, day: int, first: int, last: int) -> Sequence[int]:
+def occurrences(calendar: Calendar, day: int, first: int, last: int) -> Sequence[int]:
     """The date itself and, if it comes again every year, those of later years, from `first` to `last`."""
     if not calendar.yearly:
         return (day,) if first <= day <= last else ()
