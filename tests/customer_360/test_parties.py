@@ -93,8 +93,13 @@ async def test_a_prospect_without_source_or_basis_is_rejected(mixed: Any) -> Non
 async def test_a_documented_default_agrees_to_nothing_for_a_prospect(mixed: Any) -> None:
     assert [c["granted"] for c in (await view(mixed, "P1"))["consents"]] == [True]
     assert (await view(mixed, "X1"))["consents"] == []
-    mixed.write(**{"consents.csv": "cif,how\nP1,D\nX1,A\n"})
-    await mixed.finish(await mixed.ask(["consents"], mapping=MAPPING))
+    counted = []
+    for basis in ("D", "A"):
+        mixed.write(**{"consents.csv": f"cif,how\nP1,D\nX1,{basis}\n"})
+        done = await mixed.finish(await mixed.ask(["consents"], mapping=MAPPING))
+        counts = done["result"]["datasets"]["consents"]
+        counted.append([counts[name] for name in ("accepted", "unchanged", "defaults", "outranked", "prospects")])
+    assert counted == [[2, 2, 1, 0, 1], [2, 1, 1, 0, 0]]
     assert [(c["granted"], c["basis"]) for c in (await view(mixed, "X1"))["consents"]] == [(True, "decision")]
 
 

@@ -88,6 +88,7 @@ _NOTED = {
     "consents": (
         ("defaults", "rows stand on a documented agreement, not on the customer's word"),
         ("outranked", "rows changed nothing: the customer's own word stands"),
+        ("prospects", "rows changed nothing: a prospect has signed no agreement"),
     ),
     "transactions": (("unknown_accounts", "postings stand on accounts that no import has brought yet"),),
     "behaviours": (("unknown_customers", "rows are of customers whom no import has brought yet"),),

@@ -10,6 +10,8 @@ from attune_service_kit.database import Transaction
 from customer_360.loads import STAGE
 
 _VALUES = "granted, basis, evidence, since, notice_version"
+_AGREED_FOR_PROSPECT = """(i.granted AND i.basis = 'default' AND EXISTS (
+    SELECT FROM party p WHERE p.customer_id = i.customer_id AND p.party_kind = 'prospect'))"""
 # Equal rows are no news. Of what differs, the file's row stands back behind the customer's own word in the same place
 # (newer, or a refusal of the same day), and what it grants behind a refusal that covers it, lest the finer row win.
 _NEWS = f"""
@@ -22,8 +24,7 @@ WHERE (c.customer_id IS NULL OR
        OR (i.basis = 'decision' OR c.basis = 'default') AND (
            c.basis = 'default' AND i.basis = 'decision' OR i.since > c.since
            OR i.since = c.since AND (c.granted OR NOT i.granted)))
-  AND NOT (i.granted AND i.basis = 'default'
-           AND EXISTS (SELECT FROM party p WHERE p.customer_id = i.customer_id AND p.party_kind = 'prospect'))
+  AND NOT {_AGREED_FOR_PROSPECT}
   AND NOT (i.granted AND EXISTS (
       SELECT FROM consent r
       WHERE r.customer_id = i.customer_id AND r.purpose = i.purpose AND NOT r.granted AND r.basis = 'decision'
@@ -48,20 +49,25 @@ ON CONFLICT (customer_id, purpose, channel, product_kind) DO UPDATE SET
     granted = excluded.granted, basis = excluded.basis, evidence = excluded.evidence, since = excluded.since,
     notice_version = excluded.notice_version
 """  # noqa: S608 - names of this package
+# A row holds, or the customer's own word stands in its place, or it would have agreed for a prospect.
 _STANDING = f"""
-SELECT count(*) FILTER (WHERE i.basis = 'default') AS defaults,
-       count(*) FILTER (WHERE (c.granted, c.basis, c.since) IS DISTINCT FROM (i.granted, i.basis, i.since)) AS outranked
-FROM {STAGE} i LEFT JOIN consent c USING (customer_id, purpose, channel, product_kind)
+SELECT count(*) FILTER (WHERE holds AND basis = 'default') AS defaults,
+       count(*) FILTER (WHERE NOT holds AND NOT for_prospect) AS outranked,
+       count(*) FILTER (WHERE NOT holds AND for_prospect) AS prospects
+FROM (SELECT i.basis, (c.granted, c.basis, c.since) IS NOT DISTINCT FROM (i.granted, i.basis, i.since) AS holds,
+             {_AGREED_FOR_PROSPECT} AS for_prospect
+      FROM {STAGE} i LEFT JOIN consent c USING (customer_id, purpose, channel, product_kind)) AS told
 """  # noqa: S608 - names of this package
 
 
 @dataclass(frozen=True)
 class ImportedConsents:
-    """How many rows have changed something, how many are documented defaults, how many the customer's word outranks."""
+    """How many rows changed something, hold as documented defaults, or do not hold: the customer's word, a prospect."""
 
     changed: int
     defaults: int
     outranked: int
+    prospects: int
 
 
 async def write(tx: Transaction) -> ImportedConsents:
@@ -69,4 +75,4 @@ async def write(tx: Transaction) -> ImportedConsents:
     await tx.conn.execute(_NEWS)
     status: str = await tx.conn.execute(_WRITE, tx.now, tx.who)
     [row] = await tx.conn.fetch(_STANDING)
-    return ImportedConsents(int(status.rpartition(" ")[2]), row["defaults"], row["outranked"])
+    return ImportedConsents(int(status.rpartition(" ")[2]), row["defaults"], row["outranked"], row["prospects"])

@@ -52,8 +52,9 @@ class BranchCycle(Conflict):
 class Counts:
     """What came of one dataset. accepted + rejected = read; unchanged ones are accepted.
 
-    Of consents also: rows that a documented agreement gives, and rows that the customer's own word outranks (X21). Of
-    parties also: records merged with one of the same document, and pairs found for people to decide (X22).
+    Of consents also: rows that hold as a documented agreement, rows that the customer's own word outranks, and
+    agreements that say nothing for a prospect (X21). Of parties also: records merged with one of the same document, and
+    pairs found for people to decide (X22).
     """
 
     read: int
@@ -62,6 +63,7 @@ class Counts:
     unchanged: int
     defaults: int = 0
     outranked: int = 0
+    prospects: int = 0
     merged: int = 0
     doubtful: int = 0
 
@@ -206,7 +208,8 @@ class _Dataset:
         if self._load.table == "consent":
             said = await consent_import.write(tx)
             await consent_union.unite_all(tx)
-            return replace(_counts(prepared, said.changed), defaults=said.defaults, outranked=said.outranked)
+            counts = _counts(prepared, said.changed)
+            return replace(counts, defaults=said.defaults, outranked=said.outranked, prospects=said.prospects)
         return _counts(prepared, await self._upsert(tx))
 
     async def _write_parties(
