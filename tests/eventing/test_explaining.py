@@ -59,6 +59,8 @@ def facts(known: list[TransactionPosted], rule: Rule, opening: int = 0, came: An
         currency="CNY",
         newest=date.fromordinal(newest),
         known={(one.account_id, one.posting_id): Known(one, came, CREATED.replace(year=2024)) for one in known},
+        looked={},
+        dates=[],
         detections=[{"trigger": rule.name, "trigger_version": rule.version, "event_key": key, "state": "raised"}
                     for key in stands],
         subjects={rule.name: subject},
