@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -31,7 +32,7 @@ class _Open(EmbeddedNats):
         return {name: value for name, value in super().config().items() if name != "authorization"}
 
 
-async def faststream(servers: Servers, bank: Bank) -> dict[str, int] | str:
+async def faststream(servers: Servers, bank: Bank) -> dict[int, int] | str:
     """Events a second, by how many processes there are; why not, if it is not installed."""
     python = environments.python_of("faststream")
     if python is None:
@@ -39,17 +40,15 @@ async def faststream(servers: Servers, bank: Bank) -> dict[str, int] | str:
     payloads = servers.folder / "payloads"
     count = min(EVENTS, len(bank))
     payloads.write_bytes(b"\n".join(message_of(posting).payload for posting in bank.some(0, count)))
-    return {
-        name: await _rate(servers, [python, str(PEER)], payloads, count, number)
-        for number, name in ((1, "one process"), (2, "two processes"))
-    }
+    return {number: await _rate(servers, [python, str(PEER)], payloads, count, number) for number in (1, 2)}
 
 
 async def _rate(servers: Servers, peer: list[str], payloads: Path, count: int, processes: int) -> int:
     """From the moment when all are ready until the last message is applied."""
     postgres = servers.postgres.url(SUPERUSER, "postgres")
-    nats = _Open(servers.folder / f"peer-{processes}", seeds=seeds)
     with ExitStack() as stack:
+        place = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=servers.folder)))
+        nats = _Open(place / "store", seeds=seeds)
         nats.start(servers.folder / "peer.log")
         stack.callback(nats.stop)
         await nats.wait_ready()

@@ -30,7 +30,7 @@ def register(app: typer.Typer) -> None:
 def listing(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """List the triggers, each with its newest version and the one that judges the stream."""
     with running(Home.at(home)) as place, Client(place, "marketer") as client:
-        items = client.get("/v1/triggers", limit=200)["items"]
+        items = list(client.pages("/v1/triggers", limit=200))
     if not as_json:
         table = Table("trigger", "kind", "newest", "state", "in force")
         for one in items:
@@ -55,7 +55,7 @@ def add(file: FileArgument, home: HomeOption = None, as_json: JsonOption = False
     body = {"file": _text(file)}
     with running(Home.at(home)) as place, Client(place, "marketer") as client:
         name = client.post("/v1/triggers:validate", body)["trigger"]
-        known = {one["name"] for one in client.get("/v1/triggers", limit=200)["items"]}
+        known = {one["name"] for one in client.pages("/v1/triggers", limit=200)}
         made = dict(client.post(f"/v1/triggers/{name}/versions" if name in known else "/v1/triggers", body))
     words = f"{name} v{made['version']}, a draft; let it judge the stream: attune triggers activate {name}"
     print_result(made, as_json, words)
