@@ -28,7 +28,8 @@ _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
     "max_connections": "200",
-    # Taken as it is used. An import of half a million parties goes through 200 MB of index with every batch.
+    # Taken as it is used. An import of half a million parties goes through some 200 MB of
+    # index with every batch, by its rows' sizes.
     "shared_buffers": "256MB",
     "jit": "off",
     "fsync": "on",
